@@ -1,0 +1,137 @@
+//! What a judge says, and the words it says it with.
+
+use crate::transcript::{Answer, Exchange, Failure};
+use crate::verdict::{Finding, Level, Verdict};
+
+/// The collected evidence of one judge.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    passed: bool,
+    observations: Vec<Observation>,
+}
+
+#[derive(Debug)]
+struct Observation {
+    verdict: Verdict,
+    lesser: bool,
+    expected: String,
+    observed: String,
+    exchanges: Vec<usize>,
+}
+
+impl Judgement {
+    /// Nothing seen yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Evidence that the property holds.
+    pub fn pass(&mut self) {
+        self.passed = true;
+    }
+
+    /// Evidence that it does not hold.
+    pub fn fail(
+        &mut self,
+        exchanges: &[&Exchange],
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+    ) {
+        self.observe(Verdict::Fail, false, exchanges, expected.into(), observed.into());
+    }
+
+    /// A fail of less weight: the property holds at its core, but not as it was asked for (a refusal for
+    /// another reason). It weighs one level less than the check.
+    pub fn fail_lesser(
+        &mut self,
+        exchanges: &[&Exchange],
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+    ) {
+        self.observe(Verdict::Fail, true, exchanges, expected.into(), observed.into());
+    }
+
+    /// Evidence that proves nothing, and why.
+    pub fn unproved(
+        &mut self,
+        exchanges: &[&Exchange],
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+    ) {
+        self.observe(Verdict::Inconclusive, false, exchanges, expected.into(), observed.into());
+    }
+
+    /// Passes where the condition holds on that exchange, fails with what came back where it does not.
+    pub fn holds(&mut self, condition: bool, x: &Exchange, expected: impl Into<String>) {
+        if condition { self.pass() } else { self.fail(&[x], expected, x.outcome()) }
+    }
+
+    /// A request that must be refused, with one of these errors (none given: any refusal). `control` says
+    /// whether the same request without its flaw was seen to succeed: without it a refusal proves nothing.
+    /// Where nothing came back, nothing is said: the run tells of silence by itself.
+    pub fn refused(&mut self, x: &Exchange, control: bool, errors: &[&str], because: &str) {
+        let expected = || match errors {
+            [] => format!("a refusal: {because}"),
+            errors => format!("a refusal with {}: {because}", errors.join(" or ")),
+        };
+        if let Answer::Nothing(Failure::Unreachable(_) | Failure::TimedOut(_) | Failure::Broken(_)) = x.answer
+        {
+            return;
+        }
+        let accepted = x.granted() || (x.endpoint != crate::oauth::Endpoint::Token && x.status() == 200);
+        if accepted {
+            self.fail(&[x], expected(), x.outcome());
+        } else if !control {
+            self.unproved(
+                &[x],
+                expected(),
+                "it was refused, but the same request without the flaw was not seen to succeed",
+            );
+        } else if x.status() >= 500 {
+            self.fail_lesser(&[x], expected(), x.outcome());
+        } else if !errors.is_empty() && !x.error().is_some_and(|error| errors.contains(&error.error.as_str()))
+        {
+            self.fail_lesser(&[x], expected(), x.outcome());
+        } else {
+            self.pass();
+        }
+    }
+
+    /// The heaviest of what was seen.
+    pub fn verdict(&self) -> Verdict {
+        let seen = self.observations.iter().map(|o| o.verdict).max();
+        seen.unwrap_or(if self.passed { Verdict::Pass } else { Verdict::Skip })
+    }
+
+    /// The findings under the id and level of their check.
+    pub(super) fn into_findings(self, check: &'static str, level: Level) -> Vec<Finding> {
+        let lower = match level {
+            Level::Must => Level::Should,
+            Level::Should | Level::BestPractice => Level::BestPractice,
+        };
+        self.observations
+            .into_iter()
+            .map(|o| Finding {
+                check: Some(check),
+                verdict: o.verdict,
+                level: if o.lesser { lower } else { level },
+                expected: o.expected,
+                observed: o.observed,
+                exchanges: o.exchanges,
+                at: None,
+            })
+            .collect()
+    }
+
+    fn observe(
+        &mut self,
+        verdict: Verdict,
+        lesser: bool,
+        exchanges: &[&Exchange],
+        expected: String,
+        observed: String,
+    ) {
+        let exchanges = exchanges.iter().map(|x| x.number).collect();
+        self.observations.push(Observation { verdict, lesser, expected, observed, exchanges });
+    }
+}

@@ -1,0 +1,191 @@
+//! The catalogue: each check is a row and a function that judges a transcript. It never sees a socket,
+//! a suite or a clock; on a record that shows nothing about it, a check says skip.
+
+mod authorize;
+mod client_auth;
+mod client_credentials;
+mod code;
+mod dialect;
+mod discovery;
+mod introspection;
+mod judgement;
+mod jwt_bearer;
+mod pkce;
+mod refresh;
+mod resource;
+mod revocation;
+mod salesforce;
+mod token;
+
+pub use dialect::{Deviation, deviation, deviations};
+pub use judgement::Judgement;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::transcript::Transcript;
+use crate::verdict::{Basis, Finding, Level, Verdict};
+
+/// Whom a check binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// The authorization or resource server.
+    Org,
+    /// The OAuth client.
+    Client,
+}
+
+/// Where a requirement is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cite {
+    /// A section of an RFC.
+    Rfc(u16, &'static str),
+    /// A section of OpenID Connect Core 1.0.
+    OpenIdCore(&'static str),
+    /// A section of OpenID Connect Discovery 1.0.
+    OpenIdDiscovery(&'static str),
+    /// A page of Salesforce's documentation, by title.
+    Salesforce(&'static str),
+    /// A report from the field.
+    Community(&'static str),
+}
+
+impl std::fmt::Display for Cite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Cite::Rfc(number, section) => write!(f, "RFC {number} §{section}"),
+            Cite::OpenIdCore(section) => write!(f, "OpenID Connect Core §{section}"),
+            Cite::OpenIdDiscovery(section) => write!(f, "OpenID Connect Discovery §{section}"),
+            Cite::Salesforce(page) => write!(f, "Salesforce: {page}"),
+            Cite::Community(report) => write!(f, "field report: {report}"),
+        }
+    }
+}
+
+/// One requirement.
+pub struct Check {
+    /// Stable slug path `family/property-that-holds`.
+    pub id: &'static str,
+    /// The property, as a sentence fragment.
+    pub title: &'static str,
+    /// Whom it binds.
+    pub binds: Party,
+    /// How much it binds.
+    pub level: Level,
+    /// Where it comes from.
+    pub basis: Basis,
+    /// Its number in the collection of requirements that it was drawn from.
+    pub origin: &'static str,
+    /// Where it is written.
+    pub cites: &'static [Cite],
+    /// What it means, why it matters, how to mend it.
+    pub explain: &'static str,
+    /// A record on which it passes, in the language of [`crate::transcript::script`].
+    pub passes: &'static str,
+    /// A record on which it fails.
+    pub fails: &'static str,
+    /// The judge.
+    pub judge: fn(&Transcript) -> Judgement,
+}
+
+/// Every check, by family.
+pub fn all() -> impl Iterator<Item = &'static Check> {
+    [
+        authorize::CHECKS,
+        code::CHECKS,
+        token::CHECKS,
+        pkce::CHECKS,
+        client_auth::CHECKS,
+        refresh::CHECKS,
+        jwt_bearer::CHECKS,
+        client_credentials::CHECKS,
+        resource::CHECKS,
+        introspection::CHECKS,
+        revocation::CHECKS,
+        discovery::CHECKS,
+        salesforce::CHECKS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The check of that id.
+pub fn find(id: &str) -> Option<&'static Check> {
+    all().find(|check| check.id == id)
+}
+
+/// What one check came to on a transcript.
+pub struct Judged {
+    /// The check.
+    pub check: &'static Check,
+    /// The merged verdict.
+    pub verdict: Verdict,
+    /// The evidence of what is not a pass.
+    pub findings: Vec<Finding>,
+    /// Whether the judge itself broke: our bug, not the subject's.
+    pub bug: bool,
+}
+
+/// Judges a transcript with every check that binds that party. A judge that panics is inconclusive and says so.
+pub fn judge(transcript: &Transcript, party: Party) -> Vec<Judged> {
+    all().filter(|check| check.binds == party).map(|check| judge_one(check, transcript)).collect()
+}
+
+/// Judges a transcript with one check.
+pub fn judge_one(check: &'static Check, transcript: &Transcript) -> Judged {
+    let outcome = catch_unwind(AssertUnwindSafe(|| (check.judge)(transcript)));
+    let Ok(judgement) = outcome else {
+        let finding = Finding {
+            check: Some(check.id),
+            verdict: Verdict::Inconclusive,
+            level: check.level,
+            expected: check.title.to_owned(),
+            observed: "the judge of this check broke; this is a bug of grantcheck, not of the org".to_owned(),
+            exchanges: Vec::new(),
+            at: None,
+        };
+        return Judged { check, verdict: Verdict::Inconclusive, findings: vec![finding], bug: true };
+    };
+    // What only the field reports tell must not fail a run, whatever its level.
+    let ceiling = if check.basis == Basis::Community { Level::BestPractice } else { check.level };
+    let verdict = judgement.verdict();
+    let findings = judgement.into_findings(check.id, ceiling);
+    Judged { check, verdict, findings, bug: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::script;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_check_passes_on_its_good_record_and_fails_on_its_bad_one() {
+        for check in all() {
+            let good = judge_one(check, &script::read(check.passes));
+            assert_eq!(good.verdict, Verdict::Pass, "{}: passes: {:?}", check.id, good.findings);
+            let bad = judge_one(check, &script::read(check.fails));
+            assert_eq!(bad.verdict, Verdict::Fail, "{}: fails", check.id);
+            assert!(!bad.findings.is_empty(), "{}", check.id);
+        }
+    }
+
+    #[test]
+    fn every_check_skips_on_nothing() {
+        for check in all() {
+            assert_eq!(judge_one(check, &Transcript::default()).verdict, Verdict::Skip, "{}", check.id);
+        }
+    }
+
+    #[test]
+    fn rows_are_whole_and_unique() {
+        let (mut ids, mut origins) = (BTreeSet::new(), BTreeSet::new());
+        for check in all() {
+            assert!(ids.insert(check.id), "{} stands twice", check.id);
+            assert!(origins.insert(check.origin), "{} is drawn twice", check.origin);
+            let (family, property) = check.id.split_once('/').expect(check.id);
+            assert!(!family.is_empty() && !property.is_empty() && !check.cites.is_empty(), "{}", check.id);
+            assert!(check.explain.len() > 120, "{}: explain it", check.id);
+            assert!(!check.title.ends_with('.') && !check.title.is_empty(), "{}", check.id);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! grantcheck finds out whether OAuth 2.0 works the way everyone assumes it does, around Salesforce.
+
+pub mod catalog;
+pub mod diagnostic;
+pub mod oauth;
+pub mod subject;
+pub mod transcript;
+pub mod verdict;

@@ -1,0 +1,86 @@
+//! The language that both parties speak: parameters, messages, grants, assertions, keys. Every
+//! message knows how to be written and how to be read; nothing here sends or decides anything.
+
+pub mod grant;
+pub mod jwt;
+pub mod keys;
+pub mod message;
+pub mod params;
+pub mod pkce;
+pub mod salesforce;
+pub mod saml;
+mod secret;
+
+pub use params::Params;
+pub use secret::Secret;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+
+/// What kind of endpoint a request goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Endpoint {
+    Authorize,
+    /// A login or approval page on the way from authorize to the callback.
+    Page,
+    Token,
+    Introspect,
+    Revoke,
+    Userinfo,
+    /// Salesforce's identity URL.
+    Identity,
+    Keys,
+    Discovery,
+    /// A protected resource.
+    Resource,
+}
+
+/// base64url without padding (RFC 4648 §5), the form of every JOSE part.
+pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads [`base64url`]; none if it is anything else.
+pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// base64 with the standard alphabet and padding (RFC 4648 §4), as HTTP Basic uses it.
+pub fn base64(bytes: impl AsRef<[u8]>) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// Reads [`base64`]; none if it is anything else.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+/// SHA-256 of the bytes.
+pub fn sha256(bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes.as_ref()).as_ref().to_vec()
+}
+
+/// HMAC-SHA256 of the message under the key.
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key);
+    aws_lc_rs::hmac::sign(&key, message).as_ref().to_vec()
+}
+
+/// Reads a duration such as `250ms`, `5s`, `15m`, `2h`, `30d`, in milliseconds; none where it is not one
+/// or where it does not fit.
+pub fn duration(text: &str) -> Option<i64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: i64 = text[..digits].parse().ok()?;
+    let unit = match &text[digits..] {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}

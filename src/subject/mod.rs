@@ -1,0 +1,359 @@
+//! What is under test, as plain data: the target, its connected apps and users, and what is known of
+//! its behaviour. Whoever reads a file makes these; whoever plays or judges reads them.
+
+mod settings;
+
+pub use settings::{Kind, Row, Setting, Settings, TABLE as SETTINGS};
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::oauth::Secret;
+use crate::oauth::keys::{Certificate, PrivateKey};
+use crate::oauth::salesforce::Profile;
+
+/// A flow, under the name that suites use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Flow {
+    WebServer,
+    JwtBearer,
+    SamlBearer,
+    ClientCredentials,
+    RefreshToken,
+}
+
+/// How a client authenticates at the token endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientAuth {
+    /// `client_id` and `client_secret` in the body (RFC 6749 §2.3.1).
+    #[default]
+    Post,
+    /// HTTP Basic, both parts form-encoded first (RFC 6749 §2.3.1).
+    Basic,
+    /// `client_id` alone: a public client.
+    None,
+    /// A signed assertion (RFC 7523 §2.2).
+    PrivateKeyJwt,
+}
+
+/// The registration of a client: connected app or external client app.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectedApp {
+    /// Consumer key.
+    pub client_id: String,
+    /// Consumer secret; a public client has none.
+    pub client_secret: Option<Secret>,
+    /// How it authenticates when a step does not say.
+    pub client_auth: ClientAuth,
+    /// Signs its assertions.
+    pub key: Option<PrivateKey>,
+    /// What the org holds to check them.
+    pub certificate: Option<Certificate>,
+    /// Registered callback URLs; the first is the one that is used.
+    pub redirect_uris: Vec<String>,
+    /// Scope values that it may be granted.
+    pub scopes: Vec<String>,
+    /// What must work; every other flow must be refused.
+    pub flows: Vec<Flow>,
+    /// Extra parameters that this server wants in every token request of the app.
+    pub extra: Vec<(String, String)>,
+    /// What the org decides by; known of the embedded org alone.
+    pub policy: AppPolicy,
+}
+
+impl ConnectedApp {
+    /// The callback URL that is used where a step does not say.
+    pub fn redirect_uri(&self) -> &str {
+        self.redirect_uris.first().map_or("", String::as_str)
+    }
+
+    /// Whether it keeps no secret and no key.
+    pub fn is_public(&self) -> bool {
+        self.client_auth == ClientAuth::None
+    }
+}
+
+/// What becomes of a refresh token with time (Salesforce: refresh token policy).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RefreshPolicy {
+    /// Valid until revoked.
+    #[default]
+    Infinite,
+    /// Of no use after the first session.
+    Zero,
+    /// Dies so many milliseconds after the grant.
+    Lifetime(i64),
+    /// Dies when it was not used for so many milliseconds.
+    Inactivity(i64),
+}
+
+/// The settings of a connected app that decide what the org answers (SALESFORCE metadata names in brackets).
+#[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct AppPolicy {
+    /// [isPkceRequired]
+    pub pkce_required: bool,
+    /// [isConsumerSecretOptional]: no secret at the redemption of a code.
+    pub secret_optional: bool,
+    /// [isSecretRequiredForRefreshToken]
+    pub secret_for_refresh: bool,
+    /// [isAdminApproved]: only pre-authorized users; otherwise everyone may approve for themselves.
+    pub admin_approved: bool,
+    /// [oauthClientCredentialUser]: role of the user whom client credentials act for.
+    pub run_as: Option<String>,
+    /// [ipRelaxation]: whether IP ranges are not enforced.
+    pub ip_relaxed: bool,
+    /// [refreshTokenPolicy]
+    pub refresh_policy: RefreshPolicy,
+    /// [isRefreshTokenRotationEnabled]
+    pub rotation: bool,
+    /// [sessionTimeout], in milliseconds; slides with use.
+    pub access_token_ttl: i64,
+    /// [isIntrospectAllTokens]
+    pub introspect_all: bool,
+    /// Whether the app is installed in the org.
+    pub installed: bool,
+    /// Whether an admin blocked it.
+    pub blocked: bool,
+    /// [isNamedUserJwtEnabled]: JWT-format access tokens.
+    pub jwt_access_tokens: bool,
+}
+
+impl Default for AppPolicy {
+    fn default() -> Self {
+        Self {
+            pkce_required: false,
+            secret_optional: false,
+            secret_for_refresh: true,
+            admin_approved: false,
+            run_as: None,
+            ip_relaxed: true,
+            refresh_policy: RefreshPolicy::Infinite,
+            rotation: false,
+            access_token_ttl: 2 * 3_600_000,
+            introspect_all: false,
+            installed: true,
+            blocked: false,
+            jwt_access_tokens: false,
+        }
+    }
+}
+
+/// Somebody who can log in.
+#[derive(Clone, Debug, Default)]
+pub struct User {
+    /// Login name.
+    pub username: String,
+    /// Login password.
+    pub password: Option<Secret>,
+    /// Roles of the apps that this user approved, or was pre-authorized for; known of the embedded org alone.
+    pub approved: Vec<String>,
+    /// Deactivated by an admin.
+    pub inactive: bool,
+    /// Frozen by an admin.
+    pub frozen: bool,
+    /// Login from here is outside of the allowed ranges.
+    pub ip_restricted: bool,
+}
+
+/// How the login and approval pages are passed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Login {
+    /// Page by page: each fills one form and submits it.
+    Pages(Vec<Page>),
+    /// By a person in a browser, with a listener on the loopback callback.
+    Browser,
+    /// There is no way: scenarios that need a user agent are not testable.
+    #[default]
+    None,
+}
+
+/// One page of the login: which form, what is filled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Values for the fields by name; `${user.username}` and `${user.password}` stand for the user's.
+    pub fill: Vec<(String, String)>,
+    /// CSS selector of the form, where a page has more than one.
+    pub form: Option<String>,
+    /// Sent as JSON with this method instead of as a form.
+    pub json: Option<String>,
+    /// Whether the page may be missing, as an approval is that was given before.
+    pub optional: bool,
+}
+
+/// The endpoints of an authorization server, absolute URLs; what is none is discovered or not testable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Endpoints {
+    pub issuer: Option<String>,
+    pub authorize: Option<String>,
+    pub token: Option<String>,
+    pub introspect: Option<String>,
+    pub revoke: Option<String>,
+    pub userinfo: Option<String>,
+    pub keys: Option<String>,
+    /// OpenID Connect Discovery document.
+    pub discovery: Option<String>,
+    /// RFC 8414 document.
+    pub metadata: Option<String>,
+    /// The protected resource that `do: call` calls.
+    pub api: Option<String>,
+}
+
+/// A check that this target is let off, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiver {
+    /// Id of the check, or a prefix that ends in `/`.
+    pub check: String,
+    /// Why it is let off.
+    pub because: String,
+}
+
+/// The org under test.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// Base URL; none for the embedded org.
+    pub org: Option<String>,
+    /// How it speaks.
+    pub profile: Profile,
+    /// Where it answers.
+    pub endpoints: Endpoints,
+    /// Connected apps by role.
+    pub apps: BTreeMap<String, ConnectedApp>,
+    /// Users by role.
+    pub users: BTreeMap<String, User>,
+    /// How its pages are passed.
+    pub login: Login,
+    /// What is known of its behaviour.
+    pub settings: Settings,
+    /// PEM of a further certificate authority.
+    pub ca: Option<String>,
+    /// Whether it may be changed and spoiled.
+    pub disposable: bool,
+    /// What it is let off.
+    pub waive: Vec<Waiver>,
+}
+
+impl Target {
+    /// Whether it is the embedded org.
+    pub fn is_embedded(&self) -> bool {
+        self.org.is_none()
+    }
+
+    /// What a judge may know of it: everything but secrets and keys.
+    pub fn subject(&self) -> Subject {
+        let apps = self.apps.iter().map(|(role, app)| {
+            let app = SubjectApp {
+                client_id: app.client_id.clone(),
+                public: app.is_public(),
+                client_auth: app.client_auth,
+                redirect_uris: app.redirect_uris.clone(),
+                scopes: app.scopes.clone(),
+                flows: app.flows.clone(),
+                has_certificate: app.certificate.is_some() || app.key.is_some(),
+            };
+            (role.clone(), app)
+        });
+        let users = self.users.iter().map(|(role, user)| (role.clone(), user.username.clone()));
+        Subject {
+            org: self.org.clone().unwrap_or_else(|| "embedded".to_owned()),
+            profile: self.profile,
+            endpoints: self.endpoints.clone(),
+            apps: apps.collect(),
+            users: users.collect(),
+            settings: self.settings.clone(),
+        }
+    }
+}
+
+/// The part of a target that a transcript opens with: no secret, no key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Subject {
+    /// Base URL, or `embedded`.
+    pub org: String,
+    /// How it speaks.
+    pub profile: Profile,
+    /// Where it answers.
+    pub endpoints: Endpoints,
+    /// Connected apps by role.
+    pub apps: BTreeMap<String, SubjectApp>,
+    /// User names by role.
+    pub users: BTreeMap<String, String>,
+    /// What is known of its behaviour.
+    pub settings: Settings,
+}
+
+impl Subject {
+    /// The app of a `client_id`.
+    pub fn app_of(&self, client_id: &str) -> Option<&SubjectApp> {
+        self.apps.values().find(|app| app.client_id == client_id)
+    }
+}
+
+/// A connected app as a judge may know it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SubjectApp {
+    pub client_id: String,
+    pub public: bool,
+    pub client_auth: ClientAuth,
+    pub redirect_uris: Vec<String>,
+    pub scopes: Vec<String>,
+    pub flows: Vec<Flow>,
+    pub has_certificate: bool,
+}
+
+impl Flow {
+    /// Every flow.
+    pub const ALL: [Flow; 5] =
+        [Flow::WebServer, Flow::JwtBearer, Flow::SamlBearer, Flow::ClientCredentials, Flow::RefreshToken];
+
+    /// The name in suites.
+    pub fn name(self) -> &'static str {
+        match self {
+            Flow::WebServer => "web-server",
+            Flow::JwtBearer => "jwt-bearer",
+            Flow::SamlBearer => "saml-bearer",
+            Flow::ClientCredentials => "client-credentials",
+            Flow::RefreshToken => "refresh-token",
+        }
+    }
+
+    /// Reads the name in suites.
+    pub fn read(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flow| flow.name() == name)
+    }
+}
+
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl ClientAuth {
+    /// Every method.
+    pub const ALL: [ClientAuth; 4] =
+        [ClientAuth::Post, ClientAuth::Basic, ClientAuth::None, ClientAuth::PrivateKeyJwt];
+
+    /// The name in suites.
+    pub fn name(self) -> &'static str {
+        match self {
+            ClientAuth::Post => "post",
+            ClientAuth::Basic => "basic",
+            ClientAuth::None => "none",
+            ClientAuth::PrivateKeyJwt => "private-key-jwt",
+        }
+    }
+
+    /// Reads the name in suites.
+    pub fn read(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+}

@@ -1,0 +1,278 @@
+//! Fingerprints instead of secrets: the same value gives the same fingerprint within a run, and
+//! nothing else can be learnt from it.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Answer, Exchange};
+use crate::oauth::params::form_encode;
+use crate::oauth::{Params, base64, base64url, hmac_sha256};
+use crate::subject::Target;
+
+/// Values below this length are replaced only where their name stands beside them: `a` is no secret
+/// that could be searched for in a text.
+const SHORTEST: usize = 6;
+
+/// Parameters whose values are secret, and the kind that their fingerprint shows.
+const PARAMS: &[(&str, &str)] = &[
+    ("code", "code"),
+    ("client_secret", "client_secret"),
+    ("refresh_token", "refresh_token"),
+    ("access_token", "access_token"),
+    ("oauth_token", "access_token"),
+    ("id_token", "id_token"),
+    ("id_token_hint", "id_token"),
+    ("assertion", "assertion"),
+    ("client_assertion", "client_assertion"),
+    ("code_verifier", "code_verifier"),
+    ("token", "token"),
+    ("password", "password"),
+    ("pw", "password"),
+    ("csrf", "page_field"),
+    ("xsrf", "page_field"),
+];
+
+/// Members of JSON answers whose values are secret.
+const MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "signature", "device_code"];
+
+/// Replaces every secret that it knows, in every encoding, by its keyed fingerprint.
+pub struct Redactor {
+    key: [u8; 32],
+    /// Secret value to kind.
+    known: BTreeMap<String, &'static str>,
+    search: Option<(AhoCorasick, Vec<String>)>,
+}
+
+impl Redactor {
+    /// A redactor with a key of this run, which is thrown away with it.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self { key, known: BTreeMap::new(), search: None }
+    }
+
+    /// Learns one secret.
+    pub fn learn(&mut self, kind: &'static str, value: &str) {
+        if !value.is_empty() && !is_fingerprint(value) {
+            self.known.entry(value.to_owned()).or_insert(kind);
+            self.search = None;
+        }
+    }
+
+    /// Learns the secrets of a target.
+    pub fn learn_target(&mut self, target: &Target) {
+        for app in target.apps.values() {
+            if let Some(secret) = &app.client_secret {
+                self.learn("client_secret", secret.expose());
+            }
+        }
+        for user in target.users.values() {
+            if let Some(password) = &user.password {
+                self.learn("password", password.expose());
+            }
+        }
+    }
+
+    /// Learns every secret of an exchange.
+    pub fn learn_exchange(&mut self, exchange: &Exchange) {
+        let request = &exchange.request;
+        self.learn_params(request.query());
+        self.learn_params(request.form());
+        self.learn_headers(&request.headers);
+        self.learn_json(&request.body);
+        if let Answer::Response(response) = &exchange.answer {
+            self.learn_headers(&response.headers);
+            self.learn_json(&response.body);
+            if let Some(location) = response.header("location") {
+                for part in location.split(['?', '#']).skip(1) {
+                    self.learn_params(&Params::read_lossy(part));
+                }
+            }
+            if exchange.endpoint == crate::oauth::Endpoint::Page {
+                self.learn_hidden_fields(&response.body);
+            }
+        }
+    }
+
+    fn learn_params(&mut self, params: &Params) {
+        for (name, kind) in PARAMS {
+            for value in params.all(name) {
+                self.learn(kind, value);
+            }
+        }
+    }
+
+    fn learn_headers(&mut self, headers: &[(String, String)]) {
+        for (name, value) in headers {
+            match name.to_ascii_lowercase().as_str() {
+                "authorization" | "proxy-authorization" => {
+                    let (scheme, rest) = value.split_once(' ').unwrap_or(("", value));
+                    self.learn(
+                        if scheme.eq_ignore_ascii_case("basic") { "basic" } else { "access_token" },
+                        rest,
+                    );
+                }
+                "cookie" => {
+                    for pair in value.split(';') {
+                        self.learn("cookie", pair.split_once('=').map_or("", |(_, v)| v.trim()));
+                    }
+                }
+                "set-cookie" => {
+                    let pair = value.split(';').next().unwrap_or("");
+                    self.learn("cookie", pair.split_once('=').map_or("", |(_, v)| v.trim()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn learn_json(&mut self, body: &str) {
+        let Ok(Value::Object(members)) = serde_json::from_str::<Value>(body) else { return };
+        for (name, value) in &members {
+            let Some(text) = value.as_str() else { continue };
+            if MEMBERS.contains(&name.as_str()) {
+                let kind = MEMBERS.iter().find(|m| *m == name).copied().unwrap_or("token");
+                self.learn(kind, text);
+            }
+            if let Some((_, kind)) = PARAMS.iter().find(|(param, _)| param == name) {
+                self.learn(kind, text);
+            }
+        }
+    }
+
+    /// Hidden fields of a page guard a form against forgery; they are as good as a session while it lives.
+    fn learn_hidden_fields(&mut self, html: &str) {
+        for tag in html.split('<').filter(|tag| tag.starts_with("input") && tag.contains("hidden")) {
+            if let Some(value) = tag.split("value=\"").nth(1).and_then(|rest| rest.split('"').next())
+                && value.len() >= 16
+            {
+                self.learn("page_field", value);
+            }
+        }
+    }
+
+    /// The fingerprint of a value: kind and 64 bits of a keyed hash.
+    pub fn fingerprint(&self, kind: &str, value: &str) -> String {
+        let mut out = format!("{kind}:");
+        for byte in &hmac_sha256(&self.key, value.as_bytes())[..8] {
+            let _ = write!(out, "{byte:02x}");
+        }
+        out
+    }
+
+    /// A text with every known secret replaced, whether it stands there raw, form-encoded, in base64
+    /// or in hexadecimal digits.
+    pub fn scrub(&mut self, text: &str) -> String {
+        if self.search.is_none() {
+            self.search = Some(self.build());
+        }
+        let Some((search, replacements)) = &self.search else { return text.to_owned() };
+        search.replace_all(text, replacements)
+    }
+
+    /// Every text in a JSON value, keys among them, scrubbed.
+    pub fn scrub_value(&mut self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.scrub(text),
+            Value::Array(list) => list.iter_mut().for_each(|item| self.scrub_value(item)),
+            Value::Object(members) => members.values_mut().for_each(|item| self.scrub_value(item)),
+            _ => {}
+        }
+    }
+
+    /// Every secret that is known: for the test that searches the outputs.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.known.keys().map(String::as_str)
+    }
+
+    fn build(&self) -> (AhoCorasick, Vec<String>) {
+        let mut patterns = Vec::new();
+        let mut replacements = Vec::new();
+        for (value, kind) in &self.known {
+            let print = self.fingerprint(kind, value);
+            if value.len() < SHORTEST {
+                for (name, _) in PARAMS {
+                    for (before, after) in [(format!("{name}="), "&"), (format!("\"{name}\":\""), "\"")] {
+                        patterns.push(format!("{before}{value}{after}"));
+                        replacements.push(format!("{before}{print}{after}"));
+                    }
+                }
+                continue;
+            }
+            for form in encodings(value) {
+                patterns.push(form);
+                replacements.push(print.clone());
+            }
+        }
+        let search = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&patterns)
+            .expect("the patterns of one run stay below the limits of the automaton");
+        (search, replacements)
+    }
+}
+
+/// The forms in which a secret might turn up in an output.
+pub fn encodings(value: &str) -> Vec<String> {
+    let hex: String = value.bytes().map(|b| format!("{b:02x}")).collect();
+    let json = Value::from(value).to_string();
+    let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+    let strict = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let lower = strict.to_lowercase();
+    let mut all = vec![
+        value.to_owned(),
+        form_encode(value),
+        strict,
+        lower,
+        base64(value),
+        base64url(value),
+        hex.to_uppercase(),
+        hex,
+        json[1..json.len() - 1].to_owned(),
+        html,
+    ];
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Whether a text is a fingerprint already, as in a recording that was read back.
+fn is_fingerprint(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(kind, hex)| {
+        !kind.is_empty()
+            && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            && hex.len() == 16
+            && hex.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_replaced_in_every_encoding() {
+        let mut redactor = Redactor::new([7; 32]);
+        redactor.learn("code", "aPrx+secret/code==");
+        let print = redactor.fingerprint("code", "aPrx+secret/code==");
+        for form in encodings("aPrx+secret/code==") {
+            assert_eq!(redactor.scrub(&format!("<{form}>")), format!("<{print}>"), "{form}");
+        }
+    }
+
+    #[test]
+    fn a_short_secret_is_replaced_beside_its_name_only() {
+        let mut redactor = Redactor::new([7; 32]);
+        redactor.learn("password", "abc");
+        assert_eq!(redactor.scrub("abc"), "abc");
+        assert!(!redactor.scrub("pw=abc&x=1").contains("abc"));
+    }
+
+    #[test]
+    fn the_key_decides_the_fingerprint() {
+        let print = |key| Redactor::new([key; 32]).fingerprint("code", "value");
+        assert_eq!(print(1), print(1));
+        assert_ne!(print(1), print(2));
+        assert!(is_fingerprint(&print(1)));
+    }
+}

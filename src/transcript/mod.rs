@@ -1,0 +1,331 @@
+//! The record: every request that was sent with what came back, in order, under the subject that it
+//! is about. Playing writes it, judges read it, and nothing is judged that does not stand here.
+
+mod facts;
+mod fingerprint;
+pub mod questions;
+mod record;
+pub mod script;
+
+pub use facts::{AssertionFacts, Facts, TokenFacts};
+pub use fingerprint::Redactor;
+pub use record::{Unreadable, read, write};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
+
+use crate::oauth::message::{ErrorResponse, TokenResponse};
+use crate::oauth::{Endpoint, Params};
+use crate::subject::Subject;
+
+/// The ordered record of exchanges with one subject.
+#[derive(Clone, Debug, Default)]
+pub struct Transcript {
+    /// What is known of the party under test.
+    pub subject: Subject,
+    /// In the order in which the requests were begun.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// What an exchange was made for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// A step of the scenario itself.
+    #[default]
+    Scenario,
+    /// The positive control of a refusal.
+    Control,
+    /// Cleaning up afterwards.
+    Cleanup,
+}
+
+/// One request with its answer.
+#[derive(Clone)]
+pub struct Exchange {
+    /// Position in the transcript, from 0.
+    pub number: usize,
+    /// Scenario that made it.
+    pub scenario: String,
+    /// What it was made for.
+    pub part: Part,
+    /// Position of the step in its scenario, from 0.
+    pub step: usize,
+    /// What the step does (`redeem`, `call`, ...).
+    pub action: String,
+    /// The edit that makes the request differ from a well-formed one, in words.
+    pub tweak: Option<String>,
+    /// Kind of endpoint.
+    pub endpoint: Endpoint,
+    /// Role of the app that it was made for.
+    pub app: String,
+    /// Role of the user that it was made for.
+    pub user: Option<String>,
+    /// When the request was begun, by the org's clock where it is ours, in milliseconds since the epoch.
+    pub at: i64,
+    /// From begin to end, in microseconds of real time.
+    pub took: u64,
+    /// Which race it took part in, where requests were released together.
+    pub race: Option<u32>,
+    /// What was sent.
+    pub request: Request,
+    /// What came back.
+    pub answer: Answer,
+    /// What can be told of secrets without telling them.
+    pub facts: Facts,
+}
+
+/// What was sent. `Debug` shows no content.
+#[derive(Clone, Default, PartialEq)]
+pub struct Request {
+    /// HTTP method.
+    pub method: String,
+    /// Absolute URL.
+    pub url: String,
+    /// Header fields in order.
+    pub headers: Vec<(String, String)>,
+    /// Body as text.
+    pub body: String,
+    query: Params,
+    form: Params,
+}
+
+/// What came back. `Debug` shows no content.
+#[derive(Clone, PartialEq)]
+pub enum Answer {
+    /// A response.
+    Response(Response),
+    /// No response; why, in words.
+    Nothing(Failure),
+}
+
+/// A response of a peer.
+#[derive(Clone, Default, PartialEq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Header fields in order.
+    pub headers: Vec<(String, String)>,
+    /// Body as text, cut at a limit.
+    pub body: String,
+    json: Option<Value>,
+}
+
+/// Why there is no response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "why", rename_all = "kebab-case")]
+pub enum Failure {
+    /// The peer could not be reached: nobody's fail.
+    Unreachable(String),
+    /// It accepted the connection and did not answer within the limit (milliseconds): its fail.
+    TimedOut(u64),
+    /// It closed or broke the connection, or what it sent is no HTTP: its fail.
+    Broken(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Unreachable(why) => write!(f, "could not be reached: {why}"),
+            Failure::TimedOut(limit) => write!(f, "no answer within {limit} ms"),
+            Failure::Broken(why) => write!(f, "the connection broke: {why}"),
+        }
+    }
+}
+
+impl Request {
+    /// A request as it goes out.
+    pub fn new(method: &str, url: &str, headers: Vec<(String, String)>, body: String) -> Self {
+        let query = url.split('#').next().and_then(|u| u.split_once('?')).map_or("", |(_, query)| query);
+        let form = header(&headers, "content-type")
+            .is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
+        Self {
+            query: Params::read_lossy(query),
+            form: if form { Params::read_lossy(&body) } else { Params::new() },
+            method: method.to_owned(),
+            url: url.to_owned(),
+            headers,
+            body,
+        }
+    }
+
+    /// Parameters of the URL.
+    pub fn query(&self) -> &Params {
+        &self.query
+    }
+
+    /// Parameters of a form body.
+    pub fn form(&self) -> &Params {
+        &self.form
+    }
+
+    /// A header field, first of its name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+
+    /// The token of an `Authorization: Bearer` header.
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        (scheme.eq_ignore_ascii_case("bearer") || scheme == "OAuth").then_some(token)
+    }
+
+    /// Path of the URL.
+    pub fn path(&self) -> &str {
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
+        path.split(['?', '#']).next().unwrap_or("/")
+    }
+}
+
+impl Response {
+    /// A response as it came in.
+    pub fn new(status: u16, headers: Vec<(String, String)>, body: String) -> Self {
+        Self { status, headers, json: serde_json::from_str(&body).ok(), body }
+    }
+
+    /// A header field, first of its name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+
+    /// Every field of a name, with commas between them (RFC 9110 §5.2).
+    pub fn header_list(&self, name: &str) -> String {
+        let values =
+            self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str());
+        values.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The body, where it is JSON.
+    pub fn json(&self) -> Option<&Value> {
+        self.json.as_ref()
+    }
+
+    /// Where it redirects to: the URL without query and fragment, and the parameters of the query.
+    pub fn redirect(&self) -> Option<(String, Params)> {
+        if !(300..400).contains(&self.status) {
+            return None;
+        }
+        let location = self.header("location")?;
+        let whole = location.split('#').next().unwrap_or(location);
+        let (base, query) = whole.split_once('?').unwrap_or((whole, ""));
+        Some((base.to_owned(), Params::read_lossy(query)))
+    }
+
+    /// `200`, or `400 invalid_grant (expired authorization code)`, or what else tells it apart, on one line.
+    pub fn one_line(&self) -> String {
+        if let Some((base, params)) = self.redirect() {
+            return match ErrorResponse::from_params(&params) {
+                Some(error) => format!("{} redirect to {base} with {}", self.status, error.one_line()),
+                None if params.get("code").is_some() => {
+                    format!("{} redirect to {base} with a code", self.status)
+                }
+                None => format!("{} redirect to {base}", self.status),
+            };
+        }
+        if TokenResponse::read(&self.body).is_some() {
+            return format!("{} with an access token", self.status);
+        }
+        if let Some(active) = self.json.as_ref().and_then(|json| json.get("active")) {
+            return format!("{} with active: {active}", self.status);
+        }
+        if let Some(error) = ErrorResponse::read(&self.body) {
+            return format!("{} {}", self.status, error.one_line());
+        }
+        let text = self.body.trim();
+        if text.is_empty() || text.len() > 60 || text.starts_with(['<', '{', '[']) {
+            return self.status.to_string();
+        }
+        format!("{} {text}", self.status)
+    }
+}
+
+impl Exchange {
+    /// The response, if there was one.
+    pub fn response(&self) -> Option<&Response> {
+        match &self.answer {
+            Answer::Response(response) => Some(response),
+            Answer::Nothing(_) => None,
+        }
+    }
+
+    /// HTTP status, 0 where nothing came back.
+    pub fn status(&self) -> u16 {
+        self.response().map_or(0, |response| response.status)
+    }
+
+    /// A parameter of the request: of the form body, or of the query.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.request.form.get(name).or_else(|| self.request.query.get(name))
+    }
+
+    /// The `grant_type` of a token request.
+    pub fn grant_type(&self) -> Option<&str> {
+        if self.endpoint == Endpoint::Token { self.param("grant_type") } else { None }
+    }
+
+    /// Who the client says it is: by parameter, by Basic, or by the issuer of an assertion.
+    pub fn client_id(&self) -> Option<&str> {
+        self.param("client_id")
+            .or(self.facts.basic_client_id.as_deref())
+            .or_else(|| self.facts.client_assertion.as_ref()?.issuer())
+            .or_else(|| self.facts.assertion.as_ref()?.issuer())
+    }
+
+    /// A member of a JSON answer.
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        self.response()?.json()?.get(name)
+    }
+
+    /// A member of a JSON answer that is a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.member(name)?.as_str()
+    }
+
+    /// Whether tokens were granted: 200 with an access token.
+    pub fn granted(&self) -> bool {
+        self.endpoint == Endpoint::Token && self.status() == 200 && self.text("access_token").is_some()
+    }
+
+    /// The authorization code that the answer hands to the client.
+    pub fn code_issued(&self) -> Option<String> {
+        let (_, params) = self.response()?.redirect()?;
+        params.get("code").map(str::to_owned)
+    }
+
+    /// The OAuth error of the answer, from body or redirect.
+    pub fn error(&self) -> Option<ErrorResponse> {
+        let response = self.response()?;
+        match response.redirect() {
+            Some((_, params)) => ErrorResponse::from_params(&params),
+            None => ErrorResponse::read(&response.body),
+        }
+    }
+
+    /// What came back, on one line.
+    pub fn outcome(&self) -> String {
+        match &self.answer {
+            Answer::Response(response) => response.one_line(),
+            Answer::Nothing(failure) => failure.to_string(),
+        }
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "#{} {} {:?} {} -> {}",
+            self.number,
+            self.action,
+            self.endpoint,
+            self.request.method,
+            self.status()
+        )
+    }
+}
+
+fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+}

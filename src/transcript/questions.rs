@@ -1,0 +1,165 @@
+//! The questions that judges ask of a record again and again.
+
+use super::{Exchange, Part, Transcript};
+use crate::oauth::{Endpoint, Params};
+
+/// A code that was handed to a client, and the request that asked for it.
+#[derive(Clone, Copy)]
+pub struct IssuedCode<'t> {
+    /// The authorization request.
+    pub authorize: &'t Exchange,
+    /// The exchange whose answer carried the code.
+    pub issued: &'t Exchange,
+}
+
+impl Transcript {
+    /// Every exchange with that kind of endpoint, in order.
+    pub fn at(&self, endpoint: Endpoint) -> impl DoubleEndedIterator<Item = &Exchange> {
+        self.exchanges.iter().filter(move |x| x.endpoint == endpoint)
+    }
+
+    /// Every token request of a grant type.
+    pub fn requests_of<'t>(&'t self, grant_type: &'t str) -> impl DoubleEndedIterator<Item = &'t Exchange> {
+        self.at(Endpoint::Token).filter(move |x| x.grant_type() == Some(grant_type))
+    }
+
+    /// Every successful token response.
+    pub fn grants(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
+        self.exchanges.iter().filter(|x| x.granted())
+    }
+
+    /// What was begun before that exchange.
+    pub fn before<'t>(&'t self, x: &Exchange) -> impl DoubleEndedIterator<Item = &'t Exchange> {
+        self.exchanges[..x.number.min(self.exchanges.len())].iter()
+    }
+
+    /// What was begun after that exchange.
+    pub fn after<'t>(&'t self, x: &Exchange) -> impl DoubleEndedIterator<Item = &'t Exchange> {
+        self.exchanges.iter().skip(x.number + 1)
+    }
+
+    /// The last exchange of an authorization: the one that sent the user agent back to the client or
+    /// left it on a page. An authorization is an `Authorize` exchange and the pages of the same step that follow.
+    pub fn end_of_authorization<'t>(&'t self, authorize: &'t Exchange) -> &'t Exchange {
+        self.after(authorize)
+            .take_while(|x| {
+                x.endpoint == Endpoint::Page && same_step(x, authorize) || x.endpoint != Endpoint::Authorize
+            })
+            .filter(|x| x.endpoint == Endpoint::Page && same_step(x, authorize))
+            .last()
+            .unwrap_or(authorize)
+    }
+
+    /// Where an authorization sent the user agent in the end, if it is a redirect that leaves the server:
+    /// base URL and parameters.
+    pub fn callback<'t>(&'t self, authorize: &'t Exchange) -> Option<(String, Params)> {
+        let end = self.end_of_authorization(authorize);
+        let (base, params) = end.response()?.redirect()?;
+        let outside = base.contains("://") && !same_origin(&base, &end.request.url);
+        (outside || params.get("code").is_some() || params.get("error").is_some()).then_some((base, params))
+    }
+
+    /// Who asked for a code, and which answer carried it.
+    pub fn code(&self, code: &str) -> Option<IssuedCode<'_>> {
+        let issued = self.exchanges.iter().find(|x| {
+            matches!(x.endpoint, Endpoint::Authorize | Endpoint::Page)
+                && x.code_issued().as_deref() == Some(code)
+        })?;
+        let authorize = if issued.endpoint == Endpoint::Authorize {
+            issued
+        } else {
+            self.before(issued).rev().find(|x| x.endpoint == Endpoint::Authorize && same_step(x, issued))?
+        };
+        Some(IssuedCode { authorize, issued })
+    }
+
+    /// The token response that handed out this access token.
+    pub fn origin_of_access_token(&self, token: &str) -> Option<&Exchange> {
+        self.grants().find(|x| x.text("access_token") == Some(token))
+    }
+
+    /// The token response that first handed out this refresh token.
+    pub fn origin_of_refresh_token(&self, token: &str) -> Option<&Exchange> {
+        self.grants().find(|x| x.text("refresh_token") == Some(token))
+    }
+
+    /// The refresh before `x` that was answered with another refresh token in place of this one.
+    pub fn rotated_before(&self, token: &str, x: &Exchange) -> Option<&Exchange> {
+        self.before(x).find(|y| {
+            y.granted()
+                && y.param("refresh_token") == Some(token)
+                && y.text("refresh_token").is_some_and(|new| new != token)
+        })
+    }
+
+    /// The revocation before `x` that was answered 200 for this token.
+    pub fn revoked_before(&self, token: &str, x: &Exchange) -> Option<&Exchange> {
+        self.before(x)
+            .find(|y| y.endpoint == Endpoint::Revoke && y.status() == 200 && y.param("token") == Some(token))
+    }
+
+    /// Whether a token request of that grant type succeeded anywhere in the record: the positive control of
+    /// a refusal of the same grant type.
+    pub fn has_granted(&self, grant_type: &str) -> bool {
+        self.requests_of(grant_type).any(Exchange::granted)
+    }
+
+    /// The first refresh token of the family that this one belongs to: the token that the code was redeemed for.
+    pub fn family<'t>(&'t self, token: &'t str) -> &'t str {
+        let mut first = token;
+        for _ in 0..self.exchanges.len() {
+            let Some(origin) = self.origin_of_refresh_token(first) else { break };
+            match origin.param("refresh_token") {
+                Some(earlier) if earlier != first => first = earlier,
+                _ => break,
+            }
+        }
+        first
+    }
+}
+
+/// Whether two exchanges were made by the same step of the same play.
+pub fn same_step(a: &Exchange, b: &Exchange) -> bool {
+    a.step == b.step && a.part == b.part && a.scenario == b.scenario
+}
+
+/// Whether an exchange belongs to the scenario itself, not to a control or to cleaning up.
+pub fn is_main(x: &Exchange) -> bool {
+    x.part == Part::Scenario
+}
+
+/// Whether two URLs have the same scheme and authority.
+pub fn same_origin(a: &str, b: &str) -> bool {
+    origin(a) == origin(b)
+}
+
+/// Scheme and authority of a URL.
+pub fn origin(url: &str) -> &str {
+    let Some(scheme) = url.find("://") else { return url };
+    let rest = &url[scheme + 3..];
+    let end = rest.find(['/', '?', '#']).map_or(url.len(), |end| scheme + 3 + end);
+    &url[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::script;
+
+    #[test]
+    fn the_family_of_a_rotated_token_is_found() {
+        let t = script::read(
+            "> POST token grant_type=authorization_code&code=C\n< 200 {\"access_token\":\"A1\",\"refresh_token\":\"R1\"}\n\
+             > POST token grant_type=refresh_token&refresh_token=R1\n< 200 {\"access_token\":\"A2\",\"refresh_token\":\"R2\"}\n\
+             > POST token grant_type=refresh_token&refresh_token=R2\n< 200 {\"access_token\":\"A3\",\"refresh_token\":\"R3\"}\n",
+        );
+        assert_eq!(t.family("R3"), "R1");
+        assert_eq!(t.rotated_before("R1", &t.exchanges[2]).unwrap().number, 1);
+    }
+
+    #[test]
+    fn an_origin_is_scheme_and_authority() {
+        assert_eq!(origin("https://a.example:8/b?c"), "https://a.example:8");
+        assert!(!same_origin("https://a.example", "https://a.example.evil/x"));
+    }
+}

@@ -1,0 +1,223 @@
+//! A transcript as a file: versioned JSON without secrets, which judges like the run that it records.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Answer, Exchange, Facts, Failure, Part, Redactor, Request, Response, Transcript};
+use crate::oauth::Endpoint;
+use crate::subject::Subject;
+
+/// Version of the format.
+const VERSION: u32 = 1;
+
+/// The longest body that a recording keeps, in bytes.
+const LONGEST_BODY: usize = 16 * 1024;
+
+/// Why a file is no recording.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It is no JSON of this form.
+    #[error("it is not a grantcheck recording: {0}")]
+    Form(#[from] serde_json::Error),
+    /// It was written by another version of the format.
+    #[error("it has version {0} of the recording format; this grantcheck reads version {VERSION}")]
+    Version(u32),
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    version: u32,
+    subject: Subject,
+    exchanges: Vec<Row>,
+}
+
+/// One exchange as it is written, here and in the JSON report.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Row {
+    number: usize,
+    scenario: String,
+    #[serde(default)]
+    part: Part,
+    step: usize,
+    action: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tweak: Option<String>,
+    endpoint: Endpoint,
+    app: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    at: i64,
+    took_us: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    race: Option<u32>,
+    request: Sent,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    response: Option<Received>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+    #[serde(default)]
+    facts: Facts,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Sent {
+    method: String,
+    url: String,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Received {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+/// The recording as text. Every secret of the transcript is replaced by its fingerprint.
+///
+/// # Panics
+/// Never: the rows hold nothing that JSON cannot say.
+pub fn write(transcript: &Transcript, redactor: &mut Redactor) -> String {
+    for exchange in &transcript.exchanges {
+        redactor.learn_exchange(exchange);
+    }
+    let file = File {
+        version: VERSION,
+        subject: transcript.subject.clone(),
+        exchanges: transcript.exchanges.iter().map(Row::of).collect(),
+    };
+    let mut value = serde_json::to_value(file).expect("a recording is plain data");
+    redactor.scrub_value(&mut value);
+    let mut text = serde_json::to_string_pretty(&value).expect("a recording is plain data");
+    text.push('\n');
+    text
+}
+
+/// The rows of a transcript as JSON, for the report; not yet scrubbed.
+///
+/// # Panics
+/// Never: the rows hold nothing that JSON cannot say.
+pub(crate) fn rows(transcript: &Transcript) -> Vec<Value> {
+    transcript
+        .exchanges
+        .iter()
+        .map(|x| serde_json::to_value(Row::of(x)).expect("a row is plain data"))
+        .collect()
+}
+
+/// Reads a recording back.
+///
+/// # Errors
+/// [`Unreadable`], where it is no recording of this version.
+pub fn read(text: &str) -> Result<Transcript, Unreadable> {
+    let file: File = serde_json::from_str(text)?;
+    if file.version != VERSION {
+        return Err(Unreadable::Version(file.version));
+    }
+    let exchanges = file.exchanges.into_iter().enumerate().map(|(i, row)| row.exchange(i)).collect();
+    Ok(Transcript { subject: file.subject, exchanges })
+}
+
+impl Row {
+    fn of(x: &Exchange) -> Self {
+        let (response, failure) = match &x.answer {
+            Answer::Response(r) => {
+                (Some(Received { status: r.status, headers: r.headers.clone(), body: cut(&r.body) }), None)
+            }
+            Answer::Nothing(failure) => (None, Some(failure.clone())),
+        };
+        Self {
+            number: x.number,
+            scenario: x.scenario.clone(),
+            part: x.part,
+            step: x.step,
+            action: x.action.clone(),
+            tweak: x.tweak.clone(),
+            endpoint: x.endpoint,
+            app: x.app.clone(),
+            user: x.user.clone(),
+            at: x.at,
+            took_us: x.took,
+            race: x.race,
+            request: Sent {
+                method: x.request.method.clone(),
+                url: x.request.url.clone(),
+                headers: x.request.headers.clone(),
+                body: cut(&x.request.body),
+            },
+            response,
+            failure,
+            facts: x.facts.clone(),
+        }
+    }
+
+    fn exchange(self, number: usize) -> Exchange {
+        let answer = match (self.response, self.failure) {
+            (Some(r), _) => Answer::Response(Response::new(r.status, r.headers, r.body)),
+            (None, Some(failure)) => Answer::Nothing(failure),
+            (None, None) => Answer::Nothing(Failure::Broken("nothing was recorded".into())),
+        };
+        Exchange {
+            number,
+            scenario: self.scenario,
+            part: self.part,
+            step: self.step,
+            action: self.action,
+            tweak: self.tweak,
+            endpoint: self.endpoint,
+            app: self.app,
+            user: self.user,
+            at: self.at,
+            took: self.took_us,
+            race: self.race,
+            request: Request::new(
+                &self.request.method,
+                &self.request.url,
+                self.request.headers,
+                self.request.body,
+            ),
+            answer,
+            facts: self.facts,
+        }
+    }
+}
+
+fn cut(body: &str) -> String {
+    if body.len() <= LONGEST_BODY {
+        return body.to_owned();
+    }
+    let mut end = LONGEST_BODY;
+    while !body.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}… ({} bytes in all)", &body[..end], body.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::script;
+
+    #[test]
+    fn a_recording_reads_back_and_holds_no_secret() {
+        let transcript = script::read(
+            "> POST token grant_type=refresh_token&refresh_token=secret-refresh-1&client_id=main\n\
+             < 200 {\"access_token\":\"secret-access-1\"}\n\
+             > GET api\n\
+             > Authorization: Bearer secret-access-1\n\
+             < 200 {}\n",
+        );
+        let text = write(&transcript, &mut Redactor::new([1; 32]));
+        assert!(!text.contains("secret-refresh-1") && !text.contains("secret-access-1"));
+        let back = read(&text).unwrap();
+        assert_eq!(back.exchanges[0].text("access_token"), back.exchanges[1].request.bearer());
+        assert_eq!(write(&back, &mut Redactor::new([2; 32])), text);
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        let text = r#"{"version":9,"subject":{},"exchanges":[]}"#;
+        assert!(matches!(read(text), Err(Unreadable::Version(9))));
+    }
+}

@@ -1,0 +1,278 @@
+//! A transcript in a few lines of text, as the examples of checks are written. It is a language of our
+//! own code, not of users: what cannot be read is a bug and panics.
+//!
+//! ```text
+//! > POST token grant_type=refresh_token&refresh_token=R1&client_id=main&client_secret=main-secret
+//! > X-Header: value                      header of the request above
+//! ! secret wrong                         a fact that would be derived live: `secret right|wrong`
+//! ! assertion {"claims":{"iss":"main","exp":{now+150}},"verifies":true,"alg":"RS256"}
+//! < 200 {"access_token":"A2"}            the answer: status, body
+//! < Cache-Control: no-store              header of the answer
+//! + 10m                                  time goes by
+//! = race                                 what follows was released together ...
+//! = end                                  ... until here
+//! = rfc | salesforce                     profile of the subject
+//! = setting rotation true                what is known of the subject
+//! ```
+//!
+//! Endpoints: `authorize page token introspect revoke userinfo identity keys discovery metadata api`. A
+//! GET has its parameters in the query, a POST in a form body. `{now}`, `{now+N}` and `{now-N}` stand for
+//! seconds since the epoch at that line, `{ms}` for milliseconds.
+
+use serde_json::Value;
+
+use super::{Answer, AssertionFacts, Exchange, Facts, Failure, Part, Request, Response, Transcript};
+use crate::oauth::Endpoint;
+use crate::oauth::pkce::Method;
+use crate::oauth::salesforce::Profile;
+use crate::subject::{ClientAuth, Endpoints, Flow, Setting, Subject, SubjectApp};
+
+/// The moment at which a script begins, in milliseconds since the epoch.
+pub const BEGIN: i64 = 1_700_000_000_000;
+
+/// The subject that scripts are about: apps `main`, `other`, `public`, whose `client_id` is their role,
+/// on `https://org.example`; user `main` is `svc@example.com`, `unapproved` is `stranger@example.com`.
+pub fn subject() -> Subject {
+    let app = |role: &str, auth: ClientAuth, uris: &[&str]| SubjectApp {
+        client_id: role.to_owned(),
+        public: auth == ClientAuth::None,
+        client_auth: auth,
+        redirect_uris: uris.iter().map(|&uri| uri.to_owned()).collect(),
+        scopes: ["api", "refresh_token", "openid"].map(str::to_owned).to_vec(),
+        flows: Flow::ALL.to_vec(),
+        has_certificate: auth != ClientAuth::None,
+    };
+    let url = |path: &str| Some(format!("https://org.example{path}"));
+    Subject {
+        org: "https://org.example".into(),
+        profile: Profile::Rfc,
+        endpoints: Endpoints {
+            issuer: url(""),
+            authorize: url("/authorize"),
+            token: url("/token"),
+            introspect: url("/introspect"),
+            revoke: url("/revoke"),
+            userinfo: url("/userinfo"),
+            keys: url("/keys"),
+            discovery: url("/.well-known/openid-configuration"),
+            metadata: url("/.well-known/oauth-authorization-server"),
+            api: url("/api"),
+        },
+        apps: [
+            app(
+                "main",
+                ClientAuth::Post,
+                &["https://client.example/callback", "https://client.example/callback?tenant=a"],
+            ),
+            app("other", ClientAuth::Post, &["https://other.example/callback"]),
+            app("public", ClientAuth::None, &["https://public.example/callback"]),
+            app("basic", ClientAuth::Basic, &["https://basic.example/callback"]),
+            app("assertion", ClientAuth::PrivateKeyJwt, &["https://assertion.example/callback"]),
+        ]
+        .map(|app| (app.client_id.clone(), app))
+        .into(),
+        users: [("main", "svc@example.com"), ("unapproved", "stranger@example.com")]
+            .map(|(role, name)| (role.to_owned(), name.to_owned()))
+            .into(),
+        settings: Default::default(),
+    }
+}
+
+/// Reads a script.
+///
+/// # Panics
+/// Where the script is wrong.
+pub fn read(text: &str) -> Transcript {
+    let mut transcript = Transcript { subject: subject(), exchanges: Vec::new() };
+    let mut at = BEGIN;
+    let mut race = None;
+    let mut races = 0;
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let line = times(line, at);
+        let (mark, rest) = line.split_once(' ').unwrap_or_else(|| panic!("no mark: {line}"));
+        let last = transcript.exchanges.last_mut();
+        match mark {
+            ">" | "<" if is_header(rest) => {
+                let (name, value) = rest.split_once(": ").unwrap_or_else(|| panic!("no header: {line}"));
+                let last = last.expect("a header belongs to a request");
+                if mark == ">" {
+                    let mut headers = last.request.headers.clone();
+                    headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+                    headers.push((name.to_owned(), value.to_owned()));
+                    last.request = Request::new(
+                        &last.request.method,
+                        &last.request.url,
+                        headers,
+                        last.request.body.clone(),
+                    );
+                } else if let Answer::Response(response) = &last.answer {
+                    let mut headers = response.headers.clone();
+                    headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+                    headers.push((name.to_owned(), value.to_owned()));
+                    last.answer =
+                        Answer::Response(Response::new(response.status, headers, response.body.clone()));
+                }
+            }
+            ">" => {
+                let number = transcript.exchanges.len();
+                transcript.exchanges.push(request(rest, &transcript.subject, number, at, race));
+            }
+            "<" => last.expect("an answer belongs to a request").answer = answer(rest),
+            "!" => fact(last.expect("a fact belongs to a request"), rest),
+            "+" => at += crate::oauth::duration(rest).unwrap_or_else(|| panic!("no duration: {rest}")),
+            "=" => match rest.split(' ').collect::<Vec<_>>()[..] {
+                ["race"] => {
+                    races += 1;
+                    race = Some(races);
+                }
+                ["end"] => race = None,
+                ["rfc"] => transcript.subject.profile = Profile::Rfc,
+                ["salesforce"] => transcript.subject.profile = Profile::Salesforce,
+                ["setting", name, value] => {
+                    let value = match (value, crate::oauth::duration(value)) {
+                        ("true", _) => Setting::Flag(true),
+                        ("false", _) => Setting::Flag(false),
+                        (_, Some(millis)) => Setting::Millis(millis),
+                        _ => Setting::Word(value.to_owned()),
+                    };
+                    transcript.subject.settings.0.insert(name.to_owned(), value);
+                }
+                _ => panic!("unknown directive: {line}"),
+            },
+            _ => panic!("unknown mark: {line}"),
+        }
+    }
+    transcript
+}
+
+fn times(line: &str, at: i64) -> String {
+    let mut out = line.replace("{now}", &(at / 1000).to_string()).replace("{ms}", &at.to_string());
+    while let Some(start) = out.find("{now") {
+        let end = start + out[start..].find('}').unwrap_or_else(|| panic!("open brace: {line}"));
+        let offset: i64 = out[start + 4..end].parse().unwrap_or_else(|_| panic!("no offset: {line}"));
+        out.replace_range(start..=end, &(at / 1000 + offset).to_string());
+    }
+    out
+}
+
+fn is_header(rest: &str) -> bool {
+    rest.split(' ').next().is_some_and(|word| word.ends_with(':') && word.len() > 1)
+}
+
+fn request(rest: &str, subject: &Subject, number: usize, at: i64, race: Option<u32>) -> Exchange {
+    let mut words = rest.splitn(3, ' ');
+    let (method, name, params) =
+        (words.next().unwrap_or(""), words.next().unwrap_or(""), words.next().unwrap_or(""));
+    let endpoints = &subject.endpoints;
+    let (endpoint, url) = match name {
+        "authorize" => (Endpoint::Authorize, &endpoints.authorize),
+        "page" => (Endpoint::Page, &endpoints.authorize),
+        "token" => (Endpoint::Token, &endpoints.token),
+        "introspect" => (Endpoint::Introspect, &endpoints.introspect),
+        "revoke" => (Endpoint::Revoke, &endpoints.revoke),
+        "userinfo" => (Endpoint::Userinfo, &endpoints.userinfo),
+        "identity" => (Endpoint::Identity, &endpoints.userinfo),
+        "keys" => (Endpoint::Keys, &endpoints.keys),
+        "discovery" => (Endpoint::Discovery, &endpoints.discovery),
+        "metadata" => (Endpoint::Discovery, &endpoints.metadata),
+        "api" => (Endpoint::Resource, &endpoints.api),
+        other => panic!("unknown endpoint: {other}"),
+    };
+    let url = url.clone().unwrap_or_default();
+    let request = if method == "GET" {
+        let url = if params.is_empty() { url } else { format!("{url}?{params}") };
+        Request::new(method, &url, Vec::new(), String::new())
+    } else {
+        let form = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+        Request::new(method, &url, form, params.to_owned())
+    };
+    let verifier = request.form().get("code_verifier").map(str::to_owned);
+    let facts = Facts {
+        verifier_s256: verifier.as_ref().map(|verifier| Method::S256.challenge(verifier)),
+        verifier_length: verifier.as_ref().map(String::len),
+        ..Facts::default()
+    };
+    let app =
+        request.form().get("client_id").or(request.query().get("client_id")).unwrap_or("main").to_owned();
+    Exchange {
+        number,
+        scenario: "example".into(),
+        part: Part::Scenario,
+        step: number,
+        action: name.to_owned(),
+        tweak: None,
+        endpoint,
+        app,
+        user: Some("main".into()),
+        at,
+        took: 1000,
+        race,
+        request,
+        answer: Answer::Nothing(Failure::Broken("the script gives no answer".into())),
+        facts,
+    }
+}
+
+fn answer(rest: &str) -> Answer {
+    let (status, body) = rest.split_once(' ').unwrap_or((rest, ""));
+    if status == "nothing" {
+        return Answer::Nothing(Failure::TimedOut(10_000));
+    }
+    let status = status.parse().unwrap_or_else(|_| panic!("no status: {rest}"));
+    let mut headers = Vec::new();
+    if body.starts_with(['{', '[']) {
+        headers.push(("Content-Type".to_owned(), "application/json;charset=UTF-8".to_owned()));
+    }
+    Answer::Response(Response::new(status, headers, body.to_owned()))
+}
+
+fn fact(exchange: &mut Exchange, rest: &str) {
+    let (name, value) = rest.split_once(' ').unwrap_or_else(|| panic!("no fact: {rest}"));
+    let json = || -> Value { serde_json::from_str(value).unwrap_or_else(|why| panic!("{value}: {why}")) };
+    let assertion = || -> AssertionFacts {
+        let facts: AssertionFacts =
+            serde_json::from_value(json()).unwrap_or_else(|why| panic!("{value}: {why}"));
+        let kind = if facts.kind.is_empty() { "jwt".to_owned() } else { facts.kind.clone() };
+        AssertionFacts { kind, ..facts }
+    };
+    match name {
+        "secret" => exchange.facts.secret_is_right = Some(value == "right"),
+        "basic" => exchange.facts.basic_client_id = Some(value.to_owned()),
+        "assertion" => exchange.facts.assertion = Some(assertion()),
+        "client_assertion" => exchange.facts.client_assertion = Some(assertion()),
+        "signature" => exchange.facts.signature_fits = Some(value == "right"),
+        "user" => exchange.user = Some(value.to_owned()),
+        "app" => exchange.app = value.to_owned(),
+        "tweak" => exchange.tweak = Some(value.to_owned()),
+        "part" => {
+            exchange.part = serde_json::from_value(Value::from(value)).unwrap_or_else(|_| panic!("{value}"))
+        }
+        other => panic!("unknown fact: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_reads_as_a_transcript() {
+        let t = read(
+            "= setting leeway 3m\n\
+             > POST token grant_type=x&client_id=other\n\
+             ! assertion {\"claims\":{\"exp\":{now-5}}}\n\
+             < 400 {\"error\":\"invalid_grant\"}\n\
+             < Cache-Control: no-store\n\
+             + 1m\n\
+             > GET api\n\
+             > Authorization: Bearer T\n\
+             < 401\n",
+        );
+        assert_eq!(t.subject.settings.millis("leeway"), Some(180_000));
+        assert_eq!(t.exchanges[0].client_id(), Some("other"));
+        assert_eq!(t.exchanges[0].facts.assertion.as_ref().unwrap().exp(), Some(BEGIN / 1000 - 5));
+        assert_eq!(t.exchanges[0].response().unwrap().header("cache-control"), Some("no-store"));
+        assert_eq!((t.exchanges[1].at, t.exchanges[1].status()), (BEGIN + 60_000, 401));
+        assert_eq!(t.exchanges[1].request.bearer(), Some("T"));
+    }
+}
