@@ -4,5 +4,6 @@ pub mod catalog;
 pub mod diagnostic;
 pub mod oauth;
 pub mod subject;
+pub mod suite;
 pub mod transcript;
 pub mod verdict;

@@ -179,6 +179,8 @@ pub struct Page {
     pub fill: Vec<(String, String)>,
     /// CSS selector of the form, where a page has more than one.
     pub form: Option<String>,
+    /// CSS selector of a link that is followed instead of a form.
+    pub link: Option<String>,
     /// Sent as JSON with this method instead of as a form.
     pub json: Option<String>,
     /// Whether the page may be missing, as an approval is that was given before.
@@ -228,6 +230,8 @@ pub struct Target {
     pub users: BTreeMap<String, User>,
     /// How its pages are passed.
     pub login: Login,
+    /// How a user says no: the pages from the first on.
+    pub deny: Option<Vec<Page>>,
     /// What is known of its behaviour.
     pub settings: Settings,
     /// PEM of a further certificate authority.

@@ -113,7 +113,7 @@ impl AssertionFacts {
     }
 
     fn of_saml(text: &str, target: &Target) -> Self {
-        let read = saml::decode(text).and_then(|xml| saml::read(&xml).map(|said| (xml, said)));
+        let read = saml::decode(text).and_then(|xml| saml::claims(&xml).map(|said| (xml, said)));
         match read {
             Err(why) => Self { malformed: Some(why.to_string()), kind: "saml".into(), ..Self::default() },
             Ok((xml, said)) => {
@@ -123,7 +123,8 @@ impl AssertionFacts {
                     .and_then(|iss| target.apps.values().find(|app| &app.client_id == iss));
                 let verifies = app.and_then(public_key).map(|key| {
                     let sha256 = |message: &[u8], signature: &[u8]| key.verify(message, signature);
-                    saml::verify(&xml, &sha256, None).is_ok()
+                    let sha1 = |message: &[u8], signature: &[u8]| key.verify_sha1(message, signature);
+                    saml::verify(&xml, &sha256, Some(&sha1)).is_ok()
                 });
                 let mut claims = Map::new();
                 let mut put = |name: &str, value: Option<Value>| {
@@ -131,7 +132,7 @@ impl AssertionFacts {
                         claims.insert(name.to_owned(), value);
                     }
                 };
-                put("iss", said.issuer.map(Value::from));
+                put("iss", said.issuer.clone().map(Value::from));
                 put("sub", said.subject.map(Value::from));
                 put("aud", (!said.audiences.is_empty()).then(|| json!(said.audiences)));
                 put("exp", said.not_on_or_after.or(said.confirmation_not_on_or_after).map(Value::from));
@@ -144,7 +145,7 @@ impl AssertionFacts {
                     alg: String::new(),
                     claims,
                     verifies,
-                    unsigned: !xml.contains("SignatureValue"),
+                    unsigned: said.algorithm.is_none() && !xml.contains("SignatureValue"),
                 }
             }
         }

@@ -1,20 +1,22 @@
-//! Exclusive XML Canonicalization 1.0, without comments (<https://www.w3.org/TR/xml-exc-c14n/>): the one spelling of an
-//! element over which a signature is computed.
+//! Exclusive XML Canonicalization 1.0, without comments (<https://www.w3.org/TR/xml-exc-c14n/>): the one
+//! spelling of an element over which a signature is computed.
 //!
-//! The parser forgets which prefix a name was written with, and the canonical form keeps it, so prefixes are read from
-//! the source text. Everything is iterative: how deep a stranger nests his elements is not how deep our stack goes.
+//! The parser forgets which prefix a name was written with, and the canonical form keeps it, so prefixes are
+//! read from the source text. Everything is iterative: how deep a stranger nests his elements is not how deep
+//! our stack goes.
 
 use std::collections::BTreeSet;
 
 use roxmltree::{Node, NodeId, NodeType};
 
-/// The canonical form of `apex` and what stands in it, without the element `omit` (the enveloped signature transform).
-/// `inclusive` is the `PrefixList` of `InclusiveNamespaces`: these prefixes, and `#default`, are treated as in
-/// inclusive canonicalization, that is, rendered wherever they come into scope, used or not.
+/// The canonical form of `apex` and what stands in it, without the element `omit` (the enveloped signature
+/// transform). `inclusive` is the `PrefixList` of `InclusiveNamespaces`: these prefixes, and `#default`, are
+/// treated as in inclusive canonicalization, that is, rendered wherever they come into scope, used or not.
 pub(super) fn canonical(apex: Node<'_, '_>, omit: Option<NodeId>, inclusive: &[&str]) -> String {
     let source = apex.document().input_text();
     let mut out = String::with_capacity(apex.range().len());
-    // The namespace declarations that the output has in force here, innermost last; "" is the default namespace.
+    // The namespace declarations that the output has in force here, innermost last; "" is the default
+    // namespace.
     let mut rendered: Vec<(&str, &str)> = Vec::new();
     let mut steps = vec![Step::Enter(apex)];
     while let Some(step) = steps.pop() {
@@ -81,7 +83,8 @@ pub(super) fn escape_attribute(value: &str, out: &mut String) {
     }
 }
 
-/// The qualified name of the attribute that starts at `start` of the source, or of the element whose `<` is there.
+/// The qualified name of the attribute that starts at `start` of the source, or of the element whose `<` is
+/// there.
 pub(super) fn written_name(source: &str, start: usize) -> &str {
     let rest = source.get(start..).unwrap_or_default();
     let rest = rest.strip_prefix('<').unwrap_or(rest);
@@ -94,8 +97,8 @@ enum Step<'a, 'input> {
     Leave { name: &'input str, in_force: usize },
 }
 
-/// The namespace declarations of one start tag: of the prefixes that it visibly uses and of the inclusive ones, those
-/// that the output does not have in force already. Sorted by prefix, the default namespace first.
+/// The namespace declarations of one start tag: of the prefixes that it visibly uses and of the inclusive
+/// ones, those that the output does not have in force already. Sorted by prefix, the default namespace first.
 fn declare<'a, 'input: 'a>(
     node: Node<'a, 'input>,
     name: &'a str,
@@ -110,7 +113,6 @@ fn declare<'a, 'input: 'a>(
         node.attributes().map(|a| prefix(written_name(source, a.range().start))).filter(|p| !p.is_empty()),
     );
     used.extend(inclusive.iter().map(|p| if *p == "#default" { "" } else { *p }));
-    used.remove("xml"); // bound by definition, never declared
 
     for prefix in used {
         let name = (!prefix.is_empty()).then_some(prefix);
@@ -120,7 +122,7 @@ fn declare<'a, 'input: 'a>(
             // No default namespace and an empty one are the same: xmlns="" is said only to take back another.
             ("", uri) if uri.unwrap_or_default() == in_force.unwrap_or_default() => continue,
             ("", uri) => uri.unwrap_or_default(),
-            (_, None) => continue, // an inclusive prefix that means nothing here
+            (_, None) => continue, // xml, bound by definition, or an inclusive prefix that means nothing here
             (_, uri) if uri == in_force => continue,
             (_, Some(uri)) => uri,
         };
@@ -176,7 +178,8 @@ mod tests {
 
     #[test]
     fn attributes_are_sorted_by_namespace_and_then_by_local_name() {
-        // The prefix does not decide: "z" is bound to the smaller URI. The declarations themselves sort by prefix.
+        // The prefix does not decide: "z" is bound to the smaller URI. The declarations themselves sort by
+        // prefix.
         check(
             r#"<e b="1" a:x="2" z:y="3" z:b="4" a="5" xmlns:z="urn:1" xmlns:a="urn:2" xml:lang="de"/>"#,
             // http://www.w3.org/XML/1998/namespace sorts before urn:
@@ -211,11 +214,21 @@ mod tests {
             r#"<e xmlns="urn:d"><f xmlns=""><g/><h xmlns="urn:d"/></f></e>"#,
             r#"<e xmlns="urn:d"><f xmlns=""><g></g><h xmlns="urn:d"></h></f></e>"#,
         );
-        // Between them an element with a prefix: it does not use the default namespace, so it does not say it either.
+        // Between them an element with a prefix: it does not use the default namespace, so it does not say it
+        // either.
         check(
             r#"<e xmlns="urn:d" xmlns:p="urn:p"><p:f xmlns=""><g/></p:f></e>"#,
             r#"<e xmlns="urn:d"><p:f xmlns:p="urn:p"><g xmlns=""></g></p:f></e>"#,
         );
+    }
+
+    #[test]
+    fn the_xml_prefix_is_never_declared() {
+        check(
+            r#"<e xmlns:xml="http://www.w3.org/XML/1998/namespace" xml:space="preserve"> </e>"#,
+            r#"<e xml:space="preserve"> </e>"#,
+        );
+        check_part(r#"<e xml:lang="de"/>"#, "e", &["xml", "xmlns"], r#"<e xml:lang="de"></e>"#);
     }
 
     #[test]
