@@ -1,6 +1,7 @@
 //! grantcheck finds out whether OAuth 2.0 works the way everyone assumes it does, around Salesforce.
 
 pub mod catalog;
+pub mod client;
 pub mod diagnostic;
 pub mod oauth;
 pub mod subject;

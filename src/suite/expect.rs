@@ -4,8 +4,9 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::parse::{Kind, Node};
-use super::template::{Template, check_names};
+use super::names::check_names;
 use super::words::MATCHER_KEYS;
+use crate::client::Template;
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::salesforce::{Outcome, outcome};
 use crate::oauth::{Endpoint, duration};

@@ -8,21 +8,19 @@ mod parse;
 mod resolve;
 mod shape;
 mod target;
-mod template;
+mod names;
 mod tweak;
 mod words;
 
 pub use expect::{Count, CountOf, Expect, Item, ItemKind, JsonType, Matcher, ScopeMatch, TokenName};
 pub use resolve::resolve;
 pub use target::{Lookup, default_profile, read_target};
-pub use template::{Template, Unknown};
-pub use tweak::{BodyForm, Edit, Encoding, Place, SignatureForm, Tweak, TweakValue};
 pub use words::CAPABILITIES;
 
 use serde_json::Value;
 
+use crate::client::{Action, Tweak};
 use crate::diagnostic::{Diagnostic, Span, Text};
-use crate::oauth::Endpoint;
 use crate::subject::{ClientAuth, Flow, Settings};
 
 /// A suite: scenarios that judge an org.
@@ -113,89 +111,6 @@ pub struct Step {
     pub control: Option<Control>,
 }
 
-/// What a step does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// Sends the user agent to the authorization endpoint and through the pages to the callback.
-    Authorize(Authorize),
-    /// Redeems the code.
-    Redeem,
-    /// JWT bearer grant.
-    JwtBearer,
-    /// SAML bearer grant.
-    SamlBearer,
-    /// Client credentials grant.
-    ClientCredentials,
-    /// Refresh token grant.
-    Refresh,
-    /// Asks the introspection endpoint about a token.
-    Introspect(TokenUse),
-    /// Revokes a token.
-    Revoke(TokenUse),
-    /// Calls the userinfo endpoint.
-    Userinfo(TokenUse),
-    /// Calls Salesforce's identity URL.
-    Identity(TokenUse),
-    /// Fetches a discovery document.
-    Discover {
-        /// RFC 8414's instead of OpenID Connect's.
-        oauth: bool,
-    },
-    /// Fetches the JSON Web Key Set.
-    Keys,
-    /// Calls the protected resource.
-    Call(Call),
-    /// Calls Salesforce's SOAP API with the access token as session id.
-    Soap(TokenUse),
-    /// Lets time go by, in milliseconds.
-    Advance(i64),
-}
-
-/// How an authorization is asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Authorize {
-    /// Requested scope values; none means all of the app's.
-    pub scope: Option<Vec<String>>,
-    /// PKCE method; none means no challenge.
-    pub pkce: Option<crate::oauth::pkce::Method>,
-    /// Sent as `state` instead of a random one.
-    pub state: Option<Template>,
-    /// Whether a nonce is sent.
-    pub nonce: bool,
-    /// Sent as they are.
-    pub extra: Vec<(&'static str, String)>,
-    /// Whether the user says no.
-    pub deny: bool,
-    /// Whether pages are passed; if not, the first answer is the last.
-    pub follow: bool,
-}
-
-/// Which token a step is about.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TokenUse {
-    /// The token; none means the last access token.
-    pub token: Option<Template>,
-    /// `token_type_hint`.
-    pub hint: Option<String>,
-    /// HTTP method, where it is not the usual one.
-    pub method: Option<String>,
-}
-
-/// A call of a resource.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Call {
-    /// Which token; none means the last access token.
-    pub token: Option<Template>,
-    /// Whether no token is sent at all.
-    pub anonymous: bool,
-    /// HTTP method.
-    pub method: Option<String>,
-    /// Path on the target's host; none means the target's `api`.
-    pub path: Option<Template>,
-    /// JSON body.
-    pub json: Option<Value>,
-}
-
 /// What is kept of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capture {
@@ -232,46 +147,6 @@ pub enum Control {
         /// Client authentication.
         client_auth: Option<ClientAuth>,
     },
-}
-
-impl Action {
-    /// The word after `do:`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Action::Authorize(_) => "authorize",
-            Action::Redeem => "redeem",
-            Action::JwtBearer => "jwt-bearer",
-            Action::SamlBearer => "saml-bearer",
-            Action::ClientCredentials => "client-credentials",
-            Action::Refresh => "refresh",
-            Action::Introspect(_) => "introspect",
-            Action::Revoke(_) => "revoke",
-            Action::Userinfo(_) => "userinfo",
-            Action::Identity(_) => "identity",
-            Action::Discover { .. } => "discover",
-            Action::Keys => "keys",
-            Action::Call(_) => "call",
-            Action::Soap(_) => "soap",
-            Action::Advance(_) => "advance",
-        }
-    }
-
-    /// The kind of endpoint that it asks; none where it asks nobody.
-    pub fn endpoint(&self) -> Option<Endpoint> {
-        words::endpoint(self.name())
-    }
-
-    /// The flow that it belongs to.
-    pub fn flow(&self) -> Option<Flow> {
-        match self {
-            Action::Authorize(_) | Action::Redeem => Some(Flow::WebServer),
-            Action::JwtBearer => Some(Flow::JwtBearer),
-            Action::SamlBearer => Some(Flow::SamlBearer),
-            Action::ClientCredentials => Some(Flow::ClientCredentials),
-            Action::Refresh => Some(Flow::RefreshToken),
-            _ => None,
-        }
-    }
 }
 
 /// Reads a suite.

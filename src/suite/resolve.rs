@@ -3,11 +3,10 @@
 use super::expand::rows;
 use super::parse::{Kind, Node};
 use super::shape::check;
-use super::template::{Template, check_names};
-use super::words::{CAPABILITIES, SUITE, endpoint};
-use super::{
-    Action, Authorize, Call, Capture, Control, Need, Scenario, Source, Step, Suite, TokenUse, expect, tweak,
-};
+use super::names::check_names;
+use super::words::{CAPABILITIES, SUITE};
+use super::{Capture, Control, Need, Scenario, Source, Step, Suite, expect, tweak};
+use crate::client::{Action, Authorize, Call, Template, TokenUse};
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::{duration, pkce::Method};
 use crate::subject::{ClientAuth, Flow, Kind as SettingKind, SETTINGS, Setting, Settings};
@@ -213,7 +212,7 @@ impl Reader<'_> {
         let expect = node.get("expect").map(|at| {
             expect::Reader {
                 text: self.text,
-                endpoint: endpoint(action.name()),
+                endpoint: action.endpoint(),
                 step: action.name(),
                 known,
                 problems: &mut self.problems,
@@ -338,7 +337,7 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            if super::template::NAMES.contains(&name) {
+            if super::names::NAMES.contains(&name) {
                 self.problem("duplicate-name", from.span, format!("`{name}` is a name that grantcheck gives a value itself"), Some("choose another name".into()));
             }
             captures.push(Capture { name: name.to_owned(), from: source });

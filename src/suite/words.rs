@@ -1,8 +1,7 @@
 //! The words of the suite language: keys of every record, kinds of step, names that a tweak knows.
 
 use super::shape::{Key, Shape, Variant, may, must};
-use super::tweak::Place;
-use crate::oauth::Endpoint;
+use crate::client::Place;
 use crate::oauth::salesforce::OUTCOMES;
 use crate::subject::{ClientAuth, Flow, SETTINGS};
 
@@ -235,22 +234,6 @@ fn outcomes() -> Vec<&'static str> {
     names.sort_unstable();
     names.dedup();
     names
-}
-
-/// The kind of endpoint that a step asks.
-pub(super) fn endpoint(step: &str) -> Option<Endpoint> {
-    Some(match step {
-        "authorize" => Endpoint::Authorize,
-        "redeem" | "jwt-bearer" | "saml-bearer" | "client-credentials" | "refresh" => Endpoint::Token,
-        "introspect" => Endpoint::Introspect,
-        "revoke" => Endpoint::Revoke,
-        "userinfo" => Endpoint::Userinfo,
-        "identity" => Endpoint::Identity,
-        "discover" => Endpoint::Discovery,
-        "keys" => Endpoint::Keys,
-        "call" | "soap" => Endpoint::Resource,
-        _ => return None,
-    })
 }
 
 const AUTHORIZE: &[&str] = &[

@@ -1,0 +1,18 @@
+//! The app that plays: it builds the next request out of what it knows, absorbs the answer, and can be
+//! wrong in every way that a tweak asks for. It sends nothing itself.
+
+mod action;
+mod assertion;
+mod jar;
+pub mod page;
+mod request;
+mod session;
+mod template;
+mod tweak;
+
+pub use action::{Action, Authorize, Call, TokenUse};
+pub use jar::Jar;
+pub use request::{Asked, Context, Dice, Missing, Outgoing, Remember, build};
+pub use session::Session;
+pub use template::{Template, Unknown};
+pub use tweak::{BodyForm, Edit, Encoding, Place, SignatureForm, Tweak, TweakValue};

@@ -1,0 +1,120 @@
+//! Tweaks: how a request differs from a well-formed one.
+
+use serde_json::Value;
+
+use super::Template;
+
+/// Where in a request a name stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A parameter of the query or the form.
+    Param,
+    /// An HTTP header field.
+    Header,
+    /// A claim of the assertion.
+    Claim,
+    /// A part of the SAML assertion.
+    Saml,
+    /// A member of the assertion's JOSE header.
+    Jose,
+}
+
+/// The edits of one step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tweak {
+    /// Single edits, in order.
+    pub edits: Vec<Edit>,
+    /// Role of the app whose key signs, or `fresh` for a key that nobody knows.
+    pub key: Option<String>,
+    /// `alg` to sign with: `RS256`, `RS384`, `RS512`, `PS256`, `HS256` (keyed with the public key) or `none`.
+    pub alg: Option<String>,
+    /// What is wrong with the signature, or where it stands.
+    pub signature: Option<SignatureForm>,
+    /// How the assertion is encoded.
+    pub encoding: Option<Encoding>,
+    /// How the body is written.
+    pub body: Option<BodyForm>,
+    /// Another HTTP method.
+    pub method: Option<String>,
+    /// Whether the parameters stand in the opposite order.
+    pub reversed: bool,
+    /// Whether HTTP Basic carries id and secret without form-encoding them first.
+    pub basic_raw: bool,
+    /// The edits in words.
+    pub words: Vec<String>,
+}
+
+/// One edit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// A value is set or replaced.
+    Set(Place, String, TweakValue),
+    /// It is left out.
+    Without(Place, String),
+    /// It stands twice, the second time with this value, or with the same.
+    Twice(Place, String, Option<TweakValue>),
+}
+
+/// A value of an edit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TweakValue {
+    /// A text, possibly with names in it.
+    Text(Template),
+    /// Milliseconds from now.
+    Relative(i64),
+    /// Any other JSON value.
+    Json(Value),
+}
+
+/// What is done to a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureForm {
+    /// One bit is flipped.
+    Broken,
+    /// It is left out.
+    Missing,
+    /// In SAML: the first child of the assertion.
+    First,
+    /// In SAML: the last child of the assertion.
+    Last,
+}
+
+/// How an assertion is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// The standard base64 alphabet.
+    Standard,
+    /// base64url with padding.
+    Padded,
+    /// With line breaks.
+    Lines,
+    /// The last third is missing.
+    Truncated,
+}
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyForm {
+    /// As a JSON object.
+    Json,
+    /// The parameters stand in the URL's query, the body is empty.
+    Query,
+    /// Nothing at all.
+    Empty,
+    /// Cut in the middle, with the length of the whole announced.
+    Truncated,
+    /// With a broken percent escape.
+    Malformed,
+}
+
+impl Tweak {
+    /// Whether the request is the well-formed one.
+    pub fn is_none(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// The tweak in words, none where there is none.
+    pub fn describe(&self) -> Option<String> {
+        (!self.words.is_empty()).then(|| self.words.join(", "))
+    }
+}
