@@ -1,1 +1,22 @@
-fn main() {}
+//! The `grantcheck` program.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use grantcheck::cli::{self, Io};
+
+#[allow(clippy::disallowed_methods)]
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+    let terminal = err.is_terminal() && std::io::stdin().is_terminal();
+    let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let mut ask = || {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).ok().filter(|read| *read > 0).map(|_| line)
+    };
+    let mut io = Io { out: &mut out, err: &mut err, colour, terminal, ask: &mut ask };
+    let exit = cli::run(&arguments, &mut io);
+    let _ = out.flush();
+    ExitCode::from(exit)
+}

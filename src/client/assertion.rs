@@ -14,7 +14,11 @@ use crate::oauth::saml;
 static FRESH: LazyLock<PrivateKey> = LazyLock::new(PrivateKey::generate);
 
 /// Signs a JWT with these claims as the tweak has it.
-pub(super) fn jwt(cx: &Context<'_>, tweak: &Tweak, claims: serde_json::Map<String, Value>) -> Result<String, Missing> {
+pub(super) fn jwt(
+    cx: &Context<'_>,
+    tweak: &Tweak,
+    claims: serde_json::Map<String, Value>,
+) -> Result<String, Missing> {
     let mut draft = Draft::of(claims);
     for edit in &tweak.edits {
         match edit {
@@ -143,7 +147,9 @@ fn key(cx: &Context<'_>, tweak: &Tweak) -> Result<PrivateKey, Missing> {
 /// The JSON value of an edit: relative times become seconds since the epoch.
 pub(super) fn number(cx: &Context<'_>, value: &TweakValue) -> Result<Value, Missing> {
     Ok(match value {
-        TweakValue::Text(template) => Value::from(template.fill(&|name| cx.value(name)).map_err(|u| Missing::Value(u.0))?),
+        TweakValue::Text(template) => {
+            Value::from(template.fill(&|name| cx.value(name)).map_err(|u| Missing::Value(u.0))?)
+        }
         TweakValue::Relative(millis) => json!((cx.now + millis) / 1000),
         TweakValue::Json(value) => value.clone(),
     })
@@ -151,7 +157,8 @@ pub(super) fn number(cx: &Context<'_>, value: &TweakValue) -> Result<Value, Miss
 
 fn encode(text: String, encoding: Option<Encoding>) -> String {
     let padded = |text: &str| -> String {
-        let parts: Vec<String> = text.split('.').map(|part| format!("{part}{}", "=".repeat((4 - part.len() % 4) % 4))).collect();
+        let parts: Vec<String> =
+            text.split('.').map(|part| format!("{part}{}", "=".repeat((4 - part.len() % 4) % 4))).collect();
         parts.join(".")
     };
     match encoding {
@@ -162,9 +169,12 @@ fn encode(text: String, encoding: Option<Encoding>) -> String {
             let padded = padded(&text);
             if padded == text { format!("{text}==") } else { padded }
         }
-        Some(Encoding::Lines) => {
-            text.as_bytes().chunks(64).map(|c| String::from_utf8_lossy(c).into_owned()).collect::<Vec<_>>().join("\n")
-        }
+        Some(Encoding::Lines) => text
+            .as_bytes()
+            .chunks(64)
+            .map(|c| String::from_utf8_lossy(c).into_owned())
+            .collect::<Vec<_>>()
+            .join("\n"),
         Some(Encoding::Truncated) => text[..text.len() * 2 / 3].to_owned(),
     }
 }

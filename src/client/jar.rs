@@ -24,7 +24,10 @@ impl Jar {
         let host = host(&url);
         for (_, value) in headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
             let Ok(cookie) = Cookie::parse(value.as_str()) else { continue };
-            let path = cookie.path().filter(|p| p.starts_with('/')).map_or_else(|| default_path(url.path()), str::to_owned);
+            let path = cookie
+                .path()
+                .filter(|p| p.starts_with('/'))
+                .map_or_else(|| default_path(url.path()), str::to_owned);
             self.0.retain(|s| !(s.name == cookie.name() && s.host == host && s.path == path));
             let expired = cookie.max_age().is_some_and(|age| !age.is_positive())
                 || cookie.expires_datetime().is_some_and(|at| at.year() < 2000);
@@ -39,7 +42,8 @@ impl Jar {
     pub fn header(&self, url: &str) -> Option<String> {
         let url = url::Url::parse(url).ok()?;
         let host = host(&url);
-        let mut fitting: Vec<&Stored> = self.0.iter().filter(|s| s.host == host && path_matches(&s.path, url.path())).collect();
+        let mut fitting: Vec<&Stored> =
+            self.0.iter().filter(|s| s.host == host && path_matches(&s.path, url.path())).collect();
         fitting.sort_by_key(|s| std::cmp::Reverse(s.path.len()));
         let pairs: Vec<String> = fitting.iter().map(|s| format!("{}={}", s.name, s.value)).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))

@@ -43,12 +43,15 @@ pub enum Stuck {
 pub fn pass(html: &str, at: &str, page: &Page, user: &User) -> Result<Submit, Stuck> {
     let document = Html::parse_document(html);
     if let Some(selector) = &page.link {
-        let link = select(&document, selector)?.ok_or_else(|| Stuck::Nothing(format!("link `{selector}`")))?;
+        let link =
+            select(&document, selector)?.ok_or_else(|| Stuck::Nothing(format!("link `{selector}`")))?;
         let url = join(at, link.value().attr("href").unwrap_or(""))?;
         return Ok(Submit { method: "GET".into(), url, content_type: None, body: String::new() });
     }
     let form = match &page.form {
-        Some(selector) => select(&document, selector)?.ok_or_else(|| Stuck::Nothing(format!("form `{selector}`")))?,
+        Some(selector) => {
+            select(&document, selector)?.ok_or_else(|| Stuck::Nothing(format!("form `{selector}`")))?
+        }
         None => fitting_form(&document, page).ok_or_else(|| Stuck::Nothing("form".into()))?,
     };
     let mut fields = carried(form);
@@ -118,7 +121,10 @@ fn carried(form: ElementRef<'_>) -> Params {
         let value = match element.name() {
             "textarea" => input.text().collect::<String>(),
             "select" => {
-                let chosen = input.select(&selector("option[selected]")).next().or_else(|| input.select(&selector("option")).next());
+                let chosen = input
+                    .select(&selector("option[selected]"))
+                    .next()
+                    .or_else(|| input.select(&selector("option")).next());
                 chosen.and_then(|option| option.value().attr("value")).unwrap_or("").to_owned()
             }
             _ => element.attr("value").unwrap_or(if boxed { "on" } else { "" }).to_owned(),

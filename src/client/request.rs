@@ -5,8 +5,8 @@ use rand::RngCore;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 
-use super::{Action, Authorize, BodyForm, Call, Edit, Place, Session, Template, TokenUse, Tweak, TweakValue};
 use super::assertion::{client_claims, grant_claims, jwt, number, saml};
+use super::{Action, Authorize, BodyForm, Call, Edit, Place, Session, Template, TokenUse, Tweak, TweakValue};
 use crate::oauth::grant::{
     CLIENT_ASSERTION_TYPE, authorization_code, client_credentials, jwt_bearer, refresh_token, saml_bearer,
 };
@@ -201,17 +201,22 @@ pub fn build(cx: &Context<'_>, step: &Asked<'_>) -> Result<Outgoing, Missing> {
     let endpoints = cx.endpoints;
     let need = |url: &Option<String>, name: &'static str| url.clone().ok_or(Missing::Endpoint(name));
     let draft = match step.action {
-        Action::Authorize(options) => authorize(cx, options, need(&endpoints.authorize, "authorization")?, step)?,
-        Action::Redeem | Action::JwtBearer | Action::SamlBearer | Action::ClientCredentials | Action::Refresh => {
-            token_request(cx, step, need(&endpoints.token, "token")?)?
+        Action::Authorize(options) => {
+            authorize(cx, options, need(&endpoints.authorize, "authorization")?, step)?
         }
+        Action::Redeem
+        | Action::JwtBearer
+        | Action::SamlBearer
+        | Action::ClientCredentials
+        | Action::Refresh => token_request(cx, step, need(&endpoints.token, "token")?)?,
         Action::Introspect(which) | Action::Revoke(which) => {
             let url = match step.action {
                 Action::Introspect(_) => need(&endpoints.introspect, "introspection")?,
                 _ => need(&endpoints.revoke, "revocation")?,
             };
             let mut draft = Draft::new(which.method.as_deref().unwrap_or("POST"), url);
-            let params = Params::new().with("token", cx.token(which)?).with_opt("token_type_hint", which.hint.clone());
+            let params =
+                Params::new().with("token", cx.token(which)?).with_opt("token_type_hint", which.hint.clone());
             draft.form = Some(params);
             authenticate(cx, step, &mut draft)?;
             if draft.method == "GET" {
@@ -272,10 +277,16 @@ fn authorize(cx: &Context<'_>, options: &Authorize, url: String, step: &Asked<'_
     }
     // What a tweak sends in place of these is what a redemption must name again.
     let sent = |name: &str, ours: String| {
-        step.tweak.edits.iter().find_map(|edit| match edit {
-            Edit::Set(Place::Param, n, value) if n == name => number(cx, value).ok().and_then(|v| v.as_str().map(str::to_owned)),
-            _ => None,
-        }).unwrap_or(ours)
+        step.tweak
+            .edits
+            .iter()
+            .find_map(|edit| match edit {
+                Edit::Set(Place::Param, n, value) if n == name => {
+                    number(cx, value).ok().and_then(|v| v.as_str().map(str::to_owned))
+                }
+                _ => None,
+            })
+            .unwrap_or(ours)
     };
     draft.remember = Remember {
         verifier: Some(verifier.map(|(verifier, _)| Secret::new(verifier))),
@@ -289,16 +300,19 @@ fn authorize(cx: &Context<'_>, options: &Authorize, url: String, step: &Asked<'_
 
 fn token_request(cx: &Context<'_>, step: &Asked<'_>, url: String) -> Result<Draft, Missing> {
     let mut draft = Draft::new("POST", url);
-    let set = |name: &str| step.tweak.edits.iter().any(|e| matches!(e, Edit::Set(Place::Param, n, _) if n == name));
+    let set =
+        |name: &str| step.tweak.edits.iter().any(|e| matches!(e, Edit::Set(Place::Param, n, _) if n == name));
     // What the tweak sets need not be known, and what it leaves out neither.
     let value = |name: &str, param: &str| -> Result<String, Missing> {
-        let left_out = step.tweak.edits.iter().any(|e| matches!(e, Edit::Without(Place::Param, n) if n == param));
+        let left_out =
+            step.tweak.edits.iter().any(|e| matches!(e, Edit::Without(Place::Param, n) if n == param));
         if set(param) || left_out { Ok(cx.value(name).unwrap_or_default()) } else { cx.known(name) }
     };
     let mut presented = None;
     let mut params = match step.action {
         Action::Redeem => {
-            let redirect_uri = cx.session.redirect_uri.clone().unwrap_or_else(|| cx.app.redirect_uri().to_owned());
+            let redirect_uri =
+                cx.session.redirect_uri.clone().unwrap_or_else(|| cx.app.redirect_uri().to_owned());
             let verifier = cx.session.verifier.as_ref().map(Secret::expose);
             authorization_code::redeem(&value("code", "code")?, &redirect_uri, verifier)
         }
@@ -310,7 +324,8 @@ fn token_request(cx: &Context<'_>, step: &Asked<'_>, url: String) -> Result<Draf
             saml_bearer::request(&assertion)
         }
         _ => {
-            let assertion = if set("assertion") { String::new() } else { jwt(cx, step.tweak, grant_claims(cx))? };
+            let assertion =
+                if set("assertion") { String::new() } else { jwt(cx, step.tweak, grant_claims(cx))? };
             presented = Some(assertion.clone());
             jwt_bearer::request(&assertion)
         }
@@ -433,12 +448,17 @@ fn finish(cx: &Context<'_>, step: &Asked<'_>, mut draft: Draft) -> Result<Outgoi
         }
     }
     if let Some((id, secret)) = &draft.basic {
-        let plain = if tweak.basic_raw { format!("{id}:{secret}") } else { format!("{}:{}", form_encode(id), form_encode(secret)) };
+        let plain = if tweak.basic_raw {
+            format!("{id}:{secret}")
+        } else {
+            format!("{}:{}", form_encode(id), form_encode(secret))
+        };
         draft.headers.push(("authorization".into(), format!("Basic {}", base64(plain))));
     }
     if tweak.reversed {
         let list = params(&mut draft, in_query);
-        let mut pairs: Vec<(String, String)> = list.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+        let mut pairs: Vec<(String, String)> =
+            list.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
         pairs.reverse();
         *list = pairs.into_iter().collect();
     }
@@ -468,11 +488,14 @@ fn assemble(tweak: &Tweak, mut draft: Draft) -> Result<Outgoing, Missing> {
     } else if let Some(form) = &draft.form {
         (body, content_type) = match tweak.body {
             Some(BodyForm::Json) => {
-                let members: Map<String, Value> = form.iter().map(|(n, v)| (n.to_owned(), v.into())).collect();
+                let members: Map<String, Value> =
+                    form.iter().map(|(n, v)| (n.to_owned(), v.into())).collect();
                 (Value::Object(members).to_string(), Some("application/json"))
             }
             Some(BodyForm::Empty) => (String::new(), Some("application/x-www-form-urlencoded")),
-            Some(BodyForm::Malformed) => (format!("{}&broken=%zz", form.write()), Some("application/x-www-form-urlencoded")),
+            Some(BodyForm::Malformed) => {
+                (format!("{}&broken=%zz", form.write()), Some("application/x-www-form-urlencoded"))
+            }
             _ => (form.write(), Some("application/x-www-form-urlencoded")),
         };
     }

@@ -19,8 +19,9 @@ impl Template {
     pub fn new(text: &str) -> Self {
         let mut pieces = Vec::new();
         let mut rest = text;
-        while let Some((before, name, after)) =
-            rest.split_once("${").and_then(|(before, tail)| tail.split_once('}').map(|(name, after)| (before, name, after)))
+        while let Some((before, name, after)) = rest
+            .split_once("${")
+            .and_then(|(before, tail)| tail.split_once('}').map(|(name, after)| (before, name, after)))
         {
             if !before.is_empty() {
                 pieces.push(Piece::Text(before.to_owned()));

@@ -9,8 +9,13 @@ pub(super) fn rows(text: &Text, scenario: &Node, problems: &mut Vec<Diagnostic>)
     let Kind::List(rows) = &list.kind else { return vec![scenario.clone()] };
     if rows.is_empty() {
         problems.push(
-            Diagnostic::at("empty", text, list.span, "`for_each` has no rows, so the scenario would not be played")
-                .help("add a row, or leave `for_each` out"),
+            Diagnostic::at(
+                "empty",
+                text,
+                list.span,
+                "`for_each` has no rows, so the scenario would not be played",
+            )
+            .help("add a row, or leave `for_each` out"),
         );
     }
     rows.iter()
@@ -73,7 +78,9 @@ fn fill(node: &Node, row: &Node, missing: &mut Vec<(crate::diagnostic::Span, Str
                 let Some((name, after)) = tail.split_once('}') else { break };
                 out.push_str(before);
                 match row.get(name) {
-                    Some(value) => out.push_str(&value.text().map_or_else(|| value.json().to_string(), str::to_owned)),
+                    Some(value) => {
+                        out.push_str(&value.text().map_or_else(|| value.json().to_string(), str::to_owned))
+                    }
                     None => missing.push((node.span, name.to_owned())),
                 }
                 rest = after;
@@ -86,7 +93,11 @@ fn fill(node: &Node, row: &Node, missing: &mut Vec<(crate::diagnostic::Span, Str
             entries
                 .iter()
                 .map(|(key, value)| {
-                    let value = if key.text() == Some("for_each") { value.clone() } else { fill(value, row, missing) };
+                    let value = if key.text() == Some("for_each") {
+                        value.clone()
+                    } else {
+                        fill(value, row, missing)
+                    };
                     (fill(key, row, missing), value)
                 })
                 .collect(),

@@ -3,8 +3,8 @@
 use regex::Regex;
 use serde_json::Value;
 
-use super::parse::{Kind, Node};
 use super::names::check_names;
+use super::parse::{Kind, Node};
 use super::words::MATCHER_KEYS;
 use crate::client::Template;
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
@@ -183,29 +183,46 @@ impl Reader<'_> {
     /// Reads `expect:` of a step.
     pub(super) fn read(&mut self, node: &Node) -> Expect {
         let mut expect = Expect { items: self.items(node), ..Expect::default() };
-        for (key, make) in
-            [("exactly", Count::Exactly as fn(u32) -> Count), ("at_most", Count::AtMost), ("at_least", Count::AtLeast)]
-        {
+        for (key, make) in [
+            ("exactly", Count::Exactly as fn(u32) -> Count),
+            ("at_most", Count::AtMost),
+            ("at_least", Count::AtLeast),
+        ] {
             for (number, inner) in node.get(key).map(Node::entries).unwrap_or_default() {
                 match number.text().and_then(|n| n.parse().ok()) {
                     Some(n) => {
                         let items = self.items(inner);
                         expect.counts.push(CountOf { span: number.span, count: make(n), items });
                     }
-                    None => self.problem(number, "wrong-type", "expected a whole number of repetitions".into(), Some(format!("for example `{key}: {{ 1: {{ status: 200 }} }}`"))),
+                    None => self.problem(
+                        number,
+                        "wrong-type",
+                        "expected a whole number of repetitions".into(),
+                        Some(format!("for example `{key}: {{ 1: {{ status: 200 }} }}`")),
+                    ),
                 }
             }
         }
         if let Some(others) = node.get("others") {
             expect.others = self.items(others);
             if expect.counts.is_empty() {
-                self.problem(others, "misplaced", "`others` without a count says nothing".into(), Some("write `exactly`, `at_most` or `at_least` beside it".into()));
+                self.problem(
+                    others,
+                    "misplaced",
+                    "`others` without a count says nothing".into(),
+                    Some("write `exactly`, `at_most` or `at_least` beside it".into()),
+                );
             }
         }
         if expect.items.is_empty() && expect.counts.is_empty() && matches!(node.kind, Kind::Map(_)) {
             let empty = node.entries().is_empty();
             if empty {
-                self.problem(node, "empty", "`expect` expects nothing".into(), Some("leave it out: a step without it expects its own success".into()));
+                self.problem(
+                    node,
+                    "empty",
+                    "`expect` expects nothing".into(),
+                    Some("leave it out: a step without it expects its own success".into()),
+                );
             }
         }
         expect
@@ -230,8 +247,16 @@ impl Reader<'_> {
                     for (name, inner) in value.entries() {
                         let Some(matcher) = self.matcher(inner) else { continue };
                         let name_text = name.text().unwrap_or("").to_owned();
-                        if section == "body" && name_text.starts_with('$') && serde_json_path::JsonPath::parse(&name_text).is_err() {
-                            self.problem(name, "bad-path", format!("`{name_text}` is not a JSONPath"), Some("for example `$.urls.rest` or `$[0].errorCode` (RFC 9535)".into()));
+                        if section == "body"
+                            && name_text.starts_with('$')
+                            && serde_json_path::JsonPath::parse(&name_text).is_err()
+                        {
+                            self.problem(
+                                name,
+                                "bad-path",
+                                format!("`{name_text}` is not a JSONPath"),
+                                Some("for example `$.urls.rest` or `$[0].errorCode` (RFC 9535)".into()),
+                            );
                             continue;
                         }
                         let kind = match section {
@@ -250,7 +275,8 @@ impl Reader<'_> {
                             Some("equals") => ScopeMatch::Equals,
                             _ => continue,
                         };
-                        let values = inner.items().iter().filter_map(|n| n.text().map(str::to_owned)).collect();
+                        let values =
+                            inner.items().iter().filter_map(|n| n.text().map(str::to_owned)).collect();
                         items.push(Item { span: inner.span, kind: ItemKind::Scope(how, values) });
                     }
                 }
@@ -320,7 +346,12 @@ impl Reader<'_> {
                 (Ok(status), _) if (100..600).contains(&status) => statuses.push(status),
                 (_, Some(class)) if (1..6).contains(&class) => classes.push(class),
                 _ => {
-                    self.problem(item, "bad-status", format!("`{word}` is no HTTP status"), Some("write a number such as `400`, or a class such as `4xx`".into()));
+                    self.problem(
+                        item,
+                        "bad-status",
+                        format!("`{word}` is no HTTP status"),
+                        Some("write a number such as `400`, or a class such as `4xx`".into()),
+                    );
                     return None;
                 }
             }
@@ -332,7 +363,9 @@ impl Reader<'_> {
         match &node.kind {
             Kind::Scalar { text, plain: true } if text == "absent" => Some(Matcher::Absent),
             Kind::Scalar { text, plain: true } if text == "present" => Some(Matcher::Present),
-            Kind::Scalar { text, plain } if !plain || (node.number().is_none() && node.flag().is_none() && !node.is_null()) => {
+            Kind::Scalar { text, plain }
+                if !plain || (node.number().is_none() && node.flag().is_none() && !node.is_null()) =>
+            {
                 check_names(self.text, node.span, text, self.known, self.problems);
                 Some(Matcher::EqualsText(Template::new(text)))
             }

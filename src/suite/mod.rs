@@ -1,14 +1,14 @@
 //! What authors write: suites and targets. A file becomes a tree with spans, the tree is checked against
 //! a shape, and what is right becomes plain data; what is wrong becomes diagnostics, all of them at once.
 
-mod expect;
 mod expand;
+mod expect;
 pub mod init;
+mod names;
 mod parse;
 mod resolve;
 mod shape;
 mod target;
-mod names;
 mod tweak;
 mod words;
 

@@ -110,9 +110,9 @@ impl Node {
                 }
             }
             Kind::List(items) => Value::Array(items.iter().map(Node::json).collect()),
-            Kind::Map(entries) => {
-                Value::Object(entries.iter().map(|(k, v)| (k.text().unwrap_or("").to_owned(), v.json())).collect())
-            }
+            Kind::Map(entries) => Value::Object(
+                entries.iter().map(|(k, v)| (k.text().unwrap_or("").to_owned(), v.json())).collect(),
+            ),
         }
     }
 }
@@ -134,7 +134,8 @@ pub fn parse(text: &Text) -> Result<Node, Vec<Diagnostic>> {
     let mut parser = Parser::new_from_str(text.source());
     while let Some(next) = parser.next_event() {
         let (event, span) = next.map_err(|why| {
-            let help = "indent with spaces, put a space after each colon, and quote a text that holds `: ` or ` #`";
+            let help =
+                "indent with spaces, put a space after each colon, and quote a text that holds `: ` or ` #`";
             fail(bytes.of(why.marker().index()), format!("this is not YAML: {}", why.info()), help)
         })?;
         let start = bytes.of(span.start.index());
@@ -151,7 +152,11 @@ pub fn parse(text: &Text) -> Result<Node, Vec<Diagnostic>> {
             event => events.push((event, span)),
         }
         if events.len() > MOST_NODES {
-            return Err(fail(span.start, "the file has too many values".into(), "split it into several files"));
+            return Err(fail(
+                span.start,
+                "the file has too many values".into(),
+                "split it into several files",
+            ));
         }
     }
     if events.is_empty() {
@@ -206,14 +211,17 @@ impl Tree<'_> {
             }
             Event::SequenceStart(anchor, _) => {
                 let mut items = Vec::new();
-                while let Some((event, span)) = events.next().filter(|(event, _)| *event != Event::SequenceEnd) {
+                while let Some((event, span)) =
+                    events.next().filter(|(event, _)| *event != Event::SequenceEnd)
+                {
                     items.push(self.finish(event, span, events, depth + 1));
                 }
                 (Kind::List(items), anchor)
             }
             Event::MappingStart(anchor, _) => {
                 let mut entries: Vec<(Node, Node)> = Vec::new();
-                while let Some((event, span)) = events.next().filter(|(event, _)| *event != Event::MappingEnd) {
+                while let Some((event, span)) = events.next().filter(|(event, _)| *event != Event::MappingEnd)
+                {
                     let key = self.finish(event, span, events, depth + 1);
                     let value = self.node(events, depth + 1);
                     if key.text().is_none() {

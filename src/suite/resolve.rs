@@ -1,9 +1,9 @@
 //! From a tree to a suite: names are looked up, rows expanded, refusals given their control.
 
 use super::expand::rows;
+use super::names::check_names;
 use super::parse::{Kind, Node};
 use super::shape::check;
-use super::names::check_names;
 use super::words::{CAPABILITIES, SUITE};
 use super::{Capture, Control, Need, Scenario, Source, Step, Suite, expect, tweak};
 use crate::client::{Action, Authorize, Call, Template, TokenUse};
@@ -23,7 +23,11 @@ pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnost
     check(text, node, &SUITE, &mut problems);
     let mut reader = Reader { text, problems: Vec::new(), scenarios: scenario_names(node), root: node };
     let mut scenarios = Vec::new();
-    let listed = node.get("scenarios").filter(|n| matches!(n.kind, Kind::List(_))).map(Node::items).unwrap_or_default();
+    let listed = node
+        .get("scenarios")
+        .filter(|n| matches!(n.kind, Kind::List(_)))
+        .map(Node::items)
+        .unwrap_or_default();
     for written in listed.iter().filter(|n| matches!(n.kind, Kind::Map(_))) {
         for row in rows(text, written, &mut reader.problems) {
             scenarios.push(reader.scenario(&row));
@@ -65,19 +69,30 @@ impl Reader<'_> {
         if let Some(list) = node.get("scenarios")
             && matches!(&list.kind, Kind::List(items) if items.is_empty())
         {
-            self.problem("empty", list.span, "the suite has no scenarios, so it would judge nothing", Some("add a scenario".into()));
+            self.problem(
+                "empty",
+                list.span,
+                "the suite has no scenarios, so it would judge nothing",
+                Some("add a scenario".into()),
+            );
         }
         for (i, scenario) in scenarios.iter().enumerate() {
             if scenarios[..i].iter().any(|earlier| earlier.name == scenario.name) {
                 let message = format!("two scenarios are called `{}`", scenario.name);
-                self.problem("duplicate-name", scenario.span, message, Some("a name tells a scenario apart in reports: make it say what is special".into()));
+                self.problem(
+                    "duplicate-name",
+                    scenario.span,
+                    message,
+                    Some("a name tells a scenario apart in reports: make it say what is special".into()),
+                );
             }
         }
     }
 
     fn scenario(&mut self, node: &Node) -> Scenario {
         let root = self.root;
-        let text_of = |key: &str| node.get(key).or_else(|| root.get(key)).and_then(Node::text).map(str::to_owned);
+        let text_of =
+            |key: &str| node.get(key).or_else(|| root.get(key)).and_then(Node::text).map(str::to_owned);
         let both = |key: &str| -> Vec<&Node> {
             [root.get(key), node.get(key)].into_iter().flatten().flat_map(Node::items).collect()
         };
@@ -89,7 +104,12 @@ impl Reader<'_> {
         if let Some(list) = node.get("steps")
             && matches!(&list.kind, Kind::List(items) if items.is_empty())
         {
-            self.problem("empty", list.span, "the scenario does nothing", Some("add a step, for example `- do: jwt-bearer`".into()));
+            self.problem(
+                "empty",
+                list.span,
+                "the scenario does nothing",
+                Some("add a step, for example `- do: jwt-bearer`".into()),
+            );
         }
         let needs = both("needs").into_iter().filter_map(|need| self.need(need)).collect();
         let mut settings = self.settings_of(root);
@@ -127,7 +147,12 @@ impl Reader<'_> {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "`grantcheck checks` prints them all".to_owned(),
                 };
-                self.problem("unknown-check", node.span, format!("the catalogue has no check `{name}`"), Some(help));
+                self.problem(
+                    "unknown-check",
+                    node.span,
+                    format!("the catalogue has no check `{name}`"),
+                    Some(help),
+                );
             }
             names.push(name.to_owned());
         }
@@ -152,8 +177,14 @@ impl Reader<'_> {
                 "user" => Some(Need::User(word)),
                 "scenario" => {
                     if !self.scenarios.contains(&word) {
-                        let near = closest(&word, self.scenarios.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?"));
-                        self.problem("unknown-name", value.span, format!("the suite has no scenario `{word}`"), near);
+                        let near = closest(&word, self.scenarios.iter().map(String::as_str))
+                            .map(|n| format!("did you mean `{n}`?"));
+                        self.problem(
+                            "unknown-name",
+                            value.span,
+                            format!("the suite has no scenario `{word}`"),
+                            near,
+                        );
                     }
                     Some(Need::Scenario(word))
                 }
@@ -169,13 +200,21 @@ impl Reader<'_> {
         let words = CAPABILITIES.iter().map(|(known, _)| *known).chain(Flow::ALL.map(Flow::name));
         let help = match closest(name, words.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("a flow, a capability ({}), or `app: ROLE`, `user: ROLE`, `scenario: NAME`", words.collect::<Vec<_>>().join(", ")),
+            None => format!(
+                "a flow, a capability ({}), or `app: ROLE`, `user: ROLE`, `scenario: NAME`",
+                words.collect::<Vec<_>>().join(", ")
+            ),
         };
         self.problem("unknown-word", node.span, format!("unknown need `{name}`"), Some(help));
         None
     }
 
-    fn steps(&mut self, node: Option<&Node>, known: &mut Vec<String>, labels: &mut Vec<(String, &'static str)>) -> Vec<Step> {
+    fn steps(
+        &mut self,
+        node: Option<&Node>,
+        known: &mut Vec<String>,
+        labels: &mut Vec<(String, &'static str)>,
+    ) -> Vec<Step> {
         let Some(Node { kind: Kind::List(items), .. }) = node else { return Vec::new() };
         let mut steps = Vec::new();
         for item in items {
@@ -198,17 +237,37 @@ impl Reader<'_> {
         let text_of = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
         let times = node.get("times").and_then(Node::number).unwrap_or(1);
         if let Some(at) = node.get("times").filter(|_| !(1..=MOST_TIMES).contains(&times)) {
-            self.problem("out-of-range", at.span, format!("`times` is {times}"), Some(format!("from 1 to {MOST_TIMES}; `load` drives more")));
+            self.problem(
+                "out-of-range",
+                at.span,
+                format!("`times` is {times}"),
+                Some(format!("from 1 to {MOST_TIMES}; `load` drives more")),
+            );
         }
         let at_once = node.get("at_once").and_then(Node::flag).unwrap_or(false);
         if at_once && times < 2 {
             let span = node.key("at_once").map_or(node.span, |n| n.span);
-            self.problem("misplaced", span, "`at_once` of a single request is no race", Some("write `times: 20` beside it".into()));
+            self.problem(
+                "misplaced",
+                span,
+                "`at_once` of a single request is no race",
+                Some("write `times: 20` beside it".into()),
+            );
         }
-        if let Some(at) = node.key("at_once").filter(|_| at_once && matches!(action, Action::Authorize(_) | Action::Advance(_))) {
-            self.problem("misplaced", at.span, format!("`do: {name}` cannot be done at once"), Some("race the requests that follow it".into()));
+        if let Some(at) = node
+            .key("at_once")
+            .filter(|_| at_once && matches!(action, Action::Authorize(_) | Action::Advance(_)))
+        {
+            self.problem(
+                "misplaced",
+                at.span,
+                format!("`do: {name}` cannot be done at once"),
+                Some("race the requests that follow it".into()),
+            );
         }
-        let tweak = tweak::Reader { text: self.text, step: action.name(), known, problems: &mut self.problems }.read(node);
+        let tweak =
+            tweak::Reader { text: self.text, step: action.name(), known, problems: &mut self.problems }
+                .read(node);
         let expect = node.get("expect").map(|at| {
             expect::Reader {
                 text: self.text,
@@ -220,16 +279,29 @@ impl Reader<'_> {
             .read(at)
         });
         if let Some(at) = node.key("expect").filter(|_| matches!(action, Action::Advance(_))) {
-            self.problem("misplaced", at.span, "`do: advance` has no answer to expect something of", Some("put `expect` on the step that follows".into()));
+            self.problem(
+                "misplaced",
+                at.span,
+                "`do: advance` has no answer to expect something of",
+                Some("put `expect` on the step that follows".into()),
+            );
         }
         if let Some(counts) = expect.as_ref().filter(|e| !e.counts.is_empty() && times < 2) {
-            self.problem("misplaced", counts.counts[0].span, "a count over a single request says nothing", Some("write `times: 20` on the step".into()));
+            self.problem(
+                "misplaced",
+                counts.counts[0].span,
+                "a count over a single request says nothing",
+                Some("write `times: 20` on the step".into()),
+            );
         }
         let capture = self.captures(node);
         let control = self.control(node, labels, action.name());
         let refuses = expect.as_ref().is_some_and(expect::Expect::is_refusal);
         if refuses && tweak.is_none() && node.get("control").is_none() {
-            let span = node.get("expect").and_then(|e| e.get("refused").or_else(|| e.get("status")).or_else(|| e.get("error"))).map_or(word.span, |n| n.span);
+            let span = node
+                .get("expect")
+                .and_then(|e| e.get("refused").or_else(|| e.get("status")).or_else(|| e.get("error")))
+                .map_or(word.span, |n| n.span);
             self.problem(
                 "no-control",
                 span,
@@ -238,7 +310,12 @@ impl Reader<'_> {
             );
         }
         if let Some(at) = node.key("control").filter(|_| !refuses) {
-            self.problem("misplaced", at.span, "`control` belongs to a step that must be refused", Some("this step expects no refusal: leave `control` out".into()));
+            self.problem(
+                "misplaced",
+                at.span,
+                "`control` belongs to a step that must be refused",
+                Some("this step expects no refusal: leave `control` out".into()),
+            );
         }
         Some(Step {
             span: word.span,
@@ -272,14 +349,19 @@ impl Reader<'_> {
         };
         Some(match name {
             "authorize" => Action::Authorize(Authorize {
-                scope: node.get("scope").map(|n| n.items().iter().filter_map(|s| s.text().map(str::to_owned)).collect()),
+                scope: node
+                    .get("scope")
+                    .map(|n| n.items().iter().filter_map(|s| s.text().map(str::to_owned)).collect()),
                 pkce: match node.get("pkce").and_then(Node::text) {
                     None => Some(Method::S256),
                     Some(method) => Method::read(method),
                 },
                 state: template("state"),
                 nonce: flag("nonce").unwrap_or(false),
-                extra: ["prompt", "login_hint", "immediate"].into_iter().filter_map(|k| text_of(k).map(|v| (k, v))).collect(),
+                extra: ["prompt", "login_hint", "immediate"]
+                    .into_iter()
+                    .filter_map(|k| text_of(k).map(|v| (k, v)))
+                    .collect(),
                 deny: flag("deny").unwrap_or(false),
                 follow: flag("follow").unwrap_or(true),
             }),
@@ -333,12 +415,22 @@ impl Reader<'_> {
                 Some(("header", field)) => Source::Header(field.to_owned()),
                 Some(("redirect", param)) => Source::Redirect(param.to_owned()),
                 _ => {
-                    self.problem("bad-capture", from.span, format!("`{source}` is no place of an answer"), Some("write `body.MEMBER`, a JSONPath, `header.NAME` or `redirect.PARAMETER`".into()));
+                    self.problem(
+                        "bad-capture",
+                        from.span,
+                        format!("`{source}` is no place of an answer"),
+                        Some("write `body.MEMBER`, a JSONPath, `header.NAME` or `redirect.PARAMETER`".into()),
+                    );
                     continue;
                 }
             };
             if super::names::NAMES.contains(&name) {
-                self.problem("duplicate-name", from.span, format!("`{name}` is a name that grantcheck gives a value itself"), Some("choose another name".into()));
+                self.problem(
+                    "duplicate-name",
+                    from.span,
+                    format!("`{name}` is a name that grantcheck gives a value itself"),
+                    Some("choose another name".into()),
+                );
             }
             captures.push(Capture { name: name.to_owned(), from: source });
         }
@@ -357,7 +449,10 @@ impl Reader<'_> {
         };
         if let Some(i) = labels.iter().position(|(label, _)| label == name) {
             if labels[i].1 != action {
-                let message = format!("the step `{name}` does `{}`, so it proves nothing about `{action}`", labels[i].1);
+                let message = format!(
+                    "the step `{name}` does `{}`, so it proves nothing about `{action}`",
+                    labels[i].1
+                );
                 self.problem("misplaced", at.span, message, Some("name a step of the same kind".into()));
             }
             return Some(Control::Step(i));
@@ -365,12 +460,21 @@ impl Reader<'_> {
         if self.scenarios.iter().any(|s| s == name) {
             return Some(Control::Scenario(name.to_owned()));
         }
-        let names = labels.iter().map(|(l, _)| l.as_str()).filter(|l| !l.is_empty()).chain(self.scenarios.iter().map(String::as_str));
+        let names = labels
+            .iter()
+            .map(|(l, _)| l.as_str())
+            .filter(|l| !l.is_empty())
+            .chain(self.scenarios.iter().map(String::as_str));
         let help = match closest(name, names) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "name an earlier step by its `step:`, or a scenario of this suite".to_owned(),
         };
-        self.problem("unknown-name", at.span, format!("`{name}` is neither an earlier step nor a scenario"), Some(help));
+        self.problem(
+            "unknown-name",
+            at.span,
+            format!("`{name}` is neither an earlier step nor a scenario"),
+            Some(help),
+        );
         None
     }
 }
@@ -393,14 +497,23 @@ pub(super) fn settings(text: &Text, node: Option<&Node>, problems: &mut Vec<Diag
         let Some(row) = SETTINGS.iter().find(|row| row.name == name) else {
             let help = match closest(name, SETTINGS.iter().map(|row| row.name)) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known settings: {}", SETTINGS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ")),
+                None => format!(
+                    "known settings: {}",
+                    SETTINGS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ")
+                ),
             };
-            problems.push(Diagnostic::at("unknown-key", text, key.span, format!("unknown setting `{name}`")).help(help));
+            problems.push(
+                Diagnostic::at("unknown-key", text, key.span, format!("unknown setting `{name}`")).help(help),
+            );
             continue;
         };
         let read = match row.kind {
-            SettingKind::Flag => value.flag().map(Setting::Flag).ok_or_else(|| "write `true` or `false`".to_owned()),
-            SettingKind::Duration => duration(word).map(Setting::Millis).ok_or_else(|| "write a number and a unit: `250ms`, `30s`, `15m`, `2h`, `30d`".to_owned()),
+            SettingKind::Flag => {
+                value.flag().map(Setting::Flag).ok_or_else(|| "write `true` or `false`".to_owned())
+            }
+            SettingKind::Duration => duration(word)
+                .map(Setting::Millis)
+                .ok_or_else(|| "write a number and a unit: `250ms`, `30s`, `15m`, `2h`, `30d`".to_owned()),
             SettingKind::Words(words) if words.contains(&word) => Ok(Setting::Word(word.to_owned())),
             SettingKind::Words(words) => Err(match closest(word, words.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -412,7 +525,13 @@ pub(super) fn settings(text: &Text, node: Option<&Node>, problems: &mut Vec<Diag
                 settings.0.insert(name.to_owned(), setting);
             }
             Err(help) => problems.push(
-                Diagnostic::at("wrong-type", text, value.span, format!("`{word}` is no value of the setting `{name}`")).help(help),
+                Diagnostic::at(
+                    "wrong-type",
+                    text,
+                    value.span,
+                    format!("`{word}` is no value of the setting `{name}`"),
+                )
+                .help(help),
             ),
         }
     }

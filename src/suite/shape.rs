@@ -94,12 +94,17 @@ pub fn check(text: &Text, node: &Node, shape: &Shape, problems: &mut Vec<Diagnos
         }
         Shape::Flag => {
             if node.flag().is_none() {
-                let help = node.text().filter(|t| matches!(*t, "yes" | "no" | "on" | "off" | "true" | "false"));
-                wrong(problems, "true or false", help.map(|t| match t {
-                    "yes" | "on" => "write `true`".to_owned(),
-                    "no" | "off" => "write `false`".to_owned(),
-                    t => format!("write `{t}` without quotes"),
-                }));
+                let help =
+                    node.text().filter(|t| matches!(*t, "yes" | "no" | "on" | "off" | "true" | "false"));
+                wrong(
+                    problems,
+                    "true or false",
+                    help.map(|t| match t {
+                        "yes" | "on" => "write `true`".to_owned(),
+                        "no" | "off" => "write `false`".to_owned(),
+                        t => format!("write `{t}` without quotes"),
+                    }),
+                );
             }
         }
         Shape::Count => {
@@ -109,7 +114,11 @@ pub fn check(text: &Text, node: &Node, shape: &Shape, problems: &mut Vec<Diagnos
         }
         Shape::Duration => {
             if node.text().and_then(duration).is_none() {
-                wrong(problems, "a duration", Some("write a number and a unit: `250ms`, `30s`, `15m`, `2h`, `30d`".into()));
+                wrong(
+                    problems,
+                    "a duration",
+                    Some("write a number and a unit: `250ms`, `30s`, `15m`, `2h`, `30d`".into()),
+                );
             }
         }
         Shape::Words(what, words) => match node.text() {
@@ -123,7 +132,11 @@ pub fn check(text: &Text, node: &Node, shape: &Shape, problems: &mut Vec<Diagnos
                 let message = format!("unknown {what} `{word}`");
                 problems.push(Diagnostic::at("unknown-word", text, node.span, message).help(help));
             }
-            _ => wrong(problems, &format!("the name of a {what}"), Some(format!("one of: {}", words().join(", ")))),
+            _ => wrong(
+                problems,
+                &format!("the name of a {what}"),
+                Some(format!("one of: {}", words().join(", "))),
+            ),
         },
         Shape::List(item) => match &node.kind {
             Kind::List(items) => items.iter().for_each(|node| check(text, node, item, problems)),
@@ -147,7 +160,9 @@ pub fn check(text: &Text, node: &Node, shape: &Shape, problems: &mut Vec<Diagnos
         },
         Shape::Edits => match &node.kind {
             Kind::List(items) => items.iter().for_each(|node| check(text, node, &Shape::Scalar, problems)),
-            Kind::Scalar { .. } if node.is_null() => wrong(problems, "a name, a list of names, or `name: value` pairs", None),
+            Kind::Scalar { .. } if node.is_null() => {
+                wrong(problems, "a name, a list of names, or `name: value` pairs", None)
+            }
             _ => {}
         },
         Shape::Step(common, variants) => {
@@ -220,7 +235,9 @@ fn record(
     for key in keys.iter().filter(|key| key.required && node.get(key.name).is_none()) {
         let span = node.entries().first().map_or(node.span, |(first, _)| first.span);
         let message = format!("the key `{}` is missing", key.name);
-        problems.push(Diagnostic::at("missing-key", text, span, message).help(format!("`{}`: {}", key.name, key.doc)));
+        problems.push(
+            Diagnostic::at("missing-key", text, span, message).help(format!("`{}`: {}", key.name, key.doc)),
+        );
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::names::LOGIN_NAMES;
 use super::parse::{Kind, Node, parse};
 use super::resolve::settings;
 use super::shape::{Key, Shape, check, may, must};
-use super::names::LOGIN_NAMES;
 use super::words::{SETTINGS_SHAPE, WAIVER};
 use crate::client::Template;
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
@@ -66,14 +66,22 @@ const APP: Shape = Shape::Record(&[
 const USER: Shape = Shape::Record(&[
     must("username", Shape::Text, "login name"),
     may("password", Shape::Text, "login password"),
-    may("approved", Shape::OneOrMany(&Shape::Text), "roles of the apps that the user approved (embedded org)"),
+    may(
+        "approved",
+        Shape::OneOrMany(&Shape::Text),
+        "roles of the apps that the user approved (embedded org)",
+    ),
     may("inactive", Shape::Flag, "an admin deactivated the user (embedded org)"),
     may("frozen", Shape::Flag, "an admin froze the user (embedded org)"),
     may("ip_restricted", Shape::Flag, "login from here is outside of the allowed ranges (embedded org)"),
 ]);
 
 const PAGE: Shape = Shape::Record(&[
-    may("fill", Shape::Map(&Shape::Text), "values for the fields of the form, by name; hidden fields are carried along"),
+    may(
+        "fill",
+        Shape::Map(&Shape::Text),
+        "values for the fields of the form, by name; hidden fields are carried along",
+    ),
     may("form", Shape::Text, "CSS selector of the form, where the page has several"),
     may("link", Shape::Text, "CSS selector of a link to follow instead"),
     may("json", Shape::Words("method", || vec!["POST", "PUT"]), "send the fields as JSON with this method"),
@@ -118,7 +126,10 @@ pub(super) const TARGET: Shape = Shape::Record(&[
 ///
 /// # Errors
 /// Every problem of the file, a value that cannot be looked up among them.
-pub fn read_target(text: &Text, lookup: &dyn Fn(Lookup<'_>) -> Option<String>) -> Result<Target, Vec<Diagnostic>> {
+pub fn read_target(
+    text: &Text,
+    lookup: &dyn Fn(Lookup<'_>) -> Option<String>,
+) -> Result<Target, Vec<Diagnostic>> {
     let node = parse(text)?;
     let mut problems = Vec::new();
     // `login` is a word or a list of pages, which no other place of the language is.
@@ -150,7 +161,13 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    fn problem(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: impl Into<String>) {
+    fn problem(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         self.problems.push(Diagnostic::at(code, self.text, span, message).help(help));
     }
 
@@ -165,7 +182,9 @@ impl Reader<'_> {
             }
             let (lookup, what) = match name.strip_prefix("file:") {
                 Some(path) => (Lookup::File(path), format!("the file `{path}` cannot be read")),
-                None => (Lookup::Variable(name), format!("the variable `{name}` is not set in the environment")),
+                None => {
+                    (Lookup::Variable(name), format!("the variable `{name}` is not set in the environment"))
+                }
             };
             if (self.lookup)(lookup).is_none() {
                 let help = match lookup {
@@ -218,7 +237,12 @@ impl Reader<'_> {
         let waive = node.get("waive").map(Node::items).unwrap_or_default();
         let waive = waive
             .iter()
-            .filter_map(|w| Some(Waiver { check: w.get("check")?.text()?.to_owned(), because: w.get("because")?.text()?.to_owned() }))
+            .filter_map(|w| {
+                Some(Waiver {
+                    check: w.get("check")?.text()?.to_owned(),
+                    because: w.get("because")?.text()?.to_owned(),
+                })
+            })
             .collect();
         Target {
             endpoints: self.endpoints(node, base.as_deref()),
@@ -291,10 +315,20 @@ impl Reader<'_> {
         match url::Url::parse(value) {
             Ok(url) if matches!(url.scheme(), "https" | "http") => {
                 if !url.username().is_empty() || url.password().is_some() {
-                    self.problem("bad-url", span, format!("{what} has credentials in its URL"), "write them as client_id and client_secret, or as username and password");
+                    self.problem(
+                        "bad-url",
+                        span,
+                        format!("{what} has credentials in its URL"),
+                        "write them as client_id and client_secret, or as username and password",
+                    );
                 }
             }
-            _ => self.problem("bad-url", span, format!("`{value}` is not the URL of {what}"), "write `https://HOST`, or `embedded`"),
+            _ => self.problem(
+                "bad-url",
+                span,
+                format!("`{value}` is not the URL of {what}"),
+                "write `https://HOST`, or `embedded`",
+            ),
         }
     }
 
@@ -302,19 +336,33 @@ impl Reader<'_> {
         let key = self.value(node.get("key"));
         let key = key.and_then(|pem| self.read(node.get("key"), "key", PrivateKey::from_pem(&pem)));
         let certificate = self.value(node.get("certificate"));
-        let certificate = certificate.and_then(|text| self.read(node.get("certificate"), "certificate", Certificate::read(&text)));
+        let certificate = certificate
+            .and_then(|text| self.read(node.get("certificate"), "certificate", Certificate::read(&text)));
         if let (Some(key), Some(certificate), Some(at)) = (&key, &certificate, node.get("certificate"))
             && key.public() != *certificate.key()
         {
-            self.problem("key-mismatch", at.span, "the certificate does not belong to the key", "upload the certificate that was made with this key, or sign with the key that belongs to it");
+            self.problem(
+                "key-mismatch",
+                at.span,
+                "the certificate does not belong to the key",
+                "upload the certificate that was made with this key, or sign with the key that belongs to it",
+            );
         }
         let client_secret = self.value(node.get("client_secret")).map(Secret::new);
-        let flows: Vec<Flow> = node.get("flows").map(Node::items).unwrap_or_default().iter().filter_map(|f| Flow::read(f.text()?)).collect();
+        let flows: Vec<Flow> = node
+            .get("flows")
+            .map(Node::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|f| Flow::read(f.text()?))
+            .collect();
         let stated = node.get("client_auth").and_then(Node::text).and_then(ClientAuth::read);
-        let client_auth = stated.unwrap_or(if client_secret.is_some() { ClientAuth::Post } else { ClientAuth::None });
+        let client_auth =
+            stated.unwrap_or(if client_secret.is_some() { ClientAuth::Post } else { ClientAuth::None });
         self.app_makes_sense(node, &flows, client_auth, client_secret.is_some(), key.is_some());
         let extra = node.get("extra").map(Node::entries).unwrap_or_default();
-        let extra = extra.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), self.value(Some(v))?))).collect();
+        let extra =
+            extra.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), self.value(Some(v))?))).collect();
         ConnectedApp {
             client_id: self.value(node.get("client_id")).unwrap_or_default(),
             client_secret,
@@ -331,26 +379,59 @@ impl Reader<'_> {
 
     fn app_makes_sense(&mut self, node: &Node, flows: &[Flow], auth: ClientAuth, secret: bool, key: bool) {
         let place = |name: &str| node.key(name).or_else(|| node.key("flows")).map_or(node.span, |n| n.span);
-        if matches!(auth, ClientAuth::Post | ClientAuth::Basic) && !secret && node.get("client_secret").is_none() {
-            self.problem("missing-key", place("client_auth"), format!("client_auth {} needs a client_secret", auth.name()), "add `client_secret: ${NAME}`, or write `client_auth: none`");
+        if matches!(auth, ClientAuth::Post | ClientAuth::Basic)
+            && !secret
+            && node.get("client_secret").is_none()
+        {
+            self.problem(
+                "missing-key",
+                place("client_auth"),
+                format!("client_auth {} needs a client_secret", auth.name()),
+                "add `client_secret: ${NAME}`, or write `client_auth: none`",
+            );
         }
         if auth == ClientAuth::PrivateKeyJwt && !key && node.get("key").is_none() {
-            self.problem("missing-key", place("client_auth"), "client_auth private-key-jwt needs a key", "add `key: ${file:server.key}`");
+            self.problem(
+                "missing-key",
+                place("client_auth"),
+                "client_auth private-key-jwt needs a key",
+                "add `key: ${file:server.key}`",
+            );
         }
         if flows.contains(&Flow::WebServer) && node.get("redirect_uri").is_none() {
-            self.problem("missing-key", place("flows"), "the web server flow needs a redirect_uri", "add `redirect_uri:` with a callback URL of the app");
+            self.problem(
+                "missing-key",
+                place("flows"),
+                "the web server flow needs a redirect_uri",
+                "add `redirect_uri:` with a callback URL of the app",
+            );
         }
         for flow in [Flow::JwtBearer, Flow::SamlBearer] {
             if flows.contains(&flow) && !key && node.get("key").is_none() {
-                self.problem("missing-key", place("flows"), format!("the flow {flow} needs a key to sign with"), "add `key: ${file:server.key}`");
+                self.problem(
+                    "missing-key",
+                    place("flows"),
+                    format!("the flow {flow} needs a key to sign with"),
+                    "add `key: ${file:server.key}`",
+                );
             }
         }
         if flows.contains(&Flow::ClientCredentials) && auth == ClientAuth::None {
-            self.problem("contradiction", place("flows"), "a client without authentication cannot use client-credentials", "add a `client_secret`, or leave the flow out (RFC 6749 §4.4)");
+            self.problem(
+                "contradiction",
+                place("flows"),
+                "a client without authentication cannot use client-credentials",
+                "add a `client_secret`, or leave the flow out (RFC 6749 §4.4)",
+            );
         }
     }
 
-    fn read<T>(&mut self, at: Option<&Node>, what: &str, read: Result<T, crate::oauth::keys::Unusable>) -> Option<T> {
+    fn read<T>(
+        &mut self,
+        at: Option<&Node>,
+        what: &str,
+        read: Result<T, crate::oauth::keys::Unusable>,
+    ) -> Option<T> {
         match (read, at) {
             (Ok(value), _) => Some(value),
             (Err(why), Some(at)) => {
@@ -390,7 +471,12 @@ impl Reader<'_> {
             };
             match read {
                 Some(read) => policy.refresh_policy = read,
-                None => self.problem("wrong-type", at.span, format!("`{}` is no refresh token policy", words.join(" ")), "write `infinite`, `zero`, `lifetime 30d` or `inactivity 30d`"),
+                None => self.problem(
+                    "wrong-type",
+                    at.span,
+                    format!("`{}` is no refresh token policy", words.join(" ")),
+                    "write `infinite`, `zero`, `lifetime 30d` or `inactivity 30d`",
+                ),
             }
         }
         policy
@@ -410,7 +496,9 @@ impl Reader<'_> {
 
     fn login(&mut self, node: Option<&Node>) -> Login {
         match node {
-            Some(Node { kind: Kind::List(_), .. }) => Login::Pages(node.map(|n| self.pages(n)).unwrap_or_default()),
+            Some(Node { kind: Kind::List(_), .. }) => {
+                Login::Pages(node.map(|n| self.pages(n)).unwrap_or_default())
+            }
             Some(node) if node.text() == Some("browser") => Login::Browser,
             _ => Login::None,
         }

@@ -1,14 +1,19 @@
 //! Tweaks: how a request differs from a well-formed one. `with`, `without` and `twice` of a step.
 
-use super::parse::{Kind, Node};
 use super::names::check_names;
+use super::parse::{Kind, Node};
 use super::words;
 use crate::client::{BodyForm, Edit, Encoding, Place, SignatureForm, Template, Tweak, TweakValue};
 use crate::diagnostic::{Diagnostic, Text, closest};
 use crate::oauth::duration;
 
-const SECTIONS: &[(&str, Place)] =
-    &[("params", Place::Param), ("headers", Place::Header), ("claims", Place::Claim), ("saml", Place::Saml), ("jose", Place::Jose)];
+const SECTIONS: &[(&str, Place)] = &[
+    ("params", Place::Param),
+    ("headers", Place::Header),
+    ("claims", Place::Claim),
+    ("saml", Place::Saml),
+    ("jose", Place::Jose),
+];
 const OPTIONS: &[(&str, &[&str])] = &[
     ("key", &[]),
     ("alg", &["RS256", "RS384", "RS512", "PS256", "HS256", "none"]),
@@ -38,7 +43,12 @@ impl Reader<'_> {
                     self.with(key, value, &mut tweak);
                 }
             } else {
-                self.problem(with, "wrong-type", "`with` takes `name: value` pairs".into(), Some("`without` and `twice` take bare names".into()));
+                self.problem(
+                    with,
+                    "wrong-type",
+                    "`with` takes `name: value` pairs".into(),
+                    Some("`without` and `twice` take bare names".into()),
+                );
             }
         }
         if let Some(without) = node.get("without") {
@@ -88,7 +98,12 @@ impl Reader<'_> {
         let name = key.text().unwrap_or("");
         if let Some((_, place)) = SECTIONS.iter().find(|(section, _)| *section == name) {
             if !matches!(value.kind, Kind::Map(_)) {
-                return self.problem(value, "wrong-type", format!("`{name}` takes `name: value` pairs"), None);
+                return self.problem(
+                    value,
+                    "wrong-type",
+                    format!("`{name}` takes `name: value` pairs"),
+                    None,
+                );
             }
             for (key, value) in value.entries() {
                 let name = key.text().unwrap_or("").to_owned();
@@ -116,7 +131,12 @@ impl Reader<'_> {
             return;
         }
         if value.is_null() {
-            return self.problem(value, "wrong-type", format!("`{name}` has no value"), Some(format!("write `\"\"` for an empty value, or `without: {name}`")));
+            return self.problem(
+                value,
+                "wrong-type",
+                format!("`{name}` has no value"),
+                Some(format!("write `\"\"` for an empty value, or `without: {name}`")),
+            );
         }
         let (read, shown) = self.value(value);
         tweak.words.push(format!("{verb} {name}: {shown}"));
@@ -157,8 +177,15 @@ impl Reader<'_> {
                         }
                     }
                     None => {
-                        let help = format!("write `{verb}: {name}`, or a section: params, headers, claims, saml, jose");
-                        self.problem(key, "unknown-key", format!("`{name}` is no section of `{verb}`"), Some(help));
+                        let help = format!(
+                            "write `{verb}: {name}`, or a section: params, headers, claims, saml, jose"
+                        );
+                        self.problem(
+                            key,
+                            "unknown-key",
+                            format!("`{name}` is no section of `{verb}`"),
+                            Some(help),
+                        );
                     }
                 }
             }
@@ -178,10 +205,13 @@ impl Reader<'_> {
         let names = words::names(self.step);
         let found = names.iter().find(|(known, _)| *known == name).map(|(_, place)| *place);
         if found.is_none() {
-            let options = OPTIONS.iter().map(|(option, _)| *option).chain(SECTIONS.iter().map(|(section, _)| *section));
+            let options =
+                OPTIONS.iter().map(|(option, _)| *option).chain(SECTIONS.iter().map(|(section, _)| *section));
             let help = match closest(name, names.iter().map(|(known, _)| *known).chain(options)) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "to send a name of your own, write it under `params:`, `claims:` or `headers:`".to_owned(),
+                None => {
+                    "to send a name of your own, write it under `params:`, `claims:` or `headers:`".to_owned()
+                }
             };
             let message = format!("`do: {}` knows no `{name}`", self.step);
             self.problem(key, "unknown-name", message, Some(help));

@@ -38,13 +38,29 @@ const SCENARIO: Shape = Shape::Record(&[
     must("scenario", Shape::Text, "a sentence that says what holds"),
     may("app", Shape::Text, "role of the app"),
     may("user", Shape::Text, "role of the user"),
-    may("tags", Shape::OneOrMany(&Shape::Text), "tags; `destructive` needs `--allow destructive` on foreign targets"),
+    may(
+        "tags",
+        Shape::OneOrMany(&Shape::Text),
+        "tags; `destructive` needs `--allow destructive` on foreign targets",
+    ),
     may("needs", Shape::OneOrMany(&NEED), "what the target must have; unmet means not testable"),
-    may("settings", SETTINGS_SHAPE, "what the server must be set up for; the embedded org is, others must say so"),
-    may("for_each", Shape::List(&Shape::Map(&Shape::Any)), "rows of data: one scenario each, `${row.NAME}` stands for a value"),
+    may(
+        "settings",
+        SETTINGS_SHAPE,
+        "what the server must be set up for; the embedded org is, others must say so",
+    ),
+    may(
+        "for_each",
+        Shape::List(&Shape::Map(&Shape::Any)),
+        "rows of data: one scenario each, `${row.NAME}` stands for a value",
+    ),
     must("steps", Shape::List(&STEP), "what is done, in order"),
     may("cleanup", Shape::List(&STEP), "what is done afterwards, whatever came"),
-    may("checks", Shape::OneOrMany(&Shape::Text), "checks, or families that end in `/`, that must have evidence here"),
+    may(
+        "checks",
+        Shape::OneOrMany(&Shape::Text),
+        "checks, or families that end in `/`, that must have evidence here",
+    ),
     may("waive", Shape::List(&WAIVER), "checks that it is let off, each with the reason"),
 ]);
 
@@ -75,13 +91,21 @@ const STEP_KEYS: &[Key] = &[
     may("step", Shape::Text, "its name, for `control:` and reports"),
     may("app", Shape::Text, "role of the app, if another than the scenario's"),
     may("user", Shape::Text, "role of the user, if another than the scenario's"),
-    may("client_auth", Shape::Words("client authentication", client_auths), "how the client authenticates, if not in the app's way"),
+    may(
+        "client_auth",
+        Shape::Words("client authentication", client_auths),
+        "how the client authenticates, if not in the app's way",
+    ),
     may("with", Shape::Edits, "parameters, claims or headers set to other values"),
     may("without", Shape::Edits, "parameters, claims or headers left out"),
     may("twice", Shape::Edits, "parameters or claims that stand twice"),
     may("times", Shape::Count, "how often it is done"),
     may("at_once", Shape::Flag, "whether all repetitions are held and released together"),
-    may("capture", Shape::Map(&Shape::Text), "what is kept: `name: body.member`, `header.name` or `redirect.name`"),
+    may(
+        "capture",
+        Shape::Map(&Shape::Text),
+        "what is kept: `name: body.member`, `header.name` or `redirect.name`",
+    ),
     may("expect", EXPECT, "what must come of it; without it, its own success"),
     may(
         "control",
@@ -90,15 +114,21 @@ const STEP_KEYS: &[Key] = &[
             &[
                 may("app", Shape::Text, "the same play with this app must succeed"),
                 may("user", Shape::Text, "the same play with this user must succeed"),
-                may("client_auth", Shape::Words("client authentication", client_auths), "the same play authenticated so must succeed"),
+                may(
+                    "client_auth",
+                    Shape::Words("client authentication", client_auths),
+                    "the same play authenticated so must succeed",
+                ),
             ],
         ),
         "what proves a refusal: an earlier step, a scenario, or the same play with another app or user",
     ),
 ];
 
-const TOKEN: Key = may("token", Shape::Text, "which token: `access_token`, `refresh_token`, `id_token` or `${captured}`");
-const METHOD: Key = may("method", Shape::Words("method", || vec!["GET", "POST", "PUT", "PATCH", "DELETE"]), "HTTP method");
+const TOKEN: Key =
+    may("token", Shape::Text, "which token: `access_token`, `refresh_token`, `id_token` or `${captured}`");
+const METHOD: Key =
+    may("method", Shape::Words("method", || vec!["GET", "POST", "PUT", "PATCH", "DELETE"]), "HTTP method");
 
 /// Every kind of step.
 pub(super) fn variants() -> Vec<Variant> {
@@ -106,23 +136,49 @@ pub(super) fn variants() -> Vec<Variant> {
         Variant {
             name: "authorize",
             doc: "sends the user agent to the authorization endpoint and through the pages to the callback",
-            keys: const { &[
-                may("scope", Shape::OneOrMany(&Shape::Text), "requested scope values; all of the app's where it is not given"),
-                may("pkce", Shape::Words("PKCE method", || vec!["S256", "plain", "none"]), "PKCE method, S256 where it is not given"),
-                may("state", Shape::Text, "sent as `state` instead of a random one"),
-                may("nonce", Shape::Flag, "whether a random nonce is sent"),
-                may("prompt", Shape::Text, "sent as `prompt`"),
-                may("login_hint", Shape::Text, "sent as `login_hint`"),
-                may("immediate", Shape::Flag, "sent as `immediate`"),
-                may("deny", Shape::Flag, "whether the user says no"),
-                may("follow", Shape::Flag, "whether pages are passed; `false`: the first answer is the last"),
-            ] },
+            keys: const {
+                &[
+                    may(
+                        "scope",
+                        Shape::OneOrMany(&Shape::Text),
+                        "requested scope values; all of the app's where it is not given",
+                    ),
+                    may(
+                        "pkce",
+                        Shape::Words("PKCE method", || vec!["S256", "plain", "none"]),
+                        "PKCE method, S256 where it is not given",
+                    ),
+                    may("state", Shape::Text, "sent as `state` instead of a random one"),
+                    may("nonce", Shape::Flag, "whether a random nonce is sent"),
+                    may("prompt", Shape::Text, "sent as `prompt`"),
+                    may("login_hint", Shape::Text, "sent as `login_hint`"),
+                    may("immediate", Shape::Flag, "sent as `immediate`"),
+                    may("deny", Shape::Flag, "whether the user says no"),
+                    may(
+                        "follow",
+                        Shape::Flag,
+                        "whether pages are passed; `false`: the first answer is the last",
+                    ),
+                ]
+            },
         },
         Variant { name: "redeem", doc: "redeems the code for tokens", keys: const { &[] } },
         Variant { name: "jwt-bearer", doc: "signs a JWT and presents it as a grant", keys: const { &[] } },
-        Variant { name: "saml-bearer", doc: "signs a SAML assertion and presents it as a grant", keys: const { &[] } },
-        Variant { name: "client-credentials", doc: "asks for a token with the app's own credentials", keys: const { &[] } },
-        Variant { name: "refresh", doc: "exchanges the refresh token for an access token", keys: const { &[] } },
+        Variant {
+            name: "saml-bearer",
+            doc: "signs a SAML assertion and presents it as a grant",
+            keys: const { &[] },
+        },
+        Variant {
+            name: "client-credentials",
+            doc: "asks for a token with the app's own credentials",
+            keys: const { &[] },
+        },
+        Variant {
+            name: "refresh",
+            doc: "exchanges the refresh token for an access token",
+            keys: const { &[] },
+        },
         Variant {
             name: "introspect",
             doc: "asks the introspection endpoint about a token",
@@ -134,24 +190,48 @@ pub(super) fn variants() -> Vec<Variant> {
             keys: const { &[TOKEN, may("hint", Shape::Text, "sent as `token_type_hint`"), METHOD] },
         },
         Variant { name: "userinfo", doc: "calls the userinfo endpoint", keys: const { &[TOKEN, METHOD] } },
-        Variant { name: "identity", doc: "calls Salesforce's identity URL", keys: const { &[TOKEN, METHOD] } },
+        Variant {
+            name: "identity",
+            doc: "calls Salesforce's identity URL",
+            keys: const { &[TOKEN, METHOD] },
+        },
         Variant {
             name: "discover",
             doc: "fetches a discovery document",
-            keys: const { &[may("document", Shape::Words("document", || vec!["openid", "oauth"]), "OpenID Connect's or RFC 8414's")] },
+            keys: const {
+                &[may(
+                    "document",
+                    Shape::Words("document", || vec!["openid", "oauth"]),
+                    "OpenID Connect's or RFC 8414's",
+                )]
+            },
         },
         Variant { name: "keys", doc: "fetches the JSON Web Key Set", keys: const { &[] } },
         Variant {
             name: "call",
             doc: "calls the protected resource with the access token in the header",
-            keys: const { &[
-                may("token", Shape::Text, "which token: `access_token`, `refresh_token`, `id_token`, `none` or `${captured}`"),
-                METHOD,
-                may("path", Shape::Text, "path on the target's host, the target's `api` where it is not given"),
-                may("json", Shape::Any, "JSON body"),
-            ] },
+            keys: const {
+                &[
+                    may(
+                        "token",
+                        Shape::Text,
+                        "which token: `access_token`, `refresh_token`, `id_token`, `none` or `${captured}`",
+                    ),
+                    METHOD,
+                    may(
+                        "path",
+                        Shape::Text,
+                        "path on the target's host, the target's `api` where it is not given",
+                    ),
+                    may("json", Shape::Any, "JSON body"),
+                ]
+            },
         },
-        Variant { name: "soap", doc: "calls Salesforce's SOAP API with the access token as session id", keys: const { &[TOKEN] } },
+        Variant {
+            name: "soap",
+            doc: "calls Salesforce's SOAP API with the access token as session id",
+            keys: const { &[TOKEN] },
+        },
         Variant {
             name: "advance",
             doc: "lets time go by; the embedded org alone can",
@@ -166,7 +246,11 @@ pub(super) const MATCHER_KEYS: &[Key] = &[
     may("one_of", Shape::List(&Shape::Any), "one of these values"),
     may("matches", Shape::Text, "a regular expression that finds something in it"),
     may("contains", Shape::Text, "a text that it holds"),
-    may("type", Shape::Words("type", || vec!["string", "number", "integer", "boolean", "object", "array", "null"]), "its JSON type"),
+    may(
+        "type",
+        Shape::Words("type", || vec!["string", "number", "integer", "boolean", "object", "array", "null"]),
+        "its JSON type",
+    ),
     may("not", Shape::Any, "not this value"),
 ];
 
@@ -237,13 +321,32 @@ fn outcomes() -> Vec<&'static str> {
 }
 
 const AUTHORIZE: &[&str] = &[
-    "response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method",
-    "nonce", "prompt", "login_hint", "immediate", "display", "max_age", "response_mode",
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "prompt",
+    "login_hint",
+    "immediate",
+    "display",
+    "max_age",
+    "response_mode",
 ];
-const CLIENT: &[&str] = &["client_id", "client_secret", "client_assertion", "client_assertion_type", "format"];
+const CLIENT: &[&str] =
+    &["client_id", "client_secret", "client_assertion", "client_assertion_type", "format"];
 const CLAIMS: &[&str] = &["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "prn"];
 const SAML: &[&str] = &[
-    "issuer", "subject", "audience", "recipient", "method", "not_before", "not_on_or_after",
+    "issuer",
+    "subject",
+    "audience",
+    "recipient",
+    "method",
+    "not_before",
+    "not_on_or_after",
     "confirmation_not_on_or_after",
 ];
 const HEADERS: &[&str] = &["authorization", "accept", "content-type", "x-prettyprint"];
@@ -264,7 +367,8 @@ pub(super) fn names(step: &str) -> Vec<(&'static str, Place)> {
         _ => {}
     }
     match step {
-        "redeem" | "jwt-bearer" | "saml-bearer" | "client-credentials" | "refresh" | "introspect" | "revoke" => {
+        "redeem" | "jwt-bearer" | "saml-bearer" | "client-credentials" | "refresh" | "introspect"
+        | "revoke" => {
             add(CLIENT, Place::Param);
             if step == "saml-bearer" {
                 add(SAML, Place::Saml);
@@ -295,10 +399,12 @@ pub(super) fn markdown() -> String {
     for variant in variants().iter().filter(|v| v.name != "advance") {
         let of = |place: Place| {
             let names = names(variant.name);
-            let names: Vec<String> = names.iter().filter(|(_, p)| *p == place).map(|(n, _)| format!("`{n}`")).collect();
+            let names: Vec<String> =
+                names.iter().filter(|(_, p)| *p == place).map(|(n, _)| format!("`{n}`")).collect();
             names.join(" ")
         };
-        let (p, c, s, j, h) = (of(Place::Param), of(Place::Claim), of(Place::Saml), of(Place::Jose), of(Place::Header));
+        let (p, c, s, j, h) =
+            (of(Place::Param), of(Place::Claim), of(Place::Saml), of(Place::Jose), of(Place::Header));
         let _ = writeln!(out, "| `{}` | {p} | {c} | {s} | {j} | {h} |", variant.name);
     }
     out.push_str("\n## Expectations\n\n| key | means |\n|---|---|\n");

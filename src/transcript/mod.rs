@@ -9,6 +9,7 @@ pub mod script;
 
 pub use facts::{AssertionFacts, Facts, TokenFacts};
 pub use fingerprint::Redactor;
+pub(crate) use record::rows;
 pub use record::{Unreadable, read, write};
 
 use serde::{Deserialize, Serialize};

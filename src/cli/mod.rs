@@ -1,0 +1,161 @@
+//! The command line: one file a command. A command is a function from arguments to an exit code; what it
+//! tells goes through [`Io`].
+
+mod checks;
+mod explain;
+mod init;
+mod judge;
+mod load_files;
+mod run;
+mod schema;
+mod serve;
+mod shipped;
+mod suites;
+
+use clap::{Parser, Subcommand};
+use std::io::Write;
+
+use crate::diagnostic::Diagnostic;
+
+/// Exit code: everything that was judged conforms.
+pub const CONFORMS: u8 = 0;
+/// Exit code: a MUST does not hold.
+pub const FAILED: u8 = 1;
+/// Exit code: it could not start, for a bad file or flag.
+pub const COULD_NOT_START: u8 = 2;
+/// Exit code: nothing failed, but the run cannot vouch.
+pub const CANNOT_VOUCH: u8 = 3;
+/// Exit code: interrupted; what was played is told.
+pub const INTERRUPTED: u8 = 130;
+
+/// Where a command tells: the report on `out`, progress and problems on `err`.
+pub struct Io<'a> {
+    /// For the report.
+    pub out: &'a mut dyn Write,
+    /// For progress and problems.
+    pub err: &'a mut dyn Write,
+    /// Whether `out` may be coloured.
+    pub colour: bool,
+    /// Whether a person sits in front of it.
+    pub terminal: bool,
+    /// Reads one line from the person; none where there is nobody.
+    pub ask: &'a mut dyn FnMut() -> Option<String>,
+}
+
+/// Why a command could not start.
+#[derive(Debug)]
+pub enum CannotStart {
+    /// Problems in what a person wrote.
+    Diagnostics(Vec<Diagnostic>),
+    /// The world got in the way.
+    World(crate::wire::Error),
+    /// Standard output is closed or full.
+    Output(std::io::Error),
+}
+
+impl From<Vec<Diagnostic>> for CannotStart {
+    fn from(problems: Vec<Diagnostic>) -> Self {
+        Self::Diagnostics(problems)
+    }
+}
+
+impl From<Diagnostic> for CannotStart {
+    fn from(problem: Diagnostic) -> Self {
+        Self::Diagnostics(vec![problem])
+    }
+}
+
+impl From<crate::wire::Error> for CannotStart {
+    fn from(why: crate::wire::Error) -> Self {
+        Self::World(why)
+    }
+}
+
+impl From<std::io::Error> for CannotStart {
+    fn from(why: std::io::Error) -> Self {
+        Self::Output(why)
+    }
+}
+
+/// What a command comes to.
+type Exit = Result<u8, CannotStart>;
+
+#[derive(Parser)]
+#[command(name = "grantcheck", version, about = ABOUT, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const ABOUT: &str = "Finds out whether OAuth 2.0 works the way everyone assumes it does, around Salesforce";
+const EXIT_CODES: &str = "Exit codes: 0 conforms, 1 a MUST does not hold, 2 could not start (bad file, bad flag), \
+3 nothing failed but the run cannot vouch (something inconclusive, a listed flow not testable, nothing judged), 130 interrupted.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Play suites against an org and judge it; without a target, the embedded org
+    Run(run::Arguments),
+    /// Serve the embedded org over HTTP, for people and for tests
+    Serve(serve::Arguments),
+    /// Judge a recorded transcript with the catalogue
+    Judge(judge::Arguments),
+    /// List the checks of the catalogue
+    Checks(checks::Arguments),
+    /// Explain a check
+    Explain(explain::Arguments),
+    /// Print the JSON Schema of suite files, target files or reports
+    Schema(schema::Arguments),
+    /// List the shipped suites, or write them out
+    Suites(suites::Arguments),
+    /// Write a commented target and a first suite that run as they are
+    Init(init::Arguments),
+}
+
+/// Runs a command line. The first argument is the program's name.
+pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
+    let parsed = match Arguments::try_parse_from(arguments) {
+        Ok(parsed) => parsed,
+        Err(why) => {
+            let told = why.render();
+            let _ = if why.use_stderr() { write!(io.err, "{told}") } else { write!(io.out, "{told}") };
+            return if why.use_stderr() { COULD_NOT_START } else { CONFORMS };
+        }
+    };
+    let exit = match parsed.command {
+        Command::Run(arguments) => run::exec(arguments, io),
+        Command::Serve(arguments) => serve::exec(arguments, io),
+        Command::Judge(arguments) => judge::exec(&arguments, io),
+        Command::Checks(arguments) => checks::exec(&arguments, io),
+        Command::Explain(arguments) => explain::exec(&arguments, io),
+        Command::Schema(arguments) => schema::exec(&arguments, io),
+        Command::Suites(arguments) => suites::exec(&arguments, io),
+        Command::Init(arguments) => init::exec(&arguments, io),
+    };
+    match exit {
+        Ok(code) => code,
+        Err(CannotStart::Diagnostics(problems)) => {
+            for problem in &problems {
+                let _ = writeln!(io.err, "{problem}");
+            }
+            let _ = writeln!(
+                io.err,
+                "{} problem{}, nothing was played",
+                problems.len(),
+                if problems.len() == 1 { "" } else { "s" }
+            );
+            COULD_NOT_START
+        }
+        Err(CannotStart::World(why)) => {
+            let _ = writeln!(io.err, "error: {why}");
+            COULD_NOT_START
+        }
+        // A reader that went away (`| head`) is not worth a word.
+        Err(CannotStart::Output(_)) => COULD_NOT_START,
+    }
+}
+
+/// A runtime for commands that reach over the network.
+fn runtime() -> Result<tokio::runtime::Runtime, CannotStart> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|why| crate::wire::Error::Listen { address: "the runtime".into(), why }.into())
+}

@@ -1,0 +1,287 @@
+//! `grantcheck run`: plays suites against an org and judges it.
+
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+use super::{CannotStart, Exit, Io, load_files, runtime};
+use crate::diagnostic::{Diagnostic, closest};
+use crate::oauth::salesforce::Profile;
+use crate::org::fault;
+use crate::report::{self, console};
+use crate::run::{self, Options, Progress, Selection, look_around, plan};
+use crate::wire::files;
+
+/// Token requests to a foreign org that need no leave.
+const FREE: u32 = 0;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Suite files or folders; without one, the shipped org suites
+    suites: Vec<PathBuf>,
+    /// The org: a target file, a URL, or `embedded`
+    #[arg(long, value_name = "FILE|URL")]
+    target: Option<String>,
+    /// Speak of outcomes and deviations as `rfc` or `salesforce` has them, whatever the target says
+    #[arg(long)]
+    profile: Option<String>,
+    /// Only scenarios whose name holds TEXT, or that have `tag:NAME` or `check:ID`; `!` before it leaves out
+    #[arg(long, value_name = "TEXT")]
+    select: Vec<String>,
+    /// Write reports: `json=FILE,junit=FILE`
+    #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
+    report: Vec<String>,
+    /// Write the transcript, without secrets, for `grantcheck judge`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Allow `destructive` scenarios on a target that is not disposable
+    #[arg(long, value_name = "WHAT")]
+    allow: Vec<String>,
+    /// The most token requests that may go to a foreign org
+    #[arg(long, value_name = "N")]
+    budget: Option<u32>,
+    /// Decides identifiers and dice; the same seed plays the same
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many scenarios are played at a time on the embedded org; as many as there are processors where it is not given
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// How long an answer may take
+    #[arg(long, default_value = "10s", value_name = "DURATION")]
+    within: String,
+    /// Make the embedded org commit a fault on purpose
+    #[arg(long, value_name = "NAME")]
+    fault: Vec<String>,
+    /// Reach the embedded org over a loopback socket instead of in process
+    #[arg(long)]
+    socket: bool,
+    /// List the selected scenarios and play none
+    #[arg(long)]
+    list: bool,
+    /// Show every scenario, not only those with findings
+    #[arg(long)]
+    all: bool,
+}
+
+/// Where reports go.
+pub(super) struct Reports {
+    json: Option<PathBuf>,
+    junit: Option<PathBuf>,
+}
+
+impl Reports {
+    /// Writes a report in every format that was asked for.
+    pub(super) fn write(&self, report: &report::Report) -> Result<(), CannotStart> {
+        if let Some(path) = &self.json {
+            files::write(path, &report::json(report))?;
+        }
+        if let Some(path) = &self.junit {
+            files::write(path, &report::junit(report))?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
+    let reports = reports(&arguments.report)?;
+    let options = options(&arguments)?;
+    let runtime = runtime()?;
+    let around = runtime.block_on(look_around(&options.target, options.within))?;
+    let planned = plan(&options, &around);
+    if planned.plays.is_empty() {
+        return Err(nothing_selected(&options).into());
+    }
+    if arguments.list {
+        for play in &planned.plays {
+            let why =
+                play.not_testable.as_ref().map_or(String::new(), |why| format!("  (not testable: {why})"));
+            writeln!(io.out, "{} › {}{why}", play.suite, play.scenario.name)?;
+        }
+        return Ok(super::CONFORMS);
+    }
+    ask_for_budget(&options, &planned.cost, io)?;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (stop, stopped) = watch::channel(false);
+    let outcome = runtime.block_on(async {
+        let running = run::run(&options, around, tell, stopped);
+        tokio::pin!(running);
+        loop {
+            tokio::select! {
+                outcome = &mut running => return outcome,
+                Some(progress) = told.recv() => show(&progress, io),
+                _ = tokio::signal::ctrl_c(), if !*stop.borrow() => {
+                    let _ = writeln!(io.err, "\ninterrupted: ending what was started, then telling what was played");
+                    let _ = stop.send(true);
+                }
+            }
+        }
+    })?;
+    let mut redactor = outcome.redactor;
+    let report = report::redacted(&outcome.report, &mut redactor);
+    reports.write(&report)?;
+    if let Some(path) = &arguments.record {
+        files::write(path, &crate::transcript::write(&outcome.transcript, &mut redactor))?;
+    }
+    if io.terminal {
+        let _ = write!(io.err, "\r\u{1b}[K");
+    }
+    let style = console::Style { colour: io.colour, all: arguments.all };
+    write!(io.out, "{}", console::console(&report, style))?;
+    io.out.flush()?;
+    Ok(report.exit())
+}
+
+fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
+    let mut problems = Vec::new();
+    let mut target = None;
+    let mut suites = Vec::new();
+    // Problems of suites and target are told together.
+    for found in [
+        load_files::target(arguments.target.as_deref()).map(|t| target = Some(t)),
+        load_files::suites(&arguments.suites).map(|s| suites = s),
+    ] {
+        match found {
+            Ok(()) => {}
+            Err(CannotStart::Diagnostics(found)) => problems.extend(found),
+            Err(other) => return Err(other),
+        }
+    }
+    let mut faults = Vec::new();
+    for name in &arguments.fault {
+        match fault::find(name) {
+            Some(fault) => faults.push(fault),
+            None => {
+                let near = closest(name, fault::all().iter().map(|f| f.name))
+                    .map(|near| format!("did you mean `{near}`?"));
+                problems.push(
+                    Diagnostic::bare("unknown-fault", format!("the embedded org has no fault `{name}`"))
+                        .help_opt(near),
+                );
+            }
+        }
+    }
+    if let Some(name) = arguments.allow.iter().find(|what| *what != "destructive") {
+        problems.push(
+            Diagnostic::bare("bad-flag", format!("`--allow {name}` allows nothing"))
+                .help("write `--allow destructive`"),
+        );
+    }
+    let within = crate::oauth::duration(&arguments.within)
+        .and_then(|millis| u64::try_from(millis).ok())
+        .filter(|m| *m > 0);
+    if within.is_none() {
+        problems.push(
+            Diagnostic::bare("bad-flag", format!("`--within {}` is no duration", arguments.within))
+                .help("write for example `10s` or `500ms`"),
+        );
+    }
+    let profile = arguments.profile.as_deref().map(|name| (name, Profile::read(name)));
+    if let Some((name, None)) = profile {
+        problems.push(
+            Diagnostic::bare("bad-flag", format!("`--profile {name}` is no profile"))
+                .help("write `rfc` or `salesforce`"),
+        );
+    }
+    let Some(mut target) = target.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
+    if let Some((_, Some(profile))) = profile {
+        target.profile = profile;
+    }
+    if !target.is_embedded() && (!faults.is_empty() || arguments.socket) {
+        return Err(Diagnostic::bare("bad-flag", "`--fault` and `--socket` are for the embedded org")
+            .help("leave `--target` out")
+            .into());
+    }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(Options {
+        target,
+        suites,
+        selection: Selection { patterns: arguments.select.clone() },
+        faults,
+        socket: arguments.socket,
+        destructive: arguments.allow.iter().any(|what| what == "destructive"),
+        budget: arguments.budget,
+        seed: arguments.seed,
+        jobs: arguments.jobs.unwrap_or(processors),
+        within: Duration::from_millis(within.unwrap_or(10_000)),
+    })
+}
+
+pub(super) fn reports(list: &[String]) -> Result<Reports, CannotStart> {
+    let mut reports = Reports { json: None, junit: None };
+    for item in list {
+        match item.split_once('=') {
+            Some(("json", path)) if !path.is_empty() => reports.json = Some(path.into()),
+            Some(("junit", path)) if !path.is_empty() => reports.junit = Some(path.into()),
+            _ => {
+                return Err(Diagnostic::bare(
+                    "bad-flag",
+                    format!("`--report {item}` names no format and file"),
+                )
+                .help("write `json=FILE` or `junit=FILE`, several with commas between")
+                .into());
+            }
+        }
+    }
+    for path in [&reports.json, &reports.junit].into_iter().flatten() {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !files::exists(folder)) {
+            return Err(Diagnostic::bare(
+                "bad-flag",
+                format!("the folder {} for a report is not there", folder.display()),
+            )
+            .help("make it first, or name another")
+            .into());
+        }
+    }
+    Ok(reports)
+}
+
+fn nothing_selected(options: &Options) -> Diagnostic {
+    let all: Vec<String> = options.suites.iter().map(|suite| suite.id.clone()).collect();
+    Diagnostic::bare("nothing-selected", "no scenario is selected, so nothing would be judged")
+        .help(format!("`--list` without `--select` shows them all; the suites are: {}", all.join(", ")))
+}
+
+/// On a foreign org the cost is told before it is caused: asked for on a terminal, bounded by a flag elsewhere.
+fn ask_for_budget(options: &Options, cost: &run::Cost, io: &mut Io<'_>) -> Result<(), CannotStart> {
+    if options.target.is_embedded() || cost.token_requests <= FREE {
+        return Ok(());
+    }
+    let logins: Vec<String> = cost.logins.iter().map(|(user, n)| format!("{user} {n}")).collect();
+    let told = format!(
+        "this run makes up to {} token requests (logins: {})",
+        cost.token_requests,
+        logins.join(", ")
+    );
+    if let Some(budget) = options.budget {
+        if budget < cost.token_requests {
+            writeln!(io.err, "{told}; it stops at the budget of {budget}")?;
+        }
+        return Ok(());
+    }
+    let org = options.target.org.as_deref().unwrap_or("");
+    if io.terminal {
+        write!(io.err, "{told} to {org}. Go on? [y/N] ")?;
+        io.err.flush()?;
+        if (io.ask)().is_some_and(|line| matches!(line.trim(), "y" | "Y" | "yes")) {
+            return Ok(());
+        }
+    }
+    Err(Diagnostic::bare("no-budget", format!("{told} to {org}, and nothing says that it may"))
+        .help(format!("`--budget {}` allows it", cost.token_requests))
+        .into())
+}
+
+fn show(progress: &Progress, io: &mut Io<'_>) {
+    let _ = match progress {
+        Progress::Judged { done, all, name, .. } if io.terminal => {
+            let short: String = name.chars().take(70).collect();
+            write!(io.err, "\r\u{1b}[K{done}/{all} {short}").and_then(|()| io.err.flush())
+        }
+        Progress::Judged { .. } => Ok(()),
+        Progress::OpenBrowser { url, user } => {
+            writeln!(io.err, "open this in a browser and log in as {user}:\n{url}")
+        }
+    };
+}

@@ -1,0 +1,24 @@
+//! The suites and the embedded target that travel inside the binary.
+
+/// Path and content of every shipped file, as `suites --export` writes them.
+pub(super) const FILES: &[(&str, &str)] = &[
+    ("targets/embedded.yaml", include_str!("../../suites/targets/embedded.yaml")),
+    ("targets/keys/main.key", include_str!("../../suites/targets/keys/main.key")),
+    ("targets/keys/main.crt", include_str!("../../suites/targets/keys/main.crt")),
+    ("targets/keys/other.key", include_str!("../../suites/targets/keys/other.key")),
+    ("targets/keys/other.crt", include_str!("../../suites/targets/keys/other.crt")),
+    ("targets/keys/assertion.key", include_str!("../../suites/targets/keys/assertion.key")),
+    ("targets/keys/assertion.crt", include_str!("../../suites/targets/keys/assertion.crt")),
+    ("org/client-credentials.yaml", include_str!("../../suites/org/client-credentials.yaml")),
+    ("org/jwt-bearer.yaml", include_str!("../../suites/org/jwt-bearer.yaml")),
+];
+
+/// The content of a shipped file.
+pub(super) fn file(path: &str) -> Option<&'static str> {
+    FILES.iter().find(|(name, _)| *name == path).map(|(_, content)| *content)
+}
+
+/// The shipped org suites.
+pub(super) fn suites() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().copied().filter(|(path, _)| path.starts_with("org/"))
+}

@@ -1,0 +1,275 @@
+//! The REST API: who may call it, what it says to those who may not, and where each resource is
+//! (SALESFORCE.md §7 and appendix D).
+
+use http::{HeaderValue, Method, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use super::answer::{self, escape};
+use super::ask::{Ask, given};
+use super::data;
+use super::session::{Presented, present};
+use super::store::{End, Grant, Session};
+use super::{Begun, Org, Pending, Reply, Work, fault, is_get};
+
+const SESSION_INVALID: (&str, &str) = ("INVALID_SESSION_ID", "Session expired or invalid");
+
+/// A record that will be created.
+#[derive(Debug)]
+pub(super) struct Write {
+    object: &'static str,
+    fields: Map<String, Value>,
+    pretty: bool,
+}
+
+/// An error of the REST API.
+pub(super) struct RestError {
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub message: String,
+    pub fields: Vec<String>,
+}
+
+impl RestError {
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), fields: Vec::new() }
+    }
+}
+
+pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
+    let rest = ask.path().trim_start_matches("/services/data");
+    if matches!(rest, "" | "/") {
+        return Begun::Reply(versions(ask));
+    }
+    let calls = match authenticate(org, ask) {
+        Ok(calls) => calls,
+        Err(reply) => return Begun::Reply(reply),
+    };
+    if ask.host.login {
+        let message =
+            "Destination URL not reset. The URL returned from login must be set in the SforceService";
+        return Begun::Reply(failed(
+            org,
+            ask,
+            &RestError::new(StatusCode::BAD_REQUEST, "URL_NOT_RESET", message),
+        ));
+    }
+    match route(org, ask, rest) {
+        Ok(Routed::Found(body)) => {
+            let text =
+                if ask.pretty() { serde_json::to_string_pretty(&body) } else { serde_json::to_string(&body) };
+            Begun::Reply(counted(json_reply(StatusCode::OK, text.unwrap_or_default(), ask.now), calls))
+        }
+        Ok(Routed::Create { object, fields }) => {
+            Begun::Pending(Pending(Work::Resource(Write { object, fields, pretty: ask.pretty() })))
+        }
+        Err(error) => Begun::Reply(counted(failed(org, ask, &error), calls)),
+    }
+}
+
+/// Creates the record.
+pub(super) fn commit(org: &Org, write: Write, now: i64) -> Reply {
+    let mut state = org.store.lock();
+    let calls = state.api_calls;
+    let created = data::create(&mut state, write.object, write.fields);
+    drop(state);
+    let reply = match created {
+        Some(id) => {
+            let body = Map::from_iter([
+                ("id".to_owned(), Value::from(id)),
+                ("success".to_owned(), true.into()),
+                ("errors".to_owned(), json!([])),
+            ]);
+            json_reply(StatusCode::CREATED, answer::json_text(&body, write.pretty), now)
+        }
+        None => {
+            let body =
+                json!([{ "message": "storage limit exceeded", "errorCode": "STORAGE_LIMIT_EXCEEDED" }]);
+            json_reply(StatusCode::BAD_REQUEST, body.to_string(), now)
+        }
+    };
+    counted(reply, calls)
+}
+
+enum Routed {
+    Found(Value),
+    Create { object: &'static str, fields: Map<String, Value> },
+}
+
+fn route(org: &Org, ask: &Ask, rest: &str) -> Result<Routed, RestError> {
+    let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+    let (version, parts) = match parts.split_first() {
+        Some((version, parts)) if data::is_version(version) => (*version, parts),
+        _ => return Err(nothing_here()),
+    };
+    let get = is_get(ask.request.method());
+    let found =
+        |value: Value| if get { Ok(Routed::Found(value)) } else { Err(wrong_method(ask, "GET, HEAD")) };
+    match parts {
+        [] => found(data::root(version)),
+        ["limits"] => found(data::limits(org.store.lock().api_calls)),
+        ["query"] if get => {
+            let params = ask.query().unwrap_or_default();
+            let text =
+                given(&params, "q").ok_or_else(|| data::malformed("a query is missing: parameter q"))?;
+            match params.get("columns") {
+                Some("true") => data::columns(text).map(Routed::Found),
+                _ => data::query(org, version, text).map(Routed::Found),
+            }
+        }
+        ["query"] => Err(wrong_method(ask, "GET, HEAD")),
+        ["sobjects"] => found(data::objects(version)),
+        ["sobjects", object] if ask.is(&Method::POST) => {
+            let object = data::creatable(object).ok_or_else(nothing_here)?;
+            Ok(Routed::Create { object, fields: data::fields(object, ask.request.body())? })
+        }
+        ["sobjects", object] => {
+            let object = data::object(object).ok_or_else(nothing_here)?;
+            if get {
+                Ok(Routed::Found(data::about(org, version, object)))
+            } else {
+                Err(wrong_method(ask, "GET, HEAD, POST"))
+            }
+        }
+        ["sobjects", object, "describe"] => {
+            found(data::describe(version, data::object(object).ok_or_else(nothing_here)?))
+        }
+        ["sobjects", object, id] => {
+            let object = data::object(object).ok_or_else(nothing_here)?;
+            found(data::record(org, version, object, id).ok_or_else(|| {
+                let message =
+                    format!("Provided external ID field does not exist or is not accessible: {}", short(id));
+                RestError::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
+            })?)
+        }
+        _ => Err(nothing_here()),
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+fn nothing_here() -> RestError {
+    RestError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")
+}
+
+fn wrong_method(ask: &Ask, allowed: &str) -> RestError {
+    let message =
+        format!("HTTP Method '{}' not allowed. Allowed are {allowed}", short(ask.request.method().as_str()));
+    RestError::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
+}
+
+/// Lets a live session with the right scope through, extends it, and counts the call.
+fn authenticate(org: &Org, ask: &Ask) -> Result<u64, Reply> {
+    let unauthorized = |(code, message): (&'static str, &str)| {
+        Err(failed(org, ask, &RestError::new(StatusCode::UNAUTHORIZED, code, message)))
+    };
+    if ask.header(header::AUTHORIZATION).is_none() {
+        return unauthorized(SESSION_INVALID);
+    }
+    let Some(token) = ask.authorization(&["Bearer", "OAuth"]) else {
+        return unauthorized(("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE"));
+    };
+    let (key, session, jwt) = match present(org, token) {
+        Presented::Known { key, session, jwt } => (key, session, jwt),
+        Presented::BadJwt => return unauthorized(("INVALID_AUTH_HEADER", "INVALID_JWT_FORMAT")),
+        Presented::OtherOrg | Presented::Unknown => return unauthorized(SESSION_INVALID),
+    };
+    if ask.authorization(&["Bearer"]).is_some()
+        && session.grant != Grant::Refresh
+        && org.faults.has(&fault::BEARER_REFUSED)
+    {
+        return unauthorized(("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE"));
+    }
+    let mut state = org.store.lock();
+    let end = state
+        .end(&session, ask.now)
+        .filter(|end| *end != End::Expired || !org.faults.has(&fault::ACCESS_ETERNAL));
+    if end.is_none() && is_enough(&session) {
+        state.touch(&key, ask.now);
+        state.api_calls += 1;
+        return Ok(state.api_calls);
+    }
+    drop(state);
+    match end {
+        Some(End::Expired) if jwt => unauthorized(("INVALID_AUTH_HEADER", "INVALID_JWT_FORMAT")),
+        Some(_) => unauthorized(SESSION_INVALID),
+        None => Err(insufficient(org, ask)),
+    }
+}
+
+fn is_enough(session: &Session) -> bool {
+    !session.is_oauth() || session.scopes.api()
+}
+
+/// A live token that lacks the scope.
+fn insufficient(org: &Org, ask: &Ask) -> Reply {
+    let status = if org.registry.switches.rfc { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
+    let message = "This session is not valid for use with the REST API";
+    failed(org, ask, &RestError::new(status, "INVALID_SESSION_ID", message))
+}
+
+/// The one resource without authentication and without a count.
+fn versions(ask: &Ask) -> Reply {
+    if !is_get(ask.request.method()) {
+        return answer::method_not_allowed("GET, HEAD", ask.now);
+    }
+    json_reply(StatusCode::OK, data::versions().to_string(), ask.now)
+}
+
+fn json_reply(status: StatusCode, body: String, now: i64) -> Reply {
+    let mut response = answer::text(status, "application/json;charset=UTF-8", body, now);
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    response.into()
+}
+
+/// Tells how much of the daily limit is used. The limit is told, never enforced.
+fn counted(mut reply: Reply, calls: u64) -> Reply {
+    let value = format!("api-usage={}/{}", calls.min(data::DAILY_CALLS), data::DAILY_CALLS);
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        reply.response.headers_mut().insert("sforce-limit-info", value);
+    }
+    reply
+}
+
+/// An error: an array of one, or XML where that was asked for.
+fn failed(org: &Org, ask: &Ask, error: &RestError) -> Reply {
+    let mut reply = if ask.header(header::ACCEPT).is_some_and(|accept| accept.starts_with("application/xml"))
+    {
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Errors><Error><errorCode>{}</errorCode><message>{}</message></Error></Errors>",
+            error.code,
+            escape(&error.message)
+        );
+        answer::text(error.status, "application/xml;charset=UTF-8", body, ask.now).into()
+    } else {
+        let mut one = match error.status {
+            // The order of the capture.
+            StatusCode::NOT_FOUND => json!({ "errorCode": error.code, "message": error.message }),
+            _ => json!({ "message": error.message, "errorCode": error.code }),
+        };
+        if !error.fields.is_empty() {
+            one["fields"] = json!(error.fields);
+        }
+        let object = error.status == StatusCode::UNAUTHORIZED && org.faults.has(&fault::REST_ERROR_OBJECT);
+        let body = if object { one } else { json!([one]) };
+        json_reply(error.status, body.to_string(), ask.now)
+    };
+    if !org.faults.has(&fault::REST_UNCHALLENGED) {
+        let scheme = match (error.status, org.registry.switches.rfc) {
+            (StatusCode::UNAUTHORIZED, false) => Some("Token"),
+            (StatusCode::UNAUTHORIZED, true) if ask.header(header::AUTHORIZATION).is_none() => {
+                Some("Bearer realm=\"Salesforce\"")
+            }
+            (StatusCode::UNAUTHORIZED, true) => Some("Bearer realm=\"Salesforce\", error=\"invalid_token\""),
+            (StatusCode::FORBIDDEN, true) => {
+                Some("Bearer realm=\"Salesforce\", error=\"insufficient_scope\"")
+            }
+            _ => None,
+        };
+        if let Some(scheme) = scheme {
+            answer::challenge(&mut reply.response, scheme);
+        }
+    }
+    reply
+}

@@ -1,0 +1,133 @@
+//! Revocation (RFC 7009, with Salesforce's own answers): by form, by query, as JSONP, without client
+//! authentication (SALESFORCE.md §2.12).
+
+use http::{StatusCode, header};
+
+use super::answer::{self, Refused, invalid_request, refused};
+use super::ask::{Ask, given};
+use super::session::{Presented, present};
+use super::store::{FamilyId, Kill};
+use super::{Begun, Org, Pending, Reply, Work, fault, is_get};
+use crate::oauth::Secret;
+
+/// The longest name of a JSONP function.
+const LONGEST_CALLBACK: usize = 128;
+/// How late a revocation takes effect where it does so late, in milliseconds.
+const LATE: i64 = 5_000;
+
+/// A token that will be revoked.
+#[derive(Debug)]
+pub(super) struct Revocation {
+    what: What,
+    callback: Option<String>,
+}
+
+#[derive(Debug)]
+enum What {
+    Access(Secret),
+    Refresh(FamilyId),
+}
+
+pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
+    if !answer::is_get_or_post(ask) {
+        return Begun::Reply(answer::method_not_allowed("GET, POST", ask.now));
+    }
+    let params = ask.params().filter(|params| params.repeated().is_none());
+    let Some(params) = params else {
+        return Begun::Reply(refuse(&invalid_request("malformed request"), None, ask.now));
+    };
+    let callback = match given(&params, "callback").filter(|_| is_get(ask.request.method())) {
+        Some(name) if !is_callback(name) => {
+            return Begun::Reply(refuse(&invalid_request("invalid callback"), None, ask.now));
+        }
+        callback => callback.map(str::to_owned),
+    };
+    let Some(token) = given(&params, "token") else {
+        let error = invalid_request("missing required parameter: token");
+        return Begun::Reply(refuse(&error, callback.as_deref(), ask.now));
+    };
+    match find(org, token, ask.now) {
+        Ok(what) => Begun::Pending(Pending(Work::Revoke(Revocation { what, callback }))),
+        // RFC 7009 §2.2: what does not exist is revoked already.
+        Err(_) if org.registry.switches.rfc && !org.faults.has(&fault::REVOKE_UNKNOWN_ERROR) => {
+            Begun::Reply(done(callback.as_deref(), ask.now))
+        }
+        Err(error) => Begun::Reply(refuse(&error, callback.as_deref(), ask.now)),
+    }
+}
+
+pub(super) fn commit(org: &Org, revocation: Revocation, now: i64) -> Reply {
+    let has = |fault| org.faults.has(fault);
+    let mut state = org.store.lock();
+    match &revocation.what {
+        What::Access(key) => {
+            let from = match () {
+                () if has(&fault::REVOKE_NOOP_ACCESS) => None,
+                () if has(&fault::REVOKE_LATE) => Some(now + LATE),
+                () => Some(now),
+            };
+            state.revoke_session(key.expose(), now, from);
+        }
+        What::Refresh(family) => {
+            let what = Kill {
+                access_tokens: !has(&fault::REVOKE_KEEPS_ACCESS),
+                refresh_tokens: !has(&fault::REVOKE_NOOP_REFRESH),
+            };
+            state.kill(*family, what, now);
+        }
+    }
+    done(revocation.callback.as_deref(), now)
+}
+
+/// A live token of either kind, whatever `token_type_hint` says.
+fn find(org: &Org, token: &str, now: i64) -> Result<What, Refused> {
+    let unknown = || refused("invalid_token", "invalid token");
+    if let Presented::Known { key, session, .. } = present(org, token) {
+        let state = org.store.lock();
+        return match state.end(&session, now).is_none() && !state.is_revoked(&session) {
+            true if !session.is_oauth() => {
+                Err(refused("unsupported_token_type", "this token type is not supported"))
+            }
+            true => Ok(What::Access(key.into())),
+            false => Err(unknown()),
+        };
+    }
+    let state = org.store.lock();
+    match state.refresh(token) {
+        Some(found) if !found.rotated && !found.family.is_dead() => Ok(What::Refresh(found.id)),
+        _ => Err(unknown()),
+    }
+}
+
+fn is_callback(name: &str) -> bool {
+    name.len() <= LONGEST_CALLBACK && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_$.".contains(&b))
+}
+
+fn done(callback: Option<&str>, now: i64) -> Reply {
+    match callback {
+        Some(name) => script(&format!("{name}({{}});"), now),
+        None => {
+            let mut reply = answer::bare(StatusCode::OK, now);
+            reply
+                .response
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache, no-store"));
+            reply
+        }
+    }
+}
+
+/// A form, which is how clients read it; a script could not tell of itself with another status than 200.
+fn refuse(error: &Refused, callback: Option<&str>, now: i64) -> Reply {
+    match callback {
+        Some(name) => script(&format!("{name}({{\"error\":\"{}\"}});", error.error), now),
+        None => {
+            let kind = "application/x-www-form-urlencoded;charset=UTF-8";
+            answer::text(StatusCode::BAD_REQUEST, kind, error.form(), now).into()
+        }
+    }
+}
+
+fn script(text: &str, now: i64) -> Reply {
+    answer::text(StatusCode::OK, "application/javascript;charset=UTF-8", text.to_owned(), now).into()
+}

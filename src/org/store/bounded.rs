@@ -1,0 +1,91 @@
+//! A map that forgets what is over, and the oldest half where it grows too large.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// What can be forgotten.
+pub(super) trait Aged {
+    /// When it came to be.
+    fn born(&self) -> i64;
+    /// Whether nobody will ask for it any more.
+    fn is_over(&self, now: i64) -> bool;
+}
+
+/// The map. Sweeping is paid for by the insertions that made it grow.
+pub(super) struct Bounded<K, V> {
+    map: HashMap<K, V>,
+    sweep_at: usize,
+    most: usize,
+}
+
+impl<K: Eq + Hash, V: Aged> Bounded<K, V> {
+    pub fn new(most: usize) -> Self {
+        Self { map: HashMap::new(), sweep_at: 1024, most }
+    }
+
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.map.get(key)
+    }
+
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.map.get_mut(key)
+    }
+
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        self.map.remove(key)
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.map.values()
+    }
+
+    pub fn insert(&mut self, key: K, value: V, now: i64) {
+        if self.map.len() >= self.sweep_at.min(self.most) {
+            self.sweep(now);
+        }
+        self.map.insert(key, value);
+    }
+
+    fn sweep(&mut self, now: i64) {
+        self.map.retain(|_, value| !value.is_over(now));
+        if self.map.len() >= self.most {
+            let mut ages: Vec<i64> = self.map.values().map(Aged::born).collect();
+            let half = ages.len() / 2;
+            let (_, middle, _) = ages.select_nth_unstable(half);
+            let middle = *middle;
+            self.map.retain(|_, value| value.born() > middle);
+        }
+        self.sweep_at = (self.map.len() * 2).max(1024);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Until(i64);
+
+    impl Aged for Until {
+        fn born(&self) -> i64 {
+            self.0
+        }
+
+        fn is_over(&self, now: i64) -> bool {
+            self.0 <= now
+        }
+    }
+
+    #[test]
+    fn what_is_over_goes_and_the_rest_stays_within_bounds() {
+        let mut map = Bounded::new(2000);
+        for i in 0..100_000 {
+            map.insert(i, Until(i), i - 10);
+        }
+        assert!(map.map.len() <= 1100 && map.get(&99_999).is_some());
+        let mut full = Bounded::new(2000);
+        for i in 0..100_000 {
+            full.insert(i, Until(i), -1);
+        }
+        assert!(full.map.len() <= 2000 && full.get(&99_999).is_some());
+    }
+}

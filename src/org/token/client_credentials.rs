@@ -1,0 +1,47 @@
+//! Client credentials: on the My Domain alone, for the app's run-as user, with the scopes that work without one.
+
+use super::{Checked, Kind, user_may};
+use crate::oauth::Params;
+use crate::oauth::grant::client_credentials::GRANT_TYPE;
+use crate::org::answer::{Refused, invalid_grant, refused};
+use crate::org::ask::Ask;
+use crate::org::authentication::{admit, identify, prove};
+use crate::org::store::Grant;
+use crate::org::{Org, fault};
+use crate::subject::Flow;
+
+/// Scopes that are dropped without a word (SALESFORCE.md §5).
+const NEED_A_USER: [&str; 4] = ["full", "web", "refresh_token", "offline_access"];
+
+pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {
+    if ask.host.login {
+        return Err(invalid_grant("request not supported on this domain"));
+    }
+    let claimed = identify(org, ask, params)?;
+    let app = org.registry.app(claimed.id);
+    admit(app, Flow::ClientCredentials)?;
+    let authenticated = prove(org, ask, &claimed, true, GRANT_TYPE)?;
+    let anybody = || match org.faults.has(&fault::RUN_AS_ANYBODY) {
+        true => org.registry.user_ids().next().map(|(id, _)| id),
+        false => None,
+    };
+    let user = app
+        .run_as
+        .or_else(anybody)
+        .filter(|_| !org.faults.has(&fault::CLIENT_CREDENTIALS_REFUSED))
+        .ok_or_else(|| invalid_grant("no client credentials user enabled"))?;
+    user_may(org, claimed.id, user)?;
+    let pre_approved = org.registry.user(user).approved.contains(&claimed.id);
+    if org.registry.switches.run_as_needs_approval && app.registered.policy.admin_approved && !pre_approved {
+        return Err(refused("invalid_app_access", "user is not admin approved to access this app"));
+    }
+    // What the app lists, not what `full` and `web` stand for: they are gone before they are opened up.
+    let listed =
+        app.registered.scopes.iter().map(String::as_str).filter(|scope| !NEED_A_USER.contains(scope));
+    let scopes = crate::org::scopes::Scopes::of(listed);
+    if scopes.is_empty() {
+        return Err(invalid_grant("no valid scopes defined"));
+    }
+    let kind = Kind::Direct { user, scopes, grant: Grant::ClientCredentials };
+    Ok(Checked { app: claimed.id, jti: authenticated.jti, kind })
+}

@@ -1,0 +1,480 @@
+//! The token endpoint: which grant, in which order it is checked (SALESFORCE.md appendix B), what is issued and
+//! how it is told (appendix A).
+
+mod client_credentials;
+mod code;
+mod jwt;
+mod refresh;
+mod response;
+mod saml;
+
+use http::Method;
+
+use super::answer::{Refused, Style, invalid_grant, invalid_request, refuse, refused};
+use super::ask::{Ask, Host, given};
+use super::authentication::replayed;
+use super::registry::{App, AppId, UserId};
+use super::scopes::Scopes;
+use super::store::{FamilyId, Session, State};
+use super::{Begun, Org, Pending, Reply, Work, answer, fault, is_get, store};
+use crate::oauth::Params;
+use crate::oauth::grant::{authorization_code, jwt_bearer, refresh_token, saml_bearer};
+
+/// Where it is.
+pub(super) const PATH: &str = "/services/oauth2/token";
+
+/// A token request that was found right.
+#[derive(Debug)]
+pub(super) struct Grant {
+    app: AppId,
+    host: Host,
+    style: Style,
+    /// The `jti` of a client assertion, which must be new.
+    jti: Option<(String, i64)>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Code(code::Redemption),
+    Refresh(refresh::Renewal),
+    /// A rotated-out refresh token came back: its family has to die.
+    Reused(FamilyId),
+    /// Nothing but a login stands between the request and its token.
+    Direct {
+        user: UserId,
+        scopes: Scopes,
+        grant: store::Grant,
+    },
+}
+
+/// What was issued.
+struct Issued {
+    /// Key of the session: the access token, unless that is a JWT yet to be signed.
+    key: String,
+    session: Session,
+    refresh_token: Option<String>,
+    nonce: Option<String>,
+}
+
+/// What a grant's own checks find.
+struct Checked {
+    app: AppId,
+    jti: Option<(String, i64)>,
+    kind: Kind,
+}
+
+/// The first half: reads, authenticates, verifies.
+pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
+    let read = ask.is(&Method::POST) || is_get(ask.request.method()) && org.faults.has(&fault::GET_TOKEN);
+    // A GET is what becomes of a POST that was redirected: its parameters are not looked at (SALESFORCE.md §1.1).
+    let params = if read { ask.params() } else { Some(Params::new()) };
+    let style = Style::of(ask, params.as_ref().unwrap_or(&Params::new()));
+    let checked = match params {
+        Some(params) => check(org, ask, &params),
+        None => Err(invalid_request("malformed request")),
+    };
+    match checked {
+        Ok(Checked { app, jti, kind }) => {
+            let grant = Grant { app, host: ask.host.clone(), style, jti, kind };
+            Begun::Pending(Pending(Work::Token(Box::new(grant))))
+        }
+        Err(error) => Begun::Reply(refuse(org, error, style, ask.now)),
+    }
+}
+
+/// The second half: redeems, rotates, issues. What is signed is signed after the lock.
+pub(super) fn commit(org: &Org, grant: Grant, now: i64) -> Reply {
+    let Grant { app, host, style, jti, kind } = grant;
+    match issue(org, app, jti, kind, now) {
+        Ok(issued) => answer::granted(org, &response::members(org, app, &host, &issued, now), style, now),
+        Err(error) => refuse(org, error, style, now),
+    }
+}
+
+fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {
+    if params.repeated().is_some() {
+        return Err(invalid_request("a parameter is repeated"));
+    }
+    let grant_type = given(params, "grant_type");
+    let forbids_scope = !matches!(grant_type, Some(authorization_code::GRANT_TYPE) | None)
+        && !(grant_type == Some(refresh_token::GRANT_TYPE) && org.faults.has(&fault::REFRESH_WIDEN));
+    let no_scope = || match given(params, "scope") {
+        Some(_) if forbids_scope => Err(invalid_request("scope parameter not supported")),
+        _ => Ok(()),
+    };
+    match grant_type {
+        Some(authorization_code::GRANT_TYPE) => code::check(org, ask, params),
+        Some(refresh_token::GRANT_TYPE) => no_scope().and_then(|()| refresh::check(org, ask, params)),
+        Some(jwt_bearer::GRANT_TYPE) => no_scope().and_then(|()| jwt::check(org, ask, params)),
+        Some(saml_bearer::GRANT_TYPE) => no_scope().and_then(|()| saml::check(org, ask, params)),
+        Some(crate::oauth::grant::client_credentials::GRANT_TYPE) => {
+            no_scope().and_then(|()| client_credentials::check(org, ask, params))
+        }
+        None if org.registry.switches.rfc && ask.is(&Method::POST) => Err(missing("grant_type")),
+        Some(_) if org.faults.has(&fault::GRANT_TYPE_RENAMED) => {
+            Err(invalid_request("grant type not supported"))
+        }
+        _ => Err(refused("unsupported_grant_type", "grant type not supported")),
+    }
+}
+
+fn issue(org: &Org, app: AppId, jti: Option<(String, i64)>, kind: Kind, now: i64) -> Result<Issued, Refused> {
+    let mut state = org.store.lock();
+    if let Some((jti, until)) = jti
+        && !state.first_use(app, &jti, until, now)
+    {
+        // The guard goes before the grant, which may have to lock again to let its refresh token go.
+        drop(state);
+        return Err(replayed());
+    }
+    let mut issued = match kind {
+        Kind::Code(redemption) => code::redeem(org, &mut state, app, redemption, now)?,
+        Kind::Refresh(renewal) => refresh::renew(org, &mut state, app, renewal, now)?,
+        Kind::Reused(family) => {
+            if !org.faults.has(&fault::ROTATE_NO_FAMILY) {
+                state.kill(family, store::Kill::WHOLE, now);
+            }
+            return Err(refresh::dead(org));
+        }
+        Kind::Direct { user, scopes, grant } => {
+            if !state.login(user, now) {
+                return Err(login_rate());
+            }
+            let session = session(org.registry.app(app), app, user, scopes, grant, now);
+            let key = state.open(session.clone());
+            Issued { key, session, refresh_token: None, nonce: None }
+        }
+    };
+    if issued.refresh_token.is_none() && org.faults.has(&fault::REFRESH_TOKEN_UNASKED) {
+        issued.refresh_token = Some(format!("5Aep861{}", state.random(80)));
+    }
+    Ok(issued)
+}
+
+/// A new session under the app's policy.
+fn session(app: &App, id: AppId, user: UserId, scopes: Scopes, grant: store::Grant, now: i64) -> Session {
+    let policy = &app.registered.policy;
+    Session {
+        app: Some(id),
+        user,
+        scopes,
+        grant,
+        issued_at: now,
+        ttl: policy.access_token_ttl,
+        slides: !policy.jwt_access_tokens,
+        expires: now.saturating_add(policy.access_token_ttl),
+        family: None,
+        revoked_at: None,
+        refused_from: None,
+    }
+}
+
+/// Whether the user may log in with the app from where the request comes.
+fn user_may(org: &Org, app: AppId, user: UserId) -> Result<(), Refused> {
+    let account = org.registry.user(user);
+    if account.is_shut_out() {
+        return Err(invalid_grant("inactive user"));
+    }
+    if account.is_restricted(org.registry.app(app)) {
+        return Err(invalid_grant("ip restricted"));
+    }
+    Ok(())
+}
+
+/// What a user gave an app, without asking the user: by an admin, or by an approval that was kept because it
+/// came with a refresh token (SALESFORCE.md §4.1).
+fn approved(org: &Org, state: &State, app: AppId, user: UserId) -> Result<Scopes, Refused> {
+    let (registered, account) = (org.registry.app(app), org.registry.user(user));
+    let pre_approved = account.approved.contains(&app);
+    let scopes = if registered.registered.policy.admin_approved {
+        if !pre_approved && !org.faults.has(&fault::JWT_UNAPPROVED) {
+            return Err(refused("invalid_app_access", "user is not admin approved to access this app"));
+        }
+        registered.scopes.clone()
+    } else if pre_approved && registered.scopes.offline() || org.faults.has(&fault::JWT_UNAPPROVED) {
+        registered.scopes.clone()
+    } else {
+        state.approved_scopes(user, app).ok_or_else(not_approved)?
+    };
+    Ok(scopes.without(&["refresh_token", "offline_access"]))
+}
+
+fn not_approved() -> Refused {
+    invalid_grant("user hasn't approved this consumer")
+}
+
+fn login_rate() -> Refused {
+    invalid_grant("login rate exceeded")
+}
+
+fn missing(name: &str) -> Refused {
+    invalid_request(format!("missing required parameter: {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::{Begun, store};
+    use crate::oauth::Params;
+    use crate::oauth::salesforce::signature;
+    use crate::subject::Setting;
+    use serde_json::{Map, Value};
+
+    fn names(members: &Map<String, Value>) -> Vec<&str> {
+        members.keys().map(String::as_str).collect()
+    }
+
+    fn client_credentials(app: &str) -> Params {
+        Params::new()
+            .with("grant_type", "client_credentials")
+            .with("client_id", app)
+            .with("client_secret", format!("{app}-s3cret"))
+    }
+
+    #[test]
+    fn the_presence_of_fields_follows_the_flow() {
+        let org = org();
+        let code = tokens(&org, NOW);
+        assert_eq!(
+            names(&code),
+            [
+                "access_token",
+                "refresh_token",
+                "signature",
+                "scope",
+                "id_token",
+                "instance_url",
+                "id",
+                "token_type",
+                "issued_at"
+            ]
+        );
+        let refreshed = json(&refresh(&org, &text(&code, "refresh_token"), NOW));
+        assert_eq!(
+            names(&refreshed),
+            [
+                "access_token",
+                "signature",
+                "scope",
+                "id_token",
+                "instance_url",
+                "id",
+                "token_type",
+                "issued_at"
+            ]
+        );
+        let bearer = json(&jwt_bearer(&org, &signed(claims(NOW), &main_key()), NOW));
+        assert_eq!(names(&bearer), ["access_token", "scope", "instance_url", "id", "token_type"]);
+        let server = json(&org.handle(&token_request(&client_credentials("main")), NOW));
+        assert_eq!(
+            names(&server),
+            ["access_token", "signature", "scope", "instance_url", "id", "token_type", "issued_at"]
+        );
+        for answer in [&code, &refreshed, &bearer, &server] {
+            assert_eq!(call(&org, &text(answer, "access_token"), NOW), 200);
+        }
+    }
+
+    #[test]
+    fn jwt_access_tokens_bring_their_fields() {
+        let org = org_of(&set(target(), "jwt_access_tokens", Setting::Flag(true)));
+        let bearer = json(&jwt_bearer(&org, &signed(claims(NOW), &main_key()), NOW));
+        assert_eq!(
+            names(&bearer),
+            [
+                "access_token",
+                "signature",
+                "token_format",
+                "scope",
+                "instance_url",
+                "id",
+                "token_type",
+                "issued_at",
+                "api_instance_url"
+            ]
+        );
+        let token = text(&bearer, "access_token");
+        assert_eq!(call(&org, &token, NOW), 200);
+        assert_eq!(call(&org, &token, NOW + 2 * HOUR - 1), 200);
+        assert_eq!(call(&org, &token, NOW + 2 * HOUR), 401);
+        let inside = crate::oauth::jwt::Jwt::read(&token).unwrap();
+        assert_eq!(call(&org, inside.text("sfi").unwrap(), NOW), 401);
+    }
+
+    #[test]
+    fn values_have_their_formats() {
+        let answer = tokens(&org(), NOW);
+        assert_eq!(text(&answer, "issued_at"), NOW.to_string());
+        assert_eq!(
+            text(&answer, "id"),
+            "https://acme.my.salesforce.com/id/00Dxx0000000001EAA/005xx0000000001AAA"
+        );
+        assert_eq!(
+            text(&answer, "signature"),
+            signature("main-s3cret", &text(&answer, "id"), &text(&answer, "issued_at"))
+        );
+        assert_eq!(text(&answer, "scope"), "refresh_token openid api id");
+        assert!(text(&answer, "access_token").starts_with("00Dxx0000000001!"));
+        assert!(text(&answer, "refresh_token").starts_with("5Aep861"));
+    }
+
+    #[test]
+    fn headers_and_forms_are_as_captured() {
+        let org = org();
+        let reply = org.handle(&token_request(&client_credentials("main").with("format", "xml")), NOW);
+        assert!(body(&reply).contains("<OAuth><access_token>"));
+        assert!(header_of(&reply, "content-type").starts_with("application/xml"));
+        let reply = org.handle(
+            &post(
+                "/services/oauth2/token",
+                &client_credentials("main").write(),
+                &[("accept", "text/html, application/x-www-form-urlencoded;q=0.1, application/json")],
+            ),
+            NOW,
+        );
+        assert!(body(&reply).starts_with("access_token=00Dxx0000000001%21"));
+        let reply = org.handle(&token_request(&client_credentials("main")), NOW);
+        let cache: Vec<_> = reply.response.headers().get_all("cache-control").iter().collect();
+        assert_eq!(cache, ["no-cache, no-store", "no-store"]);
+        assert_eq!(header_of(&reply, "pragma"), "no-cache");
+        assert_eq!(header_of(&reply, "content-type"), "application/json;charset=UTF-8");
+    }
+
+    #[test]
+    fn checks_come_in_their_order() {
+        let org = org();
+        let error = |form: &str| {
+            let (_, error, description) =
+                refusal(&org.handle(&post("/services/oauth2/token", form, &[]), NOW));
+            format!("{error}: {description}")
+        };
+        // A repeated parameter, then the grant type, then a scope, then the client, then its secret, then the grant.
+        for (form, expected) in [
+            ("grant_type=x&grant_type=x&client_id=nobody", "invalid_request: a parameter is repeated"),
+            ("grant_type=password&client_id=nobody", "unsupported_grant_type: grant type not supported"),
+            ("client_id=nobody", "unsupported_grant_type: grant type not supported"),
+            (
+                "grant_type=refresh_token&scope=api&client_id=nobody",
+                "invalid_request: scope parameter not supported",
+            ),
+            (
+                "grant_type=authorization_code&client_id=nobody&client_secret=x&code=x",
+                "invalid_client_id: client identifier invalid",
+            ),
+            (
+                "grant_type=client_credentials&client_id=public&client_secret=x",
+                "invalid_grant: client credentials flow not enabled",
+            ),
+            (
+                "grant_type=authorization_code&client_id=main&client_secret=x&code=x",
+                "invalid_client: invalid client credentials",
+            ),
+            (
+                "grant_type=authorization_code&client_id=main&code=x",
+                "invalid_client: invalid client credentials",
+            ),
+            (
+                "grant_type=authorization_code&client_id=main&client_secret=main-s3cret",
+                "invalid_request: missing required parameter: code",
+            ),
+            (
+                "grant_type=authorization_code&client_id=main&client_secret=main-s3cret&code=x",
+                "invalid_grant: invalid authorization code",
+            ),
+            (
+                "grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=x&scope=api",
+                "invalid_request: scope parameter not supported",
+            ),
+            ("grant_type=client_credentials&client_id=%4", "invalid_request: malformed request"),
+        ] {
+            assert_eq!(error(form), expected, "{form}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_form_by_post_has_no_grant_type() {
+        let org = org();
+        let form = client_credentials("main").write();
+        let get = get(&format!("/services/oauth2/token?{form}"), &[]);
+        assert_eq!(refusal(&org.handle(&get, NOW)).1, "unsupported_grant_type");
+        let mut json = post("/services/oauth2/token", r#"{"grant_type":"client_credentials"}"#, &[]);
+        json.headers_mut().insert("content-type", "application/json".parse().unwrap());
+        assert_eq!(refusal(&org.handle(&json, NOW)).1, "unsupported_grant_type");
+        assert_eq!(status(&faulty(&["get-token"]).handle(&get, NOW)), 200);
+    }
+
+    #[test]
+    fn client_credentials_stay_at_home_and_need_a_user_and_a_scope() {
+        let org = org();
+        let form = client_credentials("main").write();
+        says(
+            &org.handle(&post("https://login.salesforce.com/services/oauth2/token", &form, &[]), NOW),
+            "request not supported on this domain",
+        );
+        let mut target = target();
+        target.apps.get_mut("main").unwrap().policy.run_as = None;
+        target.apps.get_mut("other").unwrap().scopes = vec!["full".into(), "refresh_token".into()];
+        let org = org_of(&target);
+        let ask = |app| org.handle(&token_request(&client_credentials(app)), NOW);
+        says(&ask("main"), "no client credentials user enabled");
+        says(&ask("other"), "no valid scopes defined");
+    }
+
+    #[test]
+    fn apps_and_users_that_are_shut_out_are_told_so() {
+        let mut target = target();
+        let policy = |target: &mut crate::subject::Target, app: &str| {
+            target.apps.get_mut(app).map(|a| a.policy.clone())
+        };
+        let _ = policy(&mut target, "main");
+        target.apps.get_mut("main").unwrap().policy.blocked = true;
+        target.apps.get_mut("other").unwrap().policy.installed = false;
+        let org = org_of(&target);
+        let ask = |app| refusal(&org.handle(&token_request(&client_credentials(app)), NOW)).1;
+        assert_eq!((ask("main"), ask("other")), ("app_blocked".into(), "invalid_client".into()));
+
+        let mut target = super::super::testing::target();
+        target.users.get_mut("main").unwrap().frozen = true;
+        says(&org_of(&target).handle(&token_request(&client_credentials("main")), NOW), "inactive user");
+        let mut target = super::super::testing::target();
+        target.users.get_mut("main").unwrap().ip_restricted = true;
+        target.apps.get_mut("main").unwrap().policy.ip_relaxed = false;
+        let org = org_of(&target);
+        says(&org.handle(&token_request(&client_credentials("main")), NOW), "ip restricted");
+        assert_eq!(status(&org.handle(&token_request(&client_credentials("other")), NOW)), 200);
+    }
+
+    #[test]
+    fn the_login_rate_is_kept() {
+        let org = org();
+        let ask = || org.handle(&token_request(&client_credentials("main")), NOW);
+        for _ in 0..store::LOGINS_PER_HOUR {
+            assert_eq!(status(&ask()), 200);
+        }
+        says(&ask(), "login rate exceeded");
+        assert_eq!(status(&org.handle(&token_request(&client_credentials("main")), NOW + HOUR)), 200);
+    }
+
+    #[test]
+    fn under_profile_rfc_codes_and_statuses_are_those_of_the_rfc() {
+        let mut target = target();
+        target.profile = crate::oauth::salesforce::Profile::Rfc;
+        let org = org_of(&target);
+        let form = "grant_type=client_credentials";
+        let wrong = post("/services/oauth2/token", form, &[("authorization", &basic("main", "x"))]);
+        let reply = org.handle(&wrong, NOW);
+        assert_eq!(refusal(&reply).0, 401);
+        assert!(header_of(&reply, "www-authenticate").starts_with("Basic"));
+        let unknown = post("/services/oauth2/token", &format!("{form}&client_id=x&client_secret=x"), &[]);
+        assert_eq!(refusal(&org.handle(&unknown, NOW)).1, "invalid_client");
+    }
+
+    #[test]
+    fn a_pending_request_changes_nothing_until_its_commit() {
+        let org = org();
+        let request = token_request(&redemption(&code(&org, "main", NOW)));
+        assert!(matches!(org.begin(&request, NOW), Begun::Pending(_)));
+        assert_eq!(status(&org.handle(&request, NOW)), 200);
+    }
+}

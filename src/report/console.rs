@@ -1,0 +1,217 @@
+//! The report for a terminal.
+
+use std::fmt::Write as _;
+
+use super::{At, FindingRow, Report, ScenarioRow, Word};
+use crate::verdict::Level;
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    /// Whether colours are used.
+    pub colour: bool,
+    /// Whether passes are listed as well.
+    pub all: bool,
+}
+
+/// The text of a report, not longer than its findings ask for.
+pub fn console(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    for row in &report.scenarios {
+        let quiet =
+            matches!(row.verdict, Word::Pass | Word::NotTestable) && row.findings.iter().all(|f| quiet(f));
+        if !quiet || style.all {
+            scenario(&mut out, row, style);
+        }
+    }
+    not_testable(&mut out, report, style);
+    checks(&mut out, report);
+    summary(&mut out, report, style);
+    out
+}
+
+/// What is told once in the table of checks instead of at every scenario.
+fn quiet(finding: &FindingRow) -> bool {
+    matches!(finding.verdict, Word::KnownDeviation | Word::Waived)
+}
+
+fn paint(text: &str, word: Word, style: Style) -> String {
+    let code = match word {
+        Word::Pass => "32",
+        Word::Fail => "1;31",
+        Word::Warn | Word::Inconclusive => "33",
+        _ => "2",
+    };
+    if style.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+fn scenario(out: &mut String, row: &ScenarioRow, style: Style) {
+    let word = format!("{:<5}", short(row.verdict));
+    let word = paint(&word, row.verdict, style);
+    let _ = writeln!(out, "{word} {} › {}  {:.0} ms", row.suite, row.scenario, row.duration_ms);
+    if let Some(reason) = &row.reason {
+        let _ = writeln!(out, "      {reason}");
+    }
+    let mut shown: Vec<&FindingRow> = Vec::new();
+    for f in row.findings.iter().filter(|f| !quiet(f) || style.all) {
+        let same = |other: &&FindingRow| {
+            other.check == f.check && other.expected == f.expected && other.observed == f.observed
+        };
+        if !shown.iter().any(same) {
+            shown.push(f);
+        }
+    }
+    for f in shown {
+        finding(out, f, style);
+    }
+}
+
+fn finding(out: &mut String, f: &FindingRow, style: Style) {
+    match (&f.check, &f.at) {
+        (None, Some(at)) => {
+            let step = f.step.as_ref().map_or(String::new(), |step| format!("  ({step})"));
+            let _ = writeln!(out, "      {}:{}:{}{step}", at.file, at.line, at.column);
+            excerpt(out, at, &f.observed, f.verdict, style);
+            let _ = writeln!(out, "      expected {}", f.expected);
+        }
+        (Some(check), _) => {
+            let word = paint(severity(f), f.verdict, style);
+            let cites = f.cites.first().map_or(String::new(), |cite| format!("   {cite}"));
+            let _ = writeln!(out, "      {word} {check}{cites}");
+            let _ = writeln!(out, "           expected {}", f.expected);
+            let _ = writeln!(out, "           observed {}", f.observed);
+        }
+        (None, None) => {
+            let _ = writeln!(out, "      expected {}, observed {}", f.expected, f.observed);
+        }
+    }
+    if !f.exchanges.is_empty() && style.all {
+        let numbers: Vec<String> = f.exchanges.iter().map(|n| format!("#{n}")).collect();
+        let _ = writeln!(out, "           exchanges {}", numbers.join(" "));
+    }
+    if let Some(because) = &f.because {
+        let _ = writeln!(out, "           because {because}");
+    }
+}
+
+/// The line of the suite with carets and what came.
+fn excerpt(out: &mut String, at: &At, observed: &str, word: Word, style: Style) {
+    let gutter = at.line.to_string();
+    let _ = writeln!(out, "   {gutter:>4} | {}", at.text);
+    let carets = "^".repeat(at.length.clamp(1, 100));
+    let told = format!("{carets} {observed}");
+    let _ = writeln!(
+        out,
+        "        | {}{}",
+        " ".repeat(at.column.saturating_sub(1).min(160)),
+        paint(&told, word, style)
+    );
+}
+
+fn severity(f: &FindingRow) -> &'static str {
+    match f.verdict {
+        Word::Inconclusive => "UNPROVED",
+        Word::KnownDeviation => "KNOWN",
+        Word::Waived => "WAIVED",
+        _ => match f.level {
+            Level::Must => "MUST",
+            Level::Should => "SHOULD",
+            Level::BestPractice => "NOTE",
+        },
+    }
+}
+
+fn short(word: Word) -> &'static str {
+    match word {
+        Word::Pass => "ok",
+        Word::Fail => "FAIL",
+        Word::Warn => "WARN",
+        Word::Inconclusive => "?",
+        Word::NotTestable => "-",
+        Word::Note | Word::KnownDeviation | Word::Waived => "ok",
+    }
+}
+
+/// Reasons for what was not testable, each once with how many scenarios it kept from being played.
+fn not_testable(out: &mut String, report: &Report, style: Style) {
+    let mut reasons: Vec<(&str, usize)> = Vec::new();
+    for row in report.scenarios.iter().filter(|row| row.verdict == Word::NotTestable) {
+        let reason = row.reason.as_deref().unwrap_or("");
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, n)) => *n += 1,
+            None => reasons.push((reason, 1)),
+        }
+    }
+    if reasons.is_empty() || style.all {
+        return;
+    }
+    let _ = writeln!(out, "not testable");
+    for (reason, n) in reasons {
+        let _ = writeln!(out, "  {n:>4}  {reason}");
+    }
+}
+
+fn checks(out: &mut String, report: &Report) {
+    let of = |word: Word| report.checks.iter().filter(move |row| row.verdict == word);
+    for (word, title) in [
+        (Word::KnownDeviation, "known deviations of this kind of org"),
+        (Word::Waived, "waived"),
+        (Word::Inconclusive, "checks that saw too little to say"),
+    ] {
+        if of(word).next().is_none() {
+            continue;
+        }
+        let _ = writeln!(out, "{title}");
+        for row in of(word) {
+            match &row.because {
+                Some(because) => {
+                    let _ = writeln!(out, "  {}: {because}", row.check);
+                }
+                None => {
+                    let _ = writeln!(out, "  {}", row.check);
+                }
+            }
+        }
+    }
+    for waiver in &report.unused_waivers {
+        let _ = writeln!(out, "the waiver of {waiver} waived nothing: take it out");
+    }
+}
+
+fn summary(out: &mut String, report: &Report, style: Style) {
+    let s = &report.summary;
+    let mut parts = vec![paint(&format!("{} pass", s.pass), Word::Pass, style)];
+    let mut add = |n: usize, what: &str, word: Word| {
+        if n > 0 || matches!(word, Word::Fail) {
+            let text = format!("{n} {what}");
+            parts.push(if n > 0 { paint(&text, word, style) } else { text });
+        }
+    };
+    add(s.fail, "fail", Word::Fail);
+    add(s.warn, "warn", Word::Warn);
+    add(s.inconclusive, "inconclusive", Word::Inconclusive);
+    add(s.not_testable, "not testable", Word::NotTestable);
+    add(s.known_deviation, "known deviation", Word::KnownDeviation);
+    add(s.waived, "waived", Word::Waived);
+    let evidence = report.checks.iter().filter(|row| row.verdict != Word::Inconclusive).count();
+    let _ = writeln!(
+        out,
+        "{} scenarios on {} ({}): {}; {evidence} checks with evidence, {} exchanges, {:.1} s",
+        report.scenarios.len(),
+        report.subject.org,
+        report.subject.profile.name(),
+        parts.join(", "),
+        report.transcript.len(),
+        report.duration_ms as f64 / 1000.0
+    );
+    if s.listed_but_not_testable > 0 {
+        let _ = writeln!(
+            out,
+            "{} scenarios of flows that the target lists could not be tested",
+            s.listed_but_not_testable
+        );
+    }
+    if report.interrupted {
+        let _ = writeln!(out, "interrupted: this is what was played until then");
+    }
+}

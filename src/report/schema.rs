@@ -1,0 +1,81 @@
+//! The JSON Schema of the report.
+
+use serde_json::{Value, json};
+
+use super::VERSION;
+
+/// JSON Schema (draft 2020-12) of the JSON report.
+pub fn schema() -> Value {
+    let at = json!({
+        "type": "object", "required": ["file", "line", "column"], "additionalProperties": false,
+        "properties": {
+            "file": { "type": "string" }, "line": { "type": "integer" }, "column": { "type": "integer" },
+            "length": { "type": "integer" }, "text": { "type": "string" }
+        }
+    });
+    let words = json!({ "enum": ["not_testable", "pass", "note", "waived", "known_deviation", "warn", "inconclusive", "fail"] });
+    let numbers = json!({ "type": "array", "items": { "type": "integer", "minimum": 0 } });
+    let finding = json!({
+        "type": "object", "additionalProperties": false,
+        "required": ["check", "verdict", "level", "expected", "observed", "exchanges"],
+        "properties": {
+            "check": { "type": ["string", "null"], "description": "id of the check; null for an expectation of the suite" },
+            "verdict": words, "level": { "enum": ["must", "should", "best_practice"] },
+            "basis": { "enum": ["normative", "derived", "vendor", "community"] },
+            "step": { "type": "string" }, "expected": { "type": "string" }, "observed": { "type": "string" },
+            "cites": { "type": "array", "items": { "type": "string" } }, "at": at,
+            "exchanges": numbers, "because": { "type": "string" }
+        }
+    });
+    let scenario = json!({
+        "type": "object", "additionalProperties": false,
+        "required": ["suite", "scenario", "verdict", "duration_ms", "at", "steps", "findings"],
+        "properties": {
+            "suite": { "type": "string" }, "scenario": { "type": "string" }, "verdict": words,
+            "reason": { "type": "string" }, "duration_ms": { "type": "number" }, "at": at,
+            "tags": { "type": "array", "items": { "type": "string" } },
+            "steps": { "type": "array", "items": {
+                "type": "object", "required": ["do", "exchanges"], "additionalProperties": false,
+                "properties": { "do": { "type": "string" }, "tweak": { "type": "string" }, "exchanges": numbers }
+            } },
+            "findings": { "type": "array", "items": finding }
+        }
+    });
+    let check = json!({
+        "type": "object", "additionalProperties": false, "required": ["check", "verdict", "scenarios", "title"],
+        "properties": {
+            "check": { "type": "string" }, "verdict": words, "scenarios": { "type": "integer" },
+            "title": { "type": "string" }, "because": { "type": "string" }
+        }
+    });
+    let counts: serde_json::Map<String, Value> = [
+        "pass",
+        "fail",
+        "warn",
+        "inconclusive",
+        "not_testable",
+        "known_deviation",
+        "waived",
+        "listed_but_not_testable",
+        "bugs",
+    ]
+    .into_iter()
+    .map(|name| (name.to_owned(), json!({ "type": "integer", "minimum": 0 })))
+    .collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "grantcheck report",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["version", "tool", "subject", "seed", "duration_ms", "interrupted", "summary", "scenarios", "checks", "unused_waivers", "transcript"],
+        "properties": {
+            "version": { "const": VERSION }, "tool": { "type": "string" }, "subject": { "type": "object" },
+            "seed": { "type": "integer" }, "duration_ms": { "type": "integer" }, "interrupted": { "type": "boolean" },
+            "summary": { "type": "object", "additionalProperties": false, "properties": counts },
+            "scenarios": { "type": "array", "items": scenario },
+            "checks": { "type": "array", "items": check },
+            "unused_waivers": { "type": "array", "items": { "type": "string" } },
+            "transcript": { "type": "array", "items": { "type": "object", "required": ["number", "endpoint", "request"] } }
+        }
+    })
+}

@@ -1,0 +1,128 @@
+//! What the plays of a run share: the budget, the clock's begin, and the positive controls, each played once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::{Mutex, OnceCell, mpsc, watch};
+
+use super::plan::Planned;
+use super::rows::Judged;
+use super::{Options, Progress, Surroundings, play};
+use crate::suite::{Control, Scenario, Step};
+use crate::transcript::Exchange;
+
+/// What the plays of a run share.
+pub(super) struct Shared {
+    pub(super) options: Options,
+    pub(super) surroundings: Surroundings,
+    pub(super) progress: mpsc::UnboundedSender<Progress>,
+    pub(super) stop: watch::Receiver<bool>,
+    /// Moment at which the clocks of embedded orgs begin.
+    pub(super) begin: i64,
+    spent: AtomicU32,
+    controls: Mutex<HashMap<String, Arc<OnceCell<Arc<Played>>>>>,
+}
+
+/// What came of a positive control.
+pub(super) struct Played {
+    /// Whether its last step succeeded.
+    pub(super) succeeded: bool,
+    /// What happened instead, where it did not.
+    pub(super) why_not: String,
+    /// Its exchanges.
+    pub(super) exchanges: Vec<Exchange>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        options: Options,
+        surroundings: Surroundings,
+        progress: mpsc::UnboundedSender<Progress>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            options,
+            surroundings,
+            progress,
+            stop,
+            begin: crate::wire::clock::real_now(),
+            spent: AtomicU32::new(0),
+            controls: Mutex::default(),
+        }
+    }
+
+    /// Counts one token request against the budget of a foreign target.
+    pub(super) fn spend(&self) -> Result<(), String> {
+        if self.options.target.is_embedded() {
+            return Ok(());
+        }
+        let spent = self.spent.fetch_add(1, Ordering::Relaxed);
+        match self.options.budget {
+            Some(budget) if spent >= budget => {
+                Err(format!("the budget of {budget} token requests is used up"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The positive control of a step: the scenario up to it, without its tweak or with the stand-ins that
+    /// `control:` names. Played once for all scenarios that are the same up to there.
+    pub(super) async fn control(&self, scenario: &Scenario, position: usize) -> Option<Arc<Played>> {
+        let step = &scenario.steps[position];
+        let (mut app, mut user, mut auth) = (None, None, None);
+        if let Some(Control::Otherwise { app: a, user: u, client_auth }) = &step.control {
+            (app, user, auth) = (a.clone(), u.clone(), *client_auth);
+        }
+        let plain = |step: &Step, last: bool| Step {
+            expect: None,
+            control: None,
+            times: 1,
+            at_once: false,
+            tweak: if last { crate::client::Tweak::default() } else { step.tweak.clone() },
+            client_auth: if last { auth.or(step.client_auth) } else { step.client_auth },
+            app: if last && step.app.is_some() {
+                app.clone().or_else(|| step.app.clone())
+            } else {
+                step.app.clone()
+            },
+            user: if last && step.user.is_some() {
+                user.clone().or_else(|| step.user.clone())
+            } else {
+                step.user.clone()
+            },
+            ..step.clone()
+        };
+        let steps: Vec<Step> = scenario.steps[..=position]
+            .iter()
+            .enumerate()
+            .map(|(i, step)| plain(step, i == position))
+            .collect();
+        let stand_ins = (app.filter(|_| step.app.is_none()), user.filter(|_| step.user.is_none()));
+        let key = key(scenario, &steps, &stand_ins);
+        let cell = self.controls.lock().await.entry(key.clone()).or_default().clone();
+        let scenario = Scenario { steps, cleanup: Vec::new(), checks: Vec::new(), ..scenario.clone() };
+        let played = cell
+            .get_or_init(|| async { Arc::new(play::control(self, &scenario, &stand_ins, &key).await) })
+            .await;
+        Some(played.clone())
+    }
+}
+
+/// What makes two controls the same play: everything that shapes their requests.
+fn key(scenario: &Scenario, steps: &[Step], stand_ins: &(Option<String>, Option<String>)) -> String {
+    use std::fmt::Write as _;
+    let mut key = format!("{}/{}/{:?}/{:?}", scenario.app, scenario.user, scenario.settings, stand_ins);
+    for step in steps {
+        let _ = write!(
+            key,
+            "/{:?}/{:?}/{:?}/{:?}/{:?}/{:?}",
+            step.action, step.app, step.user, step.client_auth, step.tweak, step.capture
+        );
+    }
+    key
+}
+
+/// Plays one planned scenario and judges it.
+pub(super) async fn play_and_judge(shared: &Shared, planned: &Planned) -> Option<Judged> {
+    play::scenario(shared, planned).await
+}

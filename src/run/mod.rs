@@ -1,0 +1,143 @@
+//! The runner: plans what is played, plays it, judges the record, and makes the rows of the report.
+
+mod control;
+mod expectation;
+mod plan;
+mod play;
+mod preflight;
+mod rows;
+mod world;
+
+pub use plan::{Cost, Plan, Selection, plan};
+pub use preflight::{EMBEDDED, Surroundings, embedded_endpoints, look_around};
+pub use rows::judge_recording;
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::org::fault::Fault;
+use crate::report::Report;
+use crate::subject::Target;
+use crate::suite::Suite;
+use crate::transcript::{Redactor, Transcript};
+use crate::wire::clock::Watch;
+
+/// What a run is about.
+#[derive(Clone)]
+pub struct Options {
+    /// The org.
+    pub target: Target,
+    /// What is played.
+    pub suites: Vec<Suite>,
+    /// Which of it.
+    pub selection: Selection,
+    /// Faults that the embedded org commits.
+    pub faults: Vec<&'static Fault>,
+    /// Whether the embedded org is reached over a socket instead of in process.
+    pub socket: bool,
+    /// Whether destructive scenarios may be played on a foreign target.
+    pub destructive: bool,
+    /// The most token requests that may go to a foreign target; none means no limit was set.
+    pub budget: Option<u32>,
+    /// Decides order, identifiers, and the dice of the embedded org.
+    pub seed: u64,
+    /// How many scenarios are played at a time on the embedded org.
+    pub jobs: usize,
+    /// How long an answer may take.
+    pub within: Duration,
+}
+
+/// What a run tells while it goes on.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// A scenario was judged.
+    Judged {
+        /// How many are done.
+        done: usize,
+        /// How many there are.
+        all: usize,
+        /// Suite and scenario.
+        name: String,
+        /// The word of its verdict.
+        verdict: &'static str,
+    },
+    /// A person has to open this URL and log in as this user.
+    OpenBrowser {
+        /// The URL.
+        url: String,
+        /// The user name.
+        user: String,
+    },
+}
+
+/// What a run came to.
+pub struct Outcome {
+    /// The report, not yet redacted.
+    pub report: Report,
+    /// Everything that was sent and came back.
+    pub transcript: Transcript,
+    /// Knows every secret of the run.
+    pub redactor: Redactor,
+}
+
+/// Plays a plan. Ends early, with what was played by then, when `stop` turns true.
+///
+/// # Errors
+/// The world got in the way before anything was played.
+pub async fn run(
+    options: &Options,
+    surroundings: Surroundings,
+    progress: mpsc::UnboundedSender<Progress>,
+    stop: watch::Receiver<bool>,
+) -> Result<Outcome, crate::wire::Error> {
+    let watch = Watch::start();
+    let plan = plan(options, &surroundings);
+    let all = plan.plays.len();
+    let shared =
+        Arc::new(control::Shared::new(options.clone(), surroundings, progress.clone(), stop.clone()));
+    // Scenarios of a foreign target share its users and limits, so they are played one after another.
+    let jobs = if options.target.is_embedded() { options.jobs.max(1) } else { 1 };
+    let room = Arc::new(Semaphore::new(jobs));
+    let mut tasks = Vec::new();
+    for play in plan.plays {
+        let (shared, room, mut stop) = (shared.clone(), room.clone(), stop.clone());
+        tasks.push(tokio::spawn(async move {
+            let permit = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stopped| *stopped) => return None,
+                permit = room.acquire_owned() => permit,
+            };
+            let row = control::play_and_judge(&shared, &play).await;
+            drop(permit);
+            row
+        }));
+    }
+    let mut rows = Vec::new();
+    let mut interrupted = false;
+    for (done, task) in tasks.into_iter().enumerate() {
+        match task.await {
+            Ok(Some(row)) => {
+                let name = format!("{} › {}", row.row.suite, row.row.scenario);
+                let _ = progress.send(Progress::Judged {
+                    done: done + 1,
+                    all,
+                    name,
+                    verdict: row.row.verdict.word(),
+                });
+                rows.push(row);
+            }
+            Ok(None) => interrupted = true,
+            Err(_) => interrupted = true,
+        }
+    }
+    let mut redactor = Redactor::new(crate::wire::dice::seed());
+    redactor.learn_target(&options.target);
+    let (mut report, transcript) = rows::report(options, &shared.surroundings, rows, &plan.left_out);
+    report.duration_ms = watch.micros() / 1000;
+    report.interrupted = interrupted || *stop.borrow();
+    for exchange in &transcript.exchanges {
+        redactor.learn_exchange(exchange);
+    }
+    Ok(Outcome { report, transcript, redactor })
+}

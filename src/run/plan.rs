@@ -1,0 +1,260 @@
+//! What is played: selected, checked against what the target has, ordered, counted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Options, Surroundings};
+use crate::client::Action;
+use crate::subject::{ClientAuth, Flow, Kind, SETTINGS, Target};
+use crate::suite::{Control, Need, Scenario, Step};
+
+/// Which scenarios of the suites.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Texts of which one must stand in `suite › scenario`, in a tag (`tag:NAME`) or in a check (`check:ID`);
+    /// one that begins with `!` leaves out. None means all.
+    pub patterns: Vec<String>,
+}
+
+/// What is played and what is not.
+pub struct Plan {
+    /// In order.
+    pub plays: Vec<Planned>,
+    /// What the selection left out, by count.
+    pub left_out: usize,
+    /// What it costs on a foreign target.
+    pub cost: Cost,
+}
+
+/// One scenario that is played, or said to be not testable.
+#[derive(Clone)]
+pub struct Planned {
+    /// Id of its suite.
+    pub suite: String,
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// The scenarios of its suite, for controls.
+    pub siblings: Arc<Vec<Arc<Scenario>>>,
+    /// Why it cannot be played on this target.
+    pub not_testable: Option<String>,
+    /// Whether the reason is a flow that the target lists: then the run cannot vouch for it.
+    pub listed: bool,
+}
+
+/// What a run asks of a foreign target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Token requests.
+    pub token_requests: u32,
+    /// Logins by role of the user.
+    pub logins: BTreeMap<String, u32>,
+}
+
+impl Selection {
+    /// Whether a scenario is selected.
+    pub fn takes(&self, suite: &str, scenario: &Scenario) -> bool {
+        let name = format!("{suite} › {}", scenario.name).to_lowercase();
+        let fits = |pattern: &str| match pattern.split_once(':') {
+            Some(("tag", tag)) => scenario.tags.iter().any(|t| t == tag),
+            Some(("check", id)) => scenario
+                .checks
+                .iter()
+                .any(|c| c == id || (c.ends_with('/') && id.starts_with(c.as_str())) || c.starts_with(id)),
+            _ => name.contains(&pattern.to_lowercase()),
+        };
+        let out = self.patterns.iter().filter_map(|p| p.strip_prefix('!')).any(fits);
+        let mut wanted = self.patterns.iter().filter(|p| !p.starts_with('!')).peekable();
+        !out && (wanted.peek().is_none() || wanted.any(|p| fits(p)))
+    }
+}
+
+/// Plans a run.
+pub fn plan(options: &Options, surroundings: &Surroundings) -> Plan {
+    let mut plays = Vec::new();
+    let mut left_out = 0;
+    for suite in &options.suites {
+        let siblings: Arc<Vec<Arc<Scenario>>> =
+            Arc::new(suite.scenarios.iter().cloned().map(Arc::new).collect());
+        for scenario in siblings.iter() {
+            if !options.selection.takes(&suite.id, scenario) {
+                left_out += 1;
+                continue;
+            }
+            let lacking = lacking(options, surroundings, scenario);
+            plays.push(Planned {
+                suite: suite.id.clone(),
+                scenario: scenario.clone(),
+                siblings: siblings.clone(),
+                listed: lacking.is_some()
+                    && flows_of(scenario).iter().all(|f| lists(&options.target, scenario, *f))
+                    && names_flow(&lacking),
+                not_testable: lacking,
+            });
+        }
+    }
+    let cost = cost(&plays);
+    Plan { plays, left_out, cost }
+}
+
+fn names_flow(lacking: &Option<String>) -> bool {
+    lacking.as_ref().is_some_and(|why| why.contains("pages of the web server flow"))
+}
+
+fn flows_of(scenario: &Scenario) -> Vec<Flow> {
+    scenario.steps.iter().filter_map(|step| step.action.flow()).collect()
+}
+
+fn lists(target: &Target, scenario: &Scenario, flow: Flow) -> bool {
+    target.apps.get(&scenario.app).is_some_and(|app| app.flows.contains(&flow))
+}
+
+/// What a target lacks for a scenario, in words.
+fn lacking(options: &Options, around: &Surroundings, scenario: &Scenario) -> Option<String> {
+    let target = &options.target;
+    if let Some(why) = &around.unreachable
+        && around.endpoints.token.is_none()
+    {
+        return Some(format!("the target could not be looked at: {why}"));
+    }
+    for need in &scenario.needs {
+        if let Some(why) = unmet(need, target, around, scenario) {
+            return Some(why);
+        }
+    }
+    for step in scenario.steps.iter().chain(&scenario.cleanup) {
+        if let Some(why) = step_lacks(step, target, around, scenario) {
+            return Some(why);
+        }
+    }
+    if !target.is_embedded() {
+        for (name, value) in &scenario.settings.0 {
+            if target.settings.0.get(name) != Some(value) {
+                let known = SETTINGS.iter().find(|row| row.name == name).map(|row| row.kind);
+                let value = match (value, known) {
+                    (crate::subject::Setting::Flag(flag), _) => flag.to_string(),
+                    (crate::subject::Setting::Word(word), _) => word.clone(),
+                    (crate::subject::Setting::Millis(millis), Some(Kind::Duration)) => {
+                        format!("{}s", millis / 1000)
+                    }
+                    (crate::subject::Setting::Millis(millis), _) => millis.to_string(),
+                };
+                return Some(format!("the target does not say `settings: {{ {name}: {value} }}`"));
+            }
+        }
+        if scenario.tags.iter().any(|tag| tag == "destructive") && !options.destructive && !target.disposable
+        {
+            return Some("it is destructive: allow it with `--allow destructive`, or say `disposable: true` in the target".into());
+        }
+    }
+    None
+}
+
+fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenario) -> Option<String> {
+    match need {
+        Need::Flow(flow) => (!lists(target, scenario, *flow))
+            .then(|| format!("the app `{}` does not list the flow {flow}", scenario.app)),
+        Need::Unlisted(flow) => lists(target, scenario, *flow)
+            .then(|| format!("the app `{}` lists the flow {flow}", scenario.app)),
+        Need::Capability(name) => (!around.capabilities.contains(name.as_str())).then(|| {
+            let doc =
+                crate::suite::CAPABILITIES.iter().find(|(known, _)| known == name).map_or("", |(_, doc)| doc);
+            format!("the target lacks {name} ({doc})")
+        }),
+        Need::App(role) => {
+            (!target.apps.contains_key(role)).then(|| format!("the target has no app `{role}`"))
+        }
+        Need::User(role) => {
+            (!target.users.contains_key(role)).then(|| format!("the target has no user `{role}`"))
+        }
+        Need::Scenario(_) => None,
+    }
+}
+
+fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Scenario) -> Option<String> {
+    let role = step.app.as_ref().unwrap_or(&scenario.app);
+    let Some(app) = target.apps.get(role) else { return Some(format!("the target has no app `{role}`")) };
+    let user = step.user.as_ref().unwrap_or(&scenario.user);
+    let acts_for_user = matches!(step.action, Action::Authorize(_) | Action::JwtBearer | Action::SamlBearer);
+    if acts_for_user && !target.users.contains_key(user) {
+        return Some(format!("the target has no user `{user}`"));
+    }
+    if let Some(Control::Otherwise { app: Some(role), .. }) = &step.control
+        && !target.apps.contains_key(role)
+    {
+        return Some(format!("the target has no app `{role}`"));
+    }
+    if let Some(role) = step.tweak.key.as_ref().filter(|role| *role != "fresh")
+        && target.apps.get(role).is_none_or(|app| app.key.is_none())
+    {
+        return Some(format!("the target gives no key for an app `{role}`"));
+    }
+    // What a foreign app must be refused is asked for on purpose; everything else it must be able to do.
+    let refused = step.expect.as_ref().is_some_and(crate::suite::Expect::is_refusal);
+    let unlisted =
+        |flow: &Flow| scenario.needs.contains(&Need::Unlisted(*flow)) || (refused && step.tweak.is_none());
+    if let Some(flow) = step.action.flow().filter(|flow| !app.flows.contains(flow) && !unlisted(flow)) {
+        return Some(format!("the app `{role}` does not list the flow {flow}"));
+    }
+    if let Some(auth) = step.client_auth.filter(|auth| !can_authenticate(target, app, *auth)) {
+        return Some(format!("the app `{role}` does not authenticate by {}", auth.name()));
+    }
+    let capability = match &step.action {
+        Action::Authorize(options) if options.deny => "deny",
+        // The first answer of the endpoint needs no pages.
+        Action::Authorize(options) if !options.follow => {
+            return around
+                .endpoints
+                .authorize
+                .is_none()
+                .then(|| "the authorization endpoint is not known".into());
+        }
+        Action::Authorize(_) => "authorize",
+        Action::Introspect(_) => "introspection",
+        Action::Revoke(_) => "revocation",
+        Action::Userinfo(_) => "userinfo",
+        Action::Identity(_) => "identity",
+        Action::Keys => "keys",
+        Action::Call(call) if call.path.is_none() => "resource",
+        Action::Soap(_) => "salesforce",
+        Action::Advance(_) => "clock",
+        _ => return None,
+    };
+    unmet(&Need::Capability(capability.to_owned()), target, around, scenario)
+}
+
+fn can_authenticate(target: &Target, app: &crate::subject::ConnectedApp, auth: ClientAuth) -> bool {
+    match auth {
+        _ if auth == app.client_auth => true,
+        // Salesforce takes the secret in either way; another server registers one method for each client.
+        ClientAuth::Post | ClientAuth::Basic => {
+            app.client_secret.is_some() && target.profile == crate::oauth::salesforce::Profile::Salesforce
+        }
+        ClientAuth::None => true,
+        ClientAuth::PrivateKeyJwt => {
+            app.key.is_some() && target.profile == crate::oauth::salesforce::Profile::Salesforce
+        }
+    }
+}
+
+fn cost(plays: &[Planned]) -> Cost {
+    let mut cost = Cost::default();
+    for play in plays.iter().filter(|play| play.not_testable.is_none()) {
+        for step in &play.scenario.steps {
+            // A control plays the request once more.
+            let plays = step.times
+                + u32::from(!step.tweak.is_none() || matches!(step.control, Some(Control::Otherwise { .. })));
+            if step.action.endpoint() == Some(crate::oauth::Endpoint::Token) {
+                cost.token_requests += plays;
+            }
+            let logs_in = matches!(
+                step.action,
+                Action::Authorize(_) | Action::JwtBearer | Action::SamlBearer | Action::ClientCredentials
+            );
+            if logs_in {
+                let user = step.user.as_ref().unwrap_or(&play.scenario.user);
+                *cost.logins.entry(user.clone()).or_default() += plays;
+            }
+        }
+    }
+    cost
+}

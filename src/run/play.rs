@@ -1,0 +1,315 @@
+//! Playing one scenario: its steps in order, each judged against its expectations, each refusal with its
+//! positive control; then cleaning up; then the catalogue.
+
+use std::sync::Arc;
+
+use super::control::{Played, Shared};
+use super::expectation::{Judge, member, succeeded};
+use super::plan::Planned;
+use super::rows::{Judged, Seen, not_testable};
+use super::world::{Done, World};
+use crate::client::{Action, Tweak};
+use crate::oauth::Endpoint;
+use crate::suite::{Capture, Control, Expect, ItemKind, Need, Scenario, Source, Step};
+use crate::transcript::{Exchange, Part, Transcript};
+use crate::verdict::{Finding, Level, Verdict};
+use crate::wire::clock::Watch;
+
+/// What was done in one step.
+pub(super) struct Did {
+    pub(super) action: &'static str,
+    pub(super) tweak: Option<String>,
+    pub(super) exchanges: Vec<usize>,
+}
+
+/// Plays and judges; none when the run was stopped before it began.
+pub(super) async fn scenario(shared: &Shared, planned: &Planned) -> Option<Judged> {
+    if *shared.stop.borrow() {
+        return None;
+    }
+    if let Some(reason) = &planned.not_testable {
+        return Some(not_testable(planned, reason.clone()));
+    }
+    let watch = Watch::start();
+    // A scenario that needs another one to pass is not played where that does not succeed.
+    for need in &planned.scenario.needs {
+        let Need::Scenario(name) = need else { continue };
+        let Some(sibling) = planned.siblings.iter().find(|s| s.name == *name) else { continue };
+        let played = Box::pin(whole(shared, planned, sibling)).await;
+        if !played.succeeded {
+            return Some(not_testable(
+                planned,
+                format!("the scenario `{name}` that it needs did not succeed: {}", played.why_not),
+            ));
+        }
+    }
+    let key = format!("{}/{}", planned.suite, planned.scenario.name);
+    let world = match World::new(shared, &planned.scenario, Part::Scenario, &key).await {
+        Ok(world) => world,
+        Err(why) => return Some(not_testable(planned, why.to_string())),
+    };
+    let seen = steps(shared, planned, &planned.scenario, world).await;
+    Some(super::rows::judge(planned, seen, watch.micros(), shared))
+}
+
+/// A scenario of the suite played as the control of another.
+async fn whole(shared: &Shared, planned: &Planned, sibling: &Arc<Scenario>) -> Played {
+    let key = format!("{}/{}", planned.suite, sibling.name);
+    let world = match World::new(shared, sibling, Part::Control, &key).await {
+        Ok(world) => world,
+        Err(why) => return Played { succeeded: false, why_not: why.to_string(), exchanges: Vec::new() },
+    };
+    let seen = Box::pin(steps(shared, planned, sibling, world)).await;
+    let mut exchanges = seen.exchanges;
+    for x in &mut exchanges {
+        x.part = Part::Control;
+    }
+    let first = seen.findings.first().map(|(_, f)| f.observed.clone());
+    Played { succeeded: first.is_none(), why_not: first.unwrap_or_default(), exchanges }
+}
+
+/// The positive control: plays all steps; the last one must come to its own success.
+pub(super) async fn control(
+    shared: &Shared,
+    scenario: &Scenario,
+    stand_ins: &(Option<String>, Option<String>),
+    key: &str,
+) -> Played {
+    let failed = |why: String, exchanges| Played { succeeded: false, why_not: why, exchanges };
+    let mut world = match World::new(shared, scenario, Part::Control, key).await {
+        Ok(world) => world,
+        Err(why) => return failed(why.to_string(), Vec::new()),
+    };
+    world.stand_in(stand_ins.0.as_ref(), stand_ins.1.as_ref());
+    let mut outcome = Err("it has no step".to_owned());
+    for (i, step) in scenario.steps.iter().enumerate() {
+        let done = world.step(i, step).await;
+        outcome = match done.last() {
+            Some(Done::Exchange(at)) => {
+                let x = world.exchanges[*at].clone();
+                capture(&mut world, &step.capture, &x);
+                if succeeded(&step.action, &x) {
+                    Ok(())
+                } else {
+                    Err(format!("it was answered {}", x.outcome()))
+                }
+            }
+            Some(Done::Missing(why)) => Err(why.clone()),
+            Some(Done::Nothing) => Ok(()),
+            None => Err("it was not played".to_owned()),
+        };
+    }
+    world.tidy_up(scenario.steps.len()).await;
+    let mut exchanges = world.end().await;
+    for x in &mut exchanges {
+        if x.part == Part::Scenario {
+            x.part = Part::Control;
+        }
+    }
+    match outcome {
+        Ok(()) => Played { succeeded: true, why_not: String::new(), exchanges },
+        Err(why) => failed(why, exchanges),
+    }
+}
+
+/// Plays all steps and cleans up; nothing that comes of it is lost.
+async fn steps(shared: &Shared, planned: &Planned, scenario: &Scenario, mut world: World<'_>) -> Seen {
+    let mut seen = Seen { subject: world.target().subject(), ..Seen::default() };
+    let mut controls: Vec<Arc<Played>> = Vec::new();
+    let mut step_succeeded = vec![false; scenario.steps.len()];
+    for (i, step) in scenario.steps.iter().enumerate() {
+        if *shared.stop.borrow() {
+            seen.stopped = true;
+            break;
+        }
+        let refuses = step.expect.as_ref().is_some_and(Expect::is_refusal);
+        let proof = if refuses {
+            proof(shared, planned, scenario, i, &step_succeeded, &mut controls).await
+        } else {
+            Ok(())
+        };
+        let done = world.step(i, step).await;
+        let mut answers = Vec::new();
+        let mut missing = None;
+        for one in done {
+            match one {
+                Done::Exchange(at) => answers.push(at),
+                Done::Missing(why) => missing = Some(why),
+                Done::Nothing => step_succeeded[i] = true,
+            }
+        }
+        seen.did.push(Did {
+            action: step.action.name(),
+            tweak: step.tweak.describe(),
+            exchanges: step_exchanges(&world.exchanges, i),
+        });
+        if let Some(why) = missing {
+            seen.findings.push((i, could_not(step, &why, scenario, !seen.findings.is_empty())));
+            break;
+        }
+        if wants_keys(step) {
+            fetch_keys(&mut world, i, step).await;
+        }
+        let exchanges: Vec<Exchange> = answers.iter().map(|at| world.exchanges[*at].clone()).collect();
+        if let Some(last) = exchanges.last() {
+            step_succeeded[i] = succeeded(&step.action, last);
+            capture(&mut world, &step.capture, last);
+        }
+        let findings = judge_step(&world, scenario, step, &exchanges);
+        let own_failed = step.expect.is_none() && !findings.is_empty();
+        let findings = if refuses { weigh(findings, proof, step, scenario, &exchanges) } else { findings };
+        seen.findings.extend(findings.into_iter().map(|finding| (i, finding)));
+        if own_failed {
+            break;
+        }
+    }
+    world.part(Part::Cleanup);
+    for (i, step) in scenario.cleanup.iter().enumerate() {
+        world.step(scenario.steps.len() + i, step).await;
+    }
+    world.tidy_up(scenario.steps.len() + scenario.cleanup.len()).await;
+    seen.controls = controls.iter().flat_map(|played| played.exchanges.clone()).collect();
+    seen.exchanges = world.end().await;
+    seen
+}
+
+/// Whether what must succeed did, for a step that must be refused.
+async fn proof(
+    shared: &Shared,
+    planned: &Planned,
+    scenario: &Scenario,
+    i: usize,
+    earlier: &[bool],
+    controls: &mut Vec<Arc<Played>>,
+) -> Result<(), String> {
+    let step = &scenario.steps[i];
+    let played = match &step.control {
+        Some(Control::Step(at)) => {
+            return if earlier.get(*at).copied().unwrap_or(false) {
+                Ok(())
+            } else {
+                Err(format!("step {} that it names did not succeed", at + 1))
+            };
+        }
+        Some(Control::Scenario(name)) => {
+            let sibling = planned.siblings.iter().find(|s| s.name == *name);
+            match sibling {
+                Some(sibling) => Some(Arc::new(Box::pin(whole(shared, planned, sibling)).await)),
+                None => None,
+            }
+        }
+        Some(Control::Otherwise { .. }) | None => Box::pin(shared.control(scenario, i)).await,
+    };
+    let Some(played) = played else { return Err("there is no control".into()) };
+    let proof = if played.succeeded { Ok(()) } else { Err(played.why_not.clone()) };
+    if !controls.iter().any(|known| Arc::ptr_eq(known, &played)) {
+        controls.push(played);
+    }
+    proof
+}
+
+/// A refusal without a control that succeeded proves nothing; an acceptance stays what it is.
+fn weigh(
+    findings: Vec<Finding>,
+    proof: Result<(), String>,
+    step: &Step,
+    scenario: &Scenario,
+    answers: &[Exchange],
+) -> Vec<Finding> {
+    let Err(why) = proof else { return findings };
+    let accepted = answers.iter().any(|x| succeeded(&step.action, x));
+    if accepted {
+        return findings;
+    }
+    let exchanges = answers.iter().map(|x| x.number).collect();
+    let span = step.expect.as_ref().and_then(|e| e.items.first()).map_or(step.span, |item| item.span);
+    vec![Finding {
+        check: None,
+        verdict: Verdict::Inconclusive,
+        level: Level::Must,
+        expected: "a refusal whose positive control succeeds".into(),
+        observed: format!("it was refused, but so was what must succeed: {why}"),
+        exchanges,
+        at: Some((scenario.text.clone(), span)),
+    }]
+}
+
+fn could_not(step: &Step, why: &str, scenario: &Scenario, after_failure: bool) -> Finding {
+    // A token that an earlier answer did not bring is the server's omission; a budget or a browser is not.
+    let server = why.starts_with("nothing before this step brought");
+    let verdict = if server && !after_failure { Verdict::Fail } else { Verdict::Inconclusive };
+    Finding {
+        check: None,
+        verdict,
+        level: Level::Must,
+        expected: format!("`do: {}` can be done", step.action.name()),
+        observed: why.to_owned(),
+        exchanges: Vec::new(),
+        at: Some((scenario.text.clone(), step.span)),
+    }
+}
+
+fn judge_step(world: &World<'_>, scenario: &Scenario, step: &Step, answers: &[Exchange]) -> Vec<Finding> {
+    let keys = world
+        .exchanges
+        .iter()
+        .rev()
+        .find(|x| x.endpoint == Endpoint::Keys)
+        .and_then(|x| x.response()?.json().cloned());
+    let transcript = Transcript { subject: world.target().subject(), exchanges: Vec::new() };
+    let value = |name: &str| world.value(step, name);
+    let judge = Judge {
+        profile: world.target().profile,
+        text: &scenario.text,
+        value: &value,
+        keys: keys.as_ref(),
+        action: &step.action,
+        transcript: &transcript,
+        truncated: step.tweak.body == Some(crate::client::BodyForm::Truncated),
+    };
+    let answers: Vec<&Exchange> = answers.iter().collect();
+    judge.judge(step.expect.as_ref(), step.span, &answers)
+}
+
+fn wants_keys(step: &Step) -> bool {
+    let Some(expect) = &step.expect else { return false };
+    let all = expect.items.iter().chain(expect.counts.iter().flat_map(|c| &c.items)).chain(&expect.others);
+    all.into_iter().any(|item| matches!(item.kind, ItemKind::Verifies(..)))
+}
+
+async fn fetch_keys(world: &mut World<'_>, i: usize, step: &Step) {
+    let keys = Step {
+        action: Action::Keys,
+        tweak: Tweak::default(),
+        times: 1,
+        at_once: false,
+        expect: None,
+        control: None,
+        capture: Vec::new(),
+        ..step.clone()
+    };
+    world.step(i, &keys).await;
+}
+
+/// Keeps what a step asks to keep; what is not there keeps nothing, and the step that needs it says so.
+fn capture(world: &mut World<'_>, captures: &[Capture], x: &Exchange) {
+    for capture in captures {
+        let Some(response) = x.response() else { continue };
+        let value = match &capture.from {
+            Source::Body(path) => {
+                member(response.json(), path).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+            }
+            Source::Header(name) => response.header(name).map(str::to_owned),
+            Source::Redirect(name) => {
+                response.redirect().and_then(|(_, params)| params.get(name).map(str::to_owned))
+            }
+        };
+        if let Some(value) = value {
+            world.session.captured.insert(capture.name.clone(), value);
+        }
+    }
+}
+
+fn step_exchanges(exchanges: &[Exchange], step: usize) -> Vec<usize> {
+    exchanges.iter().filter(|x| x.step == step && x.part == Part::Scenario).map(|x| x.number).collect()
+}

@@ -1,0 +1,445 @@
+//! From what was seen to the rows of the report.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::control::Shared;
+use super::plan::Planned;
+use super::play::Did;
+use super::{Options, Surroundings};
+use crate::catalog::{self, Party, deviation};
+use crate::diagnostic::{Span, Text};
+use crate::oauth::salesforce::Profile;
+use crate::report::{At, CheckRow, FindingRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word};
+use crate::subject::Subject;
+use crate::transcript::{Exchange, Transcript};
+use crate::verdict::{Finding, Level, Verdict};
+
+/// What was seen of one scenario.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) subject: Subject,
+    pub(super) controls: Vec<Exchange>,
+    pub(super) exchanges: Vec<Exchange>,
+    pub(super) did: Vec<Did>,
+    /// Findings of expectations, each with its step.
+    pub(super) findings: Vec<(usize, Finding)>,
+    pub(super) stopped: bool,
+}
+
+/// One judged scenario.
+pub(super) struct Judged {
+    pub(super) row: ScenarioRow,
+    exchanges: Vec<Exchange>,
+    /// What each check came to here.
+    checks: Vec<(&'static str, Verdict, Option<Word>)>,
+    bugs: usize,
+    listed: bool,
+}
+
+/// The row of a scenario that this target cannot be asked.
+pub(super) fn not_testable(planned: &Planned, reason: String) -> Judged {
+    let row = ScenarioRow {
+        suite: planned.suite.clone(),
+        scenario: planned.scenario.name.clone(),
+        verdict: Word::NotTestable,
+        reason: Some(reason),
+        duration_ms: 0.0,
+        at: at(&planned.scenario.text, planned.scenario.span),
+        tags: planned.scenario.tags.clone(),
+        steps: Vec::new(),
+        findings: Vec::new(),
+    };
+    Judged { row, exchanges: Vec::new(), checks: Vec::new(), bugs: 0, listed: planned.listed }
+}
+
+/// Judges what was seen with the catalogue and merges it with the findings of the expectations.
+pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared) -> Judged {
+    let scenario = &planned.scenario;
+    let target = &shared.options.target;
+    let offset = seen.controls.len();
+    let mut exchanges = seen.controls;
+    exchanges.extend(seen.exchanges);
+    // A control that was played for another scenario is part of the evidence here.
+    let name = format!("{} › {}", planned.suite, scenario.name);
+    for (number, x) in exchanges.iter_mut().enumerate() {
+        x.number = number;
+        x.scenario.clone_from(&name);
+    }
+    let transcript = Transcript { subject: seen.subject, exchanges };
+    let mut findings: Vec<FindingRow> = seen
+        .findings
+        .into_iter()
+        .map(|(step, mut finding)| {
+            for number in &mut finding.exchanges {
+                *number += offset;
+            }
+            let action = seen.did.get(step).map_or("", |did| did.action);
+            row_of(&finding, Some(format!("step {} {action}", step + 1)))
+        })
+        .collect();
+    let mut checks = Vec::new();
+    let mut bugs = 0;
+    for judged in catalog::judge(&transcript, Party::Org) {
+        let named = names(&scenario.checks, judged.check.id);
+        bugs += usize::from(judged.bug);
+        let pardon = pardon(judged.check.id, target.profile, &scenario.waive, &target.waive);
+        let mut word = None;
+        for finding in &judged.findings {
+            let mut row = row_of(finding, None);
+            row.basis = Some(judged.check.basis);
+            row.cites = judged.check.cites.iter().map(ToString::to_string).collect();
+            if finding.verdict == Verdict::Fail {
+                match &pardon {
+                    Some((pardoned, because)) => {
+                        row.verdict = *pardoned;
+                        row.because = Some(because.clone());
+                    }
+                    None => {}
+                }
+                word = word.max(Some(row.verdict));
+            } else if !named && !judged.bug {
+                // A check that only watched and saw too little is told once, for the whole run.
+                continue;
+            }
+            findings.push(row);
+        }
+        checks.push((judged.check.id, judged.verdict, word));
+    }
+    findings.extend(without_evidence(scenario, &checks));
+    let verdict = if seen.stopped { Word::Inconclusive } else { verdict(&findings) };
+    let steps = seen
+        .did
+        .into_iter()
+        .map(|did| StepRow {
+            action: did.action.to_owned(),
+            tweak: did.tweak,
+            exchanges: did.exchanges.into_iter().map(|n| n + offset).collect(),
+        })
+        .collect();
+    let row = ScenarioRow {
+        suite: planned.suite.clone(),
+        scenario: scenario.name.clone(),
+        verdict,
+        reason: None,
+        duration_ms: micros as f64 / 1000.0,
+        at: at(&scenario.text, scenario.span),
+        tags: scenario.tags.clone(),
+        steps,
+        findings,
+    };
+    Judged { row, exchanges: transcript.exchanges, checks, bugs, listed: false }
+}
+
+fn names(list: &[String], check: &str) -> bool {
+    list.iter().any(|name| name == check)
+}
+
+/// Checks that a scenario says must have evidence, and that had none.
+fn without_evidence(
+    scenario: &crate::suite::Scenario,
+    checks: &[(&'static str, Verdict, Option<Word>)],
+) -> Vec<FindingRow> {
+    let evident = |verdict: Verdict| matches!(verdict, Verdict::Pass | Verdict::Fail);
+    let lacking = |name: &&String| {
+        let mut all = checks.iter().filter(|(id, ..)| {
+            *id == name.as_str() || (name.ends_with('/') && id.starts_with(name.as_str()))
+        });
+        // Judges that saw something and could not say have told so themselves.
+        !all.any(|(_, verdict, _)| {
+            evident(*verdict) || (!name.ends_with('/') && *verdict == Verdict::Inconclusive)
+        })
+    };
+    let row = |name: &String| FindingRow {
+        check: Some(name.clone()),
+        verdict: Word::Inconclusive,
+        level: Level::Must,
+        basis: None,
+        step: None,
+        expected: "evidence for it, as the scenario says under `checks:`".into(),
+        observed: "nothing that was exchanged bears on it".into(),
+        cites: Vec::new(),
+        at: Some(at(&scenario.text, scenario.span)),
+        exchanges: Vec::new(),
+        because: None,
+    };
+    scenario.checks.iter().filter(lacking).map(row).collect()
+}
+
+/// Why a fail of that check is not held against the target.
+fn pardon(
+    check: &str,
+    profile: Profile,
+    by_suite: &[(String, String)],
+    by_target: &[crate::subject::Waiver],
+) -> Option<(Word, String)> {
+    let covers = |pattern: &str| pattern == check || (pattern.ends_with('/') && check.starts_with(pattern));
+    let waived =
+        by_suite.iter().find(|(pattern, _)| covers(pattern)).map(|(_, because)| because.clone()).or_else(
+            || by_target.iter().find(|waiver| covers(&waiver.check)).map(|waiver| waiver.because.clone()),
+        );
+    if let Some(because) = waived {
+        return Some((Word::Waived, because));
+    }
+    let known = deviation(check).filter(|_| profile == Profile::Salesforce)?;
+    Some((Word::KnownDeviation, format!("{} ({})", known.because, known.source)))
+}
+
+fn row_of(finding: &Finding, step: Option<String>) -> FindingRow {
+    let verdict = match (finding.verdict, finding.level) {
+        (Verdict::Fail, Level::Must) => Word::Fail,
+        (Verdict::Fail, Level::Should) => Word::Warn,
+        (Verdict::Fail, Level::BestPractice) => Word::Note,
+        _ => Word::Inconclusive,
+    };
+    FindingRow {
+        check: finding.check.map(str::to_owned),
+        verdict,
+        level: finding.level,
+        basis: None,
+        step,
+        expected: finding.expected.clone(),
+        observed: finding.observed.clone(),
+        cites: Vec::new(),
+        at: finding.at.as_ref().map(|(text, span)| at(text, *span)),
+        exchanges: finding.exchanges.clone(),
+        because: None,
+    }
+}
+
+/// The heaviest finding that counts against the scenario.
+fn verdict(findings: &[FindingRow]) -> Word {
+    let heaviest = |word: Word| findings.iter().any(|f| f.verdict == word);
+    if heaviest(Word::Fail) {
+        Word::Fail
+    } else if heaviest(Word::Inconclusive) {
+        Word::Inconclusive
+    } else if heaviest(Word::Warn) {
+        Word::Warn
+    } else {
+        Word::Pass
+    }
+}
+
+fn at(text: &Text, span: Span) -> At {
+    let (line, column) = text.line_column(span.start);
+    let source = text.source();
+    let end = span.end.min(source.len()).max(span.start);
+    let length = source.get(span.start..end).map_or(1, |s| s.lines().next().unwrap_or("").chars().count());
+    let line_text = source.lines().nth(line - 1).unwrap_or("").trim_end().to_owned();
+    At { file: text.name().to_owned(), line, column, length: length.max(1), text: line_text }
+}
+
+/// The report of a run, and its whole record.
+pub(super) fn report(
+    options: &Options,
+    around: &Surroundings,
+    judged: Vec<Judged>,
+    _left_out: &usize,
+) -> (Report, Transcript) {
+    let mut target = options.target.clone();
+    target.endpoints = around.endpoints.clone();
+    let mut report = empty(target.subject(), options.seed);
+    let mut transcript = Transcript { subject: report.subject.clone(), exchanges: Vec::new() };
+    let mut checks: BTreeMap<&'static str, Vec<(Verdict, Option<Word>)>> = BTreeMap::new();
+    for mut one in judged {
+        let offset = transcript.exchanges.len();
+        let numbers = one
+            .row
+            .steps
+            .iter_mut()
+            .map(|s| &mut s.exchanges)
+            .chain(one.row.findings.iter_mut().map(|f| &mut f.exchanges));
+        for number in numbers.flatten() {
+            *number += offset;
+        }
+        for mut exchange in one.exchanges {
+            exchange.number += offset;
+            transcript.exchanges.push(exchange);
+        }
+        count(&mut report.summary, one.row.verdict);
+        report.summary.bugs += one.bugs;
+        report.summary.listed_but_not_testable += usize::from(one.listed);
+        for (check, verdict, word) in one.checks {
+            checks.entry(check).or_default().push((verdict, word));
+        }
+        report.scenarios.push(one.row);
+    }
+    let mut used = BTreeSet::new();
+    for check in catalog::all() {
+        let Some(seen) = checks.get(check.id) else { continue };
+        if let Some(row) = check_row(check, seen, options, &mut report.scenarios, &mut used) {
+            report.summary.known_deviation += usize::from(row.verdict == Word::KnownDeviation);
+            report.summary.waived += usize::from(row.verdict == Word::Waived);
+            report.checks.push(row);
+        }
+    }
+    report.unused_waivers = unused_waivers(options, &used);
+    report.transcript = crate::transcript::rows(&transcript);
+    (report, transcript)
+}
+
+fn empty(subject: Subject, seed: u64) -> Report {
+    Report {
+        version: VERSION,
+        tool: concat!("grantcheck ", env!("CARGO_PKG_VERSION")).to_owned(),
+        subject,
+        seed,
+        duration_ms: 0,
+        interrupted: false,
+        summary: Summary::default(),
+        scenarios: Vec::new(),
+        checks: Vec::new(),
+        unused_waivers: Vec::new(),
+        transcript: Vec::new(),
+    }
+}
+
+fn count(summary: &mut Summary, verdict: Word) {
+    match verdict {
+        Word::Fail => summary.fail += 1,
+        Word::Warn => summary.warn += 1,
+        Word::Inconclusive => summary.inconclusive += 1,
+        Word::NotTestable => summary.not_testable += 1,
+        _ => summary.pass += 1,
+    }
+}
+
+/// One check over the whole run: a fail anywhere, else a pass anywhere, else inconclusive; none where it only skipped.
+fn check_row(
+    check: &'static catalog::Check,
+    seen: &[(Verdict, Option<Word>)],
+    options: &Options,
+    _scenarios: &mut [ScenarioRow],
+    used: &mut BTreeSet<String>,
+) -> Option<CheckRow> {
+    let word = seen.iter().filter_map(|(_, word)| *word).max();
+    let passed = seen.iter().any(|(verdict, _)| *verdict == Verdict::Pass);
+    let unproved = seen.iter().any(|(verdict, _)| *verdict == Verdict::Inconclusive);
+    let verdict = match word {
+        Some(word) => word,
+        None if passed => Word::Pass,
+        None if unproved => Word::Inconclusive,
+        None => return None,
+    };
+    if verdict == Word::Waived {
+        used.insert(check.id.to_owned());
+    }
+    let suites =
+        options.suites.iter().flat_map(|s| &s.scenarios).flat_map(|s| s.waive.clone()).collect::<Vec<_>>();
+    let because = match verdict {
+        Word::Waived | Word::KnownDeviation => {
+            pardon(check.id, options.target.profile, &suites, &options.target.waive)
+                .map(|(_, because)| because)
+        }
+        _ => None,
+    };
+    let scenarios =
+        seen.iter().filter(|(verdict, _)| matches!(verdict, Verdict::Pass | Verdict::Fail)).count();
+    Some(CheckRow { check: check.id.to_owned(), verdict, scenarios, title: check.title.to_owned(), because })
+}
+
+/// Waivers of the target that no fail needed.
+fn unused_waivers(options: &Options, used: &BTreeSet<String>) -> Vec<String> {
+    let covers = |pattern: &str| {
+        used.iter().any(|check| check == pattern || (pattern.ends_with('/') && check.starts_with(pattern)))
+    };
+    let target = options.target.waive.iter().map(|waiver| waiver.check.as_str());
+    let suites = options
+        .suites
+        .iter()
+        .flat_map(|s| &s.scenarios)
+        .flat_map(|s| &s.waive)
+        .map(|(check, _)| check.as_str());
+    let all: BTreeSet<&str> = target.chain(suites).collect();
+    all.into_iter().filter(|pattern| !covers(pattern)).map(str::to_owned).collect()
+}
+
+/// Judges a recording with the catalogue: one row a scenario that it holds.
+pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Profile>) -> Report {
+    let mut subject = transcript.subject.clone();
+    subject.profile = profile.unwrap_or(subject.profile);
+    let mut report = empty(subject.clone(), 0);
+    let mut checks: BTreeMap<&'static str, Vec<(Verdict, Option<Word>)>> = BTreeMap::new();
+    for group in groups(transcript) {
+        let numbers: Vec<usize> = group.iter().map(|x| x.number).collect();
+        let mut exchanges: Vec<Exchange> = group.into_iter().cloned().collect();
+        for (number, x) in exchanges.iter_mut().enumerate() {
+            x.number = number;
+        }
+        let scenario = exchanges.first().map_or(String::new(), |x| x.scenario.clone());
+        let part = Transcript { subject: subject.clone(), exchanges };
+        let mut findings = Vec::new();
+        for judged in catalog::judge(&part, Party::Org) {
+            let pardon = pardon(judged.check.id, subject.profile, &[], &[]);
+            let mut word = None;
+            for finding in judged.findings.iter().filter(|f| f.verdict == Verdict::Fail || judged.bug) {
+                let mut row = row_of(finding, None);
+                row.basis = Some(judged.check.basis);
+                row.cites = judged.check.cites.iter().map(ToString::to_string).collect();
+                row.exchanges = finding.exchanges.iter().filter_map(|n| numbers.get(*n).copied()).collect();
+                if let Some((pardoned, because)) = &pardon {
+                    row.verdict = *pardoned;
+                    row.because = Some(because.clone());
+                }
+                word = word.max(Some(row.verdict));
+                findings.push(row);
+            }
+            report.summary.bugs += usize::from(judged.bug);
+            checks.entry(judged.check.id).or_default().push((judged.verdict, word));
+        }
+        let verdict = verdict(&findings);
+        count(&mut report.summary, verdict);
+        report.scenarios.push(ScenarioRow {
+            suite: file.to_owned(),
+            scenario,
+            verdict,
+            reason: None,
+            duration_ms: 0.0,
+            at: At { file: file.to_owned(), line: 1, column: 1, length: 1, text: String::new() },
+            tags: Vec::new(),
+            steps: vec![StepRow { action: "recorded".into(), tweak: None, exchanges: numbers }],
+            findings,
+        });
+    }
+    for check in catalog::all() {
+        let Some(seen) = checks.get(check.id) else { continue };
+        let word = seen.iter().filter_map(|(_, word)| *word).max();
+        let evident = seen.iter().filter(|(v, _)| matches!(v, Verdict::Pass | Verdict::Fail)).count();
+        let verdict = match word {
+            Some(word) => word,
+            None if evident > 0 => Word::Pass,
+            None if seen.iter().any(|(v, _)| *v == Verdict::Inconclusive) => Word::Inconclusive,
+            None => continue,
+        };
+        let because = pardon(check.id, subject.profile, &[], &[])
+            .filter(|_| verdict == Word::KnownDeviation)
+            .map(|(_, b)| b);
+        report.summary.known_deviation += usize::from(verdict == Word::KnownDeviation);
+        report.checks.push(CheckRow {
+            check: check.id.to_owned(),
+            verdict,
+            scenarios: evident,
+            title: check.title.to_owned(),
+            because,
+        });
+    }
+    // Nothing that any check has evidence about is no judgement.
+    if report.checks.iter().all(|row| row.verdict == Word::Inconclusive) {
+        report.summary.pass = 0;
+        report.summary.inconclusive = report.scenarios.len();
+    }
+    report.transcript = crate::transcript::rows(transcript);
+    report
+}
+
+/// The exchanges of a recording by scenario, in order.
+fn groups(transcript: &Transcript) -> Vec<Vec<&Exchange>> {
+    let mut groups: Vec<(&str, Vec<&Exchange>)> = Vec::new();
+    for x in &transcript.exchanges {
+        match groups.iter_mut().find(|(name, _)| *name == x.scenario) {
+            Some((_, group)) => group.push(x),
+            None => groups.push((&x.scenario, vec![x])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}

@@ -1,0 +1,504 @@
+//! The surroundings of one play: an org or the way to one, a clock, a client with what it knows, and the
+//! record that grows.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::control::Shared;
+use super::preflight::embedded_endpoints;
+use super::{EMBEDDED, Progress};
+use crate::client::{
+    Action, Asked, Context, Dice, Jar, Missing, Outgoing, Remember, Session, Tweak, build, page,
+};
+use crate::oauth::Endpoint;
+use crate::org::Org;
+use crate::subject::{ClientAuth, Endpoints, Login, Page, Target};
+use crate::suite::{Scenario, Step};
+use crate::transcript::{Answer, Exchange, Facts, Part, Request, Response};
+use crate::wire::browser::{Callback, WITHIN};
+use crate::wire::host::Host;
+use crate::wire::{Clock, Transport, dice};
+use rand::SeedableRng as _;
+
+/// The most pages and redirects on the way from authorize to the callback.
+const MOST_PAGES: usize = 16;
+
+/// The surroundings of one play.
+pub(super) struct World<'w> {
+    shared: &'w Shared,
+    scenario: &'w Scenario,
+    /// Role of the user that plays where a step does not say.
+    user: String,
+    app: String,
+    part: Part,
+    target: Target,
+    org: String,
+    endpoints: Endpoints,
+    transport: Transport,
+    clock: Clock,
+    random: RefCell<Dice>,
+    jars: BTreeMap<String, Jar>,
+    races: u32,
+    host: Option<Host>,
+    /// What the client knows.
+    pub(super) session: Session,
+    /// What was recorded.
+    pub(super) exchanges: Vec<Exchange>,
+}
+
+/// What came of doing a step once.
+pub(super) enum Done {
+    /// The exchange that answers it, by position in the record.
+    Exchange(usize),
+    /// It could not be done, and why.
+    Missing(String),
+    /// There is nothing to answer: time went by.
+    Nothing,
+}
+
+/// Whom a step is done as.
+struct Actor {
+    app: String,
+    user: String,
+    auth: ClientAuth,
+}
+
+impl<'w> World<'w> {
+    /// Makes the surroundings: a fresh embedded org, or the way to the foreign one.
+    pub(super) async fn new(
+        shared: &'w Shared,
+        scenario: &'w Scenario,
+        part: Part,
+        key: &str,
+    ) -> Result<Self, crate::wire::Error> {
+        let options = &shared.options;
+        let mut target = options.target.clone();
+        target.settings = target.settings.with(&scenario.settings);
+        let seed = dice::seed_of(options.seed, key);
+        let clock = Clock::own(shared.begin);
+        let mut host = None;
+        let (transport, org, endpoints, clock) = match &shared.surroundings.transport {
+            Some(transport) => {
+                let around = &shared.surroundings;
+                (transport.clone(), around.org.clone(), around.endpoints.clone(), Clock::real())
+            }
+            None => {
+                let org = Arc::new(Org::new(&target, &options.faults, seed));
+                if options.socket {
+                    let started = Host::start(org, clock.clone(), "127.0.0.1:0").await?;
+                    let url = started.url();
+                    host = Some(started);
+                    (
+                        Transport::http(None, options.within, &url)?,
+                        url.clone(),
+                        embedded_endpoints(&url),
+                        clock,
+                    )
+                } else {
+                    let endpoints = shared.surroundings.endpoints.clone();
+                    (Transport::InProcess(org, clock.clone()), EMBEDDED.to_owned(), endpoints, clock)
+                }
+            }
+        };
+        // The target of a play knows where it is: assertions are judged by it.
+        target.endpoints = endpoints.clone();
+        Ok(Self {
+            shared,
+            scenario,
+            user: scenario.user.clone(),
+            app: scenario.app.clone(),
+            part,
+            target,
+            org,
+            endpoints,
+            transport,
+            clock,
+            random: RefCell::new(Dice(rand::rngs::StdRng::from_seed(dice::seed_of(
+                options.seed,
+                &format!("client/{key}"),
+            )))),
+            jars: BTreeMap::new(),
+            races: 0,
+            host,
+            session: Session::default(),
+            exchanges: Vec::new(),
+        })
+    }
+
+    /// Another app or user for the whole play, where a step does not say.
+    pub(super) fn stand_in(&mut self, app: Option<&String>, user: Option<&String>) {
+        if let Some(app) = app {
+            self.app.clone_from(app);
+        }
+        if let Some(user) = user {
+            self.user.clone_from(user);
+        }
+    }
+
+    /// What is recorded from now on is for this part of the play.
+    pub(super) fn part(&mut self, part: Part) {
+        self.part = part;
+    }
+
+    /// The target as this play has it: settings of the scenario on top.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Ends what was started for it.
+    pub(super) async fn end(self) -> Vec<Exchange> {
+        if let Some(host) = self.host {
+            host.stop().await;
+        }
+        self.exchanges
+    }
+
+    fn actor(&self, step: &Step) -> Actor {
+        let app = step.app.clone().unwrap_or_else(|| self.app.clone());
+        let auth = self.target.apps.get(&app).map_or(ClientAuth::None, |app| app.client_auth);
+        Actor {
+            user: step.user.clone().unwrap_or_else(|| self.user.clone()),
+            auth: step.client_auth.unwrap_or(auth),
+            app,
+        }
+    }
+
+    /// Reads a name of a suite's text for that step.
+    pub(super) fn value(&self, step: &Step, name: &str) -> Option<String> {
+        let actor = self.actor(step);
+        self.with_context(&actor, |cx| cx.value(name)).ok().flatten()
+    }
+
+    fn with_context<T>(&self, actor: &Actor, f: impl FnOnce(&Context<'_>) -> T) -> Result<T, Missing> {
+        let app = self.target.apps.get(&actor.app).ok_or_else(|| Missing::App(actor.app.clone()))?;
+        let nobody = crate::subject::User::default();
+        let user = self.target.users.get(&actor.user).unwrap_or(&nobody);
+        let now = self.clock.now();
+        Ok(f(&Context {
+            target: &self.target,
+            endpoints: &self.endpoints,
+            org: &self.org,
+            role: &actor.app,
+            app,
+            user,
+            auth: actor.auth,
+            session: &self.session,
+            now,
+            random: &self.random,
+        }))
+    }
+
+    fn build(&mut self, actor: &Actor, step: &Step) -> Result<Outgoing, Missing> {
+        let asked =
+            Asked { action: &step.action, tweak: &step.tweak, authenticated: step.client_auth.is_some() };
+        let outgoing = self.with_context(actor, |cx| build(cx, &asked))??;
+        outgoing.remember.clone().into_session(&mut self.session);
+        Ok(outgoing)
+    }
+
+    /// Does a step as often as it says, and tells what answers each.
+    pub(super) async fn step(&mut self, number: usize, step: &Step) -> Vec<Done> {
+        if let Action::Advance(millis) = step.action {
+            self.clock.advance(millis);
+            return vec![Done::Nothing];
+        }
+        let actor = self.actor(step);
+        if step.at_once {
+            return self.race(number, step, &actor).await;
+        }
+        let mut done = Vec::new();
+        for _ in 0..step.times {
+            let outgoing = match self.build(&actor, step) {
+                Ok(outgoing) => outgoing,
+                Err(why) => {
+                    done.push(Done::Missing(why.to_string()));
+                    break;
+                }
+            };
+            if let Err(why) = self.pace(step).await {
+                done.push(Done::Missing(why));
+                break;
+            }
+            done.push(match &step.action {
+                Action::Authorize(options) => {
+                    self.authorize(number, step, &actor, outgoing, options.deny, options.follow).await
+                }
+                _ => {
+                    let endpoint = step.action.endpoint().unwrap_or(Endpoint::Resource);
+                    let timed = self.transport.send(&outgoing).await;
+                    Done::Exchange(self.record(number, step, &actor, endpoint, &outgoing, timed, None))
+                }
+            });
+        }
+        done
+    }
+
+    async fn race(&mut self, number: usize, step: &Step, actor: &Actor) -> Vec<Done> {
+        let mut outgoing = Vec::new();
+        for _ in 0..step.times {
+            match self.build(actor, step) {
+                Ok(one) => outgoing.push(one),
+                Err(why) => return vec![Done::Missing(why.to_string())],
+            }
+            if let Err(why) = self.spend(step) {
+                return vec![Done::Missing(why)];
+            }
+        }
+        self.races += 1;
+        let race = Some(self.races);
+        let requests: Vec<_> = outgoing.iter().map(|o| o.request.clone()).collect();
+        let answers = self.transport.race(&requests).await;
+        let endpoint = step.action.endpoint().unwrap_or(Endpoint::Resource);
+        let mut done = Vec::new();
+        for (one, timed) in outgoing.iter().zip(answers) {
+            done.push(Done::Exchange(self.record(number, step, actor, endpoint, one, timed, race)));
+        }
+        done
+    }
+
+    /// Counts a token request against the budget.
+    fn spend(&self, step: &Step) -> Result<(), String> {
+        if step.action.endpoint() != Some(Endpoint::Token) {
+            return Ok(());
+        }
+        self.shared.spend()
+    }
+
+    /// Counts a token request and waits as the target asks for.
+    async fn pace(&mut self, step: &Step) -> Result<(), String> {
+        self.spend(step)?;
+        let pace =
+            self.target.settings.millis("pace").filter(|_| step.action.endpoint() == Some(Endpoint::Token));
+        if let Some(pace) = pace.and_then(|pace| u64::try_from(pace).ok()) {
+            tokio::time::sleep(Duration::from_millis(pace)).await;
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn record(
+        &mut self,
+        number: usize,
+        step: &Step,
+        actor: &Actor,
+        endpoint: Endpoint,
+        outgoing: &Outgoing,
+        (answer, took): (Answer, u64),
+        race: Option<u32>,
+    ) -> usize {
+        let parts = &outgoing.request;
+        let headers = parts
+            .headers()
+            .iter()
+            .map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
+            .collect();
+        let body = String::from_utf8_lossy(parts.body()).into_owned();
+        let request = Request::new(parts.method().as_str(), &parts.uri().to_string(), headers, body);
+        let response = match &answer {
+            Answer::Response(response) => Some(response),
+            Answer::Nothing(_) => None,
+        };
+        let facts = Facts::of(&request, response, &self.target);
+        let position = self.exchanges.len();
+        let exchange = Exchange {
+            number: position,
+            scenario: self.scenario.name.clone(),
+            part: self.part,
+            step: number,
+            action: step.action.name().to_owned(),
+            tweak: step.tweak.describe(),
+            endpoint,
+            app: actor.app.clone(),
+            user: Some(actor.user.clone()),
+            at: self.clock.now(),
+            took,
+            race,
+            request,
+            answer,
+            facts,
+        };
+        self.session.absorb(&exchange);
+        self.exchanges.push(exchange);
+        position
+    }
+
+    async fn authorize(
+        &mut self,
+        number: usize,
+        step: &Step,
+        actor: &Actor,
+        first: Outgoing,
+        deny: bool,
+        follow: bool,
+    ) -> Done {
+        if self.target.login == Login::Browser && follow {
+            return self.browser(number, step, actor, &first).await;
+        }
+        let mut pages = match (deny, &self.target.deny, &self.target.login) {
+            (true, Some(pages), _) | (_, _, Login::Pages(pages)) => pages.clone(),
+            _ => Vec::new(),
+        };
+        pages.reverse();
+        let mut outgoing = first;
+        let mut endpoint = Endpoint::Authorize;
+        for _ in 0..MOST_PAGES {
+            let url = outgoing.request.uri().to_string();
+            let mut jar = self.jars.remove(&actor.user).unwrap_or_default();
+            if let Some(cookies) = jar.header(&url)
+                && let Ok(value) = cookies.parse()
+            {
+                outgoing.request.headers_mut().insert("cookie", value);
+            }
+            let timed = self.transport.send(&outgoing).await;
+            let at = self.record(number, step, actor, endpoint, &outgoing, timed, None);
+            if let Some(response) = self.exchanges[at].response() {
+                jar.absorb(&url, &response.headers);
+            }
+            self.jars.insert(actor.user.clone(), jar);
+            let next = if follow { self.next_page(&url, at, &mut pages, actor) } else { None };
+            match next {
+                Some(next) => outgoing = next,
+                None => return Done::Exchange(at),
+            }
+            endpoint = Endpoint::Page;
+        }
+        Done::Missing(format!("the login went over more than {MOST_PAGES} pages and redirects"))
+    }
+
+    /// What a browser would do with the answer: follow a redirect within the server, or act on a page.
+    fn next_page(&self, url: &str, at: usize, pages: &mut Vec<Page>, actor: &Actor) -> Option<Outgoing> {
+        let response = self.exchanges[at].response()?;
+        if (300..400).contains(&response.status) {
+            let to = page::join(url, response.header("location")?).ok()?;
+            if !self.is_inside(&to) {
+                return None;
+            }
+            // 307 and 308 would repeat the body; a browser does, and so a server's mistake is seen.
+            let repeat = matches!(response.status, 307 | 308);
+            let previous = &self.exchanges[at].request;
+            let (method, body) = if repeat {
+                (previous.method.as_str(), previous.body.clone())
+            } else {
+                ("GET", String::new())
+            };
+            let kind = previous.header("content-type").filter(|_| repeat);
+            return get_or_post(method, &to, kind, body);
+        }
+        if response.status >= 400
+            || !page::has_form(&response.body) && pages.iter().all(|page| page.link.is_none())
+        {
+            return None;
+        }
+        let user = self.target.users.get(&actor.user)?;
+        // Pages may be left out by a server that remembers; the first declared one that fits is meant.
+        for i in (0..pages.len()).rev() {
+            if let Ok(submit) = page::pass(&response.body, url, &pages[i], user) {
+                pages.truncate(i);
+                if !self.is_inside(&submit.url) {
+                    return None;
+                }
+                return get_or_post(&submit.method, &submit.url, submit.content_type, submit.body);
+            }
+        }
+        None
+    }
+
+    /// Whether a URL belongs to the server: nothing is sent anywhere else, the callback least of all.
+    fn is_inside(&self, url: &str) -> bool {
+        use crate::transcript::questions::same_origin;
+        let callback = |uri: &str| url.split(['?', '#']).next() == uri.split(['?', '#']).next();
+        if self.session.redirect_uri.as_deref().is_some_and(callback)
+            || self.target.apps.values().flat_map(|app| &app.redirect_uris).any(|uri| callback(uri))
+        {
+            return false;
+        }
+        let ours = [Some(&self.org), self.endpoints.authorize.as_ref(), self.endpoints.issuer.as_ref()];
+        let salesforce = |url: &str| {
+            crate::suite::default_profile(Some(url)) == crate::oauth::salesforce::Profile::Salesforce
+        };
+        ours.into_iter().flatten().any(|known| same_origin(known, url))
+            || (salesforce(&self.org) && salesforce(url))
+    }
+
+    /// A person logs in; what came back is what the loopback listener heard.
+    async fn browser(&mut self, number: usize, step: &Step, actor: &Actor, outgoing: &Outgoing) -> Done {
+        let redirect_uri = self.session.redirect_uri.clone().unwrap_or_default();
+        let callback = match Callback::listen(&redirect_uri).await {
+            Ok(callback) => callback,
+            Err(why) => return Done::Missing(why.to_string()),
+        };
+        let url = outgoing.request.uri().to_string();
+        let user = self.target.users.get(&actor.user).map(|user| user.username.clone()).unwrap_or_default();
+        let _ = self.shared.progress.send(Progress::OpenBrowser { url, user });
+        let mut stop = self.shared.stop.clone();
+        let heard = tokio::select! {
+            heard = callback.wait(WITHIN) => heard,
+            _ = stop.wait_for(|stopped| *stopped) => None,
+        };
+        let Some(heard) = heard else {
+            return Done::Missing("nobody finished the login in the browser in time".into());
+        };
+        let Ok(location) = page::join(&redirect_uri, &heard) else {
+            return Done::Missing("the callback is not a URL".into());
+        };
+        let response = Response::new(302, vec![("Location".to_owned(), location)], String::new());
+        Done::Exchange(self.record(
+            number,
+            step,
+            actor,
+            Endpoint::Authorize,
+            outgoing,
+            (Answer::Response(response), 0),
+            None,
+        ))
+    }
+
+    /// Revokes the refresh tokens that a play left on a foreign org, so that approvals do not pile up.
+    pub(super) async fn tidy_up(&mut self, number: usize) {
+        if self.target.is_embedded() || self.endpoints.revoke.is_none() {
+            return;
+        }
+        let mut left: Vec<(String, String)> = Vec::new();
+        for exchange in self.exchanges.iter().filter(|x| x.granted()) {
+            if let Some(token) = exchange.text("refresh_token") {
+                left.push((token.to_owned(), exchange.app.clone()));
+            }
+        }
+        left.dedup();
+        for (token, app) in left {
+            let step = Step {
+                action: Action::Revoke(crate::client::TokenUse {
+                    token: Some(crate::client::Template::new(&token)),
+                    ..Default::default()
+                }),
+                span: self.scenario.span,
+                label: None,
+                app: Some(app),
+                user: None,
+                client_auth: None,
+                tweak: Tweak::default(),
+                times: 1,
+                at_once: false,
+                capture: Vec::new(),
+                expect: None,
+                control: None,
+            };
+            self.part(Part::Cleanup);
+            self.step(number, &step).await;
+        }
+    }
+}
+
+fn get_or_post(method: &str, url: &str, content_type: Option<&str>, body: String) -> Option<Outgoing> {
+    let mut request = http::Request::builder()
+        .method(method)
+        .uri(url)
+        .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    if let Some(kind) = content_type {
+        request = request.header("content-type", kind);
+    }
+    let request = request.body(bytes::Bytes::from(body)).ok()?;
+    Some(Outgoing { request, truncated: false, remember: Remember::default() })
+}

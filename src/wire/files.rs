@@ -1,0 +1,112 @@
+//! Files and the environment.
+
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::Error;
+
+/// The most bytes that are read of any file that a person names.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
+/// The text of a file.
+///
+/// # Errors
+/// It cannot be read, is not UTF-8, or is too long.
+#[allow(clippy::disallowed_methods)]
+pub fn read(path: &Path) -> Result<String, Error> {
+    let fail = |why| Error::File { path: path.display().to_string(), why };
+    let file = std::fs::File::open(path).map_err(fail)?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(Error::TooLong { path: path.display().to_string(), limit: LONGEST });
+    }
+    let not_text = |_| fail(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8 text"));
+    String::from_utf8(bytes).map_err(not_text)
+}
+
+/// Writes a file whole or not at all: under another name first, then put in place.
+///
+/// # Errors
+/// It cannot be written.
+#[allow(clippy::disallowed_methods)]
+pub fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let fail = |why| Error::File { path: path.display().to_string(), why };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = std::fs::File::create(&part)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&part, path));
+    written.map_err(|why| {
+        let _ = std::fs::remove_file(&part);
+        fail(why)
+    })
+}
+
+/// Makes a folder with all above it.
+///
+/// # Errors
+/// It cannot be made.
+#[allow(clippy::disallowed_methods)]
+pub fn make_folder(path: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(path).map_err(|why| Error::File { path: path.display().to_string(), why })
+}
+
+/// Whether there is something at that path.
+#[allow(clippy::disallowed_methods)]
+pub fn exists(path: &Path) -> bool {
+    path.exists()
+}
+
+/// The suite files that a path stands for: the file itself, or every `.yaml` and `.yml` below the folder,
+/// in order of their names.
+///
+/// # Errors
+/// It is not there or cannot be read.
+#[allow(clippy::disallowed_methods)]
+pub fn suites(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let fail = |why| Error::File { path: path.display().to_string(), why };
+    if !std::fs::metadata(path).map_err(fail)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
+        .map_err(fail)?
+        .map(|entry| entry.map(|e| e.path()))
+        .collect::<Result<_, _>>()
+        .map_err(fail)?;
+    entries.sort();
+    for entry in entries {
+        let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if entry.is_dir() && !hidden {
+            found.extend(suites(&entry)?);
+        } else if entry.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+            found.push(entry);
+        }
+    }
+    Ok(found)
+}
+
+/// A variable of the environment.
+#[allow(clippy::disallowed_methods)]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_whole_and_leaves_nothing_beside_it() {
+        let folder = std::env::temp_dir().join(format!("grantcheck-files-{}", std::process::id()));
+        make_folder(&folder).unwrap();
+        let path = folder.join("a.yaml");
+        write(&path, "one").unwrap();
+        write(&path, "two").unwrap();
+        assert_eq!(read(&path).unwrap(), "two");
+        assert_eq!(suites(&folder).unwrap(), [path]);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,153 @@
+//! An org on a socket.
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use super::{Clock, Error};
+use crate::org::{Begun, Org, Reply};
+
+/// The most bytes of a request body.
+const LONGEST_BODY: usize = 256 * 1024;
+/// How long a client may take over its request's header.
+const HEADER_WITHIN: Duration = Duration::from_secs(30);
+/// How long a client may take over its request's body.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// The most connections at a time.
+const MOST_CONNECTIONS: usize = 4096;
+
+/// An org that listens. It ends when this is dropped.
+pub struct Host {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Host {
+    /// Puts an org on a socket; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn start(org: Arc<Org>, clock: Clock, address: &str) -> Result<Self, Error> {
+        let fail = |why| Error::Listen { address: address.to_owned(), why };
+        let listener = TcpListener::bind(address).await.map_err(fail)?;
+        let address = listener.local_addr().map_err(fail)?;
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(accept(listener, org, clock, stopped));
+        Ok(Self { address, stop, task })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends listening and every connection.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, org: Arc<Org>, clock: Clock, mut stopped: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.changed() => return,
+        };
+        // A connection that failed before it was accepted is the client's affair.
+        let Ok((stream, _)) = accepted else { continue };
+        let Ok(permit) = room.clone().acquire_owned().await else { return };
+        let (org, clock, stopped) = (org.clone(), clock.clone(), stopped.clone());
+        tokio::spawn(async move {
+            serve(stream, org, clock, stopped).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn serve(stream: TcpStream, org: Arc<Org>, clock: Clock, mut stopped: watch::Receiver<bool>) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| answer(org.clone(), clock.clone(), request));
+    let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_WITHIN).half_close(true);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        _ = &mut connection => {}
+        _ = stopped.changed() => {}
+    }
+}
+
+/// A cut that the org asked for ends the connection with this error.
+#[derive(Debug, thiserror::Error)]
+#[error("the org cut the connection")]
+struct Cut;
+
+async fn answer(
+    org: Arc<Org>,
+    clock: Clock,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Cut> {
+    let (mut parts, body) = request.into_parts();
+    let collected = tokio::time::timeout(BODY_WITHIN, Limited::new(body, LONGEST_BODY).collect()).await;
+    let body = match collected {
+        Ok(Ok(body)) => body.to_bytes(),
+        // Too long a body is answered, a broken or slow one is not.
+        Ok(Err(why)) if why.is::<http_body_util::LengthLimitError>() => return Ok(status(413)),
+        _ => return Err(Cut),
+    };
+    // The org takes the virtual host from the URL; over HTTP/1.1 it stands in the Host field.
+    if parts.uri.authority().is_none()
+        && let Some(host) = parts.headers.get("host").and_then(|h| h.to_str().ok())
+        && let Ok(uri) =
+            format!("http://{host}{}", parts.uri.path_and_query().map_or("/", |p| p.as_str())).parse()
+    {
+        parts.uri = uri;
+    }
+    let request = Request::from_parts(parts, body);
+    let begun = org.begin(&request, clock.now());
+    let reply = match begun {
+        Begun::Reply(reply) => reply,
+        Begun::Pending(pending) => {
+            // Others may begin before this one commits, as on a server with many threads.
+            tokio::task::yield_now().await;
+            org.commit(pending, clock.now())
+        }
+    };
+    finish(reply).await
+}
+
+async fn finish(reply: Reply) -> Result<Response<Full<Bytes>>, Cut> {
+    if reply.delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(reply.delay_ms)).await;
+    }
+    if reply.cut_after.is_some() {
+        return Err(Cut);
+    }
+    Ok(reply.response.map(Full::new))
+}
+
+fn status(status: u16) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::BAD_REQUEST);
+    response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
+    response
+}

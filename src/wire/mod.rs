@@ -1,0 +1,44 @@
+//! The only I/O: sockets, clocks, dice and files. Nothing below this level can fail for an outside reason.
+
+pub mod browser;
+pub mod clock;
+pub mod dice;
+pub mod files;
+pub mod host;
+mod tls;
+pub mod transport;
+
+pub use clock::Clock;
+pub use transport::Transport;
+
+/// What the outside world got in the way of.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder.
+    #[error("{path}: {why}")]
+    File {
+        /// As it was given.
+        path: String,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// A file that is larger than what is read.
+    #[error("{path}: longer than {limit} bytes, which is the most that is read")]
+    TooLong {
+        /// As it was given.
+        path: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// An address that cannot be listened on.
+    #[error("cannot listen on {address}: {why}")]
+    Listen {
+        /// As it was given.
+        address: String,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// A certificate authority that cannot be used.
+    #[error("the certificate authority of the target cannot be used: {0}")]
+    Authority(String),
+}
