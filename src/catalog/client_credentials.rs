@@ -86,7 +86,7 @@ fn well_formed(t: &Transcript, x: &Exchange) -> bool {
         .client_id()
         .and_then(|id| t.subject.app_of(id))
         .is_some_and(|app| app.flows.contains(&crate::subject::Flow::ClientCredentials));
-    x.facts.secret_is_right == Some(true) && listed && x.tweak.is_none() && x.app != WITHOUT_USER
+    x.facts.secret_is_right == Some(true) && listed && x.tweak.is_none()
 }
 
 fn right_secret_is_granted(t: &Transcript) -> Judgement {

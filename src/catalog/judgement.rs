@@ -14,6 +14,7 @@ pub struct Judgement {
 struct Observation {
     verdict: Verdict,
     lesser: bool,
+    accepted: bool,
     expected: String,
     observed: String,
     exchanges: Vec<usize>,
@@ -81,6 +82,9 @@ impl Judgement {
         let accepted = x.granted() || (x.endpoint != crate::oauth::Endpoint::Token && x.status() == 200);
         if accepted {
             self.fail(&[x], expected(), x.outcome());
+            if let Some(last) = self.observations.last_mut() {
+                last.accepted = true;
+            }
         } else if !control {
             self.unproved(
                 &[x],
@@ -118,6 +122,7 @@ impl Judgement {
                 expected: o.expected,
                 observed: o.observed,
                 exchanges: o.exchanges,
+                accepted: o.accepted,
                 at: None,
             })
             .collect()
@@ -132,6 +137,13 @@ impl Judgement {
         observed: String,
     ) {
         let exchanges = exchanges.iter().map(|x| x.number).collect();
-        self.observations.push(Observation { verdict, lesser, expected, observed, exchanges });
+        self.observations.push(Observation {
+            verdict,
+            lesser,
+            accepted: false,
+            expected,
+            observed,
+            exchanges,
+        });
     }
 }

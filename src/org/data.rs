@@ -50,6 +50,11 @@ pub(super) fn is_version(text: &str) -> bool {
     })
 }
 
+/// The number of the newest version.
+pub(super) fn latest() -> String {
+    format!("{LAST_VERSION}.0")
+}
+
 /// Every version, ascending; three releases a year since Winter '11.
 pub(super) fn versions() -> Value {
     let one = |n: u32| {

@@ -1,42 +1,183 @@
-//! stub
+//! The embedded org: Salesforce's authorization server and a small resource server, as a state machine
+//! without I/O. Time and randomness are arguments, an answer is a value. What it does and on what ground is
+//! the table in [`behaviour`]; what it does wrong on purpose is in [`fault`].
+//!
+//! A request is answered in two halves. [`Org::begin`] reads, parses and verifies, and takes the lock only to
+//! look; [`Org::commit`] is the short critical section that redeems, rotates, issues and writes. Between them
+//! a host can hold a request, so that a collision in flight or a cut before the commit can be said.
+
+mod answer;
+mod ask;
+mod authentication;
+mod authorize;
+pub mod behaviour;
+mod data;
+mod discovery;
 pub mod fault;
-use crate::subject::Target;
+mod identity;
+mod introspect;
+mod pages;
+mod redirect;
+mod registry;
+mod resource;
+mod revoke;
+mod scopes;
+mod session;
+mod signing;
+mod soap;
+mod store;
+#[cfg(test)]
+mod testing;
+mod token;
+
+pub use fault::Fault;
+
+use std::sync::Arc;
+
 use bytes::Bytes;
-/// x
-pub struct Org;
-/// x
-pub enum Begun {
-    /// x
-    Reply(Reply),
-    /// x
-    Pending(Pending),
+use http::{Method, Request, Response};
+
+use crate::subject::Target;
+use ask::Ask;
+use fault::Faults;
+use registry::Registry;
+use store::Store;
+
+/// The org's My Domain where it is asked by a login host, and the one that a harness uses in process.
+pub const MY_DOMAIN: &str = "https://acme.my.salesforce.com";
+
+/// The hosts that serve every org (SALESFORCE.md §1.1).
+pub const LOGIN_HOSTS: [&str; 2] = ["https://login.salesforce.com", "https://test.salesforce.com"];
+
+/// The org under its 15-character id.
+pub const ORG_ID: &str = "00Dxx0000000001";
+
+/// An emulated org. Shared by any number of threads.
+pub struct Org {
+    registry: Registry,
+    faults: Faults,
+    store: Arc<Store>,
 }
-/// x
-pub struct Pending;
-/// x
+
+/// What comes back: a response, and what the host does to it on the way.
+#[derive(Debug)]
 pub struct Reply {
-    /// x
-    pub response: http::Response<Bytes>,
-    /// x
+    /// The response.
+    pub response: Response<Bytes>,
+    /// How long the host waits before it sends it, in milliseconds.
     pub delay_ms: u64,
-    /// x
+    /// After how many bytes of the body the host cuts the connection.
     pub cut_after: Option<usize>,
 }
+
+/// What the first half of an answer came to.
+#[derive(Debug)]
+pub enum Begun {
+    /// The answer: nothing is to be changed.
+    Reply(Reply),
+    /// Something is to be changed, by [`Org::commit`]. To drop it is to abandon the request: nothing was
+    /// changed, and what it held in flight is free again.
+    Pending(Pending),
+}
+
+/// A request that is known to be right as far as reading can tell, and waits for its critical section.
+#[derive(Debug)]
+pub struct Pending(Work);
+
+#[derive(Debug)]
+enum Work {
+    Token(Box<token::Grant>),
+    Revoke(revoke::Revocation),
+    Resource(resource::Write),
+    Authorize(Box<authorize::Arrival>),
+    Page(pages::Step),
+    Soap(soap::Login),
+}
+
 impl Org {
-    /// x
-    pub fn new(_t: &Target, _f: &[&'static fault::Fault], _s: [u8; 32]) -> Org {
-        Org
+    /// An org with the apps, users and settings of a target that commits these faults on purpose. The seed
+    /// decides every token that it will ever issue.
+    pub fn new(target: &Target, faults: &[&'static Fault], seed: [u8; 32]) -> Org {
+        let store = Store::new(seed);
+        let registry = Registry::new(target, |length| store.lock().random_hex(length));
+        Org { registry, faults: Faults::new(faults), store: Arc::new(store) }
     }
-    /// x
-    pub fn begin(&self, _r: &http::Request<Bytes>, _now: i64) -> Begun {
-        todo!()
+
+    /// The first half of an answer: everything that is expensive or only reads. `now` is in milliseconds since
+    /// the epoch.
+    pub fn begin(&self, request: &Request<Bytes>, now: i64) -> Begun {
+        let ask = match Ask::read(request, now) {
+            Ok(ask) => ask,
+            Err(reply) => return Begun::Reply(reply),
+        };
+        match ask.path() {
+            "/services/oauth2/token" => token::begin(self, &ask),
+            "/services/oauth2/introspect" => Begun::Reply(introspect::answer(self, &ask)),
+            "/services/oauth2/revoke" => revoke::begin(self, &ask),
+            "/services/oauth2/authorize" => authorize::begin(self, &ask),
+            "/services/oauth2/userinfo" => Begun::Reply(identity::userinfo(self, &ask)),
+            "/services/oauth2/success" => Begun::Reply(pages::success(&ask)),
+            "/services/oauth2/register" => Begun::Reply(discovery::register(&ask)),
+            "/id/keys" => Begun::Reply(discovery::keys(&ask)),
+            "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
+                Begun::Reply(discovery::document(self, &ask))
+            }
+            pages::LOGIN => pages::login(self, &ask),
+            pages::APPROVAL => pages::approval(self, &ask),
+            "/services/auth/idp/oidc/logout" | "/secur/logout.jsp" => pages::logout(&ask),
+            "/" => Begun::Reply(pages::home(self, &ask)),
+            path if path.starts_with("/id/") => Begun::Reply(identity::identity(self, &ask)),
+            path if path.starts_with("/services/Soap/") => soap::begin(self, &ask),
+            path if is_below(path, "/services/data") => resource::begin(self, &ask),
+            _ => Begun::Reply(answer::not_found(&ask)),
+        }
     }
-    /// x
-    pub fn commit(&self, _p: Pending, _now: i64) -> Reply {
-        todo!()
+
+    /// The second half: the short critical section.
+    pub fn commit(&self, pending: Pending, now: i64) -> Reply {
+        match pending.0 {
+            Work::Token(grant) => token::commit(self, *grant, now),
+            Work::Revoke(revocation) => revoke::commit(self, revocation, now),
+            Work::Resource(write) => resource::commit(self, write, now),
+            Work::Authorize(arrival) => authorize::commit(self, *arrival, now),
+            Work::Page(step) => pages::commit(self, step, now),
+            Work::Soap(login) => soap::commit(self, &login, now),
+        }
     }
-    /// x
-    pub fn handle(&self, _r: &http::Request<Bytes>, _now: i64) -> Reply {
-        todo!()
+
+    /// Both halves at once.
+    pub fn handle(&self, request: &Request<Bytes>, now: i64) -> Reply {
+        match self.begin(request, now) {
+            Begun::Reply(reply) => reply,
+            Begun::Pending(pending) => self.commit(pending, now),
+        }
     }
+}
+
+impl std::fmt::Debug for Org {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Org({} apps, {} users, {:?})",
+            self.registry.apps().len(),
+            self.registry.users().len(),
+            self.faults
+        )
+    }
+}
+
+impl From<Response<Bytes>> for Reply {
+    fn from(response: Response<Bytes>) -> Self {
+        Self { response, delay_ms: 0, cut_after: None }
+    }
+}
+
+/// Whether a path is that one or one below it.
+fn is_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a method only reads.
+fn is_get(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
 }

@@ -36,7 +36,7 @@ impl RestError {
 }
 
 pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
-    let rest = ask.path().trim_start_matches("/services/data");
+    let rest = ask.path().strip_prefix("/services/data").unwrap_or("");
     if matches!(rest, "" | "/") {
         return Begun::Reply(versions(ask));
     }

@@ -85,18 +85,23 @@ fn find(org: &Org, token: &str, now: i64) -> Result<What, Refused> {
     if let Presented::Known { key, session, .. } = present(org, token) {
         let state = org.store.lock();
         return match state.end(&session, now).is_none() && !state.is_revoked(&session) {
-            true if !session.is_oauth() => {
-                Err(refused("unsupported_token_type", "this token type is not supported"))
-            }
+            true if !session.is_oauth() => Err(unsupported()),
             true => Ok(What::Access(key.into())),
             false => Err(unknown()),
         };
     }
-    let state = org.store.lock();
-    match state.refresh(token) {
-        Some(found) if !found.rotated && !found.family.is_dead() => Ok(What::Refresh(found.id)),
-        _ => Err(unknown()),
+    let mut state = org.store.lock();
+    let family = state.refresh(token).filter(|found| !found.rotated && !found.family.is_dead()).map(|f| f.id);
+    match family {
+        Some(family) => Ok(What::Refresh(family)),
+        // A browser's session is no OAuth token.
+        None if state.logged_in(token, now).is_some() => Err(unsupported()),
+        None => Err(unknown()),
     }
+}
+
+fn unsupported() -> Refused {
+    refused("unsupported_token_type", "this token type is not supported")
 }
 
 fn is_callback(name: &str) -> bool {

@@ -168,6 +168,7 @@ impl Judge<'_> {
                 format!("{n} of {}: {outcomes}", answers.len())
             },
             exchanges,
+            accepted: false,
             at: Some((self.text.clone(), count.span)),
         })
     }
@@ -180,6 +181,7 @@ impl Judge<'_> {
             expected: miss.expected,
             observed: miss.observed,
             exchanges: vec![x.number],
+            accepted: false,
             at: Some((self.text.clone(), span)),
         }
     }

@@ -89,12 +89,9 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
             row.basis = Some(judged.check.basis);
             row.cites = judged.check.cites.iter().map(ToString::to_string).collect();
             if finding.verdict == Verdict::Fail {
-                match &pardon {
-                    Some((pardoned, because)) => {
-                        row.verdict = *pardoned;
-                        row.because = Some(because.clone());
-                    }
-                    None => {}
+                if let Some(pardon) = pardon.as_ref().filter(|pardon| pardon.covers(finding)) {
+                    row.verdict = pardon.word;
+                    row.because = Some(pardon.because.clone());
                 }
                 word = word.max(Some(row.verdict));
             } else if !named && !judged.bug {
@@ -165,23 +162,38 @@ fn without_evidence(
     scenario.checks.iter().filter(lacking).map(row).collect()
 }
 
+/// Why a fail of a check is not held against the target.
+struct Pardon {
+    word: Word,
+    because: String,
+    /// Whether it covers the acceptance of what must be refused.
+    accepts: bool,
+}
+
+impl Pardon {
+    fn covers(&self, finding: &Finding) -> bool {
+        self.accepts || !finding.accepted
+    }
+}
+
 /// Why a fail of that check is not held against the target.
 fn pardon(
     check: &str,
     profile: Profile,
     by_suite: &[(String, String)],
     by_target: &[crate::subject::Waiver],
-) -> Option<(Word, String)> {
+) -> Option<Pardon> {
     let covers = |pattern: &str| pattern == check || (pattern.ends_with('/') && check.starts_with(pattern));
     let waived =
         by_suite.iter().find(|(pattern, _)| covers(pattern)).map(|(_, because)| because.clone()).or_else(
             || by_target.iter().find(|waiver| covers(&waiver.check)).map(|waiver| waiver.because.clone()),
         );
     if let Some(because) = waived {
-        return Some((Word::Waived, because));
+        return Some(Pardon { word: Word::Waived, because, accepts: true });
     }
     let known = deviation(check).filter(|_| profile == Profile::Salesforce)?;
-    Some((Word::KnownDeviation, format!("{} ({})", known.because, known.source)))
+    let because = format!("{} ({})", known.because, known.source);
+    Some(Pardon { word: Word::KnownDeviation, because, accepts: known.accepts })
 }
 
 fn row_of(finding: &Finding, step: Option<String>) -> FindingRow {
@@ -329,7 +341,7 @@ fn check_row(
     let because = match verdict {
         Word::Waived | Word::KnownDeviation => {
             pardon(check.id, options.target.profile, &suites, &options.target.waive)
-                .map(|(_, because)| because)
+                .map(|pardon| pardon.because)
         }
         _ => None,
     };
@@ -377,9 +389,9 @@ pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Prof
                 row.basis = Some(judged.check.basis);
                 row.cites = judged.check.cites.iter().map(ToString::to_string).collect();
                 row.exchanges = finding.exchanges.iter().filter_map(|n| numbers.get(*n).copied()).collect();
-                if let Some((pardoned, because)) = &pardon {
-                    row.verdict = *pardoned;
-                    row.because = Some(because.clone());
+                if let Some(pardon) = pardon.as_ref().filter(|pardon| pardon.covers(finding)) {
+                    row.verdict = pardon.word;
+                    row.because = Some(pardon.because.clone());
                 }
                 word = word.max(Some(row.verdict));
                 findings.push(row);
@@ -413,7 +425,7 @@ pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Prof
         };
         let because = pardon(check.id, subject.profile, &[], &[])
             .filter(|_| verdict == Word::KnownDeviation)
-            .map(|(_, b)| b);
+            .map(|pardon| pardon.because);
         report.summary.known_deviation += usize::from(verdict == Word::KnownDeviation);
         report.checks.push(CheckRow {
             check: check.id.to_owned(),

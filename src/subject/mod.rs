@@ -248,6 +248,21 @@ impl Target {
         self.org.is_none()
     }
 
+    /// The flows of an app that must work: those that it lists, less what the embedded org's policies stand in the way of.
+    fn flows_that_must_work(&self, app: &ConnectedApp) -> Vec<Flow> {
+        let policy = &app.policy;
+        if !self.is_embedded() {
+            return app.flows.clone();
+        }
+        if policy.blocked || !policy.installed {
+            return Vec::new();
+        }
+        let for_users = ["full", "web", "refresh_token", "offline_access", "visualforce"];
+        let concrete = app.scopes.iter().any(|scope| !for_users.contains(&scope.as_str()));
+        let runs = policy.run_as.is_some() && concrete;
+        app.flows.iter().copied().filter(|flow| *flow != Flow::ClientCredentials || runs).collect()
+    }
+
     /// What a judge may know of it: everything but secrets and keys.
     pub fn subject(&self) -> Subject {
         let apps = self.apps.iter().map(|(role, app)| {
@@ -257,7 +272,7 @@ impl Target {
                 client_auth: app.client_auth,
                 redirect_uris: app.redirect_uris.clone(),
                 scopes: app.scopes.clone(),
-                flows: app.flows.clone(),
+                flows: self.flows_that_must_work(app),
                 has_certificate: app.certificate.is_some() || app.key.is_some(),
             };
             (role.clone(), app)

@@ -167,7 +167,29 @@ impl Redactor {
             self.search = Some(self.build());
         }
         let Some((search, replacements)) = &self.search else { return text.to_owned() };
-        search.replace_all(text, replacements)
+        self.scrub_short(search.replace_all(text, replacements))
+    }
+
+    /// A short secret is replaced where the name of its parameter stands before it and nothing of it goes on.
+    fn scrub_short(&self, mut text: String) -> String {
+        for (value, kind) in self.known.iter().filter(|(value, _)| value.len() < SHORTEST) {
+            for (name, _) in PARAMS {
+                for before in [format!("{name}="), format!("\"{name}\":\"")] {
+                    let found = format!("{before}{value}");
+                    let mut from = 0;
+                    while let Some(at) = text[from..].find(&found).map(|at| from + at) {
+                        let end = at + found.len();
+                        let goes_on =
+                            text[end..].starts_with(|c: char| c.is_alphanumeric() || c == '%' || c == '+');
+                        from = end;
+                        if !goes_on {
+                            text.replace_range(at + before.len()..end, &self.fingerprint(kind, value));
+                        }
+                    }
+                }
+            }
+        }
+        text
     }
 
     /// Every text in a JSON value, keys among them, scrubbed.
@@ -188,17 +210,8 @@ impl Redactor {
     fn build(&self) -> (AhoCorasick, Vec<String>) {
         let mut patterns = Vec::new();
         let mut replacements = Vec::new();
-        for (value, kind) in &self.known {
+        for (value, kind) in self.known.iter().filter(|(value, _)| value.len() >= SHORTEST) {
             let print = self.fingerprint(kind, value);
-            if value.len() < SHORTEST {
-                for (name, _) in PARAMS {
-                    for (before, after) in [(format!("{name}="), "&"), (format!("\"{name}\":\""), "\"")] {
-                        patterns.push(format!("{before}{value}{after}"));
-                        replacements.push(format!("{before}{print}{after}"));
-                    }
-                }
-                continue;
-            }
             for form in encodings(value) {
                 patterns.push(form);
                 replacements.push(print.clone());
@@ -266,6 +279,8 @@ mod tests {
         redactor.learn("password", "abc");
         assert_eq!(redactor.scrub("abc"), "abc");
         assert!(!redactor.scrub("pw=abc&x=1").contains("abc"));
+        assert!(!redactor.scrub("x=1&pw=abc").contains("abc"));
+        assert_eq!(redactor.scrub("pw=abcd"), "pw=abcd");
     }
 
     #[test]

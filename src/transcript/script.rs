@@ -16,7 +16,8 @@
 //! ```
 //!
 //! Endpoints: `authorize page token introspect revoke userinfo identity keys discovery metadata api`. A
-//! GET has its parameters in the query, a POST in a form body. `{now}`, `{now+N}` and `{now-N}` stand for
+//! GET has its parameters in the query, a POST in a form body. A first word that begins with `/` is another
+//! path on the org (`> GET identity /id/00D/005`). `{now}`, `{now+N}` and `{now-N}` stand for
 //! seconds since the epoch at that line, `{ms}` for milliseconds.
 
 use serde_json::Value;
@@ -115,7 +116,13 @@ pub fn read(text: &str) -> Transcript {
             }
             ">" => {
                 let number = transcript.exchanges.len();
-                transcript.exchanges.push(request(rest, &transcript.subject, number, at, race));
+                let mut next = request(rest, &transcript.subject, number, at, race);
+                // A page belongs to the step that led to it.
+                if let Some(earlier) = transcript.exchanges.last().filter(|_| next.endpoint == Endpoint::Page)
+                {
+                    next.step = earlier.step;
+                }
+                transcript.exchanges.push(next);
             }
             "<" => last.expect("an answer belongs to a request").answer = answer(rest),
             "!" => fact(last.expect("a fact belongs to a request"), rest),
@@ -178,7 +185,10 @@ fn request(rest: &str, subject: &Subject, number: usize, at: i64, race: Option<u
         "api" => (Endpoint::Resource, &endpoints.api),
         other => panic!("unknown endpoint: {other}"),
     };
-    let url = url.clone().unwrap_or_default();
+    let (url, params) = match params.split_once(' ').unwrap_or((params, "")) {
+        (path, rest) if path.starts_with('/') => (format!("{}{path}", subject.org), rest),
+        _ => (url.clone().unwrap_or_default(), params),
+    };
     let request = if method == "GET" {
         let url = if params.is_empty() { url } else { format!("{url}?{params}") };
         Request::new(method, &url, Vec::new(), String::new())

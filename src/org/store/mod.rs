@@ -2,9 +2,11 @@
 //! signature, a hash or a secret is worked on.
 
 mod bounded;
+mod browser;
 mod grants;
 mod sessions;
 
+pub(super) use browser::Visit;
 pub(super) use grants::{Code, FamilyId, Flight, Found, Kill};
 pub(super) use sessions::{End, Grant, Session};
 
@@ -37,6 +39,8 @@ pub(super) struct State {
     approvals: HashMap<(UserId, AppId), grants::Approvals>,
     logins: HashMap<UserId, VecDeque<i64>>,
     seen: Bounded<(AppId, String), Seen>,
+    visits: Bounded<String, Visit>,
+    logins_of_browsers: Bounded<String, browser::Login>,
     /// Created records by id.
     pub records: BTreeMap<String, Record>,
     /// Calls to the REST API.
@@ -68,6 +72,8 @@ impl Store {
             approvals: HashMap::new(),
             logins: HashMap::new(),
             seen: Bounded::new(200_000),
+            visits: Bounded::new(20_000),
+            logins_of_browsers: Bounded::new(20_000),
             records: BTreeMap::new(),
             api_calls: 0,
             next: 0,

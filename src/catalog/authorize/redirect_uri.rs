@@ -1,0 +1,342 @@
+//! Requests whose redirect URI, or whose client, is not to be trusted: the user agent must stay.
+
+use percent_encoding::percent_decode_str;
+
+use super::{End, Journey, journeys};
+use crate::catalog::Judgement;
+use crate::oauth::Params;
+use crate::transcript::Transcript;
+
+/// How a redirect URI differs from every one that was registered; each belongs to one check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flaw {
+    /// None of the following.
+    Unrelated,
+    /// Another path on a registered origin.
+    Path,
+    /// A sub-domain, sibling or look-alike of a registered host.
+    Host,
+    /// Further parameters in the query.
+    QueryAdded,
+    /// The parameters of a registered query, with other values.
+    QueryChanged,
+    /// http for https.
+    Scheme,
+}
+
+pub(super) fn unregistered_is_refused(t: &Transcript) -> Judgement {
+    judge(t, Flaw::Unrelated, "the redirect_uri is not registered")
+}
+
+pub(super) fn other_path_is_refused(t: &Transcript) -> Judgement {
+    judge(t, Flaw::Path, "the path of the redirect_uri is not the registered one")
+}
+
+pub(super) fn other_host_is_refused(t: &Transcript) -> Judgement {
+    judge(t, Flaw::Host, "the host of the redirect_uri only resembles the registered one")
+}
+
+pub(super) fn added_query_is_refused(t: &Transcript) -> Judgement {
+    judge(t, Flaw::QueryAdded, "the redirect_uri has a query that is not registered")
+}
+
+pub(super) fn changed_query_is_refused(t: &Transcript) -> Judgement {
+    judge(t, Flaw::QueryChanged, "the query of the redirect_uri has other values than the registered one")
+}
+
+pub(super) fn http_for_https_is_refused(t: &Transcript) -> Judgement {
+    judge(t, Flaw::Scheme, "the redirect_uri is http where https is registered")
+}
+
+fn judge(t: &Transcript, wanted: Flaw, because: &str) -> Judgement {
+    let mut j = Judgement::new();
+    let expected = format!("a refusal without a redirect to that URI: {because}");
+    for journey in journeys(t) {
+        let (Some(uri), Some(app)) = (journey.one("redirect_uri"), journey.app(t)) else { continue };
+        if flaw(&app.redirect_uris, uri) != Some(wanted) {
+            continue;
+        }
+        let accepted = journey.end == End::Code || is_at(&journey, uri);
+        if journey.refused(&mut j, t, accepted, &["redirect_uri"], &expected) {
+            j.pass();
+        }
+    }
+    j
+}
+
+pub(super) fn two_are_refused(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    let expected = "a refusal, with no redirect to a URI that is not registered: redirect_uri stands twice";
+    for journey in journeys(t).filter(|journey| journey.values("redirect_uri").count() > 1) {
+        let Some(app) = journey.app(t) else { continue };
+        let rogue = |uri: &str| !app.redirect_uris.iter().any(|known| known == uri);
+        let accepted = journey.end == End::Code
+            || journey.values("redirect_uri").any(|uri| rogue(uri) && is_at(&journey, uri));
+        if journey.refused(&mut j, t, accepted, &["redirect_uri"], expected) {
+            j.pass();
+        }
+    }
+    j
+}
+
+pub(super) fn unknown_client_is_not_redirected(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    let expected = "a refusal without a redirect to the redirect_uri: there is no such client";
+    for journey in journeys(t) {
+        let unknown = journey.one("client_id").is_some_and(|id| t.subject.app_of(id).is_none());
+        if !unknown || t.subject.apps.is_empty() {
+            continue;
+        }
+        let accepted =
+            journey.end == End::Code || journey.values("redirect_uri").any(|uri| is_at(&journey, uri));
+        if journey.refused(&mut j, t, accepted, &["client_id"], expected) {
+            j.pass();
+        }
+    }
+    j
+}
+
+fn is_at(journey: &Journey<'_>, uri: &str) -> bool {
+    journey.landing.as_ref().is_some_and(|landing| landing.is_at(uri))
+}
+
+/// A URI in the parts that are compared.
+struct Parts<'a> {
+    scheme: String,
+    authority: String,
+    path: &'a str,
+    query: Params,
+}
+
+impl<'a> Parts<'a> {
+    /// None where it has no authority (a private-use scheme, or no URI at all).
+    fn of(uri: &'a str) -> Option<Self> {
+        let (scheme, rest) = uri.split_once("://")?;
+        let (authority, rest) = rest.find(['/', '?']).map_or((rest, ""), |end| rest.split_at(end));
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        Some(Self {
+            scheme: scheme.to_ascii_lowercase(),
+            authority: authority.to_ascii_lowercase(),
+            path: if path.is_empty() { "/" } else { path },
+            query: Params::read_lossy(query),
+        })
+    }
+
+    /// The authority without its port.
+    fn host(&self) -> &str {
+        match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            _ => &self.authority,
+        }
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.scheme == "http" && ["localhost", "127.0.0.1", "[::1]"].contains(&self.host())
+    }
+
+    fn same_base(&self, other: &Self) -> bool {
+        self.same_origin(other) && self.path == other.path
+    }
+
+    fn same_origin(&self, other: &Self) -> bool {
+        self.scheme == other.scheme && self.authority == other.authority
+    }
+}
+
+/// What is wrong with a redirect URI. None where it is registered, and where it is left to other requirements: the
+/// loopback port (RFC 8252 §7.3), a fragment, a query that is missing, what a normalisation would make equal.
+fn flaw(registered: &[String], uri: &str) -> Option<Flaw> {
+    if registered.is_empty()
+        || uri.contains('#')
+        || registered.iter().any(|known| same_normalised(known, uri))
+    {
+        return None;
+    }
+    let Some(asked) = Parts::of(uri) else { return Some(Flaw::Unrelated) };
+    let known: Vec<_> = registered.iter().filter_map(|known| Parts::of(known)).collect();
+    let any = |holds: &dyn Fn(&Parts<'_>) -> bool| known.iter().any(holds);
+    if any(&|k| k.is_loopback() && asked.is_loopback() && k.path == asked.path && k.query == asked.query) {
+        return None;
+    }
+    if any(&|k| k.same_base(&asked)) {
+        let new = |k: &Parts<'_>| asked.query.iter().any(|pair| !k.query.iter().any(|known| known == pair));
+        let names = |query: &Params| {
+            let mut names: Vec<_> = query.iter().map(|(name, _)| name.to_owned()).collect();
+            names.sort_unstable();
+            names
+        };
+        return if any(&|k| k.same_base(&asked) && new(k) && names(&k.query) == names(&asked.query)) {
+            Some(Flaw::QueryChanged)
+        } else if any(&|k| k.same_base(&asked) && new(k)) {
+            Some(Flaw::QueryAdded)
+        } else {
+            None
+        };
+    }
+    Some(if any(&|k| k.same_origin(&asked)) {
+        Flaw::Path
+    } else if any(&|k| {
+        k.scheme == "https"
+            && asked.scheme == "http"
+            && k.authority == asked.authority
+            && k.path == asked.path
+    }) {
+        Flaw::Scheme
+    } else if any(&|k| resembles(k.host(), asked.host())) {
+        Flaw::Host
+    } else {
+        Flaw::Unrelated
+    })
+}
+
+/// Whether a host could be taken for the registered one by a comparison that is not exact.
+fn resembles(registered: &str, asked: &str) -> bool {
+    let parent = |host: &str| host.split_once('.').map(|(_, parent)| parent.to_owned());
+    let siblings =
+        || parent(registered).filter(|p| p.contains('.')).is_some_and(|p| parent(asked) == Some(p));
+    let first = |host: &str| host.split_once('.').map(|(first, _)| first.to_owned());
+    let other_domain = || first(registered).is_some_and(|f| first(asked) == Some(f));
+    let is_name = registered.bytes().any(|b| b.is_ascii_alphabetic());
+    registered != asked
+        && is_name
+        && !asked.contains('@')
+        && (asked.ends_with(registered) || asked.starts_with(registered) || siblings() || other_domain())
+}
+
+/// Whether two URIs are equal but for letter case, percent-encoding and a slash at the end.
+fn same_normalised(a: &str, b: &str) -> bool {
+    let normal = |uri: &str| {
+        let decoded = percent_decode_str(uri).decode_utf8_lossy().to_lowercase();
+        decoded.trim_end_matches('/').to_owned()
+    };
+    a == b || normal(a) == normal(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{find, judge_one};
+    use crate::transcript::script;
+    use crate::verdict::{Level, Verdict};
+
+    const CONTROL: &str = "> GET authorize response_type=code&client_id=main&redirect_uri=https://client.example/callback&state=s1\n\
+        < 302\n< Location: https://client.example/callback?code=C1&state=s1\n";
+
+    #[test]
+    fn every_flaw_of_a_redirect_uri_has_one_name() {
+        let registered = [
+            "https://client.example/callback",
+            "https://client.example/callback?tenant=a",
+            "http://127.0.0.1:1717/cb",
+            "https://app.acme.test/cb",
+        ]
+        .map(str::to_owned);
+        for (uri, expect) in [
+            ("https://client.example/callback", None),
+            ("https://client.example/callback?tenant=a", None),
+            ("https://client.example/callback/", None),
+            ("https://client.example/Callback", None),
+            ("https://client.example/callback#x", None),
+            ("http://127.0.0.1:9/cb", None),
+            ("https://client.example/callback/x", Some(Flaw::Path)),
+            ("https://client.example/other?tenant=a", Some(Flaw::Path)),
+            ("https://client.example/callback/..", Some(Flaw::Path)),
+            ("https://client.example/callback?added=1", Some(Flaw::QueryAdded)),
+            ("https://client.example/callback?tenant=a&added=1", Some(Flaw::QueryAdded)),
+            ("https://client.example/callback?tenant=b", Some(Flaw::QueryChanged)),
+            ("http://client.example/callback", Some(Flaw::Scheme)),
+            ("https://evil.client.example/callback", Some(Flaw::Host)),
+            ("https://evilclient.example/callback", Some(Flaw::Host)),
+            ("https://client.example.evil.test/callback", Some(Flaw::Host)),
+            ("https://client.evil.test/callback", Some(Flaw::Host)),
+            ("https://evil.acme.test/cb", Some(Flaw::Host)),
+            ("https://other.example/callback", Some(Flaw::Unrelated)),
+            ("https://client.example:8443/callback", Some(Flaw::Unrelated)),
+            ("https://client.example@rogue.test/callback", Some(Flaw::Unrelated)),
+            ("javascript:alert(1)", Some(Flaw::Unrelated)),
+        ] {
+            assert_eq!(flaw(&registered, uri), expect, "{uri}");
+        }
+    }
+
+    #[track_caller]
+    fn comes_to(check: &str, script: &str, verdict: Verdict) {
+        let judged = judge_one(find(check).unwrap(), &script::read(script));
+        assert_eq!(judged.verdict, verdict, "{:?}", judged.findings);
+    }
+
+    fn rogue(answer: &str) -> String {
+        format!(
+            "> GET authorize response_type=code&client_id=main&state=s2&redirect_uri=https://rogue.test/cb\n{answer}\n"
+        )
+    }
+
+    const UNREGISTERED: &str = "authorize/unregistered-redirect-uri-is-refused";
+
+    #[test]
+    fn a_refusal_counts_only_beside_a_control_and_when_it_is_decided() {
+        comes_to(UNREGISTERED, &rogue("< 400 <h1>oops</h1>"), Verdict::Inconclusive);
+        comes_to(UNREGISTERED, &format!("{CONTROL}{}", rogue("< 400 <h1>oops</h1>")), Verdict::Pass);
+        comes_to(UNREGISTERED, &format!("{CONTROL}{}", rogue("< 200 <h1>oops</h1>")), Verdict::Pass);
+        let login = "< 200 <form><input name=username><input type=\"password\"></form>";
+        comes_to(UNREGISTERED, &format!("{CONTROL}{}", rogue(login)), Verdict::Inconclusive);
+        comes_to(UNREGISTERED, &format!("{CONTROL}{}", rogue("< nothing")), Verdict::Skip);
+    }
+
+    #[test]
+    fn an_error_that_goes_to_the_registered_uri_is_no_redirect_to_the_rogue_one() {
+        let answer = "< 302\n< Location: https://client.example/callback?error=invalid_request";
+        comes_to(UNREGISTERED, &format!("{CONTROL}{}", rogue(answer)), Verdict::Pass);
+        let added = "> GET authorize response_type=code&client_id=main&state=s2&redirect_uri=https://client.example/callback%3Fadded%3D1\n";
+        let script = format!("{CONTROL}{added}{answer}\n");
+        comes_to("authorize/added-query-is-refused", &script, Verdict::Pass);
+        comes_to("authorize/unregistered-redirect-uri-is-refused", &script, Verdict::Skip);
+    }
+
+    #[test]
+    fn a_code_is_a_fail_wherever_it_goes_and_a_server_error_is_a_lesser_one() {
+        let code = rogue("< 302\n< Location: https://client.example/callback?code=C2&state=s2");
+        comes_to(UNREGISTERED, &code, Verdict::Fail);
+        let judged = judge_one(
+            find(UNREGISTERED).unwrap(),
+            &script::read(&format!("{CONTROL}{}", rogue("< 500 Internal Server Error"))),
+        );
+        assert_eq!((judged.verdict, judged.findings[0].level), (Verdict::Fail, Level::Should));
+    }
+
+    #[test]
+    fn of_two_redirect_uris_the_order_makes_no_difference() {
+        let request = |uris: &str| {
+            format!("{CONTROL}> GET authorize response_type=code&client_id=main&{uris}&state=s2\n")
+        };
+        let (good, evil) = (
+            "redirect_uri=https://client.example/callback",
+            "redirect_uri=https://client.example/callback/x",
+        );
+        let error = "< 302\n< Location: https://client.example/callback?error=invalid_request&state=s2";
+        let bounce = "< 302\n< Location: https://client.example/callback/x?error=invalid_request&state=s2";
+        for uris in [format!("{good}&{evil}"), format!("{evil}&{good}")] {
+            let id = "authorize/two-redirect-uris-are-refused";
+            comes_to(id, &format!("{}{error}", request(&uris)), Verdict::Pass);
+            comes_to(id, &format!("{}{bounce}", request(&uris)), Verdict::Fail);
+            comes_to(
+                "authorize/other-path-is-refused",
+                &format!("{}{bounce}", request(&uris)),
+                Verdict::Skip,
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_client_is_told_from_one_that_the_target_knows() {
+        let id = "authorize/unknown-client-is-not-redirected";
+        let request =
+            "> GET authorize response_type=code&client_id=other&redirect_uri=https://rogue.test/&state=s\n";
+        let bounced =
+            format!("{request}< 302\n< Location: https://rogue.test/?error=unauthorized_client&state=s");
+        comes_to(id, &bounced, Verdict::Skip);
+        comes_to(id, &bounced.replace("=other", "=nobody"), Verdict::Fail);
+        let login = format!("{request}< 302\n< Location: /login").replace("=other", "=nobody");
+        comes_to(id, &login, Verdict::Inconclusive);
+    }
+}

@@ -1,0 +1,253 @@
+//! The authorization endpoint: what is shown on the spot, what is told to the client, and when a person has to
+//! be asked (SALESFORCE.md §2.2, §3.3, §8).
+
+use http::{Method as HttpMethod, StatusCode};
+
+use super::answer::{self, Refused, invalid_request, refused};
+use super::ask::{Ask, given};
+use super::pages::{self, Browser};
+use super::redirect::{carrying, is_registered, percent};
+use super::registry::{App, UserId};
+use super::store::{Code, State, Visit};
+use super::{Begun, Org, Pending, Reply, Work, fault};
+use crate::oauth::Params;
+use crate::oauth::pkce::Method;
+use crate::subject::Flow;
+
+/// The longest challenge that is kept.
+const LONGEST_CHALLENGE: usize = 256;
+
+/// Parameters of an authorization request that the org knows by name.
+const KNOWN: [&str; 17] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+    "immediate",
+    "login_hint",
+    "display",
+    "nonce",
+    "sso_provider",
+    "device_id",
+    "max_age",
+    "ui_locales",
+    "response_mode",
+];
+
+/// A request in which nothing is wrong.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    visit: Visit,
+    browser: Browser,
+}
+
+/// Reads a request. Who it comes from is not asked yet.
+pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
+    match check(org, ask) {
+        Ok(visit) => {
+            let browser = Browser::of(ask);
+            Begun::Pending(Pending(Work::Authorize(Box::new(Arrival { visit, browser }))))
+        }
+        Err(reply) => Begun::Reply(reply),
+    }
+}
+
+/// Hands out a code where nobody has to be asked; otherwise sends the browser to a page.
+pub(super) fn commit(org: &Org, arrival: Arrival, now: i64) -> Reply {
+    let Arrival { mut visit, mut browser } = arrival;
+    let mut state = org.store.lock();
+    let user = browser.sid.as_deref().and_then(|sid| state.logged_in(sid, now)).filter(|_| !visit.must_login);
+    let silent = user.filter(|user| !visit.must_approve && is_approved(org, &state, &visit, *user));
+    if let Some(user) = silent {
+        return grant(org, &mut state, visit, user, now);
+    }
+    if visit.immediate {
+        return tell(org, &visit, "error=immediate_unsuccessful", now);
+    }
+    if browser.id.is_empty() {
+        browser.id = state.random(22);
+    }
+    visit.browser.clone_from(&browser.id);
+    visit.csrf = state.random(43);
+    visit.user = user;
+    let handle = state.keep_visit(visit);
+    drop(state);
+    let mut reply = match user {
+        Some(_) => pages::go(StatusCode::FOUND, &pages::approval_url(&handle), now),
+        None => pages::go(StatusCode::FOUND, &pages::login_url(&handle), now),
+    };
+    browser.remember(&mut reply);
+    reply
+}
+
+/// Whether the user said yes before, or an admin did.
+pub(super) fn is_approved(org: &Org, state: &State, visit: &Visit, user: UserId) -> bool {
+    org.registry.user(user).approved.contains(&visit.app)
+        || !org.registry.app(visit.app).registered.policy.admin_approved
+            && state.has_consent(user, visit.app, &visit.scopes)
+}
+
+/// Issues the code and sends the user agent back with it.
+pub(super) fn grant(org: &Org, state: &mut State, visit: Visit, user: UserId, now: i64) -> Reply {
+    state.consent(user, visit.app, &visit.scopes);
+    let code = state.issue_code(Code {
+        app: visit.app,
+        user,
+        scopes: visit.scopes.clone(),
+        redirect_uri: visit.named_redirect_uri.then(|| visit.redirect_uri.clone()),
+        challenge: visit.challenge.clone(),
+        nonce: visit.nonce.clone(),
+        issued_at: now,
+        expires: now.saturating_add(org.registry.switches.code_ttl),
+        used: false,
+    });
+    let has = |fault| org.faults.has(fault);
+    let mut answer = format!("code={}", percent(&code));
+    let state = match &visit.state {
+        Some(_) if has(&fault::STATE_LOST) => None,
+        Some(state) if has(&fault::STATE_DECODED) => {
+            Some(crate::oauth::params::form_decode(state).unwrap_or_else(|_| state.clone()))
+        }
+        None if has(&fault::STATE_INVENTED) => Some("0".to_owned()),
+        state => state.clone(),
+    };
+    if let Some(state) = state {
+        answer.push_str(&format!("&state={}", percent(&state)));
+    }
+    if has(&fault::CODE_IN_FRAGMENT) {
+        return pages::go(StatusCode::FOUND, &format!("{}#{answer}", visit.redirect_uri), now);
+    }
+    pages::go(StatusCode::FOUND, &carrying(org, &visit.redirect_uri, &answer), now)
+}
+
+/// Sends the user agent back because the user said no.
+pub(super) fn deny(org: &Org, visit: &Visit, now: i64) -> Reply {
+    let error = match org.faults.has(&fault::DENY_RENAMED) {
+        true => "user_denied",
+        false => org.registry.switches.deny_error,
+    };
+    tell(org, visit, &format!("error={error}&error_description=end-user+denied+authorization"), now)
+}
+
+/// Sends the user agent back with an error and the state.
+fn tell(org: &Org, visit: &Visit, error: &str, now: i64) -> Reply {
+    let state = visit.state.as_ref().map(|state| format!("&state={}", percent(state))).unwrap_or_default();
+    pages::go(StatusCode::FOUND, &carrying(org, &visit.redirect_uri, &format!("{error}{state}")), now)
+}
+
+/// In the order in which a wrong is told. What is wrong with client, redirect URI or challenge is shown on the
+/// spot: nobody is sent to where a stranger wants (RFC 6749 §4.1.2.1, SALESFORCE.md §3.3).
+fn check(org: &Org, ask: &Ask) -> Result<Visit, Reply> {
+    let shown = |error: Refused| answer::shown(&error, ask.now);
+    if !super::is_get(ask.request.method()) {
+        let post = ask.is(&HttpMethod::POST);
+        return Err(match post {
+            true => shown(invalid_request("must use HTTP GET")),
+            false => answer::method_not_allowed("GET", ask.now),
+        });
+    }
+    let params = ask.query().ok_or_else(|| shown(invalid_request("malformed request")))?;
+    let last_wins = org.faults.has(&fault::REDIRECT_LAST_WINS);
+    if params.repeated().is_some_and(|name| name != "redirect_uri" || !last_wins) {
+        return Err(shown(invalid_request("a parameter is repeated")));
+    }
+    let redirect_uri = given(&params, "redirect_uri");
+    let id = given(&params, "client_id").and_then(|id| org.registry.app_of(id)).ok_or_else(|| {
+        let error = refused("invalid_client_id", "client identifier invalid");
+        match redirect_uri.filter(|_| org.faults.has(&fault::ERROR_BOUNCE)) {
+            Some(uri) => pages::go(StatusCode::FOUND, &carrying(org, uri, &error.form()), ask.now),
+            None => shown(error),
+        }
+    })?;
+    let app = org.registry.app(id);
+    let uri = match redirect_uri {
+        Some(uri) if is_registered(org, app, uri) => params.all("redirect_uri").last().unwrap_or(uri),
+        None if app.registered.redirect_uris.len() == 1 => app.registered.redirect_uri(),
+        None => return Err(shown(refused("redirect_uri_missing", "redirect_uri not provided"))),
+        Some(_) => {
+            return Err(shown(refused("redirect_uri_mismatch", "redirect_uri must match configuration")));
+        }
+    };
+    admit(ask, app)?;
+    let challenge = challenge(org, app, &params).map_err(shown)?;
+    if org.faults.has(&fault::UNKNOWN_REFUSED) && params.iter().any(|(name, _)| !KNOWN.contains(&name)) {
+        return Err(shown(invalid_request("unknown parameter")));
+    }
+    let prompt: Vec<&str> = given(&params, "prompt").unwrap_or("").split(' ').collect();
+    let own = |name: &str| given(&params, name).map(str::to_owned);
+    let mut visit = Visit {
+        app: id,
+        redirect_uri: uri.to_owned(),
+        named_redirect_uri: redirect_uri.is_some(),
+        scopes: app.scopes.clone(),
+        state: own("state"),
+        challenge,
+        nonce: own("nonce"),
+        login_hint: own("login_hint"),
+        must_login: prompt.contains(&"login") || prompt.contains(&"select_account"),
+        must_approve: prompt.contains(&"consent"),
+        immediate: given(&params, "immediate") == Some("true"),
+        browser: String::new(),
+        csrf: String::new(),
+        user: None,
+        at: ask.now,
+    };
+    if given(&params, "response_type") != Some("code") && !org.faults.has(&fault::RESPONSE_TYPE_ANY) {
+        let error = refused("unsupported_response_type", "response type must be code");
+        return Err(tell(org, &visit, &error.form(), ask.now));
+    }
+    if let Some(scope) = given(&params, "scope").filter(|scope| !scope.trim().is_empty()) {
+        visit.scopes = app.scopes.ask(scope).ok_or_else(|| {
+            let error = refused("invalid_scope", "the requested scope is not allowed");
+            tell(org, &visit, &error.form(), ask.now)
+        })?;
+    }
+    if !app.may(Flow::RefreshToken) {
+        visit.scopes = visit.scopes.without(&["refresh_token", "offline_access"]);
+    }
+    Ok(visit)
+}
+
+/// Whether the org lets the app in and the app lists the flow. What the field saw for the first two is a page.
+fn admit(ask: &Ask, app: &App) -> Result<(), Reply> {
+    let policy = &app.registered.policy;
+    if policy.blocked {
+        return Err(pages::refused(ask.now, "OAUTH_APP_BLOCKED", "this app is blocked by admin"));
+    }
+    if !policy.installed {
+        let text = "An unexpected error has occurred during authentication. Please try again.";
+        return Err(pages::refused(ask.now, "OAUTH_APPROVAL_ERROR_GENERIC", text));
+    }
+    if !app.may(Flow::WebServer) {
+        let error =
+            refused("oauth_flow_disabled", "The external client app or the OAuth plugin is disabled.");
+        return Err(answer::shown(&error, ask.now));
+    }
+    Ok(())
+}
+
+/// The challenge, in the way it was made. A wrong one is not seen here: it never fits a verifier.
+fn challenge(org: &Org, app: &App, params: &Params) -> Result<Option<(String, Method)>, Refused> {
+    let plain = org.registry.switches.challenge_plain;
+    let Some(challenge) = given(params, "code_challenge") else {
+        let lenient = org.faults.has(&fault::PKCE_PUBLIC_OPTIONAL) && !app.registered.policy.pkce_required;
+        return match app.needs_challenge() && !lenient {
+            true => Err(invalid_request("missing required code challenge")),
+            false => Ok(None),
+        };
+    };
+    if challenge.len() > LONGEST_CHALLENGE {
+        return Err(invalid_request("code challenge is too long"));
+    }
+    let method = match given(params, "code_challenge_method").map(Method::read) {
+        None if plain => Method::Plain,
+        None | Some(Some(Method::S256)) => Method::S256,
+        Some(Some(Method::Plain)) if plain => Method::Plain,
+        Some(_) => return Err(invalid_request("code challenge method is not supported")),
+    };
+    Ok(Some((challenge.to_owned(), method)))
+}

@@ -1,0 +1,84 @@
+//! What the org says of itself: both discovery documents and its public keys (SALESFORCE.md §1.3).
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::ask::Ask;
+use super::{Org, Reply, answer, fault, is_get, signing};
+
+const JSON: &str = "application/json;charset=UTF-8";
+
+/// One document under both names. The issuer is the host that was asked.
+pub(super) fn document(org: &Org, ask: &Ask) -> Reply {
+    if !is_get(ask.request.method()) {
+        return answer::method_not_allowed("GET, HEAD", ask.now);
+    }
+    let kind = if org.faults.has(&fault::DISC_AS_TEXT) { "text/plain;charset=UTF-8" } else { JSON };
+    answer::text(StatusCode::OK, kind, members(org, ask).to_string(), ask.now).into()
+}
+
+/// The public keys.
+pub(super) fn keys(ask: &Ask) -> Reply {
+    if !is_get(ask.request.method()) {
+        return answer::method_not_allowed("GET, HEAD", ask.now);
+    }
+    answer::text(StatusCode::OK, JSON, signing::published().to_string(), ask.now).into()
+}
+
+/// Dynamic registration needs an initial access token, and nobody has one.
+pub(super) fn register(ask: &Ask) -> Reply {
+    let body =
+        json!({ "error": "invalid_token", "error_description": "an initial access token is required" });
+    answer::text(StatusCode::UNAUTHORIZED, JSON, body.to_string(), ask.now).into()
+}
+
+fn members(org: &Org, ask: &Ask) -> Value {
+    let origin = &ask.host.origin;
+    let at = |path: &str| format!("{origin}{path}");
+    let issuer = match org.faults.has(&fault::DISC_ISSUER) {
+        true => at("/elsewhere"),
+        false => origin.clone(),
+    };
+    let mut grants = vec!["authorization_code", "refresh_token"];
+    if org.faults.has(&fault::DISC_LIES) {
+        grants.push("password");
+    }
+    let methods: &[&str] = if org.registry.switches.challenge_plain { &["S256", "plain"] } else { &["S256"] };
+    let mut document = json!({
+        "issuer": issuer,
+        "authorization_endpoint": at("/services/oauth2/authorize"),
+        "token_endpoint": at("/services/oauth2/token"),
+        "revocation_endpoint": at("/services/oauth2/revoke"),
+        "userinfo_endpoint": at("/services/oauth2/userinfo"),
+        "jwks_uri": at("/id/keys"),
+        "introspection_endpoint": at("/services/oauth2/introspect"),
+        "end_session_endpoint": at("/services/auth/idp/oidc/logout"),
+        "scopes_supported": scopes(),
+        "response_types_supported": ["code"],
+        "grant_types_supported": grants,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "display_values_supported": ["page", "popup", "touch"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
+        "code_challenge_methods_supported": methods,
+        "claims_supported": claims(),
+    });
+    document[org.registry.switches.discovery_spelling] = at("/services/oauth2/register").into();
+    document
+}
+
+fn scopes() -> Vec<&'static str> {
+    "id api web full chatter_api visualforce refresh_token openid profile email address phone offline_access \
+        custom_permissions wave_api eclair_api"
+        .split_whitespace()
+        .collect()
+}
+
+fn claims() -> Vec<&'static str> {
+    "active address email email_verified family_name given_name is_app_installed language locale name nickname \
+        organization_id phone_number phone_number_verified photos picture preferred_username profile sub updated_at \
+        urls user_id user_type zoneinfo"
+        .split_whitespace()
+        .collect()
+}

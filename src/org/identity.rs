@@ -1,0 +1,238 @@
+//! Who the user is: userinfo and the identity URL (SALESFORCE.md §2.13). Both answer 403 and a word of plain text to
+//! those whom they refuse.
+
+use http::{StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use super::answer::{self, Format, Style, is_get_or_post};
+use super::ask::{Ask, Host, given};
+use super::registry::{Account, UserId, my_domain_name, org_id};
+use super::session::{Presented, present};
+use super::store::Session;
+use super::{ORG_ID, Org, Reply, data, fault};
+use crate::oauth::Params;
+
+/// What is refused, by its word.
+struct Forbidden(StatusCode, &'static str);
+
+const MISSING: Forbidden = Forbidden(StatusCode::FORBIDDEN, "Missing_OAuth_Token");
+const BAD: Forbidden = Forbidden(StatusCode::FORBIDDEN, "Bad_OAuth_Token");
+const OTHER_ORG: Forbidden = Forbidden(StatusCode::FORBIDDEN, "Wrong_Org");
+const NO_SUCH: Forbidden = Forbidden(StatusCode::NOT_FOUND, "Bad_Id");
+const NOT_OPEN: Forbidden = Forbidden(StatusCode::FORBIDDEN, "Invalid_Scope");
+
+pub(super) fn userinfo(org: &Org, ask: &Ask) -> Reply {
+    respond(org, ask, |session, _| Ok(claims(&ask.host, org.registry.user(session.user))))
+}
+
+pub(super) fn identity(org: &Org, ask: &Ask) -> Reply {
+    let parts: Vec<&str> = ask.path().split('/').skip(2).collect();
+    respond(org, ask, |session, params| {
+        let [asked_org, asked_user] = parts[..] else { return Err(NO_SUCH) };
+        if asked_org != org_id() && asked_org != ORG_ID {
+            return Err(OTHER_ORG);
+        }
+        let user = org.registry.user_of_record(asked_user).ok_or(NO_SUCH)?;
+        if !may_read(session, user) {
+            return Err(NOT_OPEN);
+        }
+        Ok(described(org, ask, org.registry.user(user), given(params, "version")))
+    })
+}
+
+/// Oneself always; others with the scope to call the API.
+fn may_read(session: &Session, user: UserId) -> bool {
+    session.user == user || session.scopes.api()
+}
+
+fn respond(
+    org: &Org,
+    ask: &Ask,
+    tell: impl FnOnce(&Session, &Params) -> Result<Map<String, Value>, Forbidden>,
+) -> Reply {
+    if !is_get_or_post(ask) {
+        return answer::method_not_allowed("GET, POST", ask.now);
+    }
+    let params = ask.params().unwrap_or_default();
+    match authenticate(org, ask, &params).and_then(|session| tell(&session, &params)) {
+        Ok(members) => written(ask, &params, &members),
+        Err(forbidden) => refuse(org, ask, &forbidden),
+    }
+}
+
+/// A live session, from the header or from a parameter.
+fn authenticate(org: &Org, ask: &Ask, params: &Params) -> Result<Session, Forbidden> {
+    let token = ask
+        .authorization(&["Bearer", "OAuth"])
+        .filter(|token| !token.is_empty())
+        .or(given(params, "oauth_token"))
+        .or(given(params, "access_token"))
+        .ok_or(MISSING)?;
+    let (key, session) = match present(org, token) {
+        Presented::Known { key, session, .. } => (key, session),
+        Presented::OtherOrg => return Err(OTHER_ORG),
+        Presented::BadJwt | Presented::Unknown => return Err(BAD),
+    };
+    let mut state = org.store.lock();
+    if state.end(&session, ask.now).is_some() {
+        return Err(BAD);
+    }
+    state.touch(&key, ask.now);
+    Ok(session)
+}
+
+fn refuse(org: &Org, ask: &Ask, Forbidden(status, word): &Forbidden) -> Reply {
+    if org.faults.has(&fault::IDENTITY_401) && *status == StatusCode::FORBIDDEN {
+        let body = json!({ "error": "invalid_token", "error_description": word }).to_string();
+        return answer::text(StatusCode::UNAUTHORIZED, "application/json;charset=UTF-8", body, ask.now)
+            .into();
+    }
+    let rfc = org.registry.switches.rfc && *status == StatusCode::FORBIDDEN;
+    let status = if rfc { StatusCode::UNAUTHORIZED } else { *status };
+    let mut response = answer::text(status, "text/plain;charset=UTF-8", *word, ask.now);
+    if rfc {
+        let scheme = match *word {
+            "Missing_OAuth_Token" => "Bearer realm=\"Salesforce\"",
+            _ => "Bearer realm=\"Salesforce\", error=\"invalid_token\"",
+        };
+        answer::challenge(&mut response, scheme);
+    }
+    response.into()
+}
+
+/// JSON, XML, or a script where `format=jsonp` names a function.
+fn written(ask: &Ask, params: &Params, members: &Map<String, Value>) -> Reply {
+    let style = Style::of(ask, params);
+    let json = answer::json_text(members, style.pretty);
+    let callback = given(params, "callback").filter(|name| {
+        name.len() <= 128 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_$.".contains(&b))
+    });
+    let (kind, body) = match (given(params, "format"), callback, style.format) {
+        (Some("jsonp"), Some(name), _) => {
+            ("application/javascript;charset=UTF-8", format!("{name}({json});"))
+        }
+        (_, _, Format::Xml) => {
+            let root = "user xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"";
+            ("application/xml;charset=UTF-8", answer::xml_text(root, members))
+        }
+        _ => ("application/json;charset=UTF-8", json),
+    };
+    let mut response = answer::text(StatusCode::OK, kind, body, ask.now);
+    response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("Accept-Encoding"));
+    response.into()
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+fn photos(host: &Host) -> Value {
+    let photo = |size: &str| format!("{}/profilephoto/005/{size}", host.instance());
+    json!({ "picture": photo("F"), "thumbnail": photo("T") })
+}
+
+/// The claims of userinfo.
+fn claims(host: &Host, account: &Account) -> Map<String, Value> {
+    let email = &account.user.username;
+    object(json!({
+        "sub": account.identity_url(&host.origin),
+        "user_id": account.id,
+        "organization_id": org_id(),
+        "preferred_username": account.user.username,
+        "nickname": account.nick_name,
+        "name": account.name(),
+        "email": email,
+        "email_verified": true,
+        "given_name": account.first_name,
+        "family_name": "User",
+        "zoneinfo": "America/Los_Angeles",
+        "photos": photos(host),
+        "profile": format!("{}/{}", host.instance(), account.id),
+        "picture": photos(host)["picture"],
+        "address": {},
+        "urls": urls(host, account, None),
+        "active": !account.user.inactive,
+        "user_type": "STANDARD",
+        "language": "en_US",
+        "locale": "en_US",
+        "utcOffset": -28_800_000,
+        // A text, not a number (SALESFORCE.md appendix D).
+        "updated_at": "2026-01-01T00:00:00Z",
+        "is_app_installed": true,
+    }))
+}
+
+/// What the identity URL tells, in the order of the wire.
+fn described(org: &Org, ask: &Ask, account: &Account, version: Option<&str>) -> Map<String, Value> {
+    let modified = match org.registry.switches.last_modified_offset {
+        true => "2026-01-01T00:00:00.000+0000",
+        false => "2026-01-01T00:00:00Z",
+    };
+    let version = match version {
+        Some("latest") => Some(data::latest()),
+        Some(version) if data::is_version(&format!("v{version}")) => Some(version.to_owned()),
+        _ => None,
+    };
+    object(json!({
+        "id": account.identity_url(&ask.host.origin),
+        "asserted_user": true,
+        "user_id": account.id,
+        "organization_id": org_id(),
+        "username": account.user.username,
+        "nick_name": account.nick_name,
+        "display_name": account.name(),
+        "email": account.user.username,
+        "email_verified": true,
+        "first_name": account.first_name,
+        "last_name": "User",
+        "timezone": "America/Los_Angeles",
+        "photos": photos(&ask.host),
+        "addr_street": null,
+        "addr_city": null,
+        "addr_state": null,
+        "addr_country": null,
+        "addr_zip": null,
+        "mobile_phone": null,
+        "mobile_phone_verified": false,
+        "is_lightning_login_user": false,
+        "status": { "created_date": null, "body": null },
+        "urls": urls(&ask.host, account, version.as_deref()),
+        "active": !account.user.inactive,
+        "user_type": "STANDARD",
+        "language": "en_US",
+        "locale": "en_US",
+        "utcOffset": -28_800_000,
+        "last_modified_date": modified,
+        "is_app_installed": true,
+    }))
+}
+
+/// Where the APIs are, with `{version}` left open unless a version was named. SOAP ends in the 15-character org id.
+fn urls(host: &Host, account: &Account, version: Option<&str>) -> Map<String, Value> {
+    let base = host.instance();
+    let version = version.unwrap_or("{version}");
+    let soap = |kind: &str| format!("{base}/services/Soap/{kind}/{version}/{ORG_ID}");
+    let rest = |path: &str| format!("{base}/services/data/v{version}/{path}");
+    object(json!({
+        "enterprise": soap("c"),
+        "metadata": soap("m"),
+        "partner": soap("u"),
+        "rest": rest(""),
+        "sobjects": rest("sobjects/"),
+        "search": rest("search/"),
+        "query": rest("query/"),
+        "recent": rest("recent/"),
+        "tooling_soap": soap("T"),
+        "tooling_rest": rest("tooling/"),
+        "profile": format!("{base}/{}", account.id),
+        "feeds": rest("chatter/feeds"),
+        "groups": rest("chatter/groups"),
+        "users": rest("chatter/users"),
+        "feed_items": rest("chatter/feed-items"),
+        "feed_elements": rest("chatter/feed-elements"),
+        "custom_domain": if host.login { format!("https://{}", my_domain_name()) } else { base.to_owned() },
+    }))
+}

@@ -1,0 +1,331 @@
+//! The pages that a person passes on the way to an approval. Each form carries a handle of the request and a value
+//! that only its own page knows; a request goes on only in the browser that brought it.
+
+use cookie::{Cookie, SameSite};
+use http::{HeaderValue, StatusCode, header};
+
+use super::answer::{self, escape, is_get_or_post};
+use super::ask::{Ask, given};
+use super::authentication::same;
+use super::redirect::percent;
+use super::registry::{Account, App};
+use super::store::Visit;
+use super::{Begun, Org, Pending, Reply, Work, authorize, is_get};
+use crate::oauth::Secret;
+
+/// The login page.
+pub(super) const LOGIN: &str = "/login";
+/// The approval page, where Salesforce has it.
+pub(super) const APPROVAL: &str = "/setup/secur/RemoteAccessAuthorizationPage.apexp";
+
+const SID: &str = "sid";
+const BROWSER: &str = "BrowserId";
+const WRONG_LOGIN: &str = "Please check your username and password. If you still can't log in, contact your \
+    Salesforce administrator.";
+const TOO_MANY: &str = "Maximum logins exceeded. Please try again later.";
+
+/// What a browser brings along.
+#[derive(Debug)]
+pub(super) struct Browser {
+    /// Which browser it is; empty where it is new.
+    pub id: String,
+    /// Its login.
+    pub sid: Option<String>,
+    secure: bool,
+}
+
+/// A form that was sent, or a page that may be passed without one.
+#[derive(Debug)]
+pub(super) enum Step {
+    Login { handle: String, csrf: String, username: String, password: Secret, browser: Browser },
+    Approval { handle: String, answer: Option<(bool, String)>, browser: Browser },
+    Logout { sid: Option<String> },
+}
+
+impl Browser {
+    /// Reads the cookies.
+    pub fn of(ask: &Ask) -> Self {
+        let mut browser =
+            Self { id: String::new(), sid: None, secure: ask.host.origin.starts_with("https:") };
+        let headers = ask.request.headers().get_all(header::COOKIE);
+        let texts = headers.iter().filter_map(|value| value.to_str().ok());
+        for cookie in texts.flat_map(Cookie::split_parse).flatten() {
+            match cookie.name() {
+                SID => browser.sid = Some(cookie.value().to_owned()),
+                BROWSER => cookie.value().clone_into(&mut browser.id),
+                _ => {}
+            }
+        }
+        browser
+    }
+
+    /// Sets the cookie by which the browser is known again.
+    pub fn remember(&self, reply: &mut Reply) {
+        self.set(reply, BROWSER, &self.id);
+    }
+
+    fn set(&self, reply: &mut Reply, name: &str, value: &str) {
+        let cookie = Cookie::build((name, value))
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self.secure)
+            .build();
+        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+            reply.response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+}
+
+/// Where the login page of a request is.
+pub(super) fn login_url(handle: &str) -> String {
+    format!("{LOGIN}?request={}", percent(handle))
+}
+
+/// Where the approval page of a request is.
+pub(super) fn approval_url(handle: &str) -> String {
+    format!("{APPROVAL}?source={}", percent(handle))
+}
+
+/// Sends a user agent somewhere; what no header can carry is shown as a mismatch.
+pub(super) fn go(status: StatusCode, to: &str, now: i64) -> Reply {
+    let Ok(location) = HeaderValue::from_str(to) else {
+        return answer::shown(
+            &answer::refused("redirect_uri_mismatch", "redirect_uri must match configuration"),
+            now,
+        );
+    };
+    let mut reply = answer::bare(status, now);
+    let headers = reply.response.headers_mut();
+    headers.insert(header::LOCATION, location);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    reply
+}
+
+pub(super) fn login(org: &Org, ask: &Ask) -> Begun {
+    let browser = Browser::of(ask);
+    if is_get(ask.request.method()) {
+        let params = ask.query().unwrap_or_default();
+        let handle = given(&params, "request").unwrap_or("");
+        let visit = org.store.lock().visit(handle, &browser.id, ask.now).cloned();
+        return Begun::Reply(match visit {
+            Some(visit) => login_page(org, &visit, handle, "", ask.now),
+            None => start_again(ask.now),
+        });
+    }
+    if !is_get_or_post(ask) {
+        return Begun::Reply(answer::method_not_allowed("GET, POST", ask.now));
+    }
+    let form = ask.form().unwrap_or_default();
+    let own = |name: &str| form.get(name).unwrap_or("").to_owned();
+    Begun::Pending(Pending(Work::Page(Step::Login {
+        handle: own("request"),
+        csrf: own("csrf"),
+        username: own("username"),
+        password: own("pw").into(),
+        browser,
+    })))
+}
+
+pub(super) fn approval(_: &Org, ask: &Ask) -> Begun {
+    if !is_get_or_post(ask) {
+        return Begun::Reply(answer::method_not_allowed("GET, POST", ask.now));
+    }
+    let reads = is_get(ask.request.method());
+    let params = if reads { ask.query() } else { ask.form() }.unwrap_or_default();
+    let own = |name: &str| params.get(name).unwrap_or("").to_owned();
+    let said = match (params.get("save").is_some(), params.get("cancel").is_some()) {
+        _ if reads => None,
+        (true, false) => Some((true, own("csrf"))),
+        (false, true) => Some((false, own("csrf"))),
+        _ => None,
+    };
+    let step = Step::Approval { handle: own("source"), answer: said, browser: Browser::of(ask) };
+    Begun::Pending(Pending(Work::Page(step)))
+}
+
+pub(super) fn logout(ask: &Ask) -> Begun {
+    Begun::Pending(Pending(Work::Page(Step::Logout { sid: Browser::of(ask).sid })))
+}
+
+pub(super) fn commit(org: &Org, step: Step, now: i64) -> Reply {
+    match step {
+        Step::Login { handle, csrf, username, password, browser } => {
+            log_in(org, &handle, &csrf, &username, &password, &browser, now)
+        }
+        Step::Approval { handle, answer, browser } => approve(org, &handle, answer, &browser, now),
+        Step::Logout { sid } => {
+            if let Some(sid) = sid {
+                org.store.lock().log_out(&sid);
+            }
+            let mut reply = go(StatusCode::FOUND, "/", now);
+            let gone = HeaderValue::from_static("sid=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+            reply.response.headers_mut().append(header::SET_COOKIE, gone);
+            reply
+        }
+    }
+}
+
+fn log_in(
+    org: &Org,
+    handle: &str,
+    csrf: &str,
+    username: &str,
+    password: &Secret,
+    browser: &Browser,
+    now: i64,
+) -> Reply {
+    let Some(visit) = org.store.lock().visit(handle, &browser.id, now).cloned() else {
+        return start_again(now);
+    };
+    if !same(&visit.csrf, csrf) {
+        return start_again(now);
+    }
+    let app = org.registry.app(visit.app);
+    let known = org.registry.user_of(username).filter(|id| {
+        let account = org.registry.user(*id);
+        account.is_right(password) && !account.is_shut_out() && !account.is_restricted(app)
+    });
+    let Some(user) = known else { return login_page(org, &visit, handle, WRONG_LOGIN, now) };
+    let mut state = org.store.lock();
+    if !state.login(user, now) {
+        drop(state);
+        return login_page(org, &visit, handle, TOO_MANY, now);
+    }
+    // A new login is a new session, whatever the browser held before.
+    if let Some(before) = &browser.sid {
+        state.log_out(before);
+    }
+    let sid = state.log_in(user, now);
+    state.arrive(handle, user);
+    drop(state);
+    // 303, so that no browser sends the password on (RFC 9700 §4.12).
+    let mut reply = go(StatusCode::SEE_OTHER, &approval_url(handle), now);
+    browser.set(&mut reply, SID, &sid);
+    reply
+}
+
+fn approve(org: &Org, handle: &str, answer: Option<(bool, String)>, browser: &Browser, now: i64) -> Reply {
+    let mut state = org.store.lock();
+    let Some(visit) = state.visit(handle, &browser.id, now).cloned() else { return start_again(now) };
+    let user = browser.sid.as_deref().and_then(|sid| state.logged_in(sid, now));
+    let Some(user) = user.filter(|user| visit.user == Some(*user)) else {
+        return go(StatusCode::FOUND, &login_url(handle), now);
+    };
+    let (app, account) = (org.registry.app(visit.app), org.registry.user(user));
+    if app.registered.policy.admin_approved && !account.approved.contains(&visit.app) {
+        return refused(now, "OAUTH_APP_ACCESS_DENIED", "user is not admin approved to access this app");
+    }
+    let known = !visit.must_approve && authorize::is_approved(org, &state, &visit, user);
+    match answer {
+        Some((_, csrf)) if !same(&visit.csrf, &csrf) => start_again(now),
+        Some((false, _)) => {
+            state.end_visit(handle);
+            authorize::deny(org, &visit, now)
+        }
+        None if !known => approval_page(app, account, &visit, handle, now),
+        Some((true, _)) | None => {
+            state.end_visit(handle);
+            authorize::grant(org, &mut state, visit, user, now)
+        }
+    }
+}
+
+impl Account {
+    /// Whether this is the password; who has none cannot log in with one.
+    pub fn is_right(&self, password: &Secret) -> bool {
+        self.user.password.as_ref().is_some_and(|own| same(own.expose(), password.expose()))
+    }
+}
+
+fn login_page(org: &Org, visit: &Visit, handle: &str, problem: &str, now: i64) -> Reply {
+    let app = escape(&org.registry.app(visit.app).registered.client_id);
+    let hint = escape(visit.login_hint.as_deref().unwrap_or(""));
+    let (csrf, handle) = (escape(&visit.csrf), escape(handle));
+    let problem = match problem {
+        "" => String::new(),
+        text => format!("<p id=\"error\" role=\"alert\">{}</p>", escape(text)),
+    };
+    let body = format!(
+        "<h1>Log in</h1><p>The app <code>{app}</code> asks for access to this org.</p>{problem}\
+        <form id=\"login_form\" name=\"login\" method=\"post\" action=\"{LOGIN}\">\
+        <input type=\"hidden\" name=\"request\" value=\"{handle}\">\
+        <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\
+        <label>Username <input type=\"text\" id=\"username\" name=\"username\" value=\"{hint}\" autocomplete=\"username\" required></label>\
+        <label>Password <input type=\"password\" id=\"password\" name=\"pw\" autocomplete=\"current-password\" required></label>\
+        <input type=\"submit\" id=\"Login\" value=\"Log In\"></form>"
+    );
+    page(StatusCode::OK, "Log in", &body, now)
+}
+
+fn approval_page(app: &App, account: &Account, visit: &Visit, handle: &str, now: i64) -> Reply {
+    let scopes: String = visit.scopes.iter().map(|scope| format!("<li>{}</li>", escape(scope))).collect();
+    let body = format!(
+        "<h1>Allow Access?</h1><p>The app <code>{}</code> asks, as <b>{}</b>, to:</p><ul>{scopes}</ul>\
+        <form id=\"editPage\" name=\"editPage\" method=\"post\" action=\"{APPROVAL}\">\
+        <input type=\"hidden\" name=\"source\" value=\"{}\">\
+        <input type=\"hidden\" name=\"csrf\" value=\"{}\">\
+        <input type=\"submit\" id=\"oaapprove\" name=\"save\" value=\"Allow\">\
+        <input type=\"submit\" id=\"oadeny\" name=\"cancel\" value=\"Deny\"></form>",
+        escape(&app.registered.client_id),
+        escape(&account.user.username),
+        escape(handle),
+        escape(&visit.csrf),
+    );
+    page(StatusCode::OK, "Allow Access?", &body, now)
+}
+
+/// What goes wrong for good, on a page with its code.
+pub(super) fn refused(now: i64, code: &str, text: &str) -> Reply {
+    let body = format!("<h1>{}</h1><p id=\"error\">{}</p>", escape(code), escape(text));
+    page(StatusCode::BAD_REQUEST, code, &body, now)
+}
+
+fn start_again(now: i64) -> Reply {
+    let text = "This page is too old, or was opened in another browser. Start again from the app.";
+    page(
+        StatusCode::BAD_REQUEST,
+        "Start again",
+        &format!("<h1>Start again</h1><p id=\"error\">{text}</p>"),
+        now,
+    )
+}
+
+/// Where an app without a page of its own ends.
+pub(super) fn success(ask: &Ask) -> Reply {
+    let body = "<h1>Authentication Successful</h1><p>This window can be closed.</p>";
+    page(StatusCode::OK, "Authentication Successful", body, ask.now)
+}
+
+/// For people who look what is here.
+pub(super) fn home(org: &Org, ask: &Ask) -> Reply {
+    let apps = org.registry.apps().len();
+    let body = format!(
+        "<h1>The embedded org of grantcheck</h1><p>An emulation of Salesforce's OAuth endpoints with {apps} connected apps. \
+        <a href=\"/.well-known/openid-configuration\">What it offers</a></p>"
+    );
+    page(StatusCode::OK, "grantcheck", &body, ask.now)
+}
+
+/// A page that nobody may frame, that tells nobody where it is, and that loads nothing.
+fn page(status: StatusCode, title: &str, body: &str, now: i64) -> Reply {
+    const STYLE: &str = "body{font:16px system-ui,sans-serif;max-width:24rem;margin:10vh auto;padding:0 1rem}\
+        label{display:block;margin:.8rem 0}input{font:inherit;padding:.3rem}#error{color:#b00}";
+    const POLICY: &str =
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+    let html = format!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+        <title>{}</title><style>{STYLE}</style></head><body>{body}</body></html>",
+        escape(title)
+    );
+    let mut response = answer::text(status, "text/html; charset=UTF-8", html, now);
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response.into()
+}
