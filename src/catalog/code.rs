@@ -1,3 +1,563 @@
-use super::Check;
+//! The redemption of an authorization code (RFC 6749 §4.1.3), and what the record shows to be wrong
+//! with one.
 
-pub(super) const CHECKS: &[Check] = &[];
+use std::collections::BTreeMap;
+
+use super::Cite::Rfc;
+use super::{Check, Judgement, Party, client_auth};
+use crate::oauth::Endpoint;
+use crate::oauth::grant::authorization_code::GRANT_TYPE;
+use crate::oauth::salesforce::Profile;
+use crate::subject::Flow;
+use crate::transcript::questions::IssuedCode;
+use crate::transcript::{Exchange, Transcript};
+use crate::verdict::{Basis, Level};
+
+/// An authorization of `main` that ends in a code.
+macro_rules! authorized {
+    ($code:literal) => {
+        concat!(
+            "> GET authorize response_type=code&client_id=main&redirect_uri=https://client.example/callback\n",
+            "< 302\n< Location: https://client.example/callback?code=",
+            $code,
+            "\n"
+        )
+    };
+}
+
+/// A redemption by a client with its right secret, what it adds to the redirect_uri, and the answer.
+macro_rules! redeemed {
+    ($code:literal, $client:literal, granted) => {
+        redeemed!($code, $client, "", "200 {\"access_token\":\"A\",\"token_type\":\"Bearer\"}")
+    };
+    ($code:literal, $client:literal, refused) => {
+        redeemed!($code, $client, "", "400 {\"error\":\"invalid_grant\"}")
+    };
+    ($code:literal, $client:literal, $more:literal, $answer:literal) => {
+        concat!(
+            "> POST token grant_type=authorization_code&client_secret=s&client_id=",
+            concat!($client, "&code=", $code, "&redirect_uri=https://client.example/callback", $more),
+            concat!("\n! secret right\n< ", $answer, "\n")
+        )
+    };
+}
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "code/valid-code-is-granted",
+        title: "a valid code is redeemed for an access token with its type",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CD-01",
+        cites: &[Rfc(6749, "4.1.4"), Rfc(6749, "5.1")],
+        explain: "A client that redeems a fresh code with its own credentials, the redirect_uri of the authorization \
+            request and the right verifier gets 200 and a JSON object with access_token and token_type. Without it no \
+            login ends well, and every refusal of a wrong code proves nothing. On Salesforce compare consumer secret and \
+            callback URL with the app's OAuth settings, and wait ten minutes after a change of either: until then some \
+            servers still answer by the old values.",
+        passes: concat!(authorized!("C"), redeemed!("C", "main", granted)),
+        fails: concat!(authorized!("C"), redeemed!("C", "main", refused)),
+        judge: valid_code_is_granted,
+    },
+    Check {
+        id: "code/works-once",
+        title: "a code that was redeemed is refused with invalid_grant",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CD-05",
+        cites: &[Rfc(6749, "4.1.2"), Rfc(6749, "10.5"), Rfc(6749, "5.2")],
+        explain: "A code travels through the browser, its history and other people's logs; single use is what makes a copy \
+            worthless. A server that takes one a second time hands the account to whoever reads such a log within the code's \
+            lifetime. Mark the code as redeemed in the same transaction that issues the tokens, refuse it from then on, and \
+            revoke what was issued for it.",
+        passes: concat!(redeemed!("C", "main", granted), redeemed!("C", "main", refused)),
+        fails: concat!(redeemed!("C", "main", granted), redeemed!("C", "main", granted)),
+        judge: works_once,
+    },
+    Check {
+        id: "code/race-has-one-winner",
+        title: "of simultaneous redemptions of one code at most one is granted",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CD-09",
+        cites: &[Rfc(6749, "4.1.2"), Rfc(6749, "10.5")],
+        explain: "Single use must hold under load too: a server that first looks whether the code is fresh and later marks \
+            it as used lets through everybody who arrives in between. Whoever saw the code then only has to be as fast as \
+            the client. Make check and mark one atomic step (a compare-and-set, a conditional update, a lock by code). \
+            Where the server takes the tokens back once it notices, the finding weighs less, for the tokens were good in the meantime.",
+        passes: concat!("= race\n", redeemed!("C", "main", refused), redeemed!("C", "main", granted)),
+        fails: concat!("= race\n", redeemed!("C", "main", granted), redeemed!("C", "main", granted)),
+        judge: race_has_one_winner,
+    },
+    Check {
+        id: "code/bound-to-its-client",
+        title: "a code is refused to any client but the one that it was issued to",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CD-12",
+        cites: &[Rfc(6749, "4.1.3"), Rfc(6749, "5.2")],
+        explain: "The user approved one client; a code that another one can redeem turns that approval into an approval of \
+            everybody who holds credentials of his own. It also lets a rogue client inject codes that it caught elsewhere. \
+            Store the client_id with the code and compare it with the authenticated client, or with the client_id parameter \
+            of a public one, before anything is issued.",
+        passes: concat!(
+            authorized!("C"),
+            redeemed!("C", "main", granted),
+            authorized!("D"),
+            redeemed!("D", "other", refused)
+        ),
+        fails: concat!(authorized!("D"), redeemed!("D", "other", granted)),
+        judge: bound_to_its_client,
+    },
+    Check {
+        id: "code/redirect-uri-is-compared",
+        title: "a code is refused with another redirect_uri than that of its authorization request",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CD-13",
+        cites: &[Rfc(6749, "4.1.3"), Rfc(6749, "5.2")],
+        explain: "The comparison catches a code that was sent to another address than the client believes: an attacker who \
+            lured the user to a second registered or badly matched URI cannot have the honest client redeem what he caught. \
+            Store the redirect_uri with the code and compare both as strings, character by character. It is not enough that \
+            the second one is registered as well. RFC 6749 calls the refusal invalid_grant, Salesforce redirect_uri_mismatch.",
+        passes: concat!(
+            authorized!("C"),
+            redeemed!("C", "main", granted),
+            authorized!("D"),
+            redeemed!("D", "main", "/x", "400 {\"error\":\"invalid_grant\"}")
+        ),
+        fails: concat!(
+            authorized!("D"),
+            redeemed!("D", "main", "/x", "200 {\"access_token\":\"A\",\"token_type\":\"Bearer\"}")
+        ),
+        judge: redirect_uri_is_compared,
+    },
+    Check {
+        id: "code/unknown-code-is-refused",
+        title: "a code that the server never issued is refused with invalid_grant",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CD-16",
+        cites: &[Rfc(6749, "4.1.3"), Rfc(6749, "5.2")],
+        explain: "A made-up or mangled code must end in 400 invalid_grant, which tells the client to send the user through \
+            the authorization again. A server that takes any code, as a mock often does, gives tokens for nothing; one that \
+            answers another error, or 500, keeps clients in a loop of retries. Look the code up as a whole and treat a miss \
+            like an expired one. A client that meets this refusal with a real code has often encoded it twice (%253D).",
+        passes: concat!(
+            authorized!("C"),
+            redeemed!("C", "main", granted),
+            redeemed!("made-up", "main", refused)
+        ),
+        fails: concat!(authorized!("C"), redeemed!("made-up", "main", granted)),
+        judge: unknown_code_is_refused,
+    },
+];
+
+fn valid_code_is_granted(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for x in redemptions(t).filter(|x| sound(t, x) && !beside_the_point(x)) {
+        let has = |name: &str| x.text(name).is_some_and(|text| !text.is_empty());
+        if x.granted() && has("access_token") && !has("token_type") {
+            j.fail(&[x], "an access token with its token_type", "an access token without a token_type");
+        } else {
+            let expected = "200 with an access token: code and client are right";
+            j.holds(x.granted() && has("access_token"), x, expected);
+        }
+    }
+    j
+}
+
+fn works_once(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for x in redemptions(t) {
+        let flaws = flaws(t, x);
+        if !flaws.contains(&Flaw::Spent) {
+            continue;
+        }
+        let first = earlier(t, x).find(|y| y.granted());
+        let alike = first.is_some_and(|y| {
+            let same_client =
+                y.client_id() == x.client_id() && y.facts.verifier_s256 == x.facts.verifier_s256;
+            same_client && y.param("redirect_uri") == x.param("redirect_uri")
+        });
+        if x.granted() || alike && flaws == [Flaw::Spent] && !beside_the_point(x) {
+            j.refused(x, true, &["invalid_grant"], "the code was redeemed before");
+        }
+    }
+    j
+}
+
+fn race_has_one_winner(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    let mut races: BTreeMap<(u32, &str), Vec<&Exchange>> = BTreeMap::new();
+    for x in redemptions(t) {
+        if let (Some(race), Some(code)) = (x.race, code_of(x)) {
+            races.entry((race, code)).or_default().push(x);
+        }
+    }
+    for runners in races.values().filter(|runners| runners.len() > 1) {
+        let winners: Vec<&Exchange> = runners.iter().copied().filter(|x| x.granted()).collect();
+        // Who ran with a flaw of his own could not have won, and says nothing of the race.
+        let fit = runners.iter().filter(|x| flaws(t, x).iter().all(|flaw| *flaw == Flaw::Raced)).count();
+        let expected =
+            format!("at most one of {} simultaneous redemptions of one code is granted", runners.len());
+        match winners[..] {
+            [] | [_] if fit < 2 => {}
+            [_] => j.pass(),
+            [] if runners[0].client_id().is_some_and(|client| has_redeemed(t, client)) => j.pass(),
+            [] => j.unproved(runners, expected, "none was granted, and nothing shows that the code was good"),
+            _ => {
+                let alive = winners.iter().filter(|x| !shown_dead(t, x)).count();
+                let count = winners.len();
+                if alive > 1 {
+                    j.fail(&winners, expected, format!("{count} were granted"));
+                } else {
+                    let observed =
+                        format!("{count} were granted; the tokens of all but {alive} were soon dead");
+                    j.fail_lesser(&winners, expected, observed);
+                }
+            }
+        }
+    }
+    j
+}
+
+fn bound_to_its_client(t: &Transcript) -> Judgement {
+    flaw_is_refused(t, Flaw::Stranger, &["invalid_grant"], "the code was issued to another client")
+}
+
+fn redirect_uri_is_compared(t: &Transcript) -> Judgement {
+    // By profile and not by a known deviation: that would excuse an org that does not compare at all.
+    let errors: &[&str] = match t.subject.profile {
+        Profile::Rfc => &["invalid_grant"],
+        Profile::Salesforce => &["redirect_uri_mismatch", "invalid_grant"],
+    };
+    flaw_is_refused(t, Flaw::RedirectUri, errors, "the redirect_uri is not that of the authorization request")
+}
+
+fn unknown_code_is_refused(t: &Transcript) -> Judgement {
+    flaw_is_refused(t, Flaw::Unknown, &["invalid_grant"], "no such code was issued")
+}
+
+/// Judges redemptions with that flaw: a granted one is a fail whatever else is wrong with it, a refused
+/// one counts where nothing else is and the client of the code has redeemed another.
+fn flaw_is_refused(t: &Transcript, flaw: Flaw, errors: &[&str], because: &str) -> Judgement {
+    let mut j = Judgement::new();
+    for x in redemptions(t) {
+        let flaws = flaws(t, x);
+        let counts = || flaws == [flaw] && client_auth::lists(t, x, Flow::WebServer) && !beside_the_point(x);
+        if flaws.contains(&flaw) && (x.granted() || counts()) {
+            let issued = code_of(x).and_then(|code| t.code(code));
+            let owner = issued.map_or(x.client_id(), |issued| issued.authorize.client_id());
+            j.refused(x, owner.is_some_and(|client| has_redeemed(t, client)), errors, because);
+        }
+    }
+    j
+}
+
+/// What is wrong with a redemption, as far as the record proves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// The record shows the codes of this client, and this is none of them.
+    Unknown,
+    /// The code was redeemed before.
+    Spent,
+    /// The code was sent before and not redeemed; it may be burnt.
+    Tried,
+    /// Others sent the same code at the same moment.
+    Raced,
+    /// The code was issued to another client.
+    Stranger,
+    /// Not the redirect_uri of the authorization request.
+    RedirectUri,
+    /// No redirect_uri though the authorization request had one.
+    RedirectUriMissing,
+    /// No PKCE verifier for a challenge, one that does not fit, or one without a challenge.
+    Verifier,
+    /// The code is past its lifetime, or old enough that it may be.
+    Late,
+    /// The client does not show itself as it must.
+    Credentials,
+    /// Not a form POST that says everything once.
+    Shape,
+}
+
+/// How long a code surely lives where no setting says it, in milliseconds: servers that are strict
+/// give a minute.
+const SURELY_ALIVE: i64 = 60_000;
+
+/// Everything that the record proves to be wrong with a redemption.
+pub(super) fn flaws(t: &Transcript, x: &Exchange) -> Vec<Flaw> {
+    let Some(code) = code_of(x) else { return vec![Flaw::Shape] };
+    let mut flaws = Vec::new();
+    match t.code(code) {
+        Some(issued) => compare(t, x, issued, &mut flaws),
+        None if is_unknown(t, x) => flaws.push(Flaw::Unknown),
+        None => {}
+    }
+    if earlier(t, x).any(Exchange::granted) {
+        flaws.push(Flaw::Spent);
+    } else if earlier(t, x).next().is_some() {
+        flaws.push(Flaw::Tried);
+    }
+    let others = || t.requests_of(GRANT_TYPE).filter(|y| y.number != x.number && code_of(y) == Some(code));
+    if others().any(|y| together(x, y)) {
+        flaws.push(Flaw::Raced);
+    }
+    if client_auth::shown(t, x) == Some(false) {
+        flaws.push(Flaw::Credentials);
+    }
+    let form = x.request.form();
+    if x.request.method != "POST" || form.get("code").is_none() || form.repeated().is_some() {
+        flaws.push(Flaw::Shape);
+    }
+    flaws
+}
+
+/// Compares a redemption with the authorization that its code comes from.
+fn compare(t: &Transcript, x: &Exchange, issued: IssuedCode<'_>, flaws: &mut Vec<Flaw>) {
+    let asked = issued.authorize;
+    if let (Some(owner), Some(client)) = (asked.client_id(), x.client_id())
+        && owner != client
+    {
+        flaws.push(Flaw::Stranger);
+    }
+    // A request object takes the place of the parameters beside it (RFC 9101 §5), and it is not in the record.
+    let opaque = asked.param("request").is_some() || asked.param("request_uri").is_some();
+    let uris =
+        asked.request.query().all("redirect_uri").count() + asked.request.form().all("redirect_uri").count();
+    if !opaque && uris == 1 {
+        match x.param("redirect_uri") {
+            None => flaws.push(Flaw::RedirectUriMissing),
+            Some(uri) if asked.param("redirect_uri") != Some(uri) => flaws.push(Flaw::RedirectUri),
+            Some(_) => {}
+        }
+    }
+    let verifier = x.param("code_verifier");
+    let wrong = match asked.param("code_challenge").filter(|challenge| !challenge.is_empty()) {
+        None => verifier.is_some(),
+        Some(challenge) => {
+            let is_s256 = asked.param("code_challenge_method") == Some("S256");
+            let differs = x.facts.verifier_s256.as_deref().is_some_and(|hash| hash != challenge);
+            let odd = x.facts.verifier_length.is_some_and(|length| !(43..=128).contains(&length));
+            verifier.is_none() || is_s256 && differs || odd
+        }
+    };
+    if !opaque && wrong {
+        flaws.push(Flaw::Verifier);
+    }
+    if x.at - issued.issued.at >= t.subject.settings.millis("code_ttl").unwrap_or(SURELY_ALIVE) {
+        flaws.push(Flaw::Late);
+    }
+}
+
+/// Whether the record proves that a code was not issued: it shows where codes of this client come from, and
+/// no authorization before this one ended on a page, where a code could stand unseen.
+fn is_unknown(t: &Transcript, x: &Exchange) -> bool {
+    let mut shows = false;
+    for asked in
+        t.at(Endpoint::Authorize).filter(|a| x.client_id().is_none_or(|id| a.client_id() == Some(id)))
+    {
+        let end = t.end_of_authorization(asked);
+        if end.code_issued().is_some() {
+            shows = true;
+        } else if asked.number < x.number && (200..300).contains(&end.status()) {
+            return false;
+        }
+    }
+    shows
+}
+
+/// Whether nothing is wrong with a redemption, as far as everything goes that can be wrong.
+fn sound(t: &Transcript, x: &Exchange) -> bool {
+    let Some(issued) = code_of(x).and_then(|code| t.code(code)) else { return false };
+    let asked = issued.authorize;
+    let uri = x.param("redirect_uri");
+    let verified = match asked.param("code_challenge") {
+        None => x.param("code_verifier").is_none(),
+        challenge => {
+            asked.param("code_challenge_method") == Some("S256")
+                && x.facts.verifier_s256.as_deref() == challenge
+        }
+    };
+    let known_ttl = t.subject.settings.millis("code_ttl").is_some();
+    let fresh = known_ttl || x.at - issued.issued.at < SURELY_ALIVE / 2;
+    x.tweak.is_none()
+        && uri.is_some()
+        && asked.param("redirect_uri") == uri
+        && verified
+        && fresh
+        && client_auth::shown_as_registered(t, x)
+        && client_auth::lists(t, x, Flow::WebServer)
+        && flaws(t, x).is_empty()
+}
+
+/// Whether that client redeemed a code of its own: the positive control.
+fn has_redeemed(t: &Transcript, client: &str) -> bool {
+    let harmless = |flaw: &Flaw| matches!(flaw, Flaw::Credentials | Flaw::Late);
+    let of_client = |y: &&Exchange| y.granted() && y.client_id() == Some(client);
+    t.requests_of(GRANT_TYPE).filter(of_client).any(|y| flaws(t, y).iter().all(harmless))
+}
+
+/// Whether the tokens of that answer were used soon afterwards and every use was refused, with no
+/// revocation in between.
+fn shown_dead(t: &Transcript, grant: &Exchange) -> bool {
+    const SOON: i64 = 600_000;
+    let (access, refresh) = (grant.text("access_token"), grant.text("refresh_token"));
+    let revoked =
+        |z: &Exchange| [access, refresh].iter().flatten().any(|token| t.revoked_before(token, z).is_some());
+    let mut dead = false;
+    for z in t.after(grant).filter(|z| z.at - grant.at < SOON && !revoked(z)) {
+        let by_access = access.is_some() && z.request.bearer() == access;
+        let by_refresh = refresh.is_some() && z.param("refresh_token") == refresh;
+        match z.endpoint {
+            Endpoint::Resource | Endpoint::Userinfo | Endpoint::Identity if by_access => match z.status() {
+                200..300 => return false,
+                401 | 403 => dead = true,
+                _ => {}
+            },
+            Endpoint::Introspect if access.is_some() && z.param("token") == access => {
+                match z.member("active").and_then(serde_json::Value::as_bool) {
+                    Some(true) => return false,
+                    Some(false) if z.client_id() == grant.client_id() => dead = true,
+                    _ => {}
+                }
+            }
+            Endpoint::Token if by_refresh && z.granted() => return false,
+            Endpoint::Token if by_refresh && z.error().is_some_and(|e| e.error == "invalid_grant") => {
+                dead = true
+            }
+            _ => {}
+        }
+    }
+    dead
+}
+
+/// Whether a refusal has a reason outside of the request: no time, a rate, the state or place of the user.
+pub(super) fn beside_the_point(x: &Exchange) -> bool {
+    const REASONS: [&str; 3] = ["rate exceeded", "ip restricted", "inactive user"];
+    let text = x.error().and_then(|error| error.description).unwrap_or_default().to_ascii_lowercase();
+    matches!(x.status(), 429 | 503) || REASONS.iter().any(|reason| text.contains(reason))
+}
+
+/// Redemptions that were answered.
+fn redemptions(t: &Transcript) -> impl Iterator<Item = &Exchange> {
+    t.requests_of(GRANT_TYPE).filter(|x| x.response().is_some())
+}
+
+/// Requests with the same code that were begun earlier, but not in the same race.
+fn earlier<'t>(t: &'t Transcript, x: &'t Exchange) -> impl Iterator<Item = &'t Exchange> {
+    let same = move |y: &&Exchange| y.grant_type() == Some(GRANT_TYPE) && code_of(y) == code_of(x);
+    t.before(x).filter(same).filter(move |y| !together(x, y))
+}
+
+fn together(x: &Exchange, y: &Exchange) -> bool {
+    x.race.is_some() && x.race == y.race
+}
+
+fn code_of(x: &Exchange) -> Option<&str> {
+    x.param("code").filter(|code| !code.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::script;
+    use crate::verdict::Verdict;
+
+    fn verdict(judge: fn(&Transcript) -> Judgement, record: &str) -> Verdict {
+        judge(&script::read(record)).verdict()
+    }
+
+    fn level(judge: fn(&Transcript) -> Judgement, record: &str) -> Level {
+        judge(&script::read(record)).into_findings("x", Level::Must)[0].level
+    }
+
+    const ISSUED: &str = authorized!("C");
+    const REDEEMED: &str = redeemed!("C", "main", granted);
+    const REFUSED: &str = redeemed!("C", "main", refused);
+
+    #[test]
+    fn an_old_code_may_be_refused_unless_its_lifetime_is_known() {
+        let record = format!("{ISSUED}+ 45s\n{REFUSED}");
+        assert_eq!(verdict(valid_code_is_granted, &record), Verdict::Skip);
+        let known = format!("= setting code_ttl 10m\n{record}");
+        assert_eq!(verdict(valid_code_is_granted, &known), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_server_that_has_no_time_is_not_judged() {
+        for answer in
+            ["429", "503", "400 {\"error\":\"invalid_grant\",\"error_description\":\"login rate exceeded\"}"]
+        {
+            let record = ISSUED.to_owned() + &REFUSED.replace("400 {\"error\":\"invalid_grant\"}", answer);
+            assert_eq!(verdict(valid_code_is_granted, &record), Verdict::Skip, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_spent_code_with_another_flaw_proves_nothing_unless_it_is_taken() {
+        let refused = redeemed!("C", "other", "", "400 {\"error\":\"invalid_client\"}");
+        assert_eq!(verdict(works_once, &format!("{REDEEMED}{refused}")), Verdict::Skip);
+        let taken = redeemed!("C", "other", granted);
+        assert_eq!(verdict(works_once, &format!("{REDEEMED}{taken}")), Verdict::Fail);
+        let for_another_reason = redeemed!("C", "main", "", "400 {\"error\":\"invalid_request\"}");
+        assert_eq!(level(works_once, &format!("{REDEEMED}{for_another_reason}")), Level::Should);
+    }
+
+    #[test]
+    fn the_loser_of_a_race_did_not_send_a_spent_code() {
+        let race = format!("= race\n{REDEEMED}{REFUSED}= end\n");
+        assert_eq!(verdict(works_once, &race), Verdict::Skip);
+        assert_eq!(verdict(race_has_one_winner, &race), Verdict::Pass);
+        let lost = format!("= race\n{REFUSED}{REFUSED}= end\n");
+        assert_eq!(verdict(race_has_one_winner, &lost), Verdict::Inconclusive);
+        assert_eq!(
+            verdict(race_has_one_winner, &(lost + &REDEEMED.replace("code=C", "code=D"))),
+            Verdict::Pass
+        );
+    }
+
+    #[test]
+    fn two_winners_weigh_less_where_their_tokens_were_taken_back() {
+        let race = format!("= race\n{REDEEMED}{}= end\n", REDEEMED.replace("\"A\"", "\"B\""));
+        let call =
+            |token: &str, status: u16| format!("> GET api\n> Authorization: Bearer {token}\n< {status}\n");
+        assert_eq!(level(race_has_one_winner, &race), Level::Must);
+        assert_eq!(
+            level(race_has_one_winner, &(race.clone() + &call("A", 401) + &call("B", 200))),
+            Level::Should
+        );
+        assert_eq!(level(race_has_one_winner, &(race + &call("A", 200) + &call("B", 200))), Level::Must);
+    }
+
+    #[test]
+    fn a_refused_stranger_proves_nothing_without_the_owner() {
+        let stranger = redeemed!("C", "other", refused);
+        assert_eq!(verdict(bound_to_its_client, &format!("{ISSUED}{stranger}")), Verdict::Inconclusive);
+        assert_eq!(verdict(bound_to_its_client, &format!("{ISSUED}{REFUSED}{stranger}")), Verdict::Skip);
+    }
+
+    #[test]
+    fn salesforce_has_its_own_word_for_another_redirect_uri() {
+        let bad = redeemed!("D", "main", "/x", "400 {\"error\":\"redirect_uri_mismatch\"}");
+        let record = format!("{ISSUED}{REDEEMED}{}{bad}", authorized!("D"));
+        assert_eq!(level(redirect_uri_is_compared, &record), Level::Should);
+        assert_eq!(verdict(redirect_uri_is_compared, &format!("= salesforce\n{record}")), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_code_that_may_have_come_unseen_is_not_unknown() {
+        assert_eq!(verdict(unknown_code_is_refused, REDEEMED), Verdict::Skip);
+        // It may have stood on the page of the second authorization.
+        let page = "> GET authorize response_type=code&client_id=main\n< 200 <html>\n";
+        let record = format!("{}{page}{REDEEMED}", authorized!("D"));
+        assert_eq!(verdict(unknown_code_is_refused, &record), Verdict::Skip);
+    }
+}

@@ -1,3 +1,824 @@
-use super::Check;
+//! The refresh of an access token (RFC 6749 §6): who may ask and for what, and what becomes of a refresh
+//! token that was rotated out (RFC 9700 §4.14).
 
-pub(super) const CHECKS: &[Check] = &[];
+use super::Cite::{Rfc, Salesforce};
+use super::{Check, Judgement, Party};
+use crate::oauth::Endpoint;
+use crate::oauth::grant::refresh_token::GRANT_TYPE;
+use crate::oauth::salesforce::Profile;
+use crate::subject::{ClientAuth, Flow};
+use crate::transcript::{Exchange, Transcript};
+use crate::verdict::{Basis, Level};
+
+/// The redemption of a code by `main`, which gives R1 for the scope `api`.
+macro_rules! code {
+    () => {
+        "> POST token grant_type=authorization_code&code=C&client_id=main&client_secret=s\n! secret right\n\
+         < 200 {\"access_token\":\"A1\",\"refresh_token\":\"R1\",\"scope\":\"api\",\"token_type\":\"Bearer\"}\n"
+    };
+}
+
+/// A refresh by `main` with this token (and more), and what comes of it.
+macro_rules! refresh {
+    ($token:literal => $($answer:tt)+) => {
+        concat!(
+            "> POST token grant_type=refresh_token&client_id=main&client_secret=s&refresh_token=",
+            $token, "\n! secret right\n< ", answer!($($answer)+), "\n"
+        )
+    };
+}
+
+/// An access token (and a refresh token), a refusal, or anything else.
+macro_rules! answer {
+    (dead) => {
+        "400 {\"error\":\"invalid_grant\",\"error_description\":\"expired access/refresh token\"}"
+    };
+    (busy) => {
+        "400 {\"error\":\"invalid_grant\",\"error_description\":\"token request is already being processed\"}"
+    };
+    (raw $answer:literal) => {
+        $answer
+    };
+    ($access:literal $($refresh:literal)?) => {
+        concat!("200 {\"access_token\":\"", $access, "\"", $(",\"refresh_token\":\"", $refresh, "\"",)? "}")
+    };
+}
+
+/// A refresh by `other` with R1, without its answer.
+macro_rules! stranger {
+    () => {
+        "> POST token grant_type=refresh_token&refresh_token=R1&client_id=other&client_secret=o\n! secret right\n< "
+    };
+}
+
+/// A refresh by `main` with R1 and no secret, without its answer.
+macro_rules! unauthenticated {
+    () => {
+        "> POST token grant_type=refresh_token&refresh_token=R1&client_id=main\n< "
+    };
+}
+
+/// A call with this access token, and its answer.
+macro_rules! call {
+    ($access:literal => $answer:literal) => {
+        concat!("> GET api\n> Authorization: Bearer ", $access, "\n< ", $answer, "\n")
+    };
+}
+
+/// Two refreshes at once, of which one wins R2.
+macro_rules! collision {
+    () => {
+        concat!(code!(), "= race\n", refresh!("R1" => "A2" "R2"), refresh!("R1" => busy), "= end\n")
+    };
+}
+
+const RENEWAL: super::Cite = Salesforce("OAuth 2.0 Refresh Token Flow for Renewed Sessions");
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "refresh/gives-a-working-access-token",
+        title: "a living refresh token gives an access token that works",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "RF-01",
+        cites: &[Rfc(6749, "6"), Rfc(6749, "5.1")],
+        explain: "A refresh token that nothing has ended is exchanged by its client for an access token, and the resource \
+            server takes that token. Without it every integration stops when its first session ends, and a user has to log in \
+            again. On Salesforce, look at the app's refresh token policy (anything but \"immediately expire\"), whether the app \
+            has the scope refresh_token, and whether the request goes to the org that issued the token; five approvals per user \
+            and app are kept, and a further one ends the oldest.",
+        passes: concat!(code!(), refresh!("R1" => "A2"), call!("A2" => "200 []")),
+        fails: concat!(code!(), call!("A1" => "200 []"), refresh!("R1" => "A2"), call!("A2" => "401")),
+        judge: gives_a_working_access_token,
+    },
+    Check {
+        id: "refresh/unknown-token-is-refused",
+        title: "a refresh token that was never issued is refused with 400 invalid_grant",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "RF-02",
+        cites: &[Rfc(6749, "6"), Rfc(6749, "5.2")],
+        explain: "The server must look the refresh token up and refuse one that it did not issue, however much it resembles a \
+            real one. A server that grants it hands access tokens to whoever can make up a string. The answer is 400 with \
+            invalid_grant: clients take that code, and no other, as the sign that the user must log in again.",
+        passes: concat!(code!(), refresh!("R1" => "A2"), refresh!("R1x\n! tweak with refresh_token" => dead)),
+        fails: concat!(code!(), refresh!("R1x\n! tweak with refresh_token" => "A2")),
+        judge: unknown_token_is_refused,
+    },
+    Check {
+        id: "refresh/token-is-bound-to-its-client",
+        title: "a refresh token is refused when another client presents it",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "RF-03",
+        cites: &[Rfc(6749, "6"), Rfc(6749, "10.4")],
+        explain: "A refresh token belongs to the client that it was issued to, and the server must check that binding even where \
+            the presenting client authenticates well. Otherwise a stolen token works in the thief's own app, and no secret of the \
+            robbed app protects it. Compare the client of the grant with the client of the request and answer invalid_grant; \
+            a server may also end the token then, as somebody else evidently holds it.",
+        passes: concat!(code!(), refresh!("R1" => "A2"), stranger!(), answer!(dead)),
+        fails: concat!(code!(), stranger!(), answer!("A2")),
+        judge: token_is_bound_to_its_client,
+    },
+    Check {
+        id: "refresh/confidential-client-must-authenticate",
+        title: "a confidential client that does not authenticate is refused a refresh",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "RF-04",
+        cites: &[Rfc(6749, "6"), Rfc(6749, "3.2.1"), RENEWAL],
+        explain: "A client that has credentials must prove who it is at every refresh, so that a leaked refresh token alone is \
+            worth nothing. On Salesforce this is the app's setting \"Require Secret for Refresh Token Flow\" \
+            (isSecretRequiredForRefreshToken), on by default. If it is off on purpose, because the same app also serves clients \
+            that keep no secret, say so in the target (secret_for_refresh: false), and switch refresh token rotation on.",
+        passes: concat!(
+            code!(),
+            refresh!("R1" => "A2"),
+            unauthenticated!(),
+            "400 {\"error\":\"invalid_client\"}"
+        ),
+        fails: concat!(code!(), unauthenticated!(), answer!("A2")),
+        judge: confidential_client_must_authenticate,
+    },
+    Check {
+        id: "refresh/scope-is-never-widened",
+        title: "a refresh that asks for more scope than was granted does not get it",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "RF-05",
+        cites: &[Rfc(6749, "6"), Rfc(6749, "5.2"), Rfc(6749, "3.3")],
+        explain: "The user agreed to a scope once; a refresh may narrow it and never add to it, even where the app is allowed \
+            more. Otherwise consent to a harmless scope becomes consent to every scope of the app. Refuse with invalid_scope, or \
+            leave the surplus out and name the scope that was granted. Salesforce takes no scope here at all and answers \
+            invalid_request (scope parameter not supported).",
+        passes: concat!(
+            code!(),
+            refresh!("R1" => "A2"),
+            refresh!("R1&scope=api+full" => raw "400 {\"error\":\"invalid_scope\"}")
+        ),
+        fails: concat!(
+            code!(),
+            refresh!("R1&scope=api+full" => raw "200 {\"access_token\":\"A2\",\"scope\":\"api full\"}")
+        ),
+        judge: scope_is_never_widened,
+    },
+    Check {
+        id: "refresh/rotated-out-token-is-refused",
+        title: "a refresh token that was rotated out is refused",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "RF-09",
+        cites: &[Rfc(9700, "4.14.2"), RENEWAL],
+        explain: "Where a refresh answers with a new refresh token, the one that was used must be dead from then on. An old token \
+            that still works makes rotation worthless: a copy out of a backup or a log is as good as the newest. Salesforce does \
+            this for apps with refresh token rotation (isRefreshTokenRotationEnabled) and documents no time of grace. \
+            A server that re-issues refresh tokens without meaning to rotate them says rotation: false in its target.",
+        passes: concat!(code!(), refresh!("R1" => "A2" "R2"), refresh!("R1" => dead)),
+        fails: concat!(code!(), refresh!("R1" => "A2" "R2"), refresh!("R1" => "A3" "R3")),
+        judge: rotated_out_token_is_refused,
+    },
+    Check {
+        id: "refresh/reuse-kills-the-active-token",
+        title: "the use of a rotated-out refresh token ends the active one",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "RF-10",
+        cites: &[Rfc(9700, "4.14.2"), RENEWAL],
+        explain: "When a rotated-out token turns up, two parties hold tokens of one grant and the server cannot tell which of them \
+            is the thief. It must end the active refresh token too, so that the thief is out and the user logs in again. A server \
+            that only refuses the old token leaves the newest with whoever refreshed first. Keep track of which tokens descend from \
+            one grant, and end them all. Salesforce documents this for apps with refresh token rotation.",
+        passes: concat!(code!(), refresh!("R1" => "A2" "R2"), refresh!("R1" => dead), refresh!("R2" => dead)),
+        fails: concat!(
+            code!(),
+            refresh!("R1" => "A2" "R2"),
+            refresh!("R1" => dead),
+            refresh!("R2" => "A3" "R3")
+        ),
+        judge: reuse_kills_the_active_token,
+    },
+    Check {
+        id: "refresh/one-family-survives-a-race",
+        title: "of simultaneous refreshes with one rotating refresh token at most one leaves a living refresh token",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "RF-12",
+        cites: &[Rfc(9700, "4.14.2"), Rfc(6749, "10.4")],
+        explain: "Looking a refresh token up and rotating it out must be one atomic step. Where two requests at the same moment both \
+            find it alive, both get a successor, and from then on two families renew themselves side by side: a thief who wins \
+            that race is never noticed. Mark the token used with a conditional update or under a lock. A server that grants both and \
+            ends all but one of the successors afterwards is safe as well, and so is one that answers both with the same successor.",
+        passes: concat!(code!(), "= race\n", refresh!("R1" => "A2" "R2"), refresh!("R1" => busy)),
+        fails: concat!(code!(), "= race\n", refresh!("R1" => "A2" "R2"), refresh!("R1" => "A3" "R3")),
+        judge: one_family_survives_a_race,
+    },
+    Check {
+        id: "refresh/collision-spares-the-winner",
+        title: "after refreshes collided in flight the tokens of the winner still work",
+        binds: Party::Org,
+        level: Level::Should,
+        basis: Basis::Derived,
+        origin: "RF-14",
+        cites: &[Rfc(9700, "4.14.2"), RENEWAL],
+        explain: "Two threads of one client that refresh at the same moment are a common mistake, not a theft: a server that refuses \
+            the second because the first is still being answered should leave the first its tokens. Ending the grant there logs \
+            users out for no gain. Salesforce refuses with \"token request is already being processed\". A server that cannot tell \
+            the collision from a replay may end everything, as RFC 9700 has it, and is not blamed for that here. \
+            Clients avoid the collision by sharing one renewal per token.",
+        passes: concat!(collision!(), call!("A2" => "200 []"), refresh!("R2" => "A3" "R3")),
+        fails: concat!(collision!(), refresh!("R2" => dead)),
+        judge: collision_spares_the_winner,
+    },
+];
+
+fn gives_a_working_access_token(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for (x, token) in refreshes(t).filter(|(x, _)| x.race.is_none() && x.tweak.is_none() && sound(t, x)) {
+        if x.granted() {
+            j.pass();
+            let expected = "the access token of the refresh works";
+            match first_call(t, x).filter(|call| rejected(call)) {
+                Some(call) if works(t, call) => j.fail(&[x, call], expected, call.outcome()),
+                Some(call) => {
+                    j.unproved(&[x, call], expected, "no other access token was seen to work there")
+                }
+                None => {}
+            }
+        } else if lists_refresh(t, x) && owner(t, token) == x.client_id() && lives(t, token, x) {
+            j.fail(&[x], "200 with an access token", x.outcome());
+        }
+    }
+    j
+}
+
+fn unknown_token_is_refused(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    // A token may have been given from outside of the record: only one that was put there on purpose is unknown.
+    let tweaked = |x: &Exchange| x.tweak.as_ref().is_some_and(|tweak| tweak.contains("with refresh_token"));
+    for (x, token) in refreshes(t).filter(|(x, _)| tweaked(x)) {
+        let works = |(y, other): (&Exchange, &str)| other == token && y.granted() && !tweaked(y);
+        if t.origin_of_refresh_token(token).is_some() || refreshes(t).any(works) {
+            continue;
+        }
+        if x.granted() || sound(t, x) {
+            let control = has_refreshed(t, x.client_id());
+            j.refused(x, control, &["invalid_grant"], "the refresh token was never issued");
+            if control && (401..500).contains(&x.status()) && says(x, "invalid_grant") {
+                j.fail_lesser(&[x], "400 (RFC 6749 §5.2)", x.outcome());
+            }
+        }
+    }
+    j
+}
+
+fn token_is_bound_to_its_client(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    let because = "the refresh token was issued to another client";
+    for (x, token) in refreshes(t) {
+        let Some(owner) = owner(t, token).filter(|&owner| x.client_id().is_some_and(|id| id != owner)) else {
+            continue;
+        };
+        if x.facts.basic_client_id.as_deref().is_some_and(|id| Some(id) != x.client_id()) {
+            continue;
+        }
+        if x.granted() {
+            let origin = t.origin_of_refresh_token(token);
+            let seen: Vec<_> = origin.into_iter().chain([x]).collect();
+            j.fail(&seen, format!("a refusal with invalid_grant: {because}"), x.outcome());
+        } else if sound(t, x) && lives(t, token, x) {
+            // A client that may not refresh at all is refused for that, whoever's token it is.
+            let control = has_refreshed(t, Some(owner)) && (lists_refresh(t, x) || says(x, "invalid_grant"));
+            j.refused(x, control, &["invalid_grant"], because);
+        }
+    }
+    j
+}
+
+fn confidential_client_must_authenticate(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    if t.subject.settings.flag("secret_for_refresh") == Some(false) {
+        return j;
+    }
+    for (x, token) in refreshes(t).filter(|(x, _)| credentials(x) == 0) {
+        let owner = owner(t, token);
+        let Some(client) = x.client_id().or(owner).filter(|&id| owner.is_none_or(|owner| owner == id)) else {
+            continue;
+        };
+        let public = t.subject.app_of(client).is_none_or(|app| app.public);
+        let authenticates = |y: &Exchange| y.client_id() == Some(client) && credentials(y) > 0;
+        if public || !t.exchanges.iter().any(authenticates) {
+            continue;
+        }
+        let control = refreshes(t).any(|(y, _)| y.granted() && authenticates(y));
+        let alone = x.param("scope").is_none() && lives(t, token, x);
+        if x.granted() || alone || says(x, "invalid_client") {
+            let errors = ["invalid_client", "invalid_request"];
+            j.refused(x, control, &errors, "a confidential client did not authenticate");
+        }
+    }
+    j
+}
+
+fn scope_is_never_widened(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    let errors: &[&str] = match t.subject.profile {
+        Profile::Rfc => &["invalid_scope"],
+        Profile::Salesforce => &["invalid_scope", "invalid_request"],
+    };
+    for (x, token) in refreshes(t).filter(|(x, token)| owner(t, token) == x.client_id()) {
+        let Some(asked) = x.request.form().get("scope") else { continue };
+        let family = Family::of(t, token);
+        let Some(granted) = family.origin.and_then(|origin| granted_scope(t, origin)) else { continue };
+        let had = |value: &str| granted.split(' ').any(|g| g == value || g == "full");
+        let surplus: Vec<&str> = asked.split(' ').filter(|v| !v.is_empty() && !had(v)).collect();
+        if surplus.is_empty() {
+            continue;
+        }
+        let because = format!("{} was not granted at first", surplus.join(" "));
+        match (x.granted(), x.text("scope")) {
+            (true, Some(scope)) if !scope.split(' ').any(|v| surplus.contains(&v)) => j.pass(),
+            (true, Some(scope)) => {
+                j.fail(&[x], format!("no more scope: {because}"), format!("granted with scope {scope}"));
+            }
+            (true, None) => j.fail_lesser(
+                &[x],
+                format!("a refusal, or the scope that was granted: {because}"),
+                "granted without naming a scope, which says that all that was asked for was granted (RFC 6749 §5.1)",
+            ),
+            (false, _) if authenticated(t, x) && x.request.form().repeated().is_none() && lives(t, token, x) => {
+                j.refused(x, has_refreshed(t, x.client_id()), errors, &because);
+            }
+            (false, _) => {}
+        }
+    }
+    j
+}
+
+fn rotated_out_token_is_refused(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for (x, token, rotation) in reuses(t) {
+        let because = "this refresh token was rotated out before";
+        if x.granted() {
+            j.fail(&[rotation, x], format!("a refusal with invalid_grant: {because}"), x.outcome());
+        } else if sound(t, x) && !Family::of(t, token).was_revoked(t, x) {
+            j.refused(x, true, &["invalid_grant"], because);
+        }
+    }
+    j
+}
+
+fn reuse_kills_the_active_token(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for (x, token, _) in reuses(t).filter(|(x, ..)| !x.granted() && sound(t, x) && !says(x, "invalid_client"))
+    {
+        let family = Family::of(t, token);
+        let active = |r: &str| {
+            r != token
+                && t.origin_of_refresh_token(r).is_some_and(|o| o.number < x.number && !together(o, x))
+                && t.rotated_before(r, x).is_none()
+        };
+        for later in family.refresh.iter().copied().filter(|r| active(r)) {
+            let next = refreshes(t).find(|(z, r)| z.number > x.number && *r == later && !together(x, z));
+            let Some((z, _)) = next.filter(|(z, _)| !family.was_revoked(t, z)) else { continue };
+            let because = "a token that was rotated out for it had been used again";
+            if z.granted() {
+                j.fail(&[x, z], format!("a refusal with invalid_grant: {because}"), z.outcome());
+            } else if sound(t, z) {
+                j.refused(z, true, &["invalid_grant"], because);
+            }
+        }
+    }
+    j
+}
+
+fn one_family_survives_a_race(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    if t.subject.settings.flag("rotation") == Some(false) {
+        return j;
+    }
+    for (token, race) in races(t) {
+        let won: Vec<&Exchange> = race.iter().copied().filter(|x| x.granted()).collect();
+        let successors = won.iter().filter_map(|x| x.text("refresh_token")).filter(|r| *r != token);
+        let mut successors: Vec<&str> = successors.collect();
+        successors.sort_unstable();
+        successors.dedup();
+        if won.is_empty() && race.iter().all(|x| sound(t, x)) && lives(t, token, race[0]) {
+            j.unproved(&race, "at most one of them succeeds", "none did, though the refresh token was alive");
+        }
+        if successors.is_empty() {
+            continue;
+        }
+        let last = race.iter().map(|x| x.number).max().unwrap_or_default();
+        let living = successors.iter().filter(|r| !shown_dead(t, r, last)).count();
+        if living > 1 {
+            let observed = format!(
+                "{} of {} succeeded, with {} different refresh tokens, {living} of which were not seen to die",
+                won.len(),
+                race.len(),
+                successors.len()
+            );
+            j.fail(&won, "at most one living refresh token comes of them", observed);
+        } else {
+            j.pass();
+        }
+    }
+    j
+}
+
+fn collision_spares_the_winner(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for (token, race) in races(t) {
+        let (won, lost): (Vec<&Exchange>, Vec<&Exchange>) = race.iter().partition(|x| x.granted());
+        let [winner] = won[..] else { continue };
+        let (family, current) = (Family::of(t, token), winner.text("refresh_token").unwrap_or(token));
+        let in_race = |z: &Exchange| z.race.is_some() && together(winner, z);
+        for z in t.after(winner).filter(|z| !in_race(z) && z.response().is_some() && !beside_the_point(z)) {
+            let called = calls_with(t, z, winner);
+            let refreshed = presented(z) == Some(current) && sound(t, z) && in_time(t, winner, z);
+            if called && (200..300).contains(&z.status()) || refreshed && z.granted() {
+                j.pass();
+            } else if (called && rejected(z) && works(t, z) || refreshed) && lost.iter().all(|x| collided(x))
+            {
+                j.fail(&[winner, z], "the tokens of the one that succeeded go on working", z.outcome());
+                break;
+            }
+            if refreshed || family.disturbs(t, z) {
+                break;
+            }
+        }
+    }
+    j
+}
+
+/// The one refresh token that a request presents; none where there is none, or two.
+fn presented(x: &Exchange) -> Option<&str> {
+    let mut all = x.request.form().all("refresh_token");
+    let first = all.next().filter(|token| !token.is_empty());
+    first.filter(|_| all.next().is_none() && x.grant_type() == Some(GRANT_TYPE))
+}
+
+/// Every refresh that was decided, with the refresh token that it presents.
+fn refreshes(t: &Transcript) -> impl Iterator<Item = (&Exchange, &str)> {
+    let decided = |x: &&Exchange| x.response().is_some() && !beside_the_point(x);
+    t.requests_of(GRANT_TYPE).filter(decided).filter_map(|x| Some((x, presented(x)?)))
+}
+
+/// Every refresh with a token that an earlier refresh rotated out, and that earlier one.
+fn reuses(t: &Transcript) -> impl Iterator<Item = (&Exchange, &str, &Exchange)> {
+    let rotates = t.subject.settings.flag("rotation") != Some(false);
+    refreshes(t).filter(move |_| rotates).filter_map(|(x, token)| {
+        let rotation = t.rotated_before(token, x).filter(|y| !together(x, y))?;
+        (owner(t, token).is_none() || owner(t, token) == x.client_id()).then_some((x, token, rotation))
+    })
+}
+
+/// Refreshes with one token that were released together, two or more of them.
+fn races(t: &Transcript) -> Vec<(&str, Vec<&Exchange>)> {
+    let mut races: Vec<(&str, Vec<&Exchange>)> = Vec::new();
+    for (x, token) in refreshes(t).filter(|(x, _)| x.race.is_some()) {
+        match races.iter_mut().find(|(other, race)| *other == token && together(race[0], x)) {
+            Some((_, race)) => race.push(x),
+            None => races.push((token, vec![x])),
+        }
+    }
+    races.retain(|(_, race)| race.len() > 1);
+    races
+}
+
+/// Whether two exchanges ran in the same race.
+fn together(a: &Exchange, b: &Exchange) -> bool {
+    a.race.is_some() && a.race == b.race && a.part == b.part && a.scenario == b.scenario
+}
+
+/// Whether a refusal has a reason outside of the request: no time, a rate, the state or place of the user.
+pub(super) fn beside_the_point(x: &Exchange) -> bool {
+    let text = x.error().and_then(|error| error.description).unwrap_or_default().to_ascii_lowercase();
+    let reasons = ["rate exceeded", "ip restricted", "inactive user"];
+    matches!(x.status(), 429 | 503) || reasons.iter().any(|reason| text.contains(reason))
+}
+
+fn says(x: &Exchange, error: &str) -> bool {
+    x.error().is_some_and(|e| e.error == error)
+}
+
+/// Whether a refused refresh says that another with the same token was under way. The second text is
+/// what Salesforce said before 2025.
+fn collided(x: &Exchange) -> bool {
+    let texts = ["already being processed", "expired authorization code"];
+    let description = x.error().and_then(|error| error.description).unwrap_or_default();
+    texts.iter().any(|text| description.contains(text))
+}
+
+/// How many ways of client authentication a request uses.
+fn credentials(x: &Exchange) -> usize {
+    let sent = |name| x.param(name).is_some_and(|value| !value.is_empty());
+    let header = x.request.header("authorization").is_some() || x.facts.basic_client_id.is_some();
+    usize::from(sent("client_secret")) + usize::from(sent("client_assertion")) + usize::from(header)
+}
+
+/// Whether the client authenticates rightly and by the method that is registered.
+fn authenticated(t: &Transcript, x: &Exchange) -> bool {
+    let Some(app) = x.client_id().and_then(|id| t.subject.app_of(id)) else { return false };
+    let right = x.facts.secret_is_right == Some(true);
+    let basic = x.facts.basic_client_id.as_deref();
+    match app.client_auth {
+        ClientAuth::None => credentials(x) == 0,
+        ClientAuth::Post => credentials(x) == 1 && right && basic.is_none(),
+        ClientAuth::Basic => credentials(x) == 1 && right && basic == x.client_id(),
+        ClientAuth::PrivateKeyJwt => {
+            let signed = x.facts.client_assertion.as_ref().filter(|a| a.verifies == Some(true));
+            credentials(x) == 1 && signed.and_then(|a| a.exp()).is_some_and(|exp| exp > x.at / 1000)
+        }
+    }
+}
+
+/// Whether nothing is wrong with a refresh but, maybe, its token.
+fn sound(t: &Transcript, x: &Exchange) -> bool {
+    authenticated(t, x) && x.param("scope").is_none() && x.request.form().repeated().is_none()
+}
+
+fn lists_refresh(t: &Transcript, x: &Exchange) -> bool {
+    let app = x.client_id().and_then(|id| t.subject.app_of(id));
+    app.is_some_and(|app| app.flows.contains(&Flow::RefreshToken))
+}
+
+/// The client that a refresh token was issued to.
+fn owner<'t>(t: &'t Transcript, token: &str) -> Option<&'t str> {
+    t.origin_of_refresh_token(token)?.client_id()
+}
+
+/// The positive control: a refresh of that client that was granted.
+fn has_refreshed(t: &Transcript, client: Option<&str>) -> bool {
+    refreshes(t).any(|(x, _)| x.granted() && x.tweak.is_none() && x.client_id() == client)
+}
+
+/// Whether all that the record tells says that a refresh token is alive when `x` presents it.
+fn lives(t: &Transcript, token: &str, x: &Exchange) -> bool {
+    let family = Family::of(t, token);
+    let (Some(first), Some(given)) = (family.origin, t.origin_of_refresh_token(token)) else { return false };
+    let by_code = |y: &&Exchange| y.param("code").is_some() && y.client_id() == first.client_id();
+    let later =
+        t.grants().filter(by_code).filter(|y| (first.number + 1..x.number).contains(&y.number)).count();
+    // Salesforce keeps five approvals of a user and app; each further one ends the oldest.
+    given.number < x.number
+        && !together(given, x)
+        && in_time(t, first, x)
+        && later < 5
+        && t.rotated_before(token, x).is_none()
+        && !t.before(x).any(|y| family.disturbs(t, y))
+}
+
+/// Whether the refresh tokens of a grant are within what is known of the policy.
+fn in_time(t: &Transcript, granted: &Exchange, x: &Exchange) -> bool {
+    let (age, ttl) = (x.at - granted.at, t.subject.settings.millis("refresh_token_ttl"));
+    match t.subject.settings.word("refresh_policy") {
+        Some("infinite") => true,
+        Some("zero") => false,
+        Some(_) => ttl.is_some_and(|ttl| age < ttl),
+        None => age < ttl.unwrap_or(3_600_000),
+    }
+}
+
+/// Whether a refresh token that came of a race was seen to be dead after it, and not because it was revoked.
+fn shown_dead(t: &Transcript, token: &str, last: usize) -> bool {
+    for z in t.exchanges.iter().skip(last + 1) {
+        match z.endpoint {
+            Endpoint::Revoke => return false,
+            Endpoint::Introspect if z.param("token") == Some(token) => {
+                return z.member("active").and_then(serde_json::Value::as_bool) == Some(false);
+            }
+            Endpoint::Token if presented(z) == Some(token) && (z.granted() || sound(t, z)) => {
+                return says(z, "invalid_grant");
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// The first call with the access token of that answer, while nothing speaks against the token.
+fn first_call<'t>(t: &'t Transcript, x: &'t Exchange) -> Option<&'t Exchange> {
+    let family = Family::of(t, presented(x)?);
+    let until = t.after(x).find(|z| {
+        family.disturbs(t, z) || z.granted() && presented(z).is_some_and(|r| family.refresh.contains(&r))
+    });
+    let until = until.map_or(usize::MAX, |z| z.number);
+    t.after(x).find(|z| z.number < until && calls_with(t, z, x))
+}
+
+/// Whether an exchange is a plain call with the access token of that answer, within its lifetime.
+fn calls_with(t: &Transcript, z: &Exchange, granted: &Exchange) -> bool {
+    let told =
+        granted.member("expires_in").and_then(crate::oauth::jwt::seconds).map(|s| s.saturating_mul(1000));
+    let known = [told, t.subject.settings.millis("access_token_ttl")].into_iter().flatten().min();
+    matches!(z.endpoint, Endpoint::Resource | Endpoint::Userinfo | Endpoint::Identity)
+        && z.tweak.is_none()
+        && z.request.bearer().is_some_and(|token| granted.text("access_token") == Some(token))
+        && z.at - granted.at < known.unwrap_or(60_000)
+}
+
+/// Whether a call was refused because the access token is dead, not because it may not do this.
+fn rejected(z: &Exchange) -> bool {
+    let body = z.response().map_or("", |response| response.body.as_str());
+    match z.status() {
+        401 => !body.contains("not valid for use with") && !body.contains("insufficient_scope"),
+        403 => body.contains("Bad_OAuth_Token"),
+        _ => false,
+    }
+}
+
+/// Whether another access token was taken where this call went: else the fault may be the resource's.
+fn works(t: &Transcript, call: &Exchange) -> bool {
+    let other = |y: &Exchange| y.request.bearer().is_some_and(|token| call.request.bearer() != Some(token));
+    t.at(call.endpoint).any(|y| (200..300).contains(&y.status()) && other(y))
+}
+
+/// The scope of a grant: as the answer says, or else as it was asked for (RFC 6749 §5.1).
+fn granted_scope<'t>(t: &'t Transcript, origin: &'t Exchange) -> Option<&'t str> {
+    let asked = || t.code(origin.param("code")?)?.authorize.param("scope");
+    origin.text("scope").or_else(asked)
+}
+
+/// Every token of one grant.
+struct Family<'t> {
+    /// The answer that gave the first of them, where the record has it.
+    origin: Option<&'t Exchange>,
+    refresh: Vec<&'t str>,
+    access: Vec<&'t str>,
+}
+
+impl<'t> Family<'t> {
+    fn of(t: &'t Transcript, token: &'t str) -> Self {
+        let first = t.family(token);
+        let origin = t.origin_of_refresh_token(first);
+        let mut family = Self { origin, refresh: vec![first], access: Vec::new() };
+        for x in t.grants() {
+            let tokens = [x.param("refresh_token"), x.text("refresh_token")];
+            if tokens.iter().flatten().any(|token| family.refresh.contains(token)) {
+                family.refresh.extend(x.text("refresh_token"));
+                family.access.extend(x.text("access_token"));
+            }
+        }
+        family.refresh.sort_unstable();
+        family.refresh.dedup();
+        family
+    }
+
+    /// Whether an exchange may have ended tokens of the family: one of them was revoked, presented in vain,
+    /// or presented after it was rotated out; or the code was redeemed again.
+    fn disturbs(&self, t: &Transcript, y: &Exchange) -> bool {
+        match (y.endpoint, y.param("refresh_token")) {
+            (Endpoint::Revoke, _) => self.revokes(y),
+            (Endpoint::Token, Some(token)) => {
+                self.refresh.contains(&token) && (!y.granted() || t.rotated_before(token, y).is_some())
+            }
+            (Endpoint::Token, None) => self.origin.is_some_and(|origin| {
+                origin.number < y.number
+                    && y.param("code").is_some()
+                    && y.param("code") == origin.param("code")
+            }),
+            _ => false,
+        }
+    }
+
+    fn revokes(&self, y: &Exchange) -> bool {
+        y.endpoint == Endpoint::Revoke
+            && y.param("token").is_some_and(|r| self.refresh.contains(&r) || self.access.contains(&r))
+    }
+
+    fn was_revoked(&self, t: &Transcript, x: &Exchange) -> bool {
+        t.before(x).any(|y| self.revokes(y))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::{find, judge_one};
+    use crate::transcript::script;
+    use crate::verdict::Verdict;
+
+    fn verdict(id: &str, text: &str) -> Verdict {
+        judge_one(find(id).unwrap(), &script::read(text)).verdict
+    }
+
+    #[test]
+    fn a_refresh_that_something_speaks_against_may_be_refused() {
+        let id = "refresh/gives-a-working-access-token";
+        let refused = refresh!("R1" => dead);
+        let after = |what: &str| verdict(id, &format!("{}{what}\n{refused}", code!()));
+        assert_eq!(after(""), Verdict::Fail);
+        for what in [
+            "> POST revoke token=A1\n< 200",
+            "> POST token grant_type=refresh_token&refresh_token=R1&client_id=other\n< 400 {\"error\":\"invalid_grant\"}",
+            "> POST token grant_type=authorization_code&code=C&client_id=main\n< 400 {\"error\":\"invalid_grant\"}",
+            "> POST token grant_type=refresh_token&refresh_token=R1&client_id=main\n< nothing",
+            "+ 2h",
+            "= setting refresh_policy zero",
+        ] {
+            assert_eq!(after(what), Verdict::Skip, "{what}");
+        }
+        assert_eq!(after("= setting refresh_policy infinite\n+ 30d"), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_new_access_token_may_expire() {
+        let id = "refresh/gives-a-working-access-token";
+        let begin = concat!(code!(), call!("A1" => "200 []"), refresh!("R1" => "A2"));
+        let refused = |before: &str| verdict(id, &format!("{begin}{before}\n{}", call!("A2" => "401")));
+        assert_eq!((refused(""), refused("+ 5m")), (Verdict::Fail, Verdict::Pass));
+        assert_eq!(refused("= setting access_token_ttl 15m\n+ 5m"), Verdict::Fail);
+        assert_eq!(refused("> POST revoke token=R1\n< 200"), Verdict::Pass);
+        let alone = concat!(code!(), refresh!("R1" => "A2"), call!("A2" => "401"));
+        assert_eq!(verdict(id, alone), Verdict::Inconclusive, "the resource may refuse every token");
+    }
+
+    #[test]
+    fn a_refused_stranger_proves_nothing_without_the_owner() {
+        let id = "refresh/token-is-bound-to-its-client";
+        let refused = |before: &str, error: &str| {
+            verdict(id, &format!("{}{before}{}400 {{\"error\":\"{error}\"}}", code!(), stranger!()))
+        };
+        assert_eq!(refused("", "invalid_grant"), Verdict::Inconclusive);
+        assert_eq!(refused(refresh!("R1" => "A2"), "invalid_client"), Verdict::Fail, "of less weight");
+        assert_eq!(refused(refresh!("R1" => "A2" "R2"), "invalid_grant"), Verdict::Skip, "R1 is dead");
+    }
+
+    #[test]
+    fn a_secret_that_is_not_asked_for_may_be_left_out() {
+        let id = "refresh/confidential-client-must-authenticate";
+        let fails = find(id).unwrap().fails;
+        assert_eq!(verdict(id, fails), Verdict::Fail);
+        assert_eq!(verdict(id, &format!("= setting secret_for_refresh false\n{fails}")), Verdict::Skip);
+        assert_eq!(verdict(id, &fails.replace("main", "public")), Verdict::Skip);
+    }
+
+    #[test]
+    fn a_surplus_that_is_left_out_is_no_wider_scope() {
+        let id = "refresh/scope-is-never-widened";
+        let asked = |profile: &str, answer: &str| {
+            let control = refresh!("R1" => "A2");
+            let request = refresh!("R1&scope=api+full" => raw "ANSWER").replace("ANSWER", answer);
+            verdict(id, &format!("= {profile}\n{}{control}{request}", code!()))
+        };
+        assert_eq!(asked("rfc", "200 {\"access_token\":\"A3\",\"scope\":\"api\"}"), Verdict::Pass);
+        assert_eq!(asked("rfc", "400 {\"error\":\"invalid_request\"}"), Verdict::Fail);
+        assert_eq!(asked("salesforce", "400 {\"error\":\"invalid_request\"}"), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_server_that_says_it_does_not_rotate_may_keep_old_tokens() {
+        for id in ["refresh/rotated-out-token-is-refused", "refresh/one-family-survives-a-race"] {
+            let fails = find(id).unwrap().fails;
+            assert_eq!(verdict(id, &format!("= setting rotation false\n{fails}")), Verdict::Skip);
+        }
+        let kept = concat!(code!(), refresh!("R1" => "A2" "R1"), refresh!("R1" => "A3" "R1"));
+        assert_eq!(verdict("refresh/rotated-out-token-is-refused", kept), Verdict::Skip);
+    }
+
+    #[test]
+    fn the_losers_of_a_race_do_not_use_a_token_again() {
+        let race = concat!(
+            code!(),
+            "= race\n",
+            refresh!("R1" => "A2" "R2"),
+            refresh!("R1" => dead),
+            "= end\n",
+            refresh!("R2" => "A3" "R3")
+        );
+        for id in ["refresh/rotated-out-token-is-refused", "refresh/reuse-kills-the-active-token"] {
+            assert_eq!(verdict(id, race), Verdict::Skip, "{id}");
+        }
+    }
+
+    #[test]
+    fn winners_of_a_race_count_by_what_lives() {
+        let id = "refresh/one-family-survives-a-race";
+        let two = find(id).unwrap().fails;
+        let probed = |r3: &str| verdict(id, &format!("{two}= end\n{}{r3}", refresh!("R2" => "A4" "R4")));
+        assert_eq!(probed(refresh!("R3" => dead)), Verdict::Pass);
+        assert_eq!(probed(refresh!("R3" => "A5" "R5")), Verdict::Fail);
+        assert_eq!(verdict(id, &two.replace("R3", "R2")), Verdict::Pass, "one successor for both");
+        let none = concat!(code!(), "= race\n", refresh!("R1" => dead), refresh!("R1" => dead));
+        assert_eq!(verdict(id, none), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_replay_that_ends_the_grant_is_no_collision() {
+        let id = "refresh/collision-spares-the-winner";
+        let fails = find(id).unwrap().fails;
+        assert_eq!(
+            verdict(id, &fails.replace("token request is already being processed", "used")),
+            Verdict::Skip
+        );
+        let again = fails.replace("= end\n", concat!("= end\n", refresh!("R1" => dead)));
+        assert_eq!(verdict(id, &again), Verdict::Skip);
+    }
+}

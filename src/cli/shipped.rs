@@ -9,8 +9,20 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("targets/keys/other.crt", include_str!("../../suites/targets/keys/other.crt")),
     ("targets/keys/assertion.key", include_str!("../../suites/targets/keys/assertion.key")),
     ("targets/keys/assertion.crt", include_str!("../../suites/targets/keys/assertion.crt")),
+    ("org/authorize.yaml", include_str!("../../suites/org/authorize.yaml")),
+    ("org/client-auth.yaml", include_str!("../../suites/org/client-auth.yaml")),
     ("org/client-credentials.yaml", include_str!("../../suites/org/client-credentials.yaml")),
+    ("org/discovery.yaml", include_str!("../../suites/org/discovery.yaml")),
+    ("org/flows.yaml", include_str!("../../suites/org/flows.yaml")),
+    ("org/introspection.yaml", include_str!("../../suites/org/introspection.yaml")),
     ("org/jwt-bearer.yaml", include_str!("../../suites/org/jwt-bearer.yaml")),
+    ("org/refresh.yaml", include_str!("../../suites/org/refresh.yaml")),
+    ("org/resource.yaml", include_str!("../../suites/org/resource.yaml")),
+    ("org/revocation.yaml", include_str!("../../suites/org/revocation.yaml")),
+    ("org/salesforce.yaml", include_str!("../../suites/org/salesforce.yaml")),
+    ("org/saml-bearer.yaml", include_str!("../../suites/org/saml-bearer.yaml")),
+    ("org/token.yaml", include_str!("../../suites/org/token.yaml")),
+    ("org/web-server.yaml", include_str!("../../suites/org/web-server.yaml")),
 ];
 
 /// The content of a shipped file.

@@ -130,6 +130,21 @@ impl Context<'_> {
             "app.client_id" => Some(self.app.client_id.clone()),
             "app.redirect_uri" => Some(self.app.redirect_uri().to_owned()),
             "user.username" => Some(self.user.username.clone()),
+            "app.query_redirect_uri" => self.app.redirect_uris.iter().find(|uri| uri.contains('?')).cloned(),
+            "app.redirect_scheme" | "app.redirect_host" | "app.redirect_path" => {
+                let url = url::Url::parse(self.app.redirect_uri()).ok()?;
+                Some(match name {
+                    "app.redirect_scheme" => url.scheme().to_owned(),
+                    "app.redirect_host" => match url.port() {
+                        Some(port) => format!("{}:{port}", url.host_str()?),
+                        None => url.host_str()?.to_owned(),
+                    },
+                    _ => url.path().to_owned(),
+                })
+            }
+            "code_challenge" => {
+                self.session.verifier.as_ref().map(|verifier| pkce::Method::S256.challenge(verifier.expose()))
+            }
             "issuer" => Some(self.audience()),
             "endpoints.token" => self.endpoints.token.clone(),
             "endpoints.authorize" => self.endpoints.authorize.clone(),

@@ -224,3 +224,156 @@ fn verify(org: &Org, ask: &Ask, app: &App, jwt: &Jwt) -> Result<Authenticated, R
 pub(super) fn replayed() -> Refused {
     WRONG
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::CLIENT_ASSERTION_TYPE;
+    use crate::oauth::Params;
+    use crate::oauth::grant::jwt_bearer::client_claims;
+    use crate::oauth::jwt::{Draft, Signing};
+    use crate::org::Org;
+    use crate::subject::{Setting, Target};
+    use serde_json::{Map, Value};
+
+    fn server(org: &Org, form: &str, headers: &[(&str, &str)]) -> u16 {
+        let form = format!("grant_type=client_credentials&{form}");
+        status(&org.handle(&post("/services/oauth2/token", &form, headers), NOW))
+    }
+
+    fn reserved() -> Target {
+        let mut target = target();
+        target.apps.get_mut("main").unwrap().client_secret = Some("a+b %:c".into());
+        target
+    }
+
+    #[test]
+    fn basic_is_read_raw_and_form_encoded() {
+        let org = org_of(&reserved());
+        for secret in ["a+b %:c", "a%2Bb+%25%3Ac"] {
+            assert_eq!(server(&org, "", &[("authorization", &basic("main", secret))]), 200, "{secret}");
+        }
+        assert_eq!(server(&org, "", &[("authorization", &basic("main", "a b %:c"))]), 400);
+        assert_eq!(
+            server(&faulty(&["basic-refused"]), "", &[("authorization", &basic("main", "main-s3cret"))]),
+            400
+        );
+    }
+
+    #[test]
+    fn the_body_wins_over_the_header() {
+        let org = org();
+        let wrong = basic("main", "x");
+        assert_eq!(
+            server(&org, "client_id=main&client_secret=main-s3cret", &[("authorization", &wrong)]),
+            200
+        );
+        let right = basic("main", "main-s3cret");
+        assert_eq!(server(&org, "client_id=main&client_secret=x", &[("authorization", &right)]), 400);
+        assert_eq!(server(&org, "client_id=other", &[("authorization", &right)]), 400);
+        let broken = org.handle(
+            &post("/services/oauth2/token", "grant_type=client_credentials", &[("authorization", "Basic !")]),
+            NOW,
+        );
+        assert_eq!(refusal(&broken).1, "invalid_basic_auth_header");
+    }
+
+    /// Client credentials with an assertion whose claims were changed.
+    fn asserted(org: &Org, change: impl Fn(&mut Map<String, Value>), how: &Signing<'_>) -> bool {
+        let audience = "https://acme.my.salesforce.com/services/oauth2/token";
+        let mut claims = client_claims("main", audience, NOW / 1000, "j-1");
+        change(&mut claims);
+        let form = Params::new()
+            .with("grant_type", "client_credentials")
+            .with("client_assertion_type", CLIENT_ASSERTION_TYPE)
+            .with("client_assertion", Draft::of(claims).sign(how));
+        status(&org.handle(&token_request(&form), NOW)) == 200
+    }
+
+    #[test]
+    fn a_client_assertion_is_judged_whole() {
+        let key = main_key();
+        let rs256 = Signing::Rsa(&key, crate::oauth::keys::RsaAlgorithm::Rs256);
+        let with = |name: &'static str, value: Value| {
+            asserted(&org(), |claims| drop(claims.insert(name.into(), value.clone())), &rs256)
+        };
+        assert!(asserted(&org(), |_| {}, &rs256));
+        for (claim, value) in [
+            ("iss", "other".into()),
+            ("sub", "other".into()),
+            ("aud", "https://x.example".into()),
+            ("exp", Value::from(NOW / 1000 - 600)),
+            ("nbf", Value::from(NOW / 1000 + 600)),
+        ] {
+            assert!(!with(claim, value), "{claim}");
+        }
+        for claim in ["iss", "sub", "aud", "exp"] {
+            assert!(!asserted(&org(), |claims| drop(claims.remove(claim)), &rs256), "{claim}");
+        }
+        let wrong = other_key();
+        for how in [
+            Signing::None,
+            Signing::Stripped,
+            Signing::Broken(&key),
+            Signing::Rsa(&wrong, crate::oauth::keys::RsaAlgorithm::Rs256),
+        ] {
+            assert!(!asserted(&org(), |_| {}, &how));
+        }
+    }
+
+    #[test]
+    fn a_client_assertion_works_once() {
+        let key = main_key();
+        let rs256 = Signing::Rsa(&key, crate::oauth::keys::RsaAlgorithm::Rs256);
+        let org = org();
+        assert_eq!([asserted(&org, |_| {}, &rs256), asserted(&org, |_| {}, &rs256)], [true, false]);
+    }
+
+    #[test]
+    fn faults_of_client_assertions_let_just_their_own_wrong_pass() {
+        let key = main_key();
+        let rs256 = Signing::Rsa(&key, crate::oauth::keys::RsaAlgorithm::Rs256);
+        let late =
+            |claims: &mut Map<String, Value>| drop(claims.insert("exp".into(), (NOW / 1000 - 600).into()));
+        let away =
+            |claims: &mut Map<String, Value>| drop(claims.insert("aud".into(), "https://x.example".into()));
+        let played = |fault: &str| {
+            [
+                asserted(&faulty(&[fault]), |_| {}, &rs256),
+                asserted(&faulty(&[fault]), late, &rs256),
+                asserted(&faulty(&[fault]), away, &rs256),
+                asserted(&faulty(&[fault]), |_| {}, &Signing::Broken(&key)),
+                asserted(&faulty(&[fault]), |_| {}, &Signing::None),
+            ]
+        };
+        assert_eq!(played("client-assertion-refused"), [false; 5]);
+        assert_eq!(played("client-assertion-expired"), [true, true, false, false, false]);
+        assert_eq!(played("client-assertion-aud-any"), [true, false, true, false, false]);
+        assert_eq!(played("client-assertion-unverified"), [true, false, false, true, false]);
+        assert_eq!(played("client-assertion-none"), [true, false, false, false, true]);
+    }
+
+    #[test]
+    fn public_clients_and_settings_need_no_secret() {
+        let org = org();
+        let mut form = redemption(&code(&org, "public", NOW));
+        form.set("client_id", "public");
+        form.remove("client_secret");
+        let answer = json(&org.handle(&token_request(&form), NOW));
+        let mut form = refreshing(&text(&answer, "refresh_token"));
+        form.set("client_id", "public");
+        form.remove("client_secret");
+        assert_eq!(status(&org.handle(&token_request(&form), NOW)), 200);
+        form.set("client_secret", "guess");
+        assert_eq!(refusal(&org.handle(&token_request(&form), NOW)).1, "invalid_client");
+
+        let lenient = org_of(&set(target(), "secret_optional", Setting::Flag(true)));
+        let mut form = redemption(&code(&lenient, "main", NOW));
+        form.remove("client_secret");
+        assert_eq!(status(&lenient.handle(&token_request(&form), NOW)), 200);
+        let lenient = org_of(&set(target(), "secret_for_refresh", Setting::Flag(false)));
+        let mut form = refreshing(&text(&tokens(&lenient, NOW), "refresh_token"));
+        form.remove("client_secret");
+        assert_eq!(status(&lenient.handle(&token_request(&form), NOW)), 200);
+    }
+}

@@ -251,3 +251,113 @@ fn challenge(org: &Org, app: &App, params: &Params) -> Result<Option<(String, Me
     };
     Ok(Some((challenge.to_owned(), method)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::oauth::Params;
+    use crate::org::{Org, Reply};
+    use crate::subject::{Setting, Target};
+
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    fn asked(org: &Org, change: impl Fn(&mut Params)) -> Reply {
+        let mut params = Params::new()
+            .with("response_type", "code")
+            .with("client_id", "main")
+            .with("redirect_uri", CALLBACK)
+            .with("state", "s 1+&")
+            .with("code_challenge", CHALLENGE)
+            .with("code_challenge_method", "S256");
+        change(&mut params);
+        org.handle(&get(&format!("/services/oauth2/authorize?{}", params.write()), &[]), NOW)
+    }
+
+    fn location(reply: &Reply) -> (String, Params) {
+        let location = header_of(reply, "location");
+        let (base, query) = location.split_once('?').unwrap_or((&location, ""));
+        (base.to_owned(), Params::read(query).unwrap())
+    }
+
+    #[test]
+    fn what_must_not_be_redirected_is_shown() {
+        let org = org();
+        for (name, value, expected) in [
+            (
+                "client_id",
+                "nobody",
+                "error=invalid_client_id&error_description=client%20identifier%20invalid",
+            ),
+            (
+                "redirect_uri",
+                "https://rogue.test/cb",
+                "error=redirect_uri_mismatch&error_description=redirect_uri%20must%20match%20configuration",
+            ),
+            (
+                "code_challenge_method",
+                "S1024",
+                "error=invalid_request&error_description=code%20challenge%20method%20is%20not%20supported",
+            ),
+        ] {
+            let reply = asked(&org, |params| params.set(name, value));
+            assert_eq!((status(&reply), body(&reply).as_str()), (400, expected));
+            assert_eq!(header_of(&reply, "content-type") + &header_of(&reply, "location"), "");
+        }
+        let twice = asked(&org, |params| params.push("redirect_uri", CALLBACK));
+        assert_eq!(status(&twice), 400);
+        let public = asked(&org, |params| {
+            params.set("client_id", "public");
+            params.remove("code_challenge");
+        });
+        assert!(body(&public).ends_with("missing%20required%20code%20challenge"));
+    }
+
+    #[test]
+    fn what_may_be_told_carries_the_state() {
+        let org = org();
+        for (name, value, error) in [
+            ("response_type", "token", "unsupported_response_type"),
+            ("scope", "api web", "invalid_scope"),
+            ("immediate", "true", "immediate_unsuccessful"),
+        ] {
+            let (base, params) = location(&asked(&org, |params| params.set(name, value)));
+            assert_eq!((base.as_str(), params.get("error")), (CALLBACK, Some(error)));
+            assert_eq!(params.get("state"), Some("s 1+&"));
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_sent_to_the_login_page() {
+        let org = org();
+        let reply = asked(&org, |params| params.push("extra", "1"));
+        assert_eq!((status(&reply), location(&reply).0.as_str()), (302, "/login"));
+        assert!(header_of(&reply, "set-cookie").contains("HttpOnly"));
+        assert_eq!(status(&asked(&faulty(&["unknown-refused"]), |params| params.push("extra", "1"))), 400);
+    }
+
+    #[test]
+    fn apps_that_may_not_end_on_a_page_or_an_error() {
+        let with = |change: fn(&mut Target)| {
+            let mut target = target();
+            change(&mut target);
+            body(&asked(&org_of(&target), |_| {}))
+        };
+        assert!(
+            with(|t| t.apps.get_mut("main").unwrap().policy.blocked = true).contains("OAUTH_APP_BLOCKED")
+        );
+        let absent = with(|t| t.apps.get_mut("main").unwrap().policy.installed = false);
+        assert!(absent.contains("OAUTH_APPROVAL_ERROR_GENERIC"));
+        let off = with(|t| t.apps.get_mut("main").unwrap().flows.clear());
+        assert!(off.starts_with("error=oauth_flow_disabled"));
+    }
+
+    #[test]
+    fn the_switches_decide_about_challenges() {
+        let required = org_of(&set(target(), "pkce_required", Setting::Flag(true)));
+        let reply = asked(&required, |params| drop(params.remove("code_challenge")));
+        assert!(body(&reply).contains("missing%20required%20code%20challenge"));
+        let plain = org_of(&set(target(), "challenge_method_default", Setting::Word("plain".into())));
+        let reply = asked(&plain, |params| params.set("code_challenge_method", "plain"));
+        assert_eq!(status(&reply), 302);
+    }
+}

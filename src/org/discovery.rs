@@ -82,3 +82,39 @@ fn claims() -> Vec<&'static str> {
         .split_whitespace()
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::oauth::jwt::Jwt;
+
+    #[test]
+    fn the_issuer_is_the_host_that_was_asked() {
+        let org = org();
+        for origin in
+            ["https://acme.my.salesforce.com", "https://login.salesforce.com", "http://127.0.0.1:8080"]
+        {
+            let mut both = ["openid-configuration", "oauth-authorization-server"]
+                .map(|name| json(&org.handle(&get(&format!("{origin}/.well-known/{name}"), &[]), NOW)));
+            assert_eq!(both[0], both[1]);
+            assert_eq!(both[0]["issuer"], origin);
+            assert!(both[0].remove("registration_endpoint").is_some());
+        }
+    }
+
+    #[test]
+    fn the_published_keys_verify_what_is_signed() {
+        let org = org();
+        let set: serde_json::Value =
+            serde_json::from_str(&body(&org.handle(&get("/id/keys", &[]), NOW))).unwrap();
+        let tokens = tokens(&org, NOW);
+        let id_token = Jwt::read(&text(&tokens, "id_token")).unwrap();
+        assert!(id_token.verifies_with_set(&set));
+        assert_eq!(id_token.text("nonce"), Some("n-1"));
+        assert_eq!(id_token.text("iss"), Some("https://acme.my.salesforce.com"));
+        assert_eq!(id_token.text("sub"), Some(text(&tokens, "id").as_str()));
+        let hash = crate::oauth::sha256(text(&tokens, "access_token"));
+        assert_eq!(id_token.text("at_hash"), Some(crate::oauth::base64url(&hash[..16]).as_str()));
+        assert!(set["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none()));
+    }
+}

@@ -236,3 +236,70 @@ fn urls(host: &Host, account: &Account, version: Option<&str>) -> Map<String, Va
         "custom_domain": if host.login { format!("https://{}", my_domain_name()) } else { base.to_owned() },
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::org::{Org, Reply};
+
+    const ID: &str = "/id/00Dxx0000000001EAA/005xx0000000001AAA";
+
+    fn ask(org: &Org, path: &str, token: Option<&str>) -> Reply {
+        let header = bearer(token.unwrap_or(""));
+        let headers: &[(&str, &str)] = if token.is_some() { &[("authorization", &header)] } else { &[] };
+        org.handle(&get(path, headers), NOW)
+    }
+
+    #[test]
+    fn the_identity_url_of_an_answer_tells_its_user() {
+        let org = org();
+        let tokens = tokens(&org, NOW);
+        let token = text(&tokens, "access_token");
+        let told = json(&ask(&org, &text(&tokens, "id"), Some(&token)));
+        assert_eq!(told["username"], "svc@acme.com");
+        assert_eq!(
+            told.keys().take(4).collect::<Vec<_>>(),
+            ["id", "asserted_user", "user_id", "organization_id"]
+        );
+        assert_eq!(told["urls"]["rest"], "https://acme.my.salesforce.com/services/data/v{version}/");
+        let latest = json(&ask(&org, &format!("{ID}?version=latest&oauth_token={token}"), None));
+        assert_eq!(
+            latest["urls"]["partner"],
+            "https://acme.my.salesforce.com/services/Soap/u/68.0/00Dxx0000000001"
+        );
+        let claims = json(&ask(&org, "/services/oauth2/userinfo", Some(&token)));
+        assert_eq!(claims["sub"].as_str(), Some(text(&tokens, "id").as_str()));
+        assert!(claims["updated_at"].is_string());
+    }
+
+    #[test]
+    fn refusals_are_a_word_of_plain_text() {
+        let org = org();
+        let token = text(&tokens(&org, NOW), "access_token");
+        for (path, token, expected) in [
+            ("/services/oauth2/userinfo", None, (403, "Missing_OAuth_Token")),
+            ("/services/oauth2/userinfo", Some("nobody"), (403, "Bad_OAuth_Token")),
+            (ID, Some("00Dxx0000000002!x"), (403, "Wrong_Org")),
+            ("/id/00Dxx0000000002EAA/005xx0000000001AAA", Some(token.as_str()), (403, "Wrong_Org")),
+            ("/id/00Dxx0000000001EAA/005xx0000000009AAA", Some(token.as_str()), (404, "Bad_Id")),
+            ("/id/x", Some(token.as_str()), (404, "Bad_Id")),
+        ] {
+            let reply = ask(&org, path, token);
+            assert_eq!((status(&reply), body(&reply).as_str()), expected, "{path}");
+            assert!(header_of(&reply, "content-type").starts_with("text/plain"));
+        }
+        assert_eq!(status(&ask(&faulty(&["identity-401"]), ID, Some("x"))), 401);
+    }
+
+    #[test]
+    fn it_is_told_as_xml_and_as_a_script_too() {
+        let org = org();
+        let token = text(&tokens(&org, NOW), "access_token");
+        let xml = body(&ask(&org, &format!("{ID}?format=xml"), Some(&token)));
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        assert_eq!(document.root_element().tag_name().name(), "user");
+        assert!(xml.contains("<mobile_phone xsi:nil=\"true\"/>"));
+        let script = body(&ask(&org, &format!("{ID}?format=jsonp&callback=tell"), Some(&token)));
+        assert!(script.starts_with("tell({\"id\":") && script.ends_with(");"));
+    }
+}

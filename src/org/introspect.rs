@@ -175,3 +175,106 @@ fn reply(status: StatusCode, members: &Map<String, Value>, style: Style, now: i6
     let body = answer::json_text(members, style.pretty);
     answer::text(status, "application/json;charset=UTF-8", body, now).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::org::{Org, Reply};
+    use crate::subject::Setting;
+    use serde_json::Value;
+
+    fn ask(org: &Org, app: &str, token: &str, now: i64) -> Reply {
+        let form =
+            format!("token={}&token_type_hint=refresh_token", crate::oauth::params::form_encode(token));
+        let credentials = basic(app, &format!("{app}-s3cret"));
+        org.handle(&post("/services/oauth2/introspect", &form, &[("authorization", &credentials)]), now)
+    }
+
+    fn active(org: &Org, app: &str, token: &str, now: i64) -> Value {
+        let reply = ask(org, app, token, now);
+        assert_eq!(status(&reply), 200);
+        let members = json(&reply);
+        assert!(members["active"] != false || members.len() == 1, "{members:?}");
+        members["active"].clone()
+    }
+
+    #[test]
+    fn a_live_token_is_told_in_the_order_of_the_capture() {
+        let org = org();
+        let tokens = tokens(&org, NOW);
+        let members = json(&ask(&org, "main", &text(&tokens, "access_token"), NOW));
+        let names: Vec<_> = members.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            ["active", "scope", "client_id", "username", "sub", "token_type", "exp", "iat", "nbf"]
+        );
+        assert_eq!(members["exp"], (NOW + 2 * HOUR) / 1000);
+        let members = json(&ask(&org, "main", &text(&tokens, "refresh_token"), NOW));
+        assert_eq!(members["token_type"], "refresh_token");
+    }
+
+    #[test]
+    fn dead_unknown_and_foreign_tokens_are_not_active() {
+        let org = rotating(&[]);
+        let all = tokens(&org, NOW);
+        let access = text(&all, "access_token");
+        assert_eq!(active(&org, "main", &access, NOW), true);
+        assert_eq!(active(&org, "other", &access, NOW), false);
+        assert_eq!(active(&org, "main", &access, NOW + 2 * HOUR), false);
+        assert_eq!(active(&org, "main", "garbage", NOW), false);
+        let old = text(&all, "refresh_token");
+        refresh(&org, &old, NOW);
+        assert_eq!(active(&org, "main", &old, NOW), false);
+        org.handle(&post("/services/oauth2/revoke", &format!("token={access}"), &[]), NOW);
+        assert_eq!(active(&org, "main", &access, NOW), false);
+        let open = org_of(&set(target(), "introspect_all", Setting::Flag(true)));
+        let access = text(&tokens(&open, NOW), "access_token");
+        assert_eq!(active(&open, "other", &access, NOW), true);
+    }
+
+    #[test]
+    fn nobody_learns_anything_without_saying_who_they_are() {
+        let org = org();
+        for headers in
+            [vec![], vec![("authorization", basic("main", "x"))], vec![("authorization", basic("x", "x"))]]
+        {
+            let headers: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+            let reply = org.handle(&post("/services/oauth2/introspect", "token=x", &headers), NOW);
+            assert_eq!((status(&reply), json(&reply)["error"].as_str()), (401, Some("invalid_client")));
+        }
+        let reply =
+            faulty(&["introspect-open"]).handle(&post("/services/oauth2/introspect", "token=x", &[]), NOW);
+        assert_eq!(status(&reply), 200);
+        assert_eq!(status(&ask(&org, "main", "", NOW)), 400);
+    }
+
+    #[test]
+    fn introspection_does_not_extend_a_session() {
+        let org = org();
+        let token = text(&tokens(&org, NOW), "access_token");
+        assert_eq!(active(&org, "main", &token, NOW + 90 * MINUTE), true);
+        assert_eq!(active(&org, "main", &token, NOW + 2 * HOUR), false);
+        let token = text(&tokens(&org, NOW), "access_token");
+        assert_eq!(call(&org, &token, NOW + 90 * MINUTE), 200);
+        assert_eq!(active(&org, "main", &token, NOW + 2 * HOUR), true);
+        assert_eq!(call(&org, &token, NOW + 210 * MINUTE), 401);
+    }
+
+    #[test]
+    fn faults_call_dead_tokens_active() {
+        let expired = |fault: &str| {
+            let org = faulty(&[fault]);
+            let token = text(&tokens(&org, NOW), "access_token");
+            json(&ask(&org, "main", &token, NOW + 2 * HOUR))["active"].clone()
+        };
+        assert_eq!(expired("introspect-expired-active"), true);
+        assert_eq!(expired("introspect-revoked-active"), false);
+        let org = faulty(&["introspect-always"]);
+        assert_eq!(json(&ask(&org, "main", "garbage", NOW))["active"], true);
+        assert_eq!(status(&ask(&faulty(&["introspect-unknown-error"]), "main", "garbage", NOW)), 400);
+        assert_eq!(json(&ask(&faulty(&["introspect-talks"]), "main", "garbage", NOW)).len(), 2);
+        let org = faulty(&["introspect-active-text"]);
+        let token = text(&tokens(&org, NOW), "access_token");
+        assert_eq!(json(&ask(&org, "main", &token, NOW))["active"], "true");
+    }
+}

@@ -181,3 +181,182 @@ fn is_below(path: &str, above: &str) -> bool {
 fn is_get(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
+
+#[cfg(test)]
+mod tests {
+    use super::testing::*;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shared<T: Send + Sync>() {}
+
+    #[test]
+    fn an_org_is_shared_by_threads_and_tells_no_secret() {
+        shared::<Org>();
+        let org = org();
+        let request = token_request(&redemption(&code(&org, "main", NOW)));
+        let Begun::Pending(pending) = org.begin(&request, NOW) else { panic!() };
+        let debug = format!("{org:?} {pending:?}");
+        for secret in ["s3cret", "aPrx", VERIFIER] {
+            assert!(!debug.contains(secret), "{debug}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused() {
+        let org = org();
+        let body = "x".repeat(ask::LONGEST_BODY + 1);
+        assert_eq!(status(&org.handle(&post(token::PATH, &body, &[]), NOW)), 413);
+        let query = "x".repeat(ask::LONGEST_QUERY + 1);
+        assert_eq!(status(&org.handle(&get(&format!("/?{query}"), &[]), NOW)), 414);
+        let value = format!("grant_type=refresh_token&refresh_token={}", "x".repeat(ask::LONGEST_VALUE + 1));
+        assert_eq!(refusal(&org.handle(&post(token::PATH, &value, &[]), NOW)).1, "invalid_request");
+        let nowhere = http::Request::get("/").body(Bytes::new()).unwrap();
+        assert_eq!(status(&org.handle(&nowhere, NOW)), 400);
+    }
+
+    /// Something like a value of a parameter or a header.
+    fn value() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[ -~]{0,40}",
+            "\\PC{0,20}",
+            prop::sample::select(vec![
+                "main",
+                "public",
+                "main-s3cret",
+                "authorization_code",
+                "refresh_token",
+                "client_credentials",
+                "code",
+                "urn:ietf:params:oauth:grant-type:jwt-bearer",
+                "urn:ietf:params:oauth:grant-type:saml2-bearer",
+                "https://client.example/cb",
+                "S256",
+                "plain",
+                "login consent",
+                "true",
+                "xml",
+                "jsonp",
+                "%",
+                "%ff",
+                "e30.e30.",
+                "SELECT Id FROM Account WHERE Name = 'é' LIMIT 1",
+                "select  from  where ",
+                "PGE+PC9hPg",
+                "latest",
+            ])
+            .prop_map(str::to_owned),
+        ]
+    }
+
+    fn name() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "grant_type",
+            "client_id",
+            "client_secret",
+            "code",
+            "redirect_uri",
+            "code_verifier",
+            "refresh_token",
+            "scope",
+            "assertion",
+            "client_assertion",
+            "client_assertion_type",
+            "format",
+            "token",
+            "callback",
+            "response_type",
+            "state",
+            "prompt",
+            "immediate",
+            "login_hint",
+            "code_challenge",
+            "code_challenge_method",
+            "request",
+            "csrf",
+            "username",
+            "pw",
+            "source",
+            "save",
+            "cancel",
+            "q",
+            "columns",
+            "version",
+            "oauth_token",
+        ])
+    }
+
+    fn path() -> impl Strategy<Value = String> {
+        prop_oneof![
+            prop::sample::select(vec![
+                "/services/oauth2/token",
+                "/services/oauth2/authorize",
+                "/services/oauth2/introspect",
+                "/services/oauth2/revoke",
+                "/services/oauth2/userinfo",
+                "/login",
+                pages::APPROVAL,
+                "/id/00Dxx0000000001EAA/005xx0000000001AAA",
+                "/id/",
+                "/id/keys",
+                "/services/data/v62.0/query",
+                "/services/data/v62.0/sobjects/Account",
+                "/services/data/v62.0/sobjects/Account/é",
+                "/services/Soap/u/60.0",
+                "/services/Soap/",
+                "/.well-known/openid-configuration",
+                "/secur/logout.jsp",
+            ])
+            .prop_map(str::to_owned),
+            "/[a-zA-Z0-9/._%-]{0,30}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn no_request_breaks_the_org(
+            path in path(),
+            reads in any::<bool>(),
+            params in prop::collection::vec((name(), value()), 0..8),
+            scheme in prop::sample::select(vec!["Bearer ", "Basic ", "OAuth ", ""]),
+            header in value(),
+            raw in prop::option::of(prop::collection::vec(any::<u8>(), 0..60)),
+            cookie in "[ -~]{0,30}",
+            rfc in any::<bool>(),
+            live in any::<bool>(),
+            now in prop_oneof![Just(NOW), any::<i64>()],
+        ) {
+            let mut target = target();
+            if rfc {
+                target.profile = crate::oauth::salesforce::Profile::Rfc;
+            }
+            let org = org_of(&target);
+            let token = if live { text(&tokens(&org, NOW), "access_token") } else { String::new() };
+            let form: crate::oauth::Params = params.into_iter().collect();
+            let path: String = form_path(&path);
+            let mut request = if reads {
+                get(&format!("{path}?{}", form.write()), &[])
+            } else {
+                post(&path, &form.write(), &[])
+            };
+            if let Some(raw) = raw {
+                *request.body_mut() = raw.into();
+            }
+            let header = if live { bearer(&token) } else { format!("{scheme}{header}") };
+            for (name, value) in [("authorization", header), ("cookie", cookie)] {
+                if let Ok(value) = http::HeaderValue::from_bytes(value.as_bytes()) {
+                    request.headers_mut().insert(name, value);
+                }
+            }
+            let reply = org.handle(&request, now);
+            prop_assert!(reply.response.status().as_u16() < 500 || path.starts_with("/services/Soap/"));
+        }
+    }
+
+    /// What a URI can hold of a path.
+    fn form_path(path: &str) -> String {
+        path.chars().map(|c| if c.is_ascii() { c.to_string() } else { "%C3".to_owned() }).collect()
+    }
+}

@@ -52,7 +52,7 @@ impl Browser {
         for cookie in texts.flat_map(Cookie::split_parse).flatten() {
             match cookie.name() {
                 SID => browser.sid = Some(cookie.value().to_owned()),
-                BROWSER => cookie.value().clone_into(&mut browser.id),
+                BROWSER if cookie.value().len() <= 64 => cookie.value().clone_into(&mut browser.id),
                 _ => {}
             }
         }
@@ -328,4 +328,177 @@ fn page(status: StatusCode, title: &str, body: &str, now: i64) -> Reply {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::oauth::Params;
+    use crate::org::{Org, Reply};
+    use std::collections::BTreeMap;
+
+    /// A user agent: it keeps cookies, reads forms, and does not follow redirects by itself.
+    struct Agent<'o> {
+        org: &'o Org,
+        cookies: BTreeMap<String, String>,
+    }
+
+    impl Agent<'_> {
+        fn send(&mut self, mut request: http::Request<bytes::Bytes>) -> Reply {
+            let cookies: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+            request.headers_mut().insert("cookie", cookies.join("; ").parse().unwrap());
+            let reply = self.org.handle(&request, NOW);
+            for cookie in reply.response.headers().get_all("set-cookie") {
+                let (name, value) =
+                    cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+            reply
+        }
+
+        fn open(&mut self, url: &str) -> Reply {
+            self.send(get(url, &[]))
+        }
+
+        /// Sends the form of a page with its hidden fields and these.
+        fn submit(&mut self, page: &Reply, fields: &[(&str, &str)]) -> Reply {
+            let html = scraper::Html::parse_document(&body(page));
+            let select = |css: &str| scraper::Selector::parse(css).unwrap();
+            let form = html.select(&select("form")).next().expect("a form");
+            let mut params = Params::new();
+            for input in form.select(&select("input[type=hidden]")) {
+                params.push(input.attr("name").unwrap(), input.attr("value").unwrap());
+            }
+            for (name, value) in fields {
+                params.set(name, *value);
+            }
+            self.send(post(form.attr("action").unwrap(), &params.write(), &[]))
+        }
+
+        /// Where a reply sends the agent.
+        fn follow(&mut self, reply: &Reply) -> Reply {
+            self.open(&header_of(reply, "location"))
+        }
+
+        fn ask(&mut self, more: &str) -> Reply {
+            self.open(&format!(
+                "/services/oauth2/authorize?response_type=code&client_id=main&redirect_uri={CALLBACK}&state=x{more}"
+            ))
+        }
+
+        fn log_in(&mut self, page: &Reply, user: &str) -> Reply {
+            self.submit(page, &[("username", user), ("pw", &format!("{user}-pw"))])
+        }
+    }
+
+    fn agent(org: &Org) -> Agent<'_> {
+        Agent { org, cookies: BTreeMap::new() }
+    }
+
+    /// To the approval page of a user whom nobody knows.
+    fn to_approval(agent: &mut Agent<'_>) -> Reply {
+        let page = agent.ask("");
+        let page = agent.follow(&page);
+        let logged_in = agent.log_in(&page, "new@acme.com");
+        assert_eq!(status(&logged_in), 303);
+        agent.follow(&logged_in)
+    }
+
+    #[test]
+    fn a_person_logs_in_approves_and_is_remembered() {
+        let org = org();
+        let mut agent = agent(&org);
+        let page = to_approval(&mut agent);
+        assert!(body(&page).contains("Allow Access?") && body(&page).contains("new@acme.com"));
+        let done = agent.submit(&page, &[("save", "Allow")]);
+        let location = header_of(&done, "location");
+        let (base, query) = location.split_once('?').unwrap();
+        let params = Params::read(query).unwrap();
+        assert_eq!((base, params.get("state")), (CALLBACK, Some("x")));
+        assert!(location.contains("%3D%3D&state"));
+        let mut form = redemption(params.get("code").unwrap());
+        form.remove("code_verifier");
+        assert_eq!(status(&org.handle(&token_request(&form), NOW)), 200);
+        // Nobody is asked a second time, unless the client insists.
+        assert!(header_of(&agent.ask("&immediate=true"), "location").contains("code="));
+        assert!(header_of(&agent.ask(""), "location").starts_with(CALLBACK));
+        assert!(header_of(&agent.ask("&prompt=login"), "location").starts_with("/login"));
+        let consent = agent.ask("&prompt=consent");
+        assert!(body(&agent.follow(&consent)).contains("Allow Access?"));
+    }
+
+    #[test]
+    fn a_person_says_no() {
+        let org = org();
+        let mut agent = agent(&org);
+        let page = to_approval(&mut agent);
+        let done = agent.submit(&page, &[("cancel", "Deny")]);
+        assert_eq!(
+            header_of(&done, "location"),
+            format!("{CALLBACK}?error=access_denied&error_description=end-user+denied+authorization&state=x")
+        );
+    }
+
+    #[test]
+    fn who_is_approved_already_is_not_asked() {
+        let org = org();
+        let mut agent = agent(&org);
+        let page = agent.ask("");
+        let page = agent.follow(&page);
+        let logged_in = agent.log_in(&page, "svc@acme.com");
+        assert!(header_of(&agent.follow(&logged_in), "location").contains("code="));
+    }
+
+    #[test]
+    fn a_wrong_password_stays_on_the_page() {
+        let org = org();
+        let mut agent = agent(&org);
+        let page = agent.ask("&login_hint=%22%3Cnew%3E");
+        let page = agent.follow(&page);
+        assert!(body(&page).contains("&quot;&lt;new&gt;"));
+        let again = agent.submit(&page, &[("username", "new@acme.com"), ("pw", "x")]);
+        assert!(status(&again) == 200 && body(&again).contains("Please check your username"));
+        assert!(!agent.cookies.contains_key("sid"));
+        assert_eq!(status(&agent.log_in(&again, "new@acme.com")), 303);
+    }
+
+    #[test]
+    fn forms_of_strangers_are_refused() {
+        let org = org();
+        let mut one = agent(&org);
+        let page = to_approval(&mut one);
+        // Another value against forgery, another browser, nobody logged in.
+        assert_eq!(status(&one.submit(&page, &[("save", "Allow"), ("csrf", "x")])), 400);
+        assert_eq!(status(&agent(&org).submit(&page, &[("save", "Allow")])), 400);
+        one.cookies.remove("sid");
+        assert!(header_of(&one.submit(&page, &[("save", "Allow")]), "location").starts_with("/login"));
+    }
+
+    #[test]
+    fn a_user_who_is_not_admitted_is_told_so() {
+        let target = set(target(), "admin_approved", crate::subject::Setting::Flag(true));
+        let org = org_of(&target);
+        assert!(body(&to_approval(&mut agent(&org))).contains("OAUTH_APP_ACCESS_DENIED"));
+    }
+
+    #[test]
+    fn pages_cannot_be_framed() {
+        let org = org();
+        let mut agent = agent(&org);
+        let page = agent.ask("");
+        let page = agent.follow(&page);
+        assert!(header_of(&page, "content-security-policy").contains("frame-ancestors 'none'"));
+        assert_eq!(header_of(&page, "referrer-policy"), "no-referrer");
+    }
+
+    #[test]
+    fn logging_out_ends_the_login() {
+        let org = org();
+        let mut agent = agent(&org);
+        to_approval(&mut agent);
+        let sid = agent.cookies["sid"].clone();
+        agent.open("/services/auth/idp/oidc/logout");
+        agent.cookies.insert("sid".into(), sid);
+        assert!(header_of(&agent.ask(""), "location").starts_with("/login"));
+    }
 }

@@ -273,3 +273,125 @@ fn failed(org: &Org, ask: &Ask, error: &RestError) -> Reply {
     }
     reply
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::org::{Begun, Org, Reply};
+    use serde_json::{Value, json as value};
+
+    const DEAD: &str = r#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#;
+
+    fn read(org: &Org, path: &str) -> Reply {
+        let token = bearer(&text(&tokens(org, NOW), "access_token"));
+        org.handle(&get(&format!("/services/data{path}"), &[("authorization", &token)]), NOW)
+    }
+
+    fn create(org: &Org, body: &str) -> http::Request<bytes::Bytes> {
+        let token = bearer(&text(&tokens(org, NOW), "access_token"));
+        let mut request = post("/services/data/v62.0/sobjects/Account", body, &[("authorization", &token)]);
+        request.headers_mut().insert("content-type", "application/json".parse().unwrap());
+        request
+    }
+
+    fn parsed(reply: &Reply) -> Value {
+        serde_json::from_slice(reply.response.body()).unwrap()
+    }
+
+    #[test]
+    fn a_dead_token_is_an_array_and_a_challenge() {
+        let org = org();
+        let ask =
+            |header: &str| org.handle(&get("/services/data/v62.0/limits", &[("authorization", header)]), NOW);
+        let reply = ask("Bearer nobody");
+        assert_eq!((status(&reply), body(&reply).as_str()), (401, DEAD));
+        assert_eq!(header_of(&reply, "www-authenticate"), "Token");
+        assert!(body(&ask("Basic eDp5")).contains("INVALID_HEADER_TYPE"));
+        assert!(body(&ask("Bearer eyJ.eyJ.x")).contains("INVALID_JWT_FORMAT"));
+        assert_eq!(body(&org.handle(&get("/services/data/v62.0/limits", &[]), NOW)), DEAD);
+        let token = text(&tokens(&org, NOW), "access_token");
+        assert_eq!(status(&ask(&format!("OAuth {token}"))), 200);
+        assert_eq!(status(&ask(&format!("Bearer {}", token.to_lowercase()))), 401);
+    }
+
+    #[test]
+    fn a_token_without_the_scope_is_refused() {
+        let mut target = target();
+        target.apps.get_mut("main").unwrap().scopes = vec!["openid".into()];
+        let reply = read(&org_of(&target), "/v62.0/limits");
+        assert!(status(&reply) == 401 && body(&reply).contains("not valid for use with the REST API"));
+    }
+
+    #[test]
+    fn versions_need_no_token_and_are_not_counted() {
+        let org = org();
+        for path in ["/services/data", "/services/data/"] {
+            let reply = org.handle(&get(path, &[]), NOW);
+            let list = parsed(&reply);
+            assert_eq!(list.as_array().unwrap().last().unwrap()["version"], "68.0");
+            assert_eq!(list.as_array().unwrap()[40]["label"], "Spring '24");
+            assert_eq!(header_of(&reply, "sforce-limit-info"), "");
+        }
+        assert_eq!(status(&org.handle(&get("/services/database", &[]), NOW)), 404);
+    }
+
+    #[test]
+    fn resources_are_where_clients_look_for_them() {
+        let org = org();
+        for (path, pointer, expected) in [
+            ("/v44.0", "/sobjects", value!("/services/data/v44.0/sobjects")),
+            ("/v60.0/limits", "/DailyApiRequests/Max", value!(15000)),
+            ("/v60.0/query?q=SELECT+Id,Name+FROM+Account", "/records/0/Name", value!("Acme")),
+            ("/v60.0/query/?q=select+count()+from+User", "/totalSize", value!(2)),
+            ("/v60.0/query?q=SELECT+Id+FROM+User+WHERE+Username+=+'new@acme.com'", "/totalSize", value!(1)),
+            ("/v60.0/query?q=SELECT+Id+FROM+Account&columns=true", "/entityName", value!("Account")),
+            ("/v60.0/sobjects/User/005xx0000000001AAA", "/Username", value!("svc@acme.com")),
+            ("/v60.0/sobjects/Account/describe", "/name", value!("Account")),
+            ("/v60.0/query?q=nonsense", "/0/errorCode", value!("MALFORMED_QUERY")),
+            ("/v60.0/query?q=SELECT+Id+FROM+Nothing", "/0/errorCode", value!("INVALID_TYPE")),
+            ("/v99.0/limits", "/0/errorCode", value!("NOT_FOUND")),
+        ] {
+            let reply = read(&org, path);
+            assert_eq!(parsed(&reply).pointer(pointer), Some(&expected), "{path}: {}", body(&reply));
+            assert!(header_of(&reply, "sforce-limit-info").starts_with("api-usage="));
+        }
+    }
+
+    #[test]
+    fn a_record_is_created_by_the_commit_alone() {
+        let org = org();
+        let found = || {
+            parsed(&read(&org, "/v62.0/query?q=SELECT+Id+FROM+Account+WHERE+Name='New'"))["totalSize"].clone()
+        };
+        let request = create(&org, r#"{"Name":"New"}"#);
+        drop(org.begin(&request, NOW));
+        assert_eq!(found(), 0);
+        let Begun::Pending(pending) = org.begin(&request, NOW) else { panic!() };
+        let reply = org.commit(pending, NOW);
+        assert_eq!(status(&reply), 201);
+        let id = text(&json(&reply), "id");
+        assert_eq!(found(), 1);
+        assert_eq!(parsed(&read(&org, &format!("/v62.0/sobjects/Account/{}", &id[..15])))["Name"], "New");
+        assert!(body(&org.handle(&create(&org, "{}"), NOW)).contains("REQUIRED_FIELD_MISSING"));
+        assert!(body(&org.handle(&create(&org, "["), NOW)).contains("JSON_PARSER_ERROR"));
+    }
+
+    #[test]
+    fn login_hosts_hold_no_data() {
+        let org = org();
+        let token = bearer(&text(&tokens(&org, NOW), "access_token"));
+        let url = "https://login.salesforce.com/services/data/v62.0/limits";
+        assert!(body(&org.handle(&get(url, &[("authorization", &token)]), NOW)).contains("URL_NOT_RESET"));
+    }
+
+    #[test]
+    fn under_profile_rfc_the_challenge_is_that_of_rfc_6750() {
+        let mut target = target();
+        target.profile = crate::oauth::salesforce::Profile::Rfc;
+        let ask =
+            |org: Org| org.handle(&get("/services/data/v62.0/limits", &[("authorization", "Bearer x")]), NOW);
+        assert!(header_of(&ask(org_of(&target)), "www-authenticate").contains("error=\"invalid_token\""));
+        let fault = [crate::org::fault::find("rest-unchallenged").unwrap()];
+        assert_eq!(header_of(&ask(Org::new(&target, &fault, [0; 32])), "www-authenticate"), "");
+    }
+}

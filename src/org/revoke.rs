@@ -136,3 +136,62 @@ fn refuse(error: &Refused, callback: Option<&str>, now: i64) -> Reply {
 fn script(text: &str, now: i64) -> Reply {
     answer::text(StatusCode::OK, "application/javascript;charset=UTF-8", text.to_owned(), now).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::org::{Org, Reply};
+
+    fn revoke(org: &Org, token: &str) -> Reply {
+        org.handle(&post("/services/oauth2/revoke", &format!("token={token}"), &[]), NOW)
+    }
+
+    /// Which of both tokens live after one of them was revoked.
+    fn left(org: &Org, revoked: &str) -> (bool, bool) {
+        let tokens = tokens(org, NOW);
+        let reply = revoke(org, &text(&tokens, revoked));
+        assert_eq!((status(&reply), body(&reply)), (200, String::new()));
+        let access = call(org, &text(&tokens, "access_token"), NOW) == 200;
+        (access, status(&refresh(org, &text(&tokens, "refresh_token"), NOW)) == 200)
+    }
+
+    #[test]
+    fn a_refresh_token_takes_its_access_tokens_along() {
+        assert_eq!(left(&org(), "access_token"), (false, true));
+        assert_eq!(left(&org(), "refresh_token"), (false, false));
+    }
+
+    #[test]
+    fn faults_revoke_less_than_they_say() {
+        assert_eq!(left(&faulty(&["revoke-noop-access"]), "access_token"), (true, true));
+        assert_eq!(left(&faulty(&["revoke-late"]), "access_token"), (true, true));
+        assert_eq!(left(&faulty(&["revoke-noop-refresh"]), "refresh_token"), (false, true));
+        assert_eq!(left(&faulty(&["revoke-keeps-access"]), "refresh_token"), (true, false));
+    }
+
+    #[test]
+    fn what_is_not_alive_is_an_error_as_a_form() {
+        let org = org();
+        let reply = revoke(&org, "nobody");
+        assert_eq!(
+            (status(&reply), body(&reply).as_str()),
+            (400, "error=invalid_token&error_description=invalid%20token")
+        );
+        let token = text(&tokens(&org, NOW), "access_token");
+        revoke(&org, &token);
+        assert_eq!(status(&revoke(&org, &token)), 400);
+        let mut target = target();
+        target.profile = crate::oauth::salesforce::Profile::Rfc;
+        assert_eq!(status(&revoke(&org_of(&target), "nobody")), 200);
+    }
+
+    #[test]
+    fn scripts_are_answered_as_scripts() {
+        let org = org();
+        let token = text(&tokens(&org, NOW), "access_token");
+        let ask = |query: &str| org.handle(&get(&format!("/services/oauth2/revoke?{query}"), &[]), NOW);
+        assert_eq!(body(&ask(&format!("token={token}&callback=done"))), "done({});");
+        assert_eq!(body(&ask("token=x&callback=done")), "done({\"error\":\"invalid_token\"});");
+        assert_eq!(status(&ask("token=x&callback=alert(1)")), 400);
+    }
+}

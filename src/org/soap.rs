@@ -237,3 +237,65 @@ fn envelope(status: StatusCode, body: &str, now: i64) -> Reply {
     response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("Accept-Encoding"));
     response.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::org::{Org, Reply};
+    use crate::subject::Setting;
+
+    fn ask(org: &Org, session: &str, operation: &str, now: i64) -> Reply {
+        let envelope = format!(
+            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Header><SessionHeader>\
+            <sessionId>{session}</sessionId></SessionHeader></e:Header><e:Body>{operation}</e:Body></e:Envelope>"
+        );
+        org.handle(&post("/services/Soap/u/60.0", &envelope, &[("soapaction", "\"\"")]), now)
+    }
+
+    fn login(org: &Org, password: &str) -> Reply {
+        let operation =
+            format!("<login><username>svc@acme.com</username><password>{password}</password></login>");
+        ask(org, "", &operation, NOW)
+    }
+
+    #[test]
+    fn a_dead_session_is_500_with_its_fault() {
+        let org = org();
+        let token = text(&tokens(&org, NOW), "access_token");
+        assert_eq!(status(&ask(&org, &token, "<getUserInfo/>", NOW)), 200);
+        let dead = ask(&org, &token, "<getUserInfo/>", NOW + 2 * HOUR);
+        assert_eq!(status(&dead), 500);
+        assert!(body(&dead).contains("<faultcode>sf:INVALID_SESSION_ID</faultcode>"));
+        assert_eq!(status(&ask(&faulty(&["soap-401"]), "x", "<getUserInfo/>", NOW)), 401);
+    }
+
+    #[test]
+    fn a_jwt_is_no_session_here() {
+        let org = org_of(&set(target(), "jwt_access_tokens", Setting::Flag(true)));
+        let token = text(&tokens(&org, NOW), "access_token");
+        assert_eq!(status(&ask(&org, &token, "<getUserInfo/>", NOW)), 500);
+    }
+
+    #[test]
+    fn a_login_opens_a_session_for_rest_that_oauth_does_not_know() {
+        let org = org();
+        assert!(body(&login(&org, "x")).contains("INVALID_LOGIN"));
+        let answer = body(&login(&org, "svc@acme.com-pw"));
+        let session = answer.split("<sessionId>").nth(1).unwrap().split('<').next().unwrap();
+        assert!(answer.contains("<sessionSecondsValid>7200<"));
+        assert_eq!(call(&org, session, NOW), 200);
+        let reply = org.handle(&post("/services/oauth2/revoke", &format!("token={session}"), &[]), NOW);
+        assert!(body(&reply).starts_with("error=unsupported_token_type"));
+        let query = "<query><queryString>SELECT Id, Name FROM Account</queryString></query>";
+        assert!(body(&ask(&org, session, query, NOW)).contains("<sf:Name>Acme</sf:Name>"));
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_a_fault() {
+        let org = org();
+        for text in ["", "<a/>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<e><Body/></e>"] {
+            assert_eq!(status(&org.handle(&post("/services/Soap/u/60.0", text, &[]), NOW)), 500, "{text}");
+        }
+        assert_eq!(status(&ask(&org, "x", "<nothing/>", NOW)), 500);
+    }
+}

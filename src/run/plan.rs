@@ -155,6 +155,14 @@ fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenari
             .then(|| format!("the app `{}` does not list the flow {flow}", scenario.app)),
         Need::Unlisted(flow) => lists(target, scenario, *flow)
             .then(|| format!("the app `{}` lists the flow {flow}", scenario.app)),
+        Need::Capability(name) if name == "https_callback" || name == "query_callback" => {
+            let uris = target.apps.get(&scenario.app).map(|app| app.redirect_uris.clone()).unwrap_or_default();
+            let has = match name.as_str() {
+                "https_callback" => uris.first().is_some_and(|uri| uri.starts_with("https://")),
+                _ => uris.iter().any(|uri| uri.contains('?')),
+            };
+            (!has).then(|| format!("the app `{}` has no such callback URL ({name})", scenario.app))
+        }
         Need::Capability(name) => (!around.capabilities.contains(name.as_str())).then(|| {
             let doc =
                 crate::suite::CAPABILITIES.iter().find(|(known, _)| known == name).map_or("", |(_, doc)| doc);
@@ -182,6 +190,10 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
         && !target.apps.contains_key(role)
     {
         return Some(format!("the target has no app `{role}`"));
+    }
+    let signs = matches!(step.action, Action::JwtBearer | Action::SamlBearer);
+    if signs && app.key.is_none() && step.tweak.key.is_none() {
+        return Some(format!("the target gives no key for the app `{role}`"));
     }
     if let Some(role) = step.tweak.key.as_ref().filter(|role| *role != "fresh")
         && target.apps.get(role).is_none_or(|app| app.key.is_none())

@@ -20,7 +20,8 @@ pub(super) const NAMES: &[&str] = &[
     "instance_url",
     "issuer",
     "assertion",
-    "endpoints.token",
+    "app.redirect_scheme", "app.redirect_host", "app.redirect_path", "app.query_redirect_uri",
+    "code_challenge", "endpoints.token",
     "endpoints.authorize",
     "now",
 ];

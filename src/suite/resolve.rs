@@ -19,27 +19,27 @@ const MOST_TIMES: i64 = 1000;
 /// # Errors
 /// Every problem of the file.
 pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    // Rows of data are filled in first: what a row puts into a place is checked like what is written there.
+    let node = &expanded(text, node, &mut found);
     let mut problems = Vec::new();
     check(text, node, &SUITE, &mut problems);
-    let mut reader = Reader { text, problems: Vec::new(), scenarios: scenario_names(node), root: node };
+    let mut reader = Reader { text, problems: found, scenarios: scenario_names(node), root: node };
+    let listed = node.get("scenarios").filter(|n| matches!(n.kind, Kind::List(_))).map(Node::items).unwrap_or_default();
     let mut scenarios = Vec::new();
-    let listed = node
-        .get("scenarios")
-        .filter(|n| matches!(n.kind, Kind::List(_)))
-        .map(Node::items)
-        .unwrap_or_default();
     for written in listed.iter().filter(|n| matches!(n.kind, Kind::Map(_))) {
-        for row in rows(text, written, &mut reader.problems) {
-            scenarios.push(reader.scenario(&row));
-        }
+        scenarios.push(reader.scenario(written));
     }
     reader.whole(node, &scenarios);
-    for problem in reader.problems {
-        let same = |p: &Diagnostic| p.at == problem.at && p.message == problem.message;
-        if !problems.iter().any(same) {
-            problems.push(problem);
+    problems.extend(reader.problems);
+    // Rows that share a slip share its place.
+    let mut told: Vec<Diagnostic> = Vec::new();
+    for problem in problems {
+        if !told.iter().any(|p| p.at == problem.at && p.message == problem.message) {
+            told.push(problem);
         }
     }
+    let mut problems = told;
     if !problems.is_empty() {
         problems.sort_by_key(|p| p.at.as_ref().map(|(_, span)| span.start));
         return Err(problems);
@@ -48,10 +48,27 @@ pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnost
     Ok(Suite { id: id.to_owned(), title, text: text.clone(), scenarios })
 }
 
+/// The suite with every scenario written out once for each of its rows.
+fn expanded(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> Node {
+    let mut node = node.clone();
+    if let Kind::Map(entries) = &mut node.kind {
+        for (_, value) in entries.iter_mut().filter(|(key, _)| key.text() == Some("scenarios")) {
+            if let Kind::List(items) = &mut value.kind {
+                let all = std::mem::take(items);
+                items.extend(all.iter().flat_map(|scenario| rows(text, scenario, problems)));
+            }
+        }
+    }
+    node
+}
+
 fn scenario_names(node: &Node) -> Vec<String> {
     let items = node.get("scenarios").map(Node::items).unwrap_or_default();
     items.iter().filter_map(|s| s.get("scenario")?.text().map(str::to_owned)).collect()
 }
+
+/// A step's name, what it does, and where it asks.
+type Label = (String, &'static str, Option<crate::oauth::Endpoint>);
 
 struct Reader<'r> {
     text: &'r Text,
@@ -98,7 +115,7 @@ impl Reader<'_> {
         };
         let name_node = node.get("scenario");
         let mut known: Vec<String> = Vec::new();
-        let mut labels: Vec<(String, &'static str)> = Vec::new();
+        let mut labels: Vec<Label> = Vec::new();
         let steps: Vec<Step> = self.steps(node.get("steps"), &mut known, &mut labels);
         let cleanup = self.steps(node.get("cleanup"), &mut known, &mut Vec::new());
         if let Some(list) = node.get("steps")
@@ -213,24 +230,24 @@ impl Reader<'_> {
         &mut self,
         node: Option<&Node>,
         known: &mut Vec<String>,
-        labels: &mut Vec<(String, &'static str)>,
+        labels: &mut Vec<Label>,
     ) -> Vec<Step> {
         let Some(Node { kind: Kind::List(items), .. }) = node else { return Vec::new() };
         let mut steps = Vec::new();
         for item in items {
             if let Some(step) = self.step(item, known, labels) {
                 known.extend(step.capture.iter().map(|c| c.name.clone()));
-                labels.push((step.label.clone().unwrap_or_default(), step.action.name()));
+                labels.push((step.label.clone().unwrap_or_default(), step.action.name(), step.action.endpoint()));
                 steps.push(step);
             } else {
                 // Keeps positions right for `control:` of later steps.
-                labels.push((String::new(), ""));
+                labels.push((String::new(), "", None));
             }
         }
         steps
     }
 
-    fn step(&mut self, node: &Node, known: &[String], labels: &[(String, &'static str)]) -> Option<Step> {
+    fn step(&mut self, node: &Node, known: &[String], labels: &[Label]) -> Option<Step> {
         let word = node.get("do")?;
         let name = word.text()?;
         let action = self.action(node, name, known)?;
@@ -295,7 +312,7 @@ impl Reader<'_> {
             );
         }
         let capture = self.captures(node);
-        let control = self.control(node, labels, action.name());
+        let control = self.control(node, labels, &action);
         let refuses = expect.as_ref().is_some_and(expect::Expect::is_refusal);
         if refuses && tweak.is_none() && node.get("control").is_none() {
             let span = node
@@ -437,7 +454,7 @@ impl Reader<'_> {
         captures
     }
 
-    fn control(&mut self, node: &Node, labels: &[(String, &'static str)], action: &str) -> Option<Control> {
+    fn control(&mut self, node: &Node, labels: &[Label], action: &Action) -> Option<Control> {
         let at = node.get("control")?;
         let Some(name) = at.text() else {
             let text_of = |key: &str| at.get(key).and_then(Node::text).map(str::to_owned);
@@ -447,13 +464,12 @@ impl Reader<'_> {
                 client_auth: text_of("client_auth").and_then(|n| ClientAuth::read(&n)),
             });
         };
-        if let Some(i) = labels.iter().position(|(label, _)| label == name) {
-            if labels[i].1 != action {
-                let message = format!(
-                    "the step `{name}` does `{}`, so it proves nothing about `{action}`",
-                    labels[i].1
-                );
-                self.problem("misplaced", at.span, message, Some("name a step of the same kind".into()));
+        if let Some(i) = labels.iter().position(|(label, ..)| label == name) {
+            // Another grant shows that the app works; another endpoint shows nothing.
+            if labels[i].2 != action.endpoint() {
+                let (other, this) = (labels[i].1, action.name());
+                let message = format!("the step `{name}` does `{other}`, so it proves nothing about `{this}`");
+                self.problem("misplaced", at.span, message, Some("name a step that asks the same endpoint".into()));
             }
             return Some(Control::Step(i));
         }
@@ -462,7 +478,7 @@ impl Reader<'_> {
         }
         let names = labels
             .iter()
-            .map(|(l, _)| l.as_str())
+            .map(|(l, ..)| l.as_str())
             .filter(|l| !l.is_empty())
             .chain(self.scenarios.iter().map(String::as_str));
         let help = match closest(name, names) {

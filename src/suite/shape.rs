@@ -272,16 +272,16 @@ fn schema_of(shape: &Shape) -> Value {
     match shape {
         Shape::Any => json!({}),
         Shape::Scalar | Shape::Text => json!({ "type": ["string", "number", "boolean"] }),
-        Shape::Flag => json!({ "type": "boolean" }),
-        Shape::Count => json!({ "type": "integer", "minimum": 0 }),
-        Shape::Duration => json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }),
+        Shape::Flag => or_row(json!({ "type": "boolean" })),
+        Shape::Count => or_row(json!({ "type": "integer", "minimum": 0 })),
+        Shape::Duration => or_row(json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" })),
         Shape::Words(_, words) => {
             // A word that looks like a number is a number to a YAML reader.
             let words: Vec<Value> = words()
                 .into_iter()
                 .flat_map(|w| std::iter::once(Value::from(w)).chain(w.parse::<i64>().ok().map(Value::from)))
                 .collect();
-            json!({ "enum": words })
+            or_row(json!({ "enum": words }))
         }
         Shape::List(item) => json!({ "type": "array", "items": schema_of(item) }),
         Shape::OneOrMany(item) => {
@@ -310,6 +310,11 @@ fn schema_of(shape: &Shape) -> Value {
             json!({ "type": "object", "required": ["do"], "properties": { "do": { "enum": words } }, "allOf": branches })
         }
     }
+}
+
+/// A value, or the name of one in a row of data.
+fn or_row(value: Value) -> Value {
+    json!({ "anyOf": [value, { "type": "string", "pattern": "\\$\\{row\\." }] })
 }
 
 fn object(keys: &[Key], mut properties: Map<String, Value>) -> Value {
