@@ -23,12 +23,6 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
-        check: "pkce/verifier-without-challenge-is-refused",
-        because: "Salesforce ignores a code_verifier where the authorization request carried no challenge",
-        source: "field report: jsforce sends code_verifier on every token request; not confirmed on an org",
-        accepts: true,
-    },
-    Deviation {
         check: "resource/invalid-token-is-401-with-challenge",
         because: "Salesforce's REST API names another scheme in WWW-Authenticate and says INVALID_SESSION_ID in the body; \
             userinfo answers 403 Bad_OAuth_Token",

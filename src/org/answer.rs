@@ -65,7 +65,7 @@ pub(super) fn invalid_client(error: &'static str, description: &'static str) -> 
 
 impl Refused {
     /// The code as the RFCs have it, where Salesforce has one of its own.
-    fn registered(mut self) -> Self {
+    pub fn registered(mut self) -> Self {
         let code = match self.error.as_ref() {
             "invalid_client_id" | "app_not_found" | "app_blocked" | "invalid_basic_auth_header" => {
                 self.client = true;

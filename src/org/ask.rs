@@ -68,15 +68,15 @@ impl Host {
 
 impl<'r> Ask<'r> {
     /// Takes a request in, if it is within the bounds.
-    pub fn read(request: &'r Request<Bytes>, now: i64) -> Result<Self, Reply> {
+    pub fn read(request: &'r Request<Bytes>, now: i64) -> Result<Self, Box<Reply>> {
         let Some(host) = Host::of(request) else {
-            return Err(answer::bare(StatusCode::BAD_REQUEST, now));
+            return Err(answer::bare(StatusCode::BAD_REQUEST, now).into());
         };
         if request.body().len() > LONGEST_BODY {
-            return Err(answer::bare(StatusCode::PAYLOAD_TOO_LARGE, now));
+            return Err(answer::bare(StatusCode::PAYLOAD_TOO_LARGE, now).into());
         }
         if request.uri().query().is_some_and(|query| query.len() > LONGEST_QUERY) {
-            return Err(answer::bare(StatusCode::URI_TOO_LONG, now));
+            return Err(answer::bare(StatusCode::URI_TOO_LONG, now).into());
         }
         Ok(Self { request, host, now })
     }

@@ -27,7 +27,6 @@ pub(super) struct Claimed {
 }
 
 /// A client that showed who it is.
-#[derive(Debug)]
 pub(super) struct Authenticated {
     /// A `jti` that must not have been used before, and until when it counts.
     pub jti: Option<(String, i64)>,

@@ -39,7 +39,6 @@ const KNOWN: [&str; 17] = [
 ];
 
 /// A request in which nothing is wrong.
-#[derive(Debug)]
 pub(super) struct Arrival {
     visit: Visit,
     browser: Browser,
@@ -52,7 +51,7 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
             let browser = Browser::of(ask);
             Begun::Pending(Pending(Work::Authorize(Box::new(Arrival { visit, browser }))))
         }
-        Err(reply) => Begun::Reply(reply),
+        Err(reply) => Begun::Reply(*reply),
     }
 }
 
@@ -141,13 +140,13 @@ fn tell(org: &Org, visit: &Visit, error: &str, now: i64) -> Reply {
 
 /// In the order in which a wrong is told. What is wrong with client, redirect URI or challenge is shown on the
 /// spot: nobody is sent to where a stranger wants (RFC 6749 §4.1.2.1, SALESFORCE.md §3.3).
-fn check(org: &Org, ask: &Ask) -> Result<Visit, Reply> {
-    let shown = |error: Refused| answer::shown(&error, ask.now);
+fn check(org: &Org, ask: &Ask) -> Result<Visit, Box<Reply>> {
+    let shown = |error: Refused| Box::new(answer::shown(&error, ask.now));
     if !super::is_get(ask.request.method()) {
         let post = ask.is(&HttpMethod::POST);
         return Err(match post {
             true => shown(invalid_request("must use HTTP GET")),
-            false => answer::method_not_allowed("GET", ask.now),
+            false => answer::method_not_allowed("GET", ask.now).into(),
         });
     }
     let params = ask.query().ok_or_else(|| shown(invalid_request("malformed request")))?;
@@ -159,7 +158,7 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Reply> {
     let id = given(&params, "client_id").and_then(|id| org.registry.app_of(id)).ok_or_else(|| {
         let error = refused("invalid_client_id", "client identifier invalid");
         match redirect_uri.filter(|_| org.faults.has(&fault::ERROR_BOUNCE)) {
-            Some(uri) => pages::go(StatusCode::FOUND, &carrying(org, uri, &error.form()), ask.now),
+            Some(uri) => pages::go(StatusCode::FOUND, &carrying(org, uri, &error.form()), ask.now).into(),
             None => shown(error),
         }
     })?;
@@ -172,7 +171,7 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Reply> {
             return Err(shown(refused("redirect_uri_mismatch", "redirect_uri must match configuration")));
         }
     };
-    admit(ask, app)?;
+    admit(org, ask, app)?;
     let challenge = challenge(org, app, &params).map_err(shown)?;
     if org.faults.has(&fault::UNKNOWN_REFUSED) && params.iter().any(|(name, _)| !KNOWN.contains(&name)) {
         return Err(shown(invalid_request("unknown parameter")));
@@ -198,12 +197,12 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Reply> {
     };
     if given(&params, "response_type") != Some("code") && !org.faults.has(&fault::RESPONSE_TYPE_ANY) {
         let error = refused("unsupported_response_type", "response type must be code");
-        return Err(tell(org, &visit, &error.form(), ask.now));
+        return Err(tell(org, &visit, &error.form(), ask.now).into());
     }
     if let Some(scope) = given(&params, "scope").filter(|scope| !scope.trim().is_empty()) {
         visit.scopes = app.scopes.ask(scope).ok_or_else(|| {
             let error = refused("invalid_scope", "the requested scope is not allowed");
-            tell(org, &visit, &error.form(), ask.now)
+            Box::new(tell(org, &visit, &error.form(), ask.now))
         })?;
     }
     if !app.may(Flow::RefreshToken) {
@@ -213,19 +212,20 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Reply> {
 }
 
 /// Whether the org lets the app in and the app lists the flow. What the field saw for the first two is a page.
-fn admit(ask: &Ask, app: &App) -> Result<(), Reply> {
+fn admit(org: &Org, ask: &Ask, app: &App) -> Result<(), Box<Reply>> {
     let policy = &app.registered.policy;
     if policy.blocked {
-        return Err(pages::refused(ask.now, "OAUTH_APP_BLOCKED", "this app is blocked by admin"));
+        return Err(pages::refused(ask.now, "OAUTH_APP_BLOCKED", "this app is blocked by admin").into());
     }
     if !policy.installed {
         let text = "An unexpected error has occurred during authentication. Please try again.";
-        return Err(pages::refused(ask.now, "OAUTH_APPROVAL_ERROR_GENERIC", text));
+        return Err(pages::refused(ask.now, "OAUTH_APPROVAL_ERROR_GENERIC", text).into());
     }
     if !app.may(Flow::WebServer) {
         let error =
             refused("oauth_flow_disabled", "The external client app or the OAuth plugin is disabled.");
-        return Err(answer::shown(&error, ask.now));
+        let error = if org.registry.switches.rfc { error.registered() } else { error };
+        return Err(answer::shown(&error, ask.now).into());
     }
     Ok(())
 }
@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn the_switches_decide_about_challenges() {
         let required = org_of(&set(target(), "pkce_required", Setting::Flag(true)));
-        let reply = asked(&required, |params| drop(params.remove("code_challenge")));
+        let reply = asked(&required, |params| assert!(params.remove("code_challenge")));
         assert!(body(&reply).contains("missing%20required%20code%20challenge"));
         let plain = org_of(&set(target(), "challenge_method_default", Setting::Word("plain".into())));
         let reply = asked(&plain, |params| params.set("code_challenge_method", "plain"));

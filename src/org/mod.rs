@@ -60,7 +60,6 @@ pub struct Org {
 }
 
 /// What comes back: a response, and what the host does to it on the way.
-#[derive(Debug)]
 pub struct Reply {
     /// The response.
     pub response: Response<Bytes>,
@@ -81,10 +80,8 @@ pub enum Begun {
 }
 
 /// A request that is known to be right as far as reading can tell, and waits for its critical section.
-#[derive(Debug)]
 pub struct Pending(Work);
 
-#[derive(Debug)]
 enum Work {
     Token(Box<token::Grant>),
     Revoke(revoke::Revocation),
@@ -108,7 +105,7 @@ impl Org {
     pub fn begin(&self, request: &Request<Bytes>, now: i64) -> Begun {
         let ask = match Ask::read(request, now) {
             Ok(ask) => ask,
-            Err(reply) => return Begun::Reply(reply),
+            Err(reply) => return Begun::Reply(*reply),
         };
         match ask.path() {
             "/services/oauth2/token" => token::begin(self, &ask),
@@ -166,6 +163,28 @@ impl std::fmt::Debug for Org {
     }
 }
 
+impl std::fmt::Debug for Reply {
+    /// Without the body, which may hold tokens.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reply({}, {} bytes)", self.response.status(), self.response.body().len())
+    }
+}
+
+impl std::fmt::Debug for Pending {
+    /// Without what it holds, which is secret for the most part.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = match self.0 {
+            Work::Token(_) => "token",
+            Work::Revoke(_) => "revoke",
+            Work::Resource(_) => "resource",
+            Work::Authorize(_) => "authorize",
+            Work::Page(_) => "page",
+            Work::Soap(_) => "soap",
+        };
+        write!(f, "Pending({what})")
+    }
+}
+
 impl From<Response<Bytes>> for Reply {
     fn from(response: Response<Bytes>) -> Self {
         Self { response, delay_ms: 0, cut_after: None }
@@ -197,7 +216,8 @@ mod tests {
         let request = token_request(&redemption(&code(&org, "main", NOW)));
         let Begun::Pending(pending) = org.begin(&request, NOW) else { panic!() };
         let debug = format!("{org:?} {pending:?}");
-        for secret in ["s3cret", "aPrx", VERIFIER] {
+        let debug = format!("{debug} {:?}", org.commit(pending, NOW));
+        for secret in ["s3cret", "aPrx", VERIFIER, "5Aep861", "00Dxx0000000001!"] {
             assert!(!debug.contains(secret), "{debug}");
         }
     }

@@ -25,7 +25,6 @@ const WRONG_LOGIN: &str = "Please check your username and password. If you still
 const TOO_MANY: &str = "Maximum logins exceeded. Please try again later.";
 
 /// What a browser brings along.
-#[derive(Debug)]
 pub(super) struct Browser {
     /// Which browser it is; empty where it is new.
     pub id: String,
@@ -35,7 +34,6 @@ pub(super) struct Browser {
 }
 
 /// A form that was sent, or a page that may be passed without one.
-#[derive(Debug)]
 pub(super) enum Step {
     Login { handle: String, csrf: String, username: String, password: Secret, browser: Browser },
     Approval { handle: String, answer: Option<(bool, String)>, browser: Browser },

@@ -14,7 +14,6 @@ use super::{Begun, Org, Pending, Reply, Work, fault, is_get};
 const SESSION_INVALID: (&str, &str) = ("INVALID_SESSION_ID", "Session expired or invalid");
 
 /// A record that will be created.
-#[derive(Debug)]
 pub(super) struct Write {
     object: &'static str,
     fields: Map<String, Value>,
@@ -42,7 +41,7 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
     }
     let calls = match authenticate(org, ask) {
         Ok(calls) => calls,
-        Err(reply) => return Begun::Reply(reply),
+        Err(error) => return Begun::Reply(failed(org, ask, &error)),
     };
     if ask.host.login {
         let message =
@@ -160,10 +159,9 @@ fn wrong_method(ask: &Ask, allowed: &str) -> RestError {
 }
 
 /// Lets a live session with the right scope through, extends it, and counts the call.
-fn authenticate(org: &Org, ask: &Ask) -> Result<u64, Reply> {
-    let unauthorized = |(code, message): (&'static str, &str)| {
-        Err(failed(org, ask, &RestError::new(StatusCode::UNAUTHORIZED, code, message)))
-    };
+fn authenticate(org: &Org, ask: &Ask) -> Result<u64, RestError> {
+    let unauthorized =
+        |(code, message): (&'static str, &str)| Err(RestError::new(StatusCode::UNAUTHORIZED, code, message));
     if ask.header(header::AUTHORIZATION).is_none() {
         return unauthorized(SESSION_INVALID);
     }
@@ -194,7 +192,7 @@ fn authenticate(org: &Org, ask: &Ask) -> Result<u64, Reply> {
     match end {
         Some(End::Expired) if jwt => unauthorized(("INVALID_AUTH_HEADER", "INVALID_JWT_FORMAT")),
         Some(_) => unauthorized(SESSION_INVALID),
-        None => Err(insufficient(org, ask)),
+        None => Err(insufficient(org)),
     }
 }
 
@@ -203,10 +201,10 @@ fn is_enough(session: &Session) -> bool {
 }
 
 /// A live token that lacks the scope.
-fn insufficient(org: &Org, ask: &Ask) -> Reply {
+fn insufficient(org: &Org) -> RestError {
     let status = if org.registry.switches.rfc { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
     let message = "This session is not valid for use with the REST API";
-    failed(org, ask, &RestError::new(status, "INVALID_SESSION_ID", message))
+    RestError::new(status, "INVALID_SESSION_ID", message)
 }
 
 /// The one resource without authentication and without a count.

@@ -16,13 +16,11 @@ const LONGEST_CALLBACK: usize = 128;
 const LATE: i64 = 5_000;
 
 /// A token that will be revoked.
-#[derive(Debug)]
 pub(super) struct Revocation {
     what: What,
     callback: Option<String>,
 }
 
-#[derive(Debug)]
 enum What {
     Access(Secret),
     Refresh(FamilyId),

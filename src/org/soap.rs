@@ -19,7 +19,6 @@ const SESSION: i64 = 2 * 3_600_000;
 const NODES: u32 = 2_000;
 
 /// A login with the right password.
-#[derive(Debug)]
 pub(super) struct Login {
     user: UserId,
     host: Host,

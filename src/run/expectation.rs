@@ -390,10 +390,13 @@ impl Judge<'_> {
             (Matcher::Equals(wanted), Some(value)) => same(wanted, value),
             (Matcher::OneOf(list), Some(value)) => list.iter().any(|wanted| same(wanted, value)),
             (Matcher::Matches(regex), Some(value)) => regex.is_match(&text(value)),
-            (Matcher::Contains(part), Some(Value::Array(list))) => {
-                list.iter().any(|item| text(item) == *part)
+            (Matcher::Contains(part), Some(value)) => {
+                let Ok(part) = part.fill(self.value) else { return false };
+                match value {
+                    Value::Array(list) => list.iter().any(|item| text(item) == part),
+                    value => text(value).contains(&part),
+                }
             }
-            (Matcher::Contains(part), Some(value)) => text(value).contains(part.as_str()),
             (Matcher::Type(kind), Some(value)) => has_type(*kind, value),
         }
     }
@@ -409,7 +412,7 @@ impl Judge<'_> {
             Matcher::Equals(value) => value.to_string(),
             Matcher::OneOf(values) => list(values),
             Matcher::Matches(regex) => format!("matching {}", regex.as_str()),
-            Matcher::Contains(part) => format!("holding {part:?}"),
+            Matcher::Contains(part) => part.fill(self.value).map_or_else(|u| format!("holding ${{{}}}", u.0), |t| format!("holding {t:?}")),
             Matcher::Type(kind) => format!("of type {}", format!("{kind:?}").to_lowercase()),
             Matcher::Not(inner) => format!("not {}", self.words(inner)),
             Matcher::All(all) => all.iter().map(|m| self.words(m)).collect::<Vec<_>>().join(" and "),

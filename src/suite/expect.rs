@@ -127,7 +127,7 @@ pub enum Matcher {
     /// The expression finds something in it.
     Matches(Regex),
     /// It holds this text.
-    Contains(String),
+    Contains(Template),
     /// It has this type.
     Type(JsonType),
     /// Not this.
@@ -388,7 +388,10 @@ impl Reader<'_> {
         Some(match key.text().unwrap_or("") {
             "equals" => Matcher::Equals(value.json()),
             "one_of" => Matcher::OneOf(value.items().iter().map(Node::json).collect()),
-            "contains" => Matcher::Contains(value.text()?.to_owned()),
+            "contains" => {
+                check_names(self.text, value.span, value.text()?, self.known, self.problems);
+                Matcher::Contains(Template::new(value.text()?))
+            }
             "matches" => match Regex::new(value.text()?) {
                 Ok(regex) => Matcher::Matches(regex),
                 Err(why) => {

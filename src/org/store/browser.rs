@@ -12,7 +12,7 @@ const VISIT: i64 = 15 * 60_000;
 const LOGIN: i64 = 2 * HOUR;
 
 /// An authorization request under way.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in crate::org) struct Visit {
     pub app: AppId,
     /// Where the user agent goes in the end.

@@ -17,7 +17,7 @@ const RETIRED: usize = 64;
 const FLIGHT: i64 = 30_000;
 
 /// An authorization code.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in crate::org) struct Code {
     pub app: AppId,
     pub user: UserId,
@@ -95,7 +95,6 @@ pub(in crate::org) struct Found<'s> {
 }
 
 /// A refresh token that a request works on. Dropped without a commit, it is free again.
-#[derive(Debug)]
 pub(in crate::org) struct Flight {
     store: Arc<Store>,
     token: Option<String>,

@@ -86,12 +86,6 @@ impl Store {
     }
 }
 
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Store")
-    }
-}
-
 impl State {
     /// A text of so many characters of `A-Z a-z 0-9 . _`, six random bits each.
     pub fn random(&mut self, length: usize) -> String {

@@ -16,7 +16,6 @@ use crate::subject::Flow;
 const SHORTEST_VERIFIER: usize = 43;
 
 /// A code that was good when it was looked at.
-#[derive(Debug)]
 pub(super) struct Redemption {
     text: crate::oauth::Secret,
     code: Code,

@@ -24,7 +24,6 @@ use crate::oauth::grant::{authorization_code, jwt_bearer, refresh_token, saml_be
 pub(super) const PATH: &str = "/services/oauth2/token";
 
 /// A token request that was found right.
-#[derive(Debug)]
 pub(super) struct Grant {
     app: AppId,
     host: Host,
@@ -34,7 +33,6 @@ pub(super) struct Grant {
     kind: Kind,
 }
 
-#[derive(Debug)]
 enum Kind {
     Code(code::Redemption),
     Refresh(refresh::Renewal),
@@ -97,10 +95,9 @@ fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {
         return Err(invalid_request("a parameter is repeated"));
     }
     let grant_type = given(params, "grant_type");
-    let forbids_scope = !matches!(grant_type, Some(authorization_code::GRANT_TYPE) | None)
-        && !(grant_type == Some(refresh_token::GRANT_TYPE) && org.faults.has(&fault::REFRESH_WIDEN));
+    let widens = grant_type == Some(refresh_token::GRANT_TYPE) && org.faults.has(&fault::REFRESH_WIDEN);
     let no_scope = || match given(params, "scope") {
-        Some(_) if forbids_scope => Err(invalid_request("scope parameter not supported")),
+        Some(_) if !widens => Err(invalid_request("scope parameter not supported")),
         _ => Ok(()),
     };
     match grant_type {

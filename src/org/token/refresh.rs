@@ -13,7 +13,6 @@ use crate::org::{Org, fault};
 use crate::subject::{Flow, RefreshPolicy};
 
 /// A refresh token that is held for one request.
-#[derive(Debug)]
 pub(super) struct Renewal {
     family: FamilyId,
     token: crate::oauth::Secret,
