@@ -83,9 +83,9 @@ pub struct Finding {
     pub observed: String,
     /// The exchanges that show it, by number.
     pub exchanges: Vec<usize>,
-    /// Whether something was accepted that must be refused: a known deviation in how a refusal looks does not
-    /// cover that.
-    pub accepted: bool,
+    /// Whether it goes beyond what a known deviation in the looks of an answer covers: something was accepted
+    /// that must be refused, say.
+    pub grave: bool,
     /// The expectation in the suite that did not hold.
     pub at: Option<(Text, Span)>,
 }

@@ -23,6 +23,13 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
+        check: "token/error-code-is-registered",
+        because: "Salesforce has error codes of its own at the token endpoint, among them redirect_uri_mismatch, \
+            redirect_uri_missing, invalid_client_id, app_not_found, invalid_app_access, oauth_flow_disabled, inactive_user",
+        source: "Salesforce Help: OAuth 2.0 Authorization Errors",
+        accepts: false,
+    },
+    Deviation {
         check: "resource/invalid-token-is-401-with-challenge",
         because: "Salesforce's REST API names another scheme in WWW-Authenticate and says INVALID_SESSION_ID in the body; \
             userinfo answers 403 Bad_OAuth_Token",

@@ -14,7 +14,7 @@ pub struct Judgement {
 struct Observation {
     verdict: Verdict,
     lesser: bool,
-    accepted: bool,
+    grave: bool,
     expected: String,
     observed: String,
     exchanges: Vec<usize>,
@@ -39,6 +39,19 @@ impl Judgement {
         observed: impl Into<String>,
     ) {
         self.observe(Verdict::Fail, false, exchanges, expected.into(), observed.into());
+    }
+
+    /// Evidence that it does not hold in a way that no known deviation covers.
+    pub fn fail_grave(
+        &mut self,
+        exchanges: &[&Exchange],
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+    ) {
+        self.fail(exchanges, expected, observed);
+        if let Some(last) = self.observations.last_mut() {
+            last.grave = true;
+        }
     }
 
     /// A fail of less weight: the property holds at its core, but not as it was asked for (a refusal for
@@ -81,10 +94,7 @@ impl Judgement {
         }
         let accepted = x.granted() || (x.endpoint != crate::oauth::Endpoint::Token && x.status() == 200);
         if accepted {
-            self.fail(&[x], expected(), x.outcome());
-            if let Some(last) = self.observations.last_mut() {
-                last.accepted = true;
-            }
+            self.fail_grave(&[x], expected(), x.outcome());
         } else if !control {
             self.unproved(
                 &[x],
@@ -122,7 +132,7 @@ impl Judgement {
                 expected: o.expected,
                 observed: o.observed,
                 exchanges: o.exchanges,
-                accepted: o.accepted,
+                grave: o.grave,
                 at: None,
             })
             .collect()
@@ -137,13 +147,6 @@ impl Judgement {
         observed: String,
     ) {
         let exchanges = exchanges.iter().map(|x| x.number).collect();
-        self.observations.push(Observation {
-            verdict,
-            lesser,
-            accepted: false,
-            expected,
-            observed,
-            exchanges,
-        });
+        self.observations.push(Observation { verdict, lesser, grave: false, expected, observed, exchanges });
     }
 }

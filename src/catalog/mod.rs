@@ -141,7 +141,7 @@ pub fn judge_one(check: &'static Check, transcript: &Transcript) -> Judged {
             expected: check.title.to_owned(),
             observed: "the judge of this check broke; this is a bug of grantcheck, not of the org".to_owned(),
             exchanges: Vec::new(),
-            accepted: false,
+            grave: false,
             at: None,
         };
         return Judged { check, verdict: Verdict::Inconclusive, findings: vec![finding], bug: true };

@@ -300,17 +300,19 @@ fn error_code_is_registered(t: &Transcript) -> Judgement {
                 } else if !is_json(response) {
                     let media = response.header("content-type").unwrap_or("none");
                     let observed = format!("{} with Content-Type: {media}", x.outcome());
-                    j.fail_lesser(&[x], "an error as application/json", observed);
+                    j.fail_grave(&[x], "an error as application/json", observed);
                 } else {
                     j.pass();
                 }
             }
             (400 | 401, None) if !asks_for_another_format(x) && is_form_post(x) && is_readable(x) => {
-                j.fail(&[x], "a JSON object with an error code", x.outcome());
+                j.fail_grave(&[x], "a JSON object with an error code", x.outcome());
             }
             // What HTTP itself has a status for is not OAuth's to say.
             (404..=406 | 408 | 411 | 413..=415 | 417 | 421 | 426 | 429 | 431, _) => {}
-            (200..300 | 402..500, Some(_)) => j.fail(&[x], "an error with status 400 or 401", x.outcome()),
+            (200..300 | 402..500, Some(_)) => {
+                j.fail_grave(&[x], "an error with status 400 or 401", x.outcome())
+            }
             _ => {}
         }
     }

@@ -32,7 +32,8 @@ pub fn console(report: &Report, style: Style) -> String {
 
 /// What is told once in the table of checks instead of at every scenario.
 fn quiet(finding: &FindingRow) -> bool {
-    matches!(finding.verdict, Word::KnownDeviation | Word::Waived)
+    let lesser = matches!(finding.verdict, Word::Warn | Word::Note) && finding.check.is_some();
+    lesser || matches!(finding.verdict, Word::KnownDeviation | Word::Waived)
 }
 
 fn paint(text: &str, word: Word, style: Style) -> String {
@@ -153,6 +154,17 @@ fn not_testable(out: &mut String, report: &Report, style: Style) {
 
 fn checks(out: &mut String, report: &Report) {
     let of = |word: Word| report.checks.iter().filter(move |row| row.verdict == word);
+    for (word, title) in [(Word::Warn, "SHOULD"), (Word::Note, "NOTE")] {
+        for row in of(word) {
+            let findings = report.scenarios.iter().flat_map(|s| &s.findings);
+            let mut mine =
+                findings.filter(|f| f.check.as_deref() == Some(&row.check) && f.verdict == word).peekable();
+            let Some(first) = mine.peek().copied() else { continue };
+            let cite = first.cites.first().map_or(String::new(), |cite| format!("   {cite}"));
+            let _ = writeln!(out, "{title} {}{cite}  ({} times)", row.check, mine.count());
+            let _ = writeln!(out, "       expected {}, observed {}", first.expected, first.observed);
+        }
+    }
     for (word, title) in [
         (Word::KnownDeviation, "known deviations of this kind of org"),
         (Word::Waived, "waived"),
@@ -204,11 +216,11 @@ fn summary(out: &mut String, report: &Report, style: Style) {
         report.transcript.len(),
         report.duration_ms as f64 / 1000.0
     );
-    if s.listed_but_not_testable > 0 {
+    if !report.listed_not_testable.is_empty() {
+        let flows = report.listed_not_testable.join(", ");
         let _ = writeln!(
             out,
-            "{} scenarios of flows that the target lists could not be tested",
-            s.listed_but_not_testable
+            "the target lists {flows}, and nothing of it could be played: this run cannot vouch for it"
         );
     }
     if report.interrupted {

@@ -32,6 +32,9 @@ pub struct Report {
     pub checks: Vec<CheckRow>,
     /// Waivers that waived nothing.
     pub unused_waivers: Vec<String>,
+    /// Flows that the target lists and of which nothing could be played.
+    #[serde(default)]
+    pub listed_not_testable: Vec<String>,
     /// The record, one row an exchange.
     pub transcript: Vec<Value>,
 }
@@ -53,7 +56,7 @@ pub struct Summary {
     pub known_deviation: usize,
     /// Checks that do not hold and are waived.
     pub waived: usize,
-    /// Scenarios of a flow that the target lists and that could not be tested all the same.
+    /// Flows that the target lists and of which nothing could be played.
     #[serde(default)]
     pub listed_but_not_testable: usize,
     /// Judges that broke: bugs of this program.
@@ -228,6 +231,7 @@ mod tests {
             scenarios: Vec::new(),
             checks: Vec::new(),
             unused_waivers: Vec::new(),
+            listed_not_testable: Vec::new(),
             transcript: Vec::new(),
         }
     }

@@ -75,6 +75,7 @@ pub fn schema() -> Value {
             "scenarios": { "type": "array", "items": scenario },
             "checks": { "type": "array", "items": check },
             "unused_waivers": { "type": "array", "items": { "type": "string" } },
+            "listed_not_testable": { "type": "array", "items": { "type": "string" } },
             "transcript": { "type": "array", "items": { "type": "object", "required": ["number", "endpoint", "request"] } }
         }
     })

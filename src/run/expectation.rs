@@ -168,7 +168,7 @@ impl Judge<'_> {
                 format!("{n} of {}: {outcomes}", answers.len())
             },
             exchanges,
-            accepted: false,
+            grave: false,
             at: Some((self.text.clone(), count.span)),
         })
     }
@@ -181,7 +181,7 @@ impl Judge<'_> {
             expected: miss.expected,
             observed: miss.observed,
             exchanges: vec![x.number],
-            accepted: false,
+            grave: false,
             at: Some((self.text.clone(), span)),
         }
     }
@@ -412,7 +412,9 @@ impl Judge<'_> {
             Matcher::Equals(value) => value.to_string(),
             Matcher::OneOf(values) => list(values),
             Matcher::Matches(regex) => format!("matching {}", regex.as_str()),
-            Matcher::Contains(part) => part.fill(self.value).map_or_else(|u| format!("holding ${{{}}}", u.0), |t| format!("holding {t:?}")),
+            Matcher::Contains(part) => part
+                .fill(self.value)
+                .map_or_else(|u| format!("holding ${{{}}}", u.0), |t| format!("holding {t:?}")),
             Matcher::Type(kind) => format!("of type {}", format!("{kind:?}").to_lowercase()),
             Matcher::Not(inner) => format!("not {}", self.words(inner)),
             Matcher::All(all) => all.iter().map(|m| self.words(m)).collect::<Vec<_>>().join(" and "),

@@ -133,7 +133,7 @@ pub async fn run(
     }
     let mut redactor = Redactor::new(crate::wire::dice::seed());
     redactor.learn_target(&options.target);
-    let (mut report, transcript) = rows::report(options, &shared.surroundings, rows, &plan.left_out);
+    let (mut report, transcript) = rows::report(options, &shared.surroundings, rows);
     report.duration_ms = watch.micros() / 1000;
     report.interrupted = interrupted || *stop.borrow();
     for exchange in &transcript.exchanges {

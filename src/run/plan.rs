@@ -20,8 +20,6 @@ pub struct Selection {
 pub struct Plan {
     /// In order.
     pub plays: Vec<Planned>,
-    /// What the selection left out, by count.
-    pub left_out: usize,
     /// What it costs on a foreign target.
     pub cost: Cost,
 }
@@ -37,8 +35,6 @@ pub struct Planned {
     pub siblings: Arc<Vec<Arc<Scenario>>>,
     /// Why it cannot be played on this target.
     pub not_testable: Option<String>,
-    /// Whether the reason is a flow that the target lists: then the run cannot vouch for it.
-    pub listed: bool,
 }
 
 /// What a run asks of a foreign target.
@@ -71,13 +67,11 @@ impl Selection {
 /// Plans a run.
 pub fn plan(options: &Options, surroundings: &Surroundings) -> Plan {
     let mut plays = Vec::new();
-    let mut left_out = 0;
     for suite in &options.suites {
         let siblings: Arc<Vec<Arc<Scenario>>> =
             Arc::new(suite.scenarios.iter().cloned().map(Arc::new).collect());
         for scenario in siblings.iter() {
             if !options.selection.takes(&suite.id, scenario) {
-                left_out += 1;
                 continue;
             }
             let lacking = lacking(options, surroundings, scenario);
@@ -85,23 +79,12 @@ pub fn plan(options: &Options, surroundings: &Surroundings) -> Plan {
                 suite: suite.id.clone(),
                 scenario: scenario.clone(),
                 siblings: siblings.clone(),
-                listed: lacking.is_some()
-                    && flows_of(scenario).iter().all(|f| lists(&options.target, scenario, *f))
-                    && names_flow(&lacking),
                 not_testable: lacking,
             });
         }
     }
     let cost = cost(&plays);
-    Plan { plays, left_out, cost }
-}
-
-fn names_flow(lacking: &Option<String>) -> bool {
-    lacking.as_ref().is_some_and(|why| why.contains("pages of the web server flow"))
-}
-
-fn flows_of(scenario: &Scenario) -> Vec<Flow> {
-    scenario.steps.iter().filter_map(|step| step.action.flow()).collect()
+    Plan { plays, cost }
 }
 
 fn lists(target: &Target, scenario: &Scenario, flow: Flow) -> bool {
@@ -156,7 +139,8 @@ fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenari
         Need::Unlisted(flow) => lists(target, scenario, *flow)
             .then(|| format!("the app `{}` lists the flow {flow}", scenario.app)),
         Need::Capability(name) if name == "https_callback" || name == "query_callback" => {
-            let uris = target.apps.get(&scenario.app).map(|app| app.redirect_uris.clone()).unwrap_or_default();
+            let uris =
+                target.apps.get(&scenario.app).map(|app| app.redirect_uris.clone()).unwrap_or_default();
             let has = match name.as_str() {
                 "https_callback" => uris.first().is_some_and(|uri| uri.starts_with("https://")),
                 _ => uris.iter().any(|uri| uri.contains('?')),

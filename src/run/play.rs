@@ -230,7 +230,7 @@ fn weigh(
         expected: "a refusal whose positive control succeeds".into(),
         observed: format!("it was refused, but so was what must succeed: {why}"),
         exchanges,
-        accepted: false,
+        grave: false,
         at: Some((scenario.text.clone(), span)),
     }]
 }
@@ -246,7 +246,7 @@ fn could_not(step: &Step, why: &str, scenario: &Scenario, after_failure: bool) -
         expected: format!("`do: {}` can be done", step.action.name()),
         observed: why.to_owned(),
         exchanges: Vec::new(),
-        accepted: false,
+        grave: false,
         at: Some((scenario.text.clone(), step.span)),
     }
 }

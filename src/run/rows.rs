@@ -10,7 +10,7 @@ use crate::catalog::{self, Party, deviation};
 use crate::diagnostic::{Span, Text};
 use crate::oauth::salesforce::Profile;
 use crate::report::{At, CheckRow, FindingRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word};
-use crate::subject::Subject;
+use crate::subject::{Flow, Subject};
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Finding, Level, Verdict};
 
@@ -33,7 +33,8 @@ pub(super) struct Judged {
     /// What each check came to here.
     checks: Vec<(&'static str, Verdict, Option<Word>)>,
     bugs: usize,
-    listed: bool,
+    /// Flows that it plays.
+    flows: Vec<Flow>,
 }
 
 /// The row of a scenario that this target cannot be asked.
@@ -49,7 +50,7 @@ pub(super) fn not_testable(planned: &Planned, reason: String) -> Judged {
         steps: Vec::new(),
         findings: Vec::new(),
     };
-    Judged { row, exchanges: Vec::new(), checks: Vec::new(), bugs: 0, listed: planned.listed }
+    Judged { row, exchanges: Vec::new(), checks: Vec::new(), bugs: 0, flows: planned.scenario.flows() }
 }
 
 /// Judges what was seen with the catalogue and merges it with the findings of the expectations.
@@ -103,7 +104,13 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         checks.push((judged.check.id, judged.verdict, word));
     }
     findings.extend(without_evidence(scenario, &checks));
-    let verdict = if seen.stopped { Word::Inconclusive } else { verdict(&findings) };
+    // A SHOULD that no expectation and no named check of this scenario is about is told once, for the whole run.
+    let about = |f: &FindingRow| match &f.check {
+        Some(check) => f.verdict != Word::Warn || covered(&scenario.checks, check),
+        None => true,
+    };
+    let verdict =
+        if seen.stopped { Word::Inconclusive } else { verdict(findings.iter().filter(|f| about(f))) };
     let steps = seen
         .did
         .into_iter()
@@ -124,11 +131,16 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         steps,
         findings,
     };
-    Judged { row, exchanges: transcript.exchanges, checks, bugs, listed: false }
+    Judged { row, exchanges: transcript.exchanges, checks, bugs, flows: scenario.flows() }
 }
 
 fn names(list: &[String], check: &str) -> bool {
     list.iter().any(|name| name == check)
+}
+
+/// Whether a check is named, or its family.
+fn covered(list: &[String], check: &str) -> bool {
+    list.iter().any(|name| name == check || (name.ends_with('/') && check.starts_with(name.as_str())))
 }
 
 /// Checks that a scenario says must have evidence, and that had none.
@@ -172,7 +184,7 @@ struct Pardon {
 
 impl Pardon {
     fn covers(&self, finding: &Finding) -> bool {
-        self.accepts || !finding.accepted
+        self.accepts || !finding.grave
     }
 }
 
@@ -219,17 +231,9 @@ fn row_of(finding: &Finding, step: Option<String>) -> FindingRow {
 }
 
 /// The heaviest finding that counts against the scenario.
-fn verdict(findings: &[FindingRow]) -> Word {
-    let heaviest = |word: Word| findings.iter().any(|f| f.verdict == word);
-    if heaviest(Word::Fail) {
-        Word::Fail
-    } else if heaviest(Word::Inconclusive) {
-        Word::Inconclusive
-    } else if heaviest(Word::Warn) {
-        Word::Warn
-    } else {
-        Word::Pass
-    }
+fn verdict<'f>(findings: impl Iterator<Item = &'f FindingRow>) -> Word {
+    let heaviest = findings.map(|f| f.verdict).max();
+    heaviest.filter(|word| matches!(word, Word::Fail | Word::Inconclusive | Word::Warn)).unwrap_or(Word::Pass)
 }
 
 fn at(text: &Text, span: Span) -> At {
@@ -242,17 +246,13 @@ fn at(text: &Text, span: Span) -> At {
 }
 
 /// The report of a run, and its whole record.
-pub(super) fn report(
-    options: &Options,
-    around: &Surroundings,
-    judged: Vec<Judged>,
-    _left_out: &usize,
-) -> (Report, Transcript) {
+pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judged>) -> (Report, Transcript) {
     let mut target = options.target.clone();
     target.endpoints = around.endpoints.clone();
     let mut report = empty(target.subject(), options.seed);
     let mut transcript = Transcript { subject: report.subject.clone(), exchanges: Vec::new() };
     let mut checks: BTreeMap<&'static str, Vec<(Verdict, Option<Word>)>> = BTreeMap::new();
+    let mut played: BTreeMap<Flow, bool> = BTreeMap::new();
     for mut one in judged {
         let offset = transcript.exchanges.len();
         let numbers = one
@@ -270,16 +270,26 @@ pub(super) fn report(
         }
         count(&mut report.summary, one.row.verdict);
         report.summary.bugs += one.bugs;
-        report.summary.listed_but_not_testable += usize::from(one.listed);
+        for flow in one.flows {
+            *played.entry(flow).or_insert(false) |= one.row.verdict != Word::NotTestable;
+        }
         for (check, verdict, word) in one.checks {
             checks.entry(check).or_default().push((verdict, word));
         }
         report.scenarios.push(one.row);
     }
+    // A flow that the target says must work, and of which nothing that was selected could be played.
+    let listed = |flow: &Flow| options.target.apps.values().any(|app| app.flows.contains(flow));
+    report.listed_not_testable = played
+        .iter()
+        .filter(|(flow, played)| !**played && listed(flow))
+        .map(|(flow, _)| flow.name().to_owned())
+        .collect();
+    report.summary.listed_but_not_testable = report.listed_not_testable.len();
     let mut used = BTreeSet::new();
     for check in catalog::all() {
         let Some(seen) = checks.get(check.id) else { continue };
-        if let Some(row) = check_row(check, seen, options, &mut report.scenarios, &mut used) {
+        if let Some(row) = check_row(check, seen, options, &mut used) {
             report.summary.known_deviation += usize::from(row.verdict == Word::KnownDeviation);
             report.summary.waived += usize::from(row.verdict == Word::Waived);
             report.checks.push(row);
@@ -302,6 +312,7 @@ fn empty(subject: Subject, seed: u64) -> Report {
         scenarios: Vec::new(),
         checks: Vec::new(),
         unused_waivers: Vec::new(),
+        listed_not_testable: Vec::new(),
         transcript: Vec::new(),
     }
 }
@@ -321,7 +332,6 @@ fn check_row(
     check: &'static catalog::Check,
     seen: &[(Verdict, Option<Word>)],
     options: &Options,
-    _scenarios: &mut [ScenarioRow],
     used: &mut BTreeSet<String>,
 ) -> Option<CheckRow> {
     let word = seen.iter().filter_map(|(_, word)| *word).max();
@@ -399,7 +409,7 @@ pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Prof
             report.summary.bugs += usize::from(judged.bug);
             checks.entry(judged.check.id).or_default().push((judged.verdict, word));
         }
-        let verdict = verdict(&findings);
+        let verdict = verdict(findings.iter());
         count(&mut report.summary, verdict);
         report.scenarios.push(ScenarioRow {
             suite: file.to_owned(),

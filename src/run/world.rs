@@ -102,6 +102,11 @@ impl<'w> World<'w> {
                 }
             }
         };
+        // A foreign server remembers what it saw: a `jti` or a `state` of the last run must not come again.
+        let random = match &shared.surroundings.transport {
+            Some(_) => dice::seed(),
+            None => dice::seed_of(options.seed, &format!("client/{key}")),
+        };
         // The target of a play knows where it is: assertions are judged by it.
         target.endpoints = endpoints.clone();
         Ok(Self {
@@ -115,10 +120,7 @@ impl<'w> World<'w> {
             endpoints,
             transport,
             clock,
-            random: RefCell::new(Dice(rand::rngs::StdRng::from_seed(dice::seed_of(
-                options.seed,
-                &format!("client/{key}"),
-            )))),
+            random: RefCell::new(Dice(rand::rngs::StdRng::from_seed(random))),
             jars: BTreeMap::new(),
             races: 0,
             host,

@@ -63,7 +63,11 @@ fn fill(node: &Node, row: &Node, missing: &mut Vec<(crate::diagnostic::Span, Str
     let kind = match &node.kind {
         Kind::Scalar { text, plain } => {
             // A value that is nothing but a name takes the row's value as it is, be it a number or a mapping.
-            if let Some(name) = text.strip_prefix("${row.").and_then(|rest| rest.strip_suffix('}')).filter(|name| !name.contains('}')) {
+            if let Some(name) = text
+                .strip_prefix("${row.")
+                .and_then(|rest| rest.strip_suffix('}'))
+                .filter(|name| !name.contains('}'))
+            {
                 return match row.get(name) {
                     Some(value) => Node { span: node.span, kind: value.kind.clone() },
                     None => {

@@ -65,6 +65,13 @@ pub struct Scenario {
     pub waive: Vec<(String, String)>,
 }
 
+impl Scenario {
+    /// The flows that its steps belong to.
+    pub fn flows(&self) -> Vec<crate::subject::Flow> {
+        self.steps.iter().filter_map(|step| step.action.flow()).collect()
+    }
+}
+
 /// Something that a target must have for a scenario to be testable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {

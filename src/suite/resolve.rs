@@ -25,7 +25,11 @@ pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnost
     let mut problems = Vec::new();
     check(text, node, &SUITE, &mut problems);
     let mut reader = Reader { text, problems: found, scenarios: scenario_names(node), root: node };
-    let listed = node.get("scenarios").filter(|n| matches!(n.kind, Kind::List(_))).map(Node::items).unwrap_or_default();
+    let listed = node
+        .get("scenarios")
+        .filter(|n| matches!(n.kind, Kind::List(_)))
+        .map(Node::items)
+        .unwrap_or_default();
     let mut scenarios = Vec::new();
     for written in listed.iter().filter(|n| matches!(n.kind, Kind::Map(_))) {
         scenarios.push(reader.scenario(written));
@@ -226,18 +230,17 @@ impl Reader<'_> {
         None
     }
 
-    fn steps(
-        &mut self,
-        node: Option<&Node>,
-        known: &mut Vec<String>,
-        labels: &mut Vec<Label>,
-    ) -> Vec<Step> {
+    fn steps(&mut self, node: Option<&Node>, known: &mut Vec<String>, labels: &mut Vec<Label>) -> Vec<Step> {
         let Some(Node { kind: Kind::List(items), .. }) = node else { return Vec::new() };
         let mut steps = Vec::new();
         for item in items {
             if let Some(step) = self.step(item, known, labels) {
                 known.extend(step.capture.iter().map(|c| c.name.clone()));
-                labels.push((step.label.clone().unwrap_or_default(), step.action.name(), step.action.endpoint()));
+                labels.push((
+                    step.label.clone().unwrap_or_default(),
+                    step.action.name(),
+                    step.action.endpoint(),
+                ));
                 steps.push(step);
             } else {
                 // Keeps positions right for `control:` of later steps.
@@ -468,8 +471,14 @@ impl Reader<'_> {
             // Another grant shows that the app works; another endpoint shows nothing.
             if labels[i].2 != action.endpoint() {
                 let (other, this) = (labels[i].1, action.name());
-                let message = format!("the step `{name}` does `{other}`, so it proves nothing about `{this}`");
-                self.problem("misplaced", at.span, message, Some("name a step that asks the same endpoint".into()));
+                let message =
+                    format!("the step `{name}` does `{other}`, so it proves nothing about `{this}`");
+                self.problem(
+                    "misplaced",
+                    at.span,
+                    message,
+                    Some("name a step that asks the same endpoint".into()),
+                );
             }
             return Some(Control::Step(i));
         }

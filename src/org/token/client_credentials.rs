@@ -22,7 +22,7 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     admit(app, Flow::ClientCredentials)?;
     let authenticated = prove(org, ask, &claimed, true, GRANT_TYPE)?;
     let anybody = || match org.faults.has(&fault::RUN_AS_ANYBODY) {
-        true => org.registry.user_ids().next().map(|(id, _)| id),
+        true => org.registry.user_ids().find(|(_, user)| !user.is_shut_out()).map(|(id, _)| id),
         false => None,
     };
     let user = app

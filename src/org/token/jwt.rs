@@ -107,7 +107,7 @@ fn subject(org: &Org, app: AppId, jwt: &Jwt) -> Result<UserId, Refused> {
         None if org.faults.has(&fault::JWT_SUB_OPTIONAL) => org
             .registry
             .user_ids()
-            .find(|(_, user)| user.approved.contains(&app))
+            .find(|(_, user)| user.approved.contains(&app) && !user.is_shut_out())
             .map(|(id, _)| id)
             .ok_or_else(invalid),
         None => Err(invalid()),
