@@ -385,8 +385,9 @@ fn resource(cx: &Context<'_>, call: &Call) -> Result<Draft, Missing> {
             let path = cx.fill(path)?;
             match path.strip_prefix(cx.org) {
                 _ if path.starts_with('/') => format!("{}{path}", cx.org),
-                Some(rest) => format!("{}{rest}", cx.org),
-                None => return Err(Missing::Unsendable(format!("`{path}` is not on the target's host"))),
+                // `https://ORG.evil` begins like `https://ORG`, and must not get the token.
+                Some(rest) if rest.starts_with('/') => format!("{}{rest}", cx.org),
+                _ => return Err(Missing::Unsendable(format!("`{path}` is not on the target's host"))),
             }
         }
         None => cx.endpoints.api.clone().ok_or(Missing::Endpoint("resource"))?,

@@ -1,15 +1,18 @@
 //! What the plays of a run share: the budget, the clock's begin, and the positive controls, each played once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::{Mutex, OnceCell, mpsc, watch};
 
 use super::plan::Planned;
 use super::rows::Judged;
 use super::{Options, Progress, Surroundings, play};
+use crate::org::Org;
 use crate::suite::{Control, Scenario, Step};
 use crate::transcript::Exchange;
+use crate::wire::Clock;
+use crate::wire::host::Host;
 
 /// What the plays of a run share.
 pub(super) struct Shared {
@@ -20,6 +23,7 @@ pub(super) struct Shared {
     /// Moment at which the clocks of embedded orgs begin.
     pub(super) begin: i64,
     spent: AtomicU32,
+    port: OnceLock<u16>,
     controls: Mutex<HashMap<String, Arc<OnceCell<Arc<Played>>>>>,
 }
 
@@ -47,8 +51,18 @@ impl Shared {
             stop,
             begin: crate::wire::clock::real_now(),
             spent: AtomicU32::new(0),
+            port: OnceLock::new(),
             controls: Mutex::default(),
         }
+    }
+
+    /// Puts an embedded org on a socket. Every org of a run listens on the same port, one after another, so that a
+    /// scenario and its control speak of the same server.
+    pub(super) async fn host(&self, org: Arc<Org>, clock: Clock) -> Result<Host, crate::wire::Error> {
+        let port = self.port.get().copied().unwrap_or(0);
+        let host = Host::start(org, clock, &format!("127.0.0.1:{port}")).await?;
+        let _ = self.port.set(host.port());
+        Ok(host)
     }
 
     /// Counts one token request against the budget of a foreign target.
@@ -67,7 +81,7 @@ impl Shared {
 
     /// The positive control of a step: the scenario up to it, without its tweak or with the stand-ins that
     /// `control:` names. Played once for all scenarios that are the same up to there.
-    pub(super) async fn control(&self, scenario: &Scenario, position: usize) -> Option<Arc<Played>> {
+    pub(super) async fn control(&self, scenario: &Scenario, position: usize) -> Arc<Played> {
         let step = &scenario.steps[position];
         let (mut app, mut user, mut auth) = (None, None, None);
         if let Some(Control::Otherwise { app: a, user: u, client_auth }) = &step.control {
@@ -104,7 +118,7 @@ impl Shared {
         let played = cell
             .get_or_init(|| async { Arc::new(play::control(self, &scenario, &stand_ins, &key).await) })
             .await;
-        Some(played.clone())
+        played.clone()
     }
 }
 

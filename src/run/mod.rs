@@ -96,8 +96,10 @@ pub async fn run(
     let all = plan.plays.len();
     let shared =
         Arc::new(control::Shared::new(options.clone(), surroundings, progress.clone(), stop.clone()));
-    // Scenarios of a foreign target share its users and limits, so they are played one after another.
-    let jobs = if options.target.is_embedded() { options.jobs.max(1) } else { 1 };
+    // Scenarios of a foreign target share its users and limits, and those of a socket its port: they are played
+    // one after another.
+    let alone = !options.target.is_embedded() || options.socket;
+    let jobs = if alone { 1 } else { options.jobs.max(1) };
     let room = Arc::new(Semaphore::new(jobs));
     let mut tasks = Vec::new();
     for play in plan.plays {

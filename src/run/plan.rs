@@ -164,6 +164,11 @@ fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenari
 
 fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Scenario) -> Option<String> {
     let role = step.app.as_ref().unwrap_or(&scenario.app);
+    // Documents are published for everybody.
+    if matches!(step.action, Action::Discover { .. } | Action::Keys) {
+        let capability = if step.action == Action::Keys { "keys" } else { "discovery" };
+        return unmet(&Need::Capability(capability.to_owned()), target, around, scenario);
+    }
     let Some(app) = target.apps.get(role) else { return Some(format!("the target has no app `{role}`")) };
     let user = step.user.as_ref().unwrap_or(&scenario.user);
     let acts_for_user = matches!(step.action, Action::Authorize(_) | Action::JwtBearer | Action::SamlBearer);
@@ -209,7 +214,6 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
         Action::Revoke(_) => "revocation",
         Action::Userinfo(_) => "userinfo",
         Action::Identity(_) => "identity",
-        Action::Keys => "keys",
         Action::Call(call) if call.path.is_none() => "resource",
         Action::Soap(_) => "salesforce",
         Action::Advance(_) => "clock",

@@ -44,22 +44,24 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned) -> Option<Judge
         }
     }
     let key = format!("{}/{}", planned.suite, planned.scenario.name);
+    let proofs = Proofs::play(shared, planned, &planned.scenario).await;
     let world = match World::new(shared, &planned.scenario, Part::Scenario, &key).await {
         Ok(world) => world,
         Err(why) => return Some(not_testable(planned, why.to_string())),
     };
-    let seen = steps(shared, planned, &planned.scenario, world).await;
+    let seen = steps(shared, &planned.scenario, world, proofs).await;
     Some(super::rows::judge(planned, seen, watch.micros(), shared))
 }
 
 /// A scenario of the suite played as the control of another.
 async fn whole(shared: &Shared, planned: &Planned, sibling: &Arc<Scenario>) -> Played {
     let key = format!("{}/{}", planned.suite, sibling.name);
+    let proofs = Box::pin(Proofs::play(shared, planned, sibling)).await;
     let world = match World::new(shared, sibling, Part::Control, &key).await {
         Ok(world) => world,
         Err(why) => return Played { succeeded: false, why_not: why.to_string(), exchanges: Vec::new() },
     };
-    let seen = Box::pin(steps(shared, planned, sibling, world)).await;
+    let seen = Box::pin(steps(shared, sibling, world, proofs)).await;
     let mut exchanges = seen.exchanges;
     for x in &mut exchanges {
         x.part = Part::Control;
@@ -113,9 +115,8 @@ pub(super) async fn control(
 }
 
 /// Plays all steps and cleans up; nothing that comes of it is lost.
-async fn steps(shared: &Shared, planned: &Planned, scenario: &Scenario, mut world: World<'_>) -> Seen {
+async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proofs: Proofs) -> Seen {
     let mut seen = Seen { subject: world.target().subject(), ..Seen::default() };
-    let mut controls: Vec<Arc<Played>> = Vec::new();
     let mut step_succeeded = vec![false; scenario.steps.len()];
     for (i, step) in scenario.steps.iter().enumerate() {
         if *shared.stop.borrow() {
@@ -123,11 +124,7 @@ async fn steps(shared: &Shared, planned: &Planned, scenario: &Scenario, mut worl
             break;
         }
         let refuses = step.expect.as_ref().is_some_and(Expect::is_refusal);
-        let proof = if refuses {
-            proof(shared, planned, scenario, i, &step_succeeded, &mut controls).await
-        } else {
-            Ok(())
-        };
+        let proof = proofs.of(step, i, &step_succeeded);
         let done = world.step(i, step).await;
         let mut answers = Vec::new();
         let mut missing = None;
@@ -168,44 +165,53 @@ async fn steps(shared: &Shared, planned: &Planned, scenario: &Scenario, mut worl
         world.step(scenario.steps.len() + i, step).await;
     }
     world.tidy_up(scenario.steps.len() + scenario.cleanup.len()).await;
-    seen.controls = controls.iter().flat_map(|played| played.exchanges.clone()).collect();
+    seen.controls = proofs.played.iter().flat_map(|played| played.exchanges.clone()).collect();
     seen.exchanges = world.end().await;
     seen
 }
 
-/// Whether what must succeed did, for a step that must be refused.
-async fn proof(
-    shared: &Shared,
-    planned: &Planned,
-    scenario: &Scenario,
-    i: usize,
-    earlier: &[bool],
-    controls: &mut Vec<Arc<Played>>,
-) -> Result<(), String> {
-    let step = &scenario.steps[i];
-    let played = match &step.control {
-        Some(Control::Step(at)) => {
-            return if earlier.get(*at).copied().unwrap_or(false) {
-                Ok(())
-            } else {
-                Err(format!("step {} that it names did not succeed", at + 1))
+/// What proves the refusals of a scenario, played before it.
+struct Proofs {
+    /// By step: whether its control succeeded; none where the step names an earlier one, or must not be refused.
+    of: Vec<Option<Result<(), String>>>,
+    /// The controls, each once.
+    played: Vec<Arc<Played>>,
+}
+
+impl Proofs {
+    async fn play(shared: &Shared, planned: &Planned, scenario: &Scenario) -> Self {
+        let mut proofs = Self { of: Vec::new(), played: Vec::new() };
+        for (i, step) in scenario.steps.iter().enumerate() {
+            let refuses = step.expect.as_ref().is_some_and(Expect::is_refusal);
+            let played = match &step.control {
+                _ if !refuses => None,
+                Some(Control::Step(_)) => None,
+                Some(Control::Scenario(name)) => match planned.siblings.iter().find(|s| s.name == *name) {
+                    Some(sibling) => Some(Arc::new(Box::pin(whole(shared, planned, sibling)).await)),
+                    None => None,
+                },
+                Some(Control::Otherwise { .. }) | None => Some(Box::pin(shared.control(scenario, i)).await),
             };
-        }
-        Some(Control::Scenario(name)) => {
-            let sibling = planned.siblings.iter().find(|s| s.name == *name);
-            match sibling {
-                Some(sibling) => Some(Arc::new(Box::pin(whole(shared, planned, sibling)).await)),
-                None => None,
+            proofs.of.push(played.as_ref().map(|p| if p.succeeded { Ok(()) } else { Err(p.why_not.clone()) }));
+            if let Some(played) = played
+                && !proofs.played.iter().any(|known| Arc::ptr_eq(known, &played))
+            {
+                proofs.played.push(played);
             }
         }
-        Some(Control::Otherwise { .. }) | None => Box::pin(shared.control(scenario, i)).await,
-    };
-    let Some(played) = played else { return Err("there is no control".into()) };
-    let proof = if played.succeeded { Ok(()) } else { Err(played.why_not.clone()) };
-    if !controls.iter().any(|known| Arc::ptr_eq(known, &played)) {
-        controls.push(played);
+        proofs
     }
-    proof
+
+    /// Whether what must succeed did, for a step that must be refused.
+    fn of(&self, step: &Step, i: usize, earlier: &[bool]) -> Result<(), String> {
+        match (&step.control, self.of.get(i)) {
+            (Some(Control::Step(at)), _) if !earlier.get(*at).copied().unwrap_or(false) => {
+                Err(format!("step {} that it names did not succeed", at + 1))
+            }
+            (_, Some(Some(proof))) => proof.clone(),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A refusal without a control that succeeded proves nothing; an acceptance stays what it is.

@@ -183,8 +183,6 @@ pub struct Page {
     pub link: Option<String>,
     /// Sent as JSON with this method instead of as a form.
     pub json: Option<String>,
-    /// Whether the page may be missing, as an approval is that was given before.
-    pub optional: bool,
 }
 
 /// The endpoints of an authorization server, absolute URLs; what is none is discovered or not testable.

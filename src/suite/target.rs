@@ -85,7 +85,6 @@ const PAGE: Shape = Shape::Record(&[
     may("form", Shape::Text, "CSS selector of the form, where the page has several"),
     may("link", Shape::Text, "CSS selector of a link to follow instead"),
     may("json", Shape::Words("method", || vec!["POST", "PUT"]), "send the fields as JSON with this method"),
-    may("optional", Shape::Flag, "the page may be missing"),
 ]);
 
 /// The whole target file.
@@ -518,7 +517,6 @@ impl Reader<'_> {
                 form: page.get("form").and_then(Node::text).map(str::to_owned),
                 link: page.get("link").and_then(Node::text).map(str::to_owned),
                 json: page.get("json").and_then(Node::text).map(str::to_owned),
-                optional: page.get("optional").and_then(Node::flag).unwrap_or(false),
             })
             .collect()
     }

@@ -51,6 +51,11 @@ impl Host {
         format!("http://{}", self.address)
     }
 
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// Ends listening and every connection.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
