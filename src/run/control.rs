@@ -1,8 +1,8 @@
 //! What the plays of a run share: the budget, the clock's begin, and the positive controls, each played once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{Mutex, OnceCell, mpsc, watch};
 
 use super::plan::Planned;

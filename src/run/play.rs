@@ -192,7 +192,9 @@ impl Proofs {
                 },
                 Some(Control::Otherwise { .. }) | None => Some(Box::pin(shared.control(scenario, i)).await),
             };
-            proofs.of.push(played.as_ref().map(|p| if p.succeeded { Ok(()) } else { Err(p.why_not.clone()) }));
+            proofs
+                .of
+                .push(played.as_ref().map(|p| if p.succeeded { Ok(()) } else { Err(p.why_not.clone()) }));
             if let Some(played) = played
                 && !proofs.played.iter().any(|known| Arc::ptr_eq(known, &played))
             {

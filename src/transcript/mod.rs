@@ -8,7 +8,7 @@ mod record;
 pub mod script;
 
 pub use facts::{AssertionFacts, Facts, TokenFacts};
-pub use fingerprint::Redactor;
+pub use fingerprint::{Redactor, encodings};
 pub(crate) use record::rows;
 pub use record::{Unreadable, read, write};
 

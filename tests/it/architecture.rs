@@ -43,7 +43,8 @@ fn named(source: &str) -> Vec<(usize, String)> {
                 None => vec![rest.to_owned()],
             };
             for item in list {
-                let name: String = item.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let name: String =
+                    item.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
                 names.push((number + 1, name));
             }
         }
@@ -78,7 +79,10 @@ fn a_module_names_only_modules_of_a_lower_level() {
 
 #[test]
 fn the_scan_sees_what_it_must_see() {
-    let seen: Vec<String> = named("use crate::wire::Clock; // crate::cli\nuse crate::{org::Org, run};").into_iter().map(|(_, n)| n).collect();
+    let seen: Vec<String> = named("use crate::wire::Clock; // crate::cli\nuse crate::{org::Org, run};")
+        .into_iter()
+        .map(|(_, n)| n)
+        .collect();
     assert_eq!(seen, ["wire", "org", "run"]);
 }
 
@@ -87,7 +91,18 @@ fn only_wire_and_cli_touch_the_world() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     sources(&root, &mut files);
-    let forbidden = ["std::fs", "std::env", "std::net", "tokio::net", "SystemTime::now", "Instant::now", "OsRng", "println!", "eprintln!", "process::exit"];
+    let forbidden = [
+        "std::fs",
+        "std::env",
+        "std::net",
+        "tokio::net",
+        "SystemTime::now",
+        "Instant::now",
+        "OsRng",
+        "println!",
+        "eprintln!",
+        "process::exit",
+    ];
     let mut wrong = Vec::new();
     for file in &files {
         let inside = file.strip_prefix(&root).unwrap();

@@ -1,0 +1,54 @@
+//! Generated pages are fresh.
+
+use std::fmt::Write as _;
+
+use crate::support::golden;
+use grantcheck::catalog;
+
+/// `docs/checks.md` out of the rows of the catalogue.
+fn checks() -> String {
+    let mut out = String::from(
+        "# Checks\n\nGenerated from the catalogue; `UPDATE=1 cargo test` rewrites it. A failed MUST fails a run, a SHOULD warns, \
+         a NOTE informs; a check whose basis is *community* never fails a run.\n\n",
+    );
+    let mut family = "";
+    for check in catalog::all() {
+        let (name, _) = check.id.split_once('/').unwrap();
+        if name != family {
+            family = name;
+            let _ = writeln!(out, "## {family}\n");
+        }
+        let cites: Vec<String> = check.cites.iter().map(ToString::to_string).collect();
+        let _ = writeln!(out, "### {}\n", check.id);
+        let _ = writeln!(out, "{} · {} · {}\n", check.level.word(), check.basis.word(), cites.join("; "));
+        let _ = writeln!(out, "*{}.* {}\n", capital(check.title), squeeze(check.explain));
+        if let Some(deviation) = catalog::deviation(check.id) {
+            let _ = writeln!(out, "Known deviation of Salesforce: {} ({}).\n", deviation.because, deviation.source);
+        }
+        let _ = writeln!(out, "Fails on:\n\n```text\n{}\n```\n", script(check.fails));
+    }
+    out
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+fn squeeze(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn script(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_page_of_checks_is_fresh() {
+    golden("docs/checks.md", &checks());
+}
+
+#[test]
+fn the_page_of_the_org_is_fresh() {
+    golden("docs/org.md", &grantcheck::org::behaviour::markdown());
+}

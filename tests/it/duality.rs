@@ -1,0 +1,81 @@
+//! The shipped suites on the faultless embedded org: all pass, on every way to it, and every check has evidence.
+
+use std::collections::BTreeSet;
+
+use crate::support::{complaints, embedded, options, org_suites, outcome};
+use grantcheck::catalog::{self, Party};
+use grantcheck::oauth::salesforce::Profile;
+use grantcheck::report::{Report, Word};
+use grantcheck::run::Options;
+
+fn assert_clean(report: &Report) {
+    assert_eq!(complaints(report), "");
+    assert_eq!(report.exit(), 0);
+}
+
+#[test]
+fn the_faultless_org_passes_every_suite_and_every_check_has_evidence() {
+    let report = outcome(&options(embedded(), org_suites())).report;
+    assert_clean(&report);
+    let evident: BTreeSet<&str> = report
+        .checks
+        .iter()
+        .filter(|row| matches!(row.verdict, Word::Pass | Word::KnownDeviation))
+        .map(|row| row.check.as_str())
+        .collect();
+    let missing: Vec<&str> = catalog::all()
+        .filter(|check| check.binds == Party::Org && !evident.contains(check.id))
+        .map(|check| check.id)
+        .collect();
+    assert!(missing.is_empty(), "no shipped scenario shows anything about: {missing:?}");
+}
+
+#[test]
+fn every_known_deviation_is_seen_on_the_embedded_org() {
+    let report = outcome(&options(embedded(), org_suites())).report;
+    let seen: BTreeSet<&str> = report
+        .checks
+        .iter()
+        .filter(|row| row.verdict == Word::KnownDeviation)
+        .map(|row| row.check.as_str())
+        .collect();
+    let listed: BTreeSet<&str> = catalog::deviations().iter().map(|deviation| deviation.check).collect();
+    assert_eq!(seen, listed);
+}
+
+#[test]
+fn a_socket_gives_the_same_verdicts() {
+    let in_process = outcome(&options(embedded(), org_suites())).report;
+    let over_socket = outcome(&Options { socket: true, ..options(embedded(), org_suites()) }).report;
+    let verdicts = |report: &Report| -> Vec<(String, Word)> {
+        report.scenarios.iter().map(|row| (row.scenario.clone(), row.verdict)).collect()
+    };
+    assert_clean(&over_socket);
+    assert_eq!(verdicts(&in_process), verdicts(&over_socket));
+}
+
+#[test]
+fn the_embedded_org_can_speak_as_the_rfcs_have_it() {
+    let mut target = embedded();
+    target.profile = Profile::Rfc;
+    let report = outcome(&options(target, org_suites())).report;
+    let failed: Vec<_> =
+        report.scenarios.iter().filter(|row| row.verdict == Word::Fail).map(|row| &row.scenario).collect();
+    assert!(failed.is_empty(), "{}", complaints(&report));
+}
+
+#[test]
+fn the_same_seed_plays_the_same() {
+    let requests = |seed| {
+        let options = Options {
+            seed,
+            ..options(embedded(), vec![crate::support::suite("suites/org/web-server.yaml")])
+        };
+        let transcript = outcome(&options).transcript;
+        let mut sent: Vec<String> = transcript.exchanges.iter().map(|x| x.request.query().write()).collect();
+        sent.sort();
+        sent
+    };
+    assert_eq!(requests(7), requests(7));
+    assert_ne!(requests(7), requests(8));
+}

@@ -1,0 +1,131 @@
+//! What several tests need: suites and targets from the repository, and a run of them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use grantcheck::diagnostic::Text;
+use grantcheck::report::Report;
+use grantcheck::run::{Options, Outcome, Selection, look_around, run};
+use grantcheck::subject::Target;
+use grantcheck::suite::{Lookup, Suite, read_suite, read_target};
+use tokio::sync::{mpsc, watch};
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of the repository.
+pub fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
+}
+
+/// A suite of the repository.
+pub fn suite(path: &str) -> Suite {
+    suite_of(path, &read(path))
+}
+
+/// A suite out of a text.
+pub fn suite_of(name: &str, source: &str) -> Suite {
+    let path = Path::new(name);
+    let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    let id = format!("{folder}/{}", path.file_stem().unwrap().to_string_lossy());
+    read_suite(&Text::new(name, source), &id).unwrap_or_else(|problems| panic!("{}", shown(&problems)))
+}
+
+/// Every shipped org suite.
+pub fn org_suites() -> Vec<Suite> {
+    let mut names: Vec<String> = std::fs::read_dir(root().join("suites/org"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names.iter().map(|name| suite(&format!("suites/org/{name}"))).collect()
+}
+
+/// A target of the repository.
+pub fn target(path: &str) -> Target {
+    target_of(path, &read(path), &|_| None)
+}
+
+/// A target out of a text, with variables; files are looked for beside `name`.
+pub fn target_of(name: &str, source: &str, variable: &dyn Fn(&str) -> Option<String>) -> Target {
+    let folder = root().join(Path::new(name).parent().unwrap());
+    let look_up = |lookup: Lookup<'_>| match lookup {
+        Lookup::File(path) => std::fs::read_to_string(folder.join(path)).ok(),
+        Lookup::Variable(name) => variable(name),
+    };
+    read_target(&Text::new(name, source), &look_up).unwrap_or_else(|problems| panic!("{}", shown(&problems)))
+}
+
+fn shown(problems: &[grantcheck::diagnostic::Diagnostic]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// The embedded org.
+pub fn embedded() -> Target {
+    target("suites/targets/embedded.yaml")
+}
+
+/// Options for a run on that target.
+pub fn options(target: Target, suites: Vec<Suite>) -> Options {
+    Options {
+        target,
+        suites,
+        selection: Selection::default(),
+        faults: Vec::new(),
+        socket: false,
+        destructive: true,
+        budget: None,
+        seed: 1,
+        jobs: 2,
+        within: Duration::from_secs(10),
+    }
+}
+
+/// Runs to the end.
+pub fn outcome(options: &Options) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(outcome_async(options))
+}
+
+/// Runs to the end on a runtime that is there.
+pub async fn outcome_async(options: &Options) -> Outcome {
+    let (tell, _told) = mpsc::unbounded_channel();
+    let (_stop, stopped) = watch::channel(false);
+    let around = look_around(&options.target, options.within).await.unwrap();
+    run(options, around, tell, stopped).await.unwrap()
+}
+
+/// What is not a pass, in words.
+pub fn complaints(report: &Report) -> String {
+    let scenarios =
+        report.scenarios.iter().filter(|row| !matches!(row.verdict.word(), "pass" | "not testable"));
+    scenarios
+        .map(|row| {
+            let findings: Vec<String> = row
+                .findings
+                .iter()
+                .map(|f| {
+                    format!(
+                        "    {:?} {:?}: expected {}; observed {}",
+                        f.verdict, f.check, f.expected, f.observed
+                    )
+                })
+                .collect();
+            format!("{} › {}: {}\n{}", row.suite, row.scenario, row.verdict.word(), findings.join("\n"))
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Compares with a committed file; `UPDATE=1` rewrites it.
+pub fn golden(path: &str, now: &str) {
+    let file = root().join(path);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&file, now).unwrap();
+        return;
+    }
+    let committed = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(committed == now, "{path} is not fresh: run `UPDATE=1 cargo test`");
+}
