@@ -9,7 +9,7 @@ use super::answer::{Refused, invalid_client, refused};
 use super::ask::{Ask, given};
 use super::registry::{App, AppId};
 use super::{Org, fault};
-use crate::oauth::grant::{CLIENT_ASSERTION_TYPE, client_credentials};
+use crate::oauth::grant::CLIENT_ASSERTION_TYPE;
 use crate::oauth::jwt::Jwt;
 use crate::oauth::params::form_decode;
 use crate::oauth::{Params, from_base64};
@@ -108,30 +108,32 @@ pub(super) fn is_required(app: &App, flow: Flow) -> bool {
     }
 }
 
-/// Whether a client shows who it is. What it shows is checked even where it need not show anything.
+/// Whether a client shows who it is. What it shows is checked even where it need not show anything. `redeems` says
+/// whether it is to redeem a code.
 pub(super) fn prove(
     org: &Org,
     ask: &Ask,
     claimed: &Claimed,
     required: bool,
-    grant_type: &str,
+    redeems: bool,
 ) -> Result<Authenticated, Refused> {
     let app = org.registry.app(claimed.id);
     match &claimed.proof {
         Proof::Nothing if required => Err(WRONG),
         Proof::Nothing => Ok(Authenticated { jti: None }),
         Proof::Secret(readings) => {
-            let any = match grant_type {
-                client_credentials::GRANT_TYPE => &fault::CLIENT_CREDENTIALS_ANY_SECRET,
-                _ => &fault::ANY_SECRET,
-            };
             let right = app
                 .registered
                 .client_secret
                 .as_ref()
                 .is_some_and(|secret| readings.iter().any(|one| same(one, secret.expose())));
-            if right || org.faults.has(any) { Ok(Authenticated { jti: None }) } else { Err(WRONG) }
+            if right || org.faults.has(&fault::ANY_SECRET) {
+                Ok(Authenticated { jti: None })
+            } else {
+                Err(WRONG)
+            }
         }
+        Proof::Assertion(_) if !redeems && org.faults.has(&fault::CLIENT_ASSERTION_REFUSED) => Err(WRONG),
         Proof::Assertion(jwt) => verify(org, ask, app, jwt),
         Proof::Broken => Err(WRONG),
     }
@@ -210,8 +212,7 @@ fn verify(org: &Org, ask: &Ask, app: &App, jwt: &Jwt) -> Result<Authenticated, R
         && meant
         && jwt.text("iss") == itself
         && jwt.text("sub") == itself
-        && (jti.is_some() || !jwt.claims.contains_key("jti"))
-        && !has(&fault::CLIENT_ASSERTION_REFUSED);
+        && (jti.is_some() || !jwt.claims.contains_key("jti"));
     if !good {
         return Err(WRONG);
     }

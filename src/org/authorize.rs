@@ -234,7 +234,7 @@ fn admit(org: &Org, ask: &Ask, app: &App) -> Result<(), Box<Reply>> {
 fn challenge(org: &Org, app: &App, params: &Params) -> Result<Option<(String, Method)>, Refused> {
     let plain = org.registry.switches.challenge_plain;
     let Some(challenge) = given(params, "code_challenge") else {
-        let lenient = org.faults.has(&fault::PKCE_PUBLIC_OPTIONAL) && !app.registered.policy.pkce_required;
+        let lenient = org.faults.has(&fault::PKCE_PUBLIC_OPTIONAL) && app.registered.is_public();
         return match app.needs_challenge() && !lenient {
             true => Err(invalid_request("missing required code challenge")),
             false => Ok(None),

@@ -195,6 +195,8 @@ behaviours! {
             "the policy is looked at when the token is used: infinite, zero (within the first session), \
             lifetime since the grant, inactivity"
         Observed "§3.2" "refresh_token_ttl" "past the policy it is token validity expired"
+        Assumed "RFC 6749 §6" "profile"
+            "under profile rfc a refresh may ask for less scope; for more it is invalid_scope"
         Assumed "§14" "" "each refresh gives a new access token; older ones live on until their end"
         Observed "appendix C (jsforce)" "" "code_verifier and redirect_uri on a refresh are ignored"
         Documented "§6" "" "the sixth approval of a user and app drops the oldest, with its access tokens"

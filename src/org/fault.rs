@@ -86,7 +86,7 @@ faults! {
     ERROR_AS_HTML "error-as-html" ["CD-33"] "says that an error of the token endpoint is HTML"
 
     // PKCE.
-    PKCE_BROKEN "pkce-broken" ["PK-01"] "refuses the right verifier of an S256 challenge"
+    PKCE_BROKEN "pkce-broken" ["PK-01", "CD-01"] "refuses the right verifier of an S256 challenge"
     PKCE_ANY "pkce-any" ["PK-02"] "takes any verifier"
     PKCE_OPTIONAL "pkce-optional" ["PK-03"] "asks for no verifier where a challenge was sent"
     PKCE_DOWNGRADE "pkce-downgrade" ["PK-04"] "takes a verifier where no challenge was sent"
@@ -94,24 +94,24 @@ faults! {
     PKCE_PLAIN_TOO "pkce-plain-too" ["PK-08"] "takes the S256 challenge itself for a verifier"
 
     // Client authentication.
-    BASIC_REFUSED "basic-refused" ["CA-01"] "knows no HTTP Basic"
-    ANY_SECRET "any-secret" ["CA-05"] "takes any secret, but for client credentials"
+    BASIC_REFUSED "basic-refused" ["CA-01", "CC-01"] "knows no HTTP Basic"
+    ANY_SECRET "any-secret" ["CA-05", "CC-03"] "takes any secret"
     BASIC_401_LESS "basic-401-less" ["CA-06"] "answers failed Basic with 400 and no challenge, under profile rfc too"
-    CLIENT_ASSERTION_REFUSED "client-assertion-refused" ["CA-15"] "refuses every client assertion"
+    CLIENT_ASSERTION_REFUSED "client-assertion-refused" ["CA-15"] "refuses every client assertion, but for the redemption of a code"
     CLIENT_ASSERTION_AUD_ANY "client-assertion-aud-any" ["CA-16"] "takes a client assertion for another server"
     CLIENT_ASSERTION_EXPIRED "client-assertion-expired" ["CA-18"] "takes a client assertion that has expired"
     CLIENT_ASSERTION_UNVERIFIED "client-assertion-unverified" ["CA-21"] "does not verify the signature of a client assertion"
     CLIENT_ASSERTION_NONE "client-assertion-none" ["CA-22"] "takes a client assertion without a signature"
 
     // Refresh.
-    REFRESH_DEAD_ON_ARRIVAL "refresh-dead-on-arrival" ["RF-01"] "answers a refresh with an access token that does not work"
+    REFRESH_DEAD_ON_ARRIVAL "refresh-dead-on-arrival" ["RF-01", "RS-01"] "answers a refresh without rotation with an access token that the API refuses"
     REFRESH_ANY "refresh-any" ["RF-02"] "takes refresh tokens that it never issued"
     REFRESH_UNBOUND "refresh-unbound" ["RF-03"] "takes the refresh token of another client"
     REFRESH_UNAUTHENTICATED "refresh-unauthenticated" ["RF-04"] "refreshes without the secret that the app must send"
     REFRESH_WIDEN "refresh-widen" ["RF-05"] "grants on refresh whatever scope is asked for"
     ROTATE_NO_REVOKE "rotate-no-revoke" ["RF-09"] "takes a refresh token that was rotated out"
     ROTATE_NO_FAMILY "rotate-no-family" ["RF-10"] "leaves the active refresh token alive when an old one is used again"
-    ROTATE_RACY "rotate-racy" ["RF-12", "SF-10"] "lets every one of several simultaneous refreshes win"
+    ROTATE_RACY "rotate-racy" ["RF-12"] "lets every one of several simultaneous refreshes win"
     COLLISION_AS_THEFT "collision-as-theft" ["RF-14"] "takes a collision in flight for theft and kills the winner's tokens"
 
     // JWT bearer.
@@ -129,7 +129,6 @@ faults! {
 
     // Client credentials.
     CLIENT_CREDENTIALS_REFUSED "client-credentials-refused" ["CC-01"] "refuses client credentials with the right secret"
-    CLIENT_CREDENTIALS_ANY_SECRET "client-credentials-any-secret" ["CC-03", "CA-05"] "takes any secret for client credentials"
     RUN_AS_ANYBODY "run-as-anybody" ["CC-05"] "takes the first user where the app names none"
 
     // Resources.
@@ -145,7 +144,7 @@ faults! {
     INTROSPECT_UNKNOWN_ERROR "introspect-unknown-error" ["IN-06"] "answers an error for an unknown token"
     INTROSPECT_ALWAYS "introspect-always" ["IN-04", "IN-05", "IN-06"] "says that every token is active"
     INTROSPECT_TALKS "introspect-talks" ["IN-07"] "tells why a token is not active"
-    REVOKE_NOOP_REFRESH "revoke-noop-refresh" ["RV-01"] "leaves a revoked refresh token alive"
+    REVOKE_NOOP_REFRESH "revoke-noop-refresh" ["RV-01", "RV-10"] "leaves a revoked refresh token alive"
     REVOKE_NOOP_ACCESS "revoke-noop-access" ["RV-02", "RV-10"] "leaves a revoked access token alive at resources"
     REVOKE_KEEPS_ACCESS "revoke-keeps-access" ["RV-03"] "leaves the access tokens of a revoked refresh token alive"
     REVOKE_UNKNOWN_ERROR "revoke-unknown-error" ["RV-05"] "answers 400 for an unknown token, under profile rfc too"
@@ -160,7 +159,7 @@ faults! {
     INSTANCE_URL_MISSING "instance-url-missing" ["SF-01"] "leaves instance_url out"
     SF_ISSUED_AT_INT "sf-issued-at-int" ["SF-02"] "writes issued_at as a number of seconds"
     SF_SIGNATURE "sf-signature" ["SF-03"] "signs a token response with another key"
-    REFRESH_TOKEN_UNASKED "refresh-token-unasked" ["SF-04"] "hands out a refresh token with every grant"
+    REFRESH_TOKEN_UNASKED "refresh-token-unasked" ["SF-04"] "hands out a refresh token without its scope, and with client credentials"
     ID_WITHOUT_ORG "id-without-org" ["SF-05"] "leaves the org out of the identity URL"
     REST_ERROR_OBJECT "rest-error-object" ["SF-06"] "answers REST errors as an object"
     IDENTITY_401 "identity-401" ["SF-07"] "answers 401 and JSON for a bad token at the identity family"

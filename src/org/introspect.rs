@@ -74,7 +74,7 @@ fn caller(org: &Org, ask: &Ask, params: &Params) -> Result<Option<AppId>, Refuse
     if policy.blocked || !policy.installed {
         return Err(wrong());
     }
-    let authenticated = prove(org, ask, &claimed, true, "").map_err(|_| wrong())?;
+    let authenticated = prove(org, ask, &claimed, true, false).map_err(|_| wrong())?;
     if let Some((jti, until)) = authenticated.jti
         && !org.store.lock().first_use(claimed.id, &jti, until, ask.now)
     {

@@ -17,12 +17,17 @@ struct Parts<'u> {
 /// compares at all.
 pub(super) fn is_registered(org: &Org, app: &App, uri: &str) -> bool {
     let registered = &app.registered.redirect_uris;
-    registered.iter().any(|one| one == uri) || registered.iter().any(|one| is_taken_for(org, one, uri))
+    registered.iter().any(|one| one == uri) || registered.iter().any(|one| is_taken_for(org, app, one, uri))
 }
 
 /// What faults take for the registered URI.
-fn is_taken_for(org: &Org, registered: &str, uri: &str) -> bool {
+fn is_taken_for(org: &Org, app: &App, registered: &str, uri: &str) -> bool {
     let has = |fault| org.faults.has(fault);
+    // A query with the keys of a registered one is a changed query, not an added one.
+    let has_keys = |query: &str| {
+        let known = app.registered.redirect_uris.iter().filter_map(|one| parts(one));
+        known.filter(|known| !known.query.is_empty()).any(|known| keys(known.query) == keys(query))
+    };
     if has(&fault::REDIRECT_ANY) {
         return true;
     }
@@ -34,7 +39,12 @@ fn is_taken_for(org: &Org, registered: &str, uri: &str) -> bool {
     has(&fault::REDIRECT_PREFIX) && scheme && host && query && asked.path.starts_with(known.path)
         || has(&fault::REDIRECT_SUBDOMAIN) && scheme && path && query && is_relative(known.host, asked.host)
         || has(&fault::REDIRECT_ROGUE) && known.host != asked.host && !is_relative(known.host, asked.host)
-        || has(&fault::REDIRECT_QUERY_ADDED) && scheme && host && path && known.query.is_empty()
+        || has(&fault::REDIRECT_QUERY_ADDED)
+            && scheme
+            && host
+            && path
+            && known.query.is_empty()
+            && !has_keys(asked.query)
         || has(&fault::REDIRECT_QUERY_CHANGED)
             && scheme
             && host

@@ -173,11 +173,11 @@ fn authenticate(org: &Org, ask: &Ask) -> Result<u64, RestError> {
         Presented::BadJwt => return unauthorized(("INVALID_AUTH_HEADER", "INVALID_JWT_FORMAT")),
         Presented::OtherOrg | Presented::Unknown => return unauthorized(SESSION_INVALID),
     };
-    if ask.authorization(&["Bearer"]).is_some()
-        && session.grant != Grant::Refresh
-        && org.faults.has(&fault::BEARER_REFUSED)
-    {
-        return unauthorized(("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE"));
+    let refreshed = session.grant == Grant::Refresh;
+    let stillborn = refreshed && !rotates(org, &session) && org.faults.has(&fault::REFRESH_DEAD_ON_ARRIVAL);
+    let bearer = ask.authorization(&["Bearer"]).is_some();
+    if stillborn || bearer && !refreshed && org.faults.has(&fault::BEARER_REFUSED) {
+        return unauthorized(SESSION_INVALID);
     }
     let mut state = org.store.lock();
     let end = state
@@ -194,6 +194,10 @@ fn authenticate(org: &Org, ask: &Ask) -> Result<u64, RestError> {
         Some(_) => unauthorized(SESSION_INVALID),
         None => Err(insufficient(org)),
     }
+}
+
+fn rotates(org: &Org, session: &Session) -> bool {
+    session.app.is_some_and(|id| org.registry.app(id).registered.policy.rotation)
 }
 
 fn is_enough(session: &Session) -> bool {

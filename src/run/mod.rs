@@ -102,21 +102,22 @@ pub async fn run(
     let jobs = if alone { 1 } else { options.jobs.max(1) };
     let room = Arc::new(Semaphore::new(jobs));
     let mut tasks = Vec::new();
+    let mut interrupted = false;
     for play in plan.plays {
-        let (shared, room, mut stop) = (shared.clone(), room.clone(), stop.clone());
+        let mut stopped = stop.clone();
+        let permit = tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stopped| *stopped) => { interrupted = true; break; }
+            permit = room.clone().acquire_owned() => permit,
+        };
+        let shared = shared.clone();
         tasks.push(tokio::spawn(async move {
-            let permit = tokio::select! {
-                biased;
-                _ = stop.wait_for(|stopped| *stopped) => return None,
-                permit = room.acquire_owned() => permit,
-            };
             let row = control::play_and_judge(&shared, &play).await;
             drop(permit);
             row
         }));
     }
     let mut rows = Vec::new();
-    let mut interrupted = false;
     for (done, task) in tasks.into_iter().enumerate() {
         match task.await {
             Ok(Some(row)) => {

@@ -140,6 +140,10 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
             tweak: step.tweak.describe(),
             exchanges: step_exchanges(&world.exchanges, i),
         });
+        if *shared.stop.borrow() {
+            seen.stopped = true;
+            break;
+        }
         if let Some(why) = missing {
             seen.findings.push((i, could_not(step, &why, scenario, !seen.findings.is_empty())));
             break;

@@ -202,8 +202,17 @@ impl<'w> World<'w> {
         Ok(outgoing)
     }
 
-    /// Does a step as often as it says, and tells what answers each.
+    /// Does a step as often as it says, and tells what answers each; gives up at once when the run is stopped.
     pub(super) async fn step(&mut self, number: usize, step: &Step) -> Vec<Done> {
+        let mut stop = self.shared.stop.clone();
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stopped| *stopped) => vec![Done::Missing("the run was interrupted".into())],
+            done = self.step_to_the_end(number, step) => done,
+        }
+    }
+
+    async fn step_to_the_end(&mut self, number: usize, step: &Step) -> Vec<Done> {
         if let Action::Advance(millis) = step.action {
             self.clock.advance(millis);
             return vec![Done::Nothing];

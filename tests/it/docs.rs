@@ -23,7 +23,11 @@ fn checks() -> String {
         let _ = writeln!(out, "{} · {} · {}\n", check.level.word(), check.basis.word(), cites.join("; "));
         let _ = writeln!(out, "*{}.* {}\n", capital(check.title), squeeze(check.explain));
         if let Some(deviation) = catalog::deviation(check.id) {
-            let _ = writeln!(out, "Known deviation of Salesforce: {} ({}).\n", deviation.because, deviation.source);
+            let _ = writeln!(
+                out,
+                "Known deviation of Salesforce: {} ({}).\n",
+                deviation.because, deviation.source
+            );
         }
         let _ = writeln!(out, "Fails on:\n\n```text\n{}\n```\n", script(check.fails));
     }

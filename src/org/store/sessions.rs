@@ -61,11 +61,6 @@ impl State {
         self.sessions.insert(key, session, now);
     }
 
-    /// An access token that opens nothing.
-    pub fn stillborn(&mut self) -> String {
-        self.opaque()
-    }
-
     /// The session of a key.
     pub fn session(&self, key: &str) -> Option<&Session> {
         self.sessions.get(&key.to_owned())

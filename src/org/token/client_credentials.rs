@@ -2,7 +2,6 @@
 
 use super::{Checked, Kind, user_may};
 use crate::oauth::Params;
-use crate::oauth::grant::client_credentials::GRANT_TYPE;
 use crate::org::answer::{Refused, invalid_grant, refused};
 use crate::org::ask::Ask;
 use crate::org::authentication::{admit, identify, prove};
@@ -20,9 +19,9 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let claimed = identify(org, ask, params)?;
     let app = org.registry.app(claimed.id);
     admit(app, Flow::ClientCredentials)?;
-    let authenticated = prove(org, ask, &claimed, true, GRANT_TYPE)?;
+    let authenticated = prove(org, ask, &claimed, true, false)?;
     let anybody = || match org.faults.has(&fault::RUN_AS_ANYBODY) {
-        true => org.registry.user_ids().find(|(_, user)| !user.is_shut_out()).map(|(id, _)| id),
+        true => org.registry.user_ids().map(|(id, _)| id).find(|id| user_may(org, claimed.id, *id).is_ok()),
         false => None,
     };
     let user = app

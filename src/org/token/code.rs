@@ -2,7 +2,6 @@
 
 use super::{Checked, Issued, Kind, login_rate, missing, session, user_may};
 use crate::oauth::Params;
-use crate::oauth::grant::authorization_code::GRANT_TYPE;
 use crate::oauth::pkce;
 use crate::org::answer::{Refused, invalid_grant, invalid_request, refused};
 use crate::org::ask::{Ask, given};
@@ -14,6 +13,8 @@ use crate::subject::Flow;
 
 /// The shortest verifier (RFC 7636 §4.1).
 const SHORTEST_VERIFIER: usize = 43;
+/// What is said of a code that is unknown, or somebody else's.
+const UNKNOWN: &str = "invalid authorization code";
 
 /// A code that was good when it was looked at.
 pub(super) struct Redemption {
@@ -26,14 +27,18 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let claimed = identify(org, ask, params)?;
     let app = org.registry.app(claimed.id);
     admit(app, Flow::WebServer)?;
-    let authenticated = prove(org, ask, &claimed, is_required(app, Flow::WebServer), GRANT_TYPE)?;
+    let authenticated = prove(org, ask, &claimed, is_required(app, Flow::WebServer), true)?;
     let text = given(params, "code").ok_or_else(|| missing("code"))?;
     let code = org.store.lock().code(text).cloned();
-    let bound = |code: &Code| code.app == claimed.id || org.faults.has(&fault::CODE_UNBOUND);
-    let code = code.filter(bound).ok_or_else(|| match org.faults.has(&fault::CODE_UNKNOWN_RENAMED) {
-        true => invalid_request("invalid authorization code"),
-        false => invalid_grant("invalid authorization code"),
-    })?;
+    let Some(code) = code else {
+        return Err(match org.faults.has(&fault::CODE_UNKNOWN_RENAMED) {
+            true => invalid_request(UNKNOWN),
+            false => invalid_grant(UNKNOWN),
+        });
+    };
+    if code.app != claimed.id && !org.faults.has(&fault::CODE_UNBOUND) {
+        return Err(invalid_grant(UNKNOWN));
+    }
     if code.expires <= ask.now || code.used && !org.faults.has(&fault::CODE_REUSABLE) {
         return Err(expired());
     }

@@ -107,8 +107,10 @@ fn subject(org: &Org, app: AppId, jwt: &Jwt) -> Result<UserId, Refused> {
         None if org.faults.has(&fault::JWT_SUB_OPTIONAL) => org
             .registry
             .user_ids()
-            .find(|(_, user)| user.approved.contains(&app) && !user.is_shut_out())
             .map(|(id, _)| id)
+            .find(|id| {
+                user_may(org, app, *id).and_then(|()| approved(org, &org.store.lock(), app, *id)).is_ok()
+            })
             .ok_or_else(invalid),
         None => Err(invalid()),
     }

@@ -95,9 +95,11 @@ fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {
         return Err(invalid_request("a parameter is repeated"));
     }
     let grant_type = given(params, "grant_type");
-    let widens = grant_type == Some(refresh_token::GRANT_TYPE) && org.faults.has(&fault::REFRESH_WIDEN);
+    // RFC 6749 §6 lets a refresh ask for less; Salesforce takes no scope at all.
+    let takes_scope = grant_type == Some(refresh_token::GRANT_TYPE)
+        && (org.registry.switches.rfc || org.faults.has(&fault::REFRESH_WIDEN));
     let no_scope = || match given(params, "scope") {
-        Some(_) if !widens => Err(invalid_request("scope parameter not supported")),
+        Some(_) if !takes_scope => Err(invalid_request("scope parameter not supported")),
         _ => Ok(()),
     };
     match grant_type {
@@ -143,7 +145,9 @@ fn issue(org: &Org, app: AppId, jti: Option<(String, i64)>, kind: Kind, now: i64
             Issued { key, session, refresh_token: None, nonce: None }
         }
     };
-    if issued.refresh_token.is_none() && org.faults.has(&fault::REFRESH_TOKEN_UNASKED) {
+    let unasked = matches!(issued.session.grant, store::Grant::ClientCredentials | store::Grant::Code)
+        && !issued.session.scopes.offline();
+    if unasked && org.faults.has(&fault::REFRESH_TOKEN_UNASKED) {
         issued.refresh_token = Some(format!("5Aep861{}", state.random(80)));
     }
     Ok(issued)

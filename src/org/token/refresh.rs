@@ -2,8 +2,7 @@
 
 use super::{Checked, Issued, Kind, missing, session};
 use crate::oauth::Params;
-use crate::oauth::grant::refresh_token::GRANT_TYPE;
-use crate::org::answer::{Refused, invalid_grant};
+use crate::org::answer::{Refused, invalid_grant, refused};
 use crate::org::ask::{Ask, given};
 use crate::org::authentication::{admit, identify, is_required, prove};
 use crate::org::registry::AppId;
@@ -18,8 +17,8 @@ pub(super) struct Renewal {
     token: crate::oauth::Secret,
     /// The hold; none where the org does not know how to hold.
     flight: Option<Flight>,
-    /// More scope than was granted.
-    widened: Option<Scopes>,
+    /// Less scope than was granted.
+    narrowed: Option<Scopes>,
 }
 
 /// What is said of a refresh token that is unknown, revoked, rotated out, displaced, or somebody else's.
@@ -43,7 +42,7 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let app = org.registry.app(claimed.id);
     admit(app, Flow::RefreshToken)?;
     let required = is_required(app, Flow::RefreshToken) && !org.faults.has(&fault::REFRESH_UNAUTHENTICATED);
-    let authenticated = prove(org, ask, &claimed, required, GRANT_TYPE)?;
+    let authenticated = prove(org, ask, &claimed, required, false)?;
     let token = given(params, "refresh_token").ok_or_else(|| missing("refresh_token"))?;
     let checked = |kind| Ok(Checked { app: claimed.id, jti: authenticated.jti, kind });
 
@@ -73,6 +72,14 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     if account.is_restricted(app) {
         return Err(invalid_grant("ip restricted"));
     }
+    let narrowed = match given(params, "scope") {
+        Some(scope) if org.faults.has(&fault::REFRESH_WIDEN) => Some(Scopes::of(scope.split(' '))),
+        Some(scope) => {
+            let refuse = || refused("invalid_scope", "the requested scope is not allowed");
+            Some(found.family.scopes.ask(scope).ok_or_else(refuse)?)
+        }
+        None => None,
+    };
     let family = found.id;
     let flight = match org.faults.has(&fault::ROTATE_RACY) {
         true => None,
@@ -81,8 +88,7 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
             Some(Flight::new(&org.store, token, ticket))
         }
     };
-    let widened = given(params, "scope").map(|scope| Scopes::of(scope.split(' ')));
-    checked(Kind::Refresh(Renewal { family, token: token.into(), flight, widened }))
+    checked(Kind::Refresh(Renewal { family, token: token.into(), flight, narrowed }))
 }
 
 /// Looks again, rotates where the app says so, and issues.
@@ -93,7 +99,7 @@ pub(super) fn renew(
     renewal: Renewal,
     now: i64,
 ) -> Result<Issued, Refused> {
-    let Renewal { family, token, flight, widened } = renewal;
+    let Renewal { family, token, flight, narrowed } = renewal;
     let racy = flight.is_none();
     // Let go before anything can fail: the hold may not be dropped while the state is locked.
     let collided = match flight.map(Flight::take) {
@@ -106,18 +112,17 @@ pub(super) fn renew(
     if !racy && (found.family.is_dead() || stale) {
         return Err(dead(org));
     }
-    let (user, scopes) = (found.family.user, widened.unwrap_or_else(|| found.family.scopes.clone()));
+    let (user, scopes) = (found.family.user, narrowed.unwrap_or_else(|| found.family.scopes.clone()));
     let refresh_token = match app.registered.policy.rotation {
         true => state.rotate(token.expose(), racy, now),
         false => None,
     };
     state.used(family, now);
     let mut session = session(app, id, user, scopes, Grant::Refresh, now);
-    session.family = Some(family);
-    let key = match org.faults.has(&fault::REFRESH_DEAD_ON_ARRIVAL) {
-        true => state.stillborn(),
-        false => state.open(session.clone()),
-    };
+    // A family that was killed and lives on all the same hands out tokens that live.
+    let killed = state.refresh(token.expose()).is_some_and(|found| found.family.killed.is_some());
+    session.family = (!killed).then_some(family);
+    let key = state.open(session.clone());
     if collided && org.faults.has(&fault::COLLISION_AS_THEFT) {
         state.kill(family, Kill::WHOLE, now);
     }
@@ -252,6 +257,18 @@ mod tests {
         form.remove("client_secret");
         assert_eq!(refusal(&org.handle(&token_request(&form), NOW)).1, "invalid_client");
         assert_eq!(status(&refresh(&org, &token, NOW)), 200);
+    }
+
+    #[test]
+    fn under_profile_rfc_a_refresh_may_ask_for_less() {
+        let mut target = target();
+        target.profile = crate::oauth::salesforce::Profile::Rfc;
+        let org = org_of(&target);
+        let token = text(&tokens(&org, NOW), "refresh_token");
+        let ask = |scope| org.handle(&token_request(&refreshing(&token).with("scope", scope)), NOW);
+        assert_eq!(text(&json(&ask("api")), "scope"), "api");
+        assert_eq!(refusal(&ask("api web")).1, "invalid_scope");
+        assert_eq!(text(&json(&refresh(&org, &token, NOW)), "scope"), "refresh_token openid api id");
     }
 
     #[test]

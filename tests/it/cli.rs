@@ -1,0 +1,230 @@
+//! The command line, in process and as a spawned program.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+use crate::support::root;
+use grantcheck::cli::{self, Io};
+
+/// Runs a command line in process: exit code, standard output, standard error.
+fn grantcheck(arguments: &[&str]) -> (u8, String, String) {
+    answering(arguments, false, None)
+}
+
+fn answering(arguments: &[&str], terminal: bool, answer: Option<&str>) -> (u8, String, String) {
+    let arguments: Vec<String> =
+        std::iter::once("grantcheck").chain(arguments.iter().copied()).map(str::to_owned).collect();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut ask = || answer.map(str::to_owned);
+    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal, ask: &mut ask };
+    let exit = cli::run(&arguments, &mut io);
+    (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+fn suite(name: &str) -> String {
+    root().join(format!("suites/org/{name}.yaml")).display().to_string()
+}
+
+/// A folder of its own for a test.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("grantcheck-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_conforming_run_exits_0_and_a_failing_one_1() {
+    let (exit, out, err) = grantcheck(&["run", &suite("client-credentials")]);
+    assert_eq!((exit, err.as_str()), (0, ""), "{out}");
+    let (exit, out, _) = grantcheck(&["run", &suite("web-server"), "--fault", "code-reusable"]);
+    assert_eq!(exit, 1);
+    assert!(out.contains("FAIL") && out.contains("code/works-once") && out.contains("^^^"), "{out}");
+}
+
+#[test]
+fn a_run_without_a_path_plays_the_shipped_suites() {
+    let (exit, out, _) = grantcheck(&["run", "--list"]);
+    assert_eq!(exit, 0);
+    let (_, from_files, _) = grantcheck(&["run", "--list", &root().join("suites/org").display().to_string()]);
+    assert_eq!(out, from_files, "the shipped suites are those of suites/org");
+}
+
+#[test]
+fn what_a_person_got_wrong_exits_2_with_a_cure() {
+    for (arguments, told) in [
+        (vec!["run", "--target", "/no/such/file.yaml"], "/no/such/file.yaml"),
+        (vec!["run", "--fault", "code-reusabel"], "did you mean `code-reusable`?"),
+        (vec!["run", "--profile", "oauth"], "write `rfc` or `salesforce`"),
+        (vec!["run", "--within", "soon"], "write for example `10s`"),
+        (vec!["run", "--report", "xml=x"], "json=FILE"),
+        (vec!["run", "--report", "json=/no/such/folder/x.json"], "is not there"),
+        (vec!["run", "--select", "no scenario is called so"], "no scenario is selected"),
+        (vec!["run", "--allow", "everything"], "--allow destructive"),
+        (vec!["run", "--socket", "--target", "http://127.0.0.1:9"], "embedded org"),
+        (vec!["explain", "code/works-onse"], "did you mean `code/works-once`?"),
+        (vec!["schema", "suit"], "did you mean `suite`?"),
+        (vec!["checks", "refesh/"], "did you mean `refresh/`?"),
+        (vec!["judge", "Cargo.toml"], "not a grantcheck recording"),
+        (vec!["launch"], "unrecognized subcommand"),
+    ] {
+        let (exit, _, err) = grantcheck(&arguments);
+        assert_eq!(exit, 2, "{arguments:?}: {err}");
+        assert!(err.contains(told), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_foreign_org_is_not_asked_without_leave() {
+    let folder = Folder::new("budget");
+    let target = folder.path("target.yaml");
+    let text = "org: http://127.0.0.1:9\nprofile: rfc\napps: { main: { client_id: a, client_secret: b-secret, flows: [client-credentials] } }\nendpoints: { token: /token }\n";
+    std::fs::write(&target, text).unwrap();
+    let run = ["run", &suite("client-credentials"), "--target", &target, "--select", "wrong secret"];
+    let (exit, _, err) = grantcheck(&run);
+    assert_eq!(exit, 2);
+    assert!(err.contains("--budget 2"), "{err}");
+    // Nobody listens there: with leave the run goes on, and proves nothing.
+    let (exit, _, err) = answering(&run, true, Some("y\n"));
+    assert_eq!(exit, 3, "{err}");
+    let (exit, _, _) = answering(&run, true, Some("n\n"));
+    assert_eq!(exit, 2);
+}
+
+#[test]
+fn a_recording_is_judged_and_reports_are_written() {
+    let folder = Folder::new("record");
+    let (record, json, junit) = (folder.path("r.json"), folder.path("o.json"), folder.path("o.xml"));
+    let reports = format!("json={json},junit={junit}");
+    let (exit, _, _) = grantcheck(&[
+        "run",
+        &suite("refresh"),
+        "--fault",
+        "rotate-no-family",
+        "--record",
+        &record,
+        "--report",
+        &reports,
+    ]);
+    assert_eq!(exit, 1);
+    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!(report["version"], 1);
+    assert!(std::fs::read_to_string(&junit).unwrap().contains("<testsuites"));
+    let (exit, out, _) = grantcheck(&["judge", &record]);
+    assert_eq!(exit, 1);
+    assert!(out.contains("refresh/reuse-kills-the-active-token"), "{out}");
+}
+
+#[test]
+fn the_catalogue_and_the_schemas_print() {
+    let (exit, out, _) = grantcheck(&["checks", "refresh/"]);
+    assert!(exit == 0 && out.contains("refresh/rotated-out-token-is-refused"));
+    let (exit, out, _) = grantcheck(&["explain", "refresh/rotated-out-token-is-refused"]);
+    assert!(exit == 0 && out.contains("RFC 9700") && out.contains("a record on which it fails"));
+    for kind in ["suite", "target", "report"] {
+        let (exit, out, _) = grantcheck(&["schema", kind]);
+        assert_eq!(exit, 0);
+        serde_json::from_str::<serde_json::Value>(&out).unwrap();
+    }
+}
+
+#[test]
+fn what_init_writes_runs_as_it_is() {
+    let folder = Folder::new("init");
+    let (exit, _, _) = grantcheck(&["init", &folder.path("")]);
+    assert_eq!(exit, 0);
+    let (exit, out, err) =
+        grantcheck(&["run", &folder.path("first.yaml"), "--target", &folder.path("target.yaml")]);
+    assert_eq!(exit, 0, "{out}{err}");
+    let (exit, _, err) = grantcheck(&["init", &folder.path("")]);
+    assert!(exit == 2 && err.contains("is there already"), "{err}");
+}
+
+#[test]
+fn exported_suites_run_from_where_they_were_written() {
+    let folder = Folder::new("export");
+    let (exit, _, _) = grantcheck(&["suites", "--export", &folder.path("")]);
+    assert_eq!(exit, 0);
+    let (exit, out, err) = grantcheck(&[
+        "run",
+        &folder.path("org/token.yaml"),
+        "--target",
+        &folder.path("targets/embedded.yaml"),
+    ]);
+    assert_eq!(exit, 0, "{out}{err}");
+}
+
+#[test]
+fn ctrl_c_ends_at_once_and_still_writes_the_report() {
+    let folder = Folder::new("interrupt");
+    let json = folder.path("o.json");
+    let peer = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = folder.path("target.yaml");
+    let text = format!(
+        "org: http://{}\nprofile: rfc\napps: {{ main: {{ client_id: a, client_secret: b-secret, flows: [client-credentials] }} }}\nendpoints: {{ token: /token }}\ndisposable: true\n",
+        peer.local_addr().unwrap()
+    );
+    std::fs::write(&target, text).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_grantcheck"))
+        .args(["run", &suite("client-credentials"), "--target", &target, "--budget", "99", "--within", "60s"])
+        .args(["--report", &format!("json={json}")])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Two documents are looked for and answered with nothing; the first token request is left hanging.
+    let mut held = Vec::new();
+    loop {
+        let (mut stream, _) = peer.accept().unwrap();
+        let mut line = String::new();
+        BufReader::new(stream.try_clone().unwrap()).read_line(&mut line).unwrap();
+        if line.starts_with("POST /token") {
+            held.push(stream);
+            break;
+        }
+        use std::io::Write;
+        stream
+            .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .unwrap();
+    }
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!(report["interrupted"], true);
+    drop(held);
+}
+
+#[test]
+fn serve_tells_its_address_and_answers() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_grantcheck"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+    let mut stream = std::net::TcpStream::connect(&address).unwrap();
+    use std::io::Write;
+    write!(stream, "GET /services/data HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"version\""), "{answer}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -1,0 +1,342 @@
+//! Independent peers: wiremock as an org that is not ours, raw sockets that break the rules, TLS with an authority of
+//! its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::support::{complaints, options, outcome_async, suite_of, target_of};
+use grantcheck::report::{Report, Word};
+use grantcheck::run::Options;
+use grantcheck::subject::Target;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use wiremock::matchers::{body_string_contains, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const TARGET: &str = "
+org: ${ORG}
+profile: rfc
+apps:
+  main:
+    client_id: independent-main
+    client_secret: independent-secret-0123456789
+    key: ${file:keys/main.key}
+    redirect_uri: https://client.example/callback
+    scopes: [api]
+    flows: [web-server, jwt-bearer, client-credentials, refresh-token]
+users:
+  main: { username: ann@independent.example, password: a-password }
+login:
+  - fill: { who: \"${user.username}\", secret: \"${user.password}\" }
+endpoints: { token: /token, authorize: /authorize, introspect: /introspect, revoke: /revoke }
+api: /api
+disposable: true
+";
+
+fn target(org: &str) -> Target {
+    target_of("suites/targets/independent.yaml", TARGET, &|name| (name == "ORG").then(|| org.to_owned()))
+}
+
+async fn play(target: Target, suite: &str) -> Report {
+    let suite = suite_of("suites/independent.yaml", suite);
+    let within = Duration::from_millis(700);
+    outcome_async(&Options { within, ..options(target, vec![suite]) }).await.report
+}
+
+fn verdicts(report: &Report) -> Vec<Word> {
+    report.scenarios.iter().map(|row| row.verdict).collect()
+}
+
+const FIRST: &str = "
+suite: first
+judges: org
+scenarios:
+  - scenario: client credentials
+    steps: [{ do: client-credentials }, { do: call }]
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_client_speaks_to_an_org_that_is_not_ours() {
+    let server = MockServer::start().await;
+    Mock::given(path("/token"))
+        .and(method("POST"))
+        .and(body_string_contains("grant_type=client_credentials"))
+        .and(body_string_contains("client_secret=independent-secret-0123456789"))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .insert_header("Cache-Control", "no-store")
+                .insert_header("Pragma", "no-cache")
+                .set_body_json(json!({ "access_token": "independent-token", "token_type": "bearer" })),
+        )
+        .mount(&server)
+        .await;
+    Mock::given(path("/api"))
+        .and(wiremock::matchers::header("authorization", "Bearer independent-token"))
+        .respond_with(ResponseTemplate::new(204))
+        .mount(&server)
+        .await;
+    let report = play(target(&server.uri()), FIRST).await;
+    assert_eq!(complaints(&report), "");
+    // Discovery was looked for, two token requests were never made, nothing else was sent.
+    let sent = server.received_requests().await.unwrap();
+    assert_eq!(sent.iter().filter(|request| request.url.path() == "/token").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_with_relative_redirects_entities_and_307_are_passed() {
+    let server = MockServer::start().await;
+    let page = "<form method=post action='step?x=1&amp;y=2'><input type=hidden name=guard value='g&#43;1'>\
+                <input name=who><input name=secret type=password></form>";
+    Mock::given(path("/authorize"))
+        .respond_with(
+            ResponseTemplate::new(302)
+                .insert_header("Location", "login/here")
+                .insert_header("Set-Cookie", "s=1; Path=/"),
+        )
+        .mount(&server)
+        .await;
+    Mock::given(path("/login/here"))
+        .and(wiremock::matchers::header("cookie", "s=1"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(page, "text/html"))
+        .mount(&server)
+        .await;
+    Mock::given(path("/login/step"))
+        .and(wiremock::matchers::query_param("y", "2"))
+        .and(body_string_contains("guard=g%2B1&who=ann%40independent.example&secret=a-password"))
+        .respond_with(ResponseTemplate::new(307).insert_header("Location", "/done"))
+        .mount(&server)
+        .await;
+    Mock::given(path("/done"))
+        .and(method("POST"))
+        .respond_with(
+            ResponseTemplate::new(303).insert_header("Location", "https://client.example/callback?code=c1"),
+        )
+        .mount(&server)
+        .await;
+    let suite = "
+suite: pages
+judges: org
+scenarios:
+  - scenario: the pages lead to a code
+    steps:
+      - do: authorize
+        without: state
+        expect: { redirect: { to: https://client.example/callback, code: c1 } }
+";
+    assert_eq!(complaints(&play(target(&server.uri()), suite).await), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_answers_are_judged_and_none_makes_us_fall() {
+    for (body, kind) in [
+        ("", "text/plain"),
+        ("<html>maintenance</html>", "text/html"),
+        ("{\"access_token\": 7}", "application/json"),
+        ("[1, 2", "application/json"),
+        ("null", "application/json"),
+        ("\u{0}\u{1}", "application/octet-stream"),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(path("/token"))
+            .respond_with(ResponseTemplate::new(200).set_body_raw(body, kind))
+            .mount(&server)
+            .await;
+        assert_eq!(verdicts(&play(target(&server.uri()), FIRST).await), [Word::Fail], "{body:?}");
+    }
+}
+
+/// A listener that treats every connection in that way.
+async fn raw_peer<F, Fut>(treat: F) -> String
+where
+    F: Fn(tokio::net::TcpStream) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(treat(stream));
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_cuts_fails_and_one_that_is_not_there_proves_nothing() {
+    let cutting = raw_peer(|mut stream| async move {
+        let mut buffer = [0; 1024];
+        let _ = stream.read(&mut buffer).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{\"acc").await;
+    })
+    .await;
+    assert_eq!(verdicts(&play(target(&cutting), FIRST).await), [Word::Fail]);
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    assert_eq!(verdicts(&play(target(&format!("http://{nobody}")), FIRST).await), [Word::Inconclusive]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_hangs_fails_within_the_limit() {
+    let hanging = raw_peer(|mut stream| async move {
+        let mut buffer = [0; 1024];
+        while stream.read(&mut buffer).await.is_ok_and(|n| n > 0) {}
+    })
+    .await;
+    let report = play(target(&hanging), FIRST).await;
+    assert_eq!(verdicts(&report), [Word::Fail]);
+    assert!(complaints(&report).contains("no answer within 700 ms"), "{}", complaints(&report));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_without_a_working_control_proves_nothing() {
+    let server = MockServer::start().await;
+    Mock::given(path("/token"))
+        .respond_with(ResponseTemplate::new(401).set_body_json(json!({ "error": "invalid_client" })))
+        .mount(&server)
+        .await;
+    let suite = "
+suite: control
+judges: org
+scenarios:
+  - scenario: a wrong secret is refused
+    steps:
+      - do: client-credentials
+        with: { client_secret: wrong-secret-wrong-secret }
+        expect: { refused: client-authentication-failed }
+";
+    let report = play(target(&server.uri()), suite).await;
+    let words: Vec<Word> =
+        report.scenarios[0].findings.iter().filter(|f| f.check.is_none()).map(|f| f.verdict).collect();
+    assert_eq!(words, [Word::Inconclusive], "{}", complaints(&report));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_for_another_reason_weighs_less_than_an_acceptance() {
+    let suite = "
+suite: reason
+judges: org
+scenarios:
+  - scenario: a wrong secret is refused
+    steps:
+      - do: client-credentials
+        with: { client_secret: wrong-secret-wrong-secret }
+        expect: { refused: client-authentication-failed }
+";
+    for (answer, expected) in [
+        (json!({ "error": "invalid_client" }), Word::Pass),
+        (json!({ "error": "invalid_scope" }), Word::Warn),
+        (json!({ "access_token": "granted-to-anybody", "token_type": "bearer" }), Word::Fail),
+    ] {
+        let server = MockServer::start().await;
+        let right = body_string_contains("client_secret=independent-secret-0123456789");
+        let granted = json!({ "access_token": "granted-to-the-right-one", "token_type": "bearer" });
+        let headers = |response: ResponseTemplate| {
+            response.insert_header("Cache-Control", "no-store").insert_header("Pragma", "no-cache")
+        };
+        Mock::given(path("/token"))
+            .and(right)
+            .respond_with(headers(ResponseTemplate::new(200)).set_body_json(granted))
+            .mount(&server)
+            .await;
+        let status = if answer.get("error").is_some() { 400 } else { 200 };
+        Mock::given(path("/token"))
+            .respond_with(headers(ResponseTemplate::new(status)).set_body_json(answer))
+            .mount(&server)
+            .await;
+        let report = play(target(&server.uri()), suite).await;
+        assert_eq!(verdicts(&report), [expected], "{}", complaints(&report));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_a_race_are_all_there_before_one_is_answered() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    // The peer answers nobody before the last byte of all came: a client that sends one after another would wait for ever.
+    const RACERS: usize = 20;
+    static COMPLETE: AtomicUsize = AtomicUsize::new(0);
+    let gate = Arc::new(tokio::sync::Barrier::new(RACERS));
+    let peer = raw_peer(move |mut stream| {
+        let gate = gate.clone();
+        async move {
+            let mut text = String::new();
+            let mut buffer = [0; 4096];
+            while let Ok(n) = stream.read(&mut buffer).await {
+                if n == 0 {
+                    return;
+                }
+                text.push_str(&String::from_utf8_lossy(&buffer[..n]));
+                let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+                if !head.starts_with("POST /token") {
+                    let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+                    return;
+                }
+                let length = head.lines().find_map(|l| l.to_lowercase().strip_prefix("content-length: ").and_then(|n| n.parse().ok()));
+                if length == Some(body.len()) {
+                    break;
+                }
+            }
+            COMPLETE.fetch_add(1, Ordering::SeqCst);
+            gate.wait().await;
+            let body = "{\"access_token\":\"raced-for-token\",\"token_type\":\"bearer\"}";
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nPragma: no-cache\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    })
+    .await;
+    let suite = "
+suite: race
+judges: org
+scenarios:
+  - scenario: twenty at once
+    steps:
+      - do: client-credentials
+        times: 20
+        at_once: true
+        expect: { exactly: { 20: { status: 200 } } }
+";
+    assert_eq!(complaints(&play(target(&peer), suite).await), "");
+    assert_eq!(COMPLETE.load(Ordering::SeqCst), RACERS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_needs_the_authority_that_the_target_names() {
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&authority_key).unwrap();
+    let issuer = rcgen::Issuer::new(params, authority_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()])
+        .unwrap()
+        .signed_by(&key, &issuer)
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![leaf.der().clone()],
+            rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        )
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let plain = raw_peer(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            let mut buffer = [0; 4096];
+            let _ = stream.read(&mut buffer).await;
+            let body = "{\"access_token\":\"over-tls-token\",\"token_type\":\"bearer\"}";
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nPragma: no-cache\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    })
+    .await;
+    let url = plain.replace("http://127.0.0.1", "https://localhost");
+    let stranger = target(&url);
+    let trusted = Target { ca: Some(authority.pem()), ..target(&url) };
+    assert_eq!(verdicts(&play(stranger, FIRST).await), [Word::Inconclusive]);
+    assert_eq!(complaints(&play(trusted, FIRST).await), "");
+}
