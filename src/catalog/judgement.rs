@@ -92,6 +92,8 @@ impl Judgement {
         {
             return;
         }
+        let named =
+            errors.is_empty() || x.error().is_some_and(|error| errors.contains(&error.error.as_str()));
         let accepted = x.granted() || (x.endpoint != crate::oauth::Endpoint::Token && x.status() == 200);
         if accepted {
             self.fail_grave(&[x], expected(), x.outcome());
@@ -101,10 +103,7 @@ impl Judgement {
                 expected(),
                 "it was refused, but the same request without the flaw was not seen to succeed",
             );
-        } else if x.status() >= 500 {
-            self.fail_lesser(&[x], expected(), x.outcome());
-        } else if !errors.is_empty() && !x.error().is_some_and(|error| errors.contains(&error.error.as_str()))
-        {
+        } else if x.status() >= 500 || !named {
             self.fail_lesser(&[x], expected(), x.outcome());
         } else {
             self.pass();

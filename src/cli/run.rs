@@ -13,9 +13,6 @@ use crate::report::{self, console};
 use crate::run::{self, Options, Progress, Selection, look_around, plan};
 use crate::wire::files;
 
-/// Token requests to a foreign org that need no leave.
-const FREE: u32 = 0;
-
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Suite files or folders; without one, the shipped org suites
@@ -245,7 +242,7 @@ fn nothing_selected(options: &Options) -> Diagnostic {
 
 /// On a foreign org the cost is told before it is caused: asked for on a terminal, bounded by a flag elsewhere.
 fn ask_for_budget(options: &Options, cost: &run::Cost, io: &mut Io<'_>) -> Result<(), CannotStart> {
-    if options.target.is_embedded() || cost.token_requests <= FREE {
+    if options.target.is_embedded() || cost.token_requests == 0 {
         return Ok(());
     }
     let logins: Vec<String> = cost.logins.iter().map(|(user, n)| format!("{user} {n}")).collect();

@@ -14,7 +14,7 @@ use super::{Org, Reply, fault};
 use crate::oauth::Params;
 use crate::oauth::params::form_encode;
 
-/// An OAuth error: HTTP 400 unless it says otherwise (SALESFORCE.md §3).
+/// An OAuth error: HTTP 400 unless it says otherwise (Salesforce Help: OAuth 2.0 Authorization Errors).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     pub error: Cow<'static, str>,
@@ -88,7 +88,7 @@ impl Refused {
         members
     }
 
-    /// As a form, with `%20` for a space, as captures show it (SALESFORCE.md §3.3).
+    /// As a form, with `%20` for a space, as captures show it (Salesforce Help: OAuth 2.0 Authorization Errors; field reports).
     pub fn form(&self) -> String {
         let spaced = |text: &str| form_encode(text).replace('+', "%20");
         format!("error={}&error_description={}", spaced(&self.error), spaced(&self.description))
@@ -96,7 +96,7 @@ impl Refused {
 }
 
 impl Style {
-    /// `format` wins over `Accept`, whose list is read left to right (SALESFORCE.md §1.4).
+    /// `format` wins over `Accept`, whose list is read left to right (REST API Developer Guide; captures of response headers).
     pub fn of(ask: &Ask, params: &Params) -> Self {
         let named = given(params, "format").and_then(|format| match format {
             "json" => Some(Format::Json),
@@ -268,7 +268,7 @@ pub(super) fn bare(status: StatusCode, now: i64) -> Reply {
     finish(builder, Bytes::new()).into()
 }
 
-/// An error that must not be redirected: HTTP 400, a form as body and **no** `Content-Type` (SALESFORCE.md §3.3).
+/// An error that must not be redirected: HTTP 400, a form as body and **no** `Content-Type` (Salesforce Help: OAuth 2.0 Authorization Errors; field reports).
 pub(super) fn shown(error: &Refused, now: i64) -> Reply {
     let builder = Response::builder()
         .status(StatusCode::BAD_REQUEST)

@@ -108,7 +108,7 @@ impl<'r> Ask<'r> {
     }
 
     /// The parameters of a form body; of none where the body is something else, as Salesforce sees no
-    /// `grant_type` in a JSON body (SALESFORCE.md §3.2).
+    /// `grant_type` in a JSON body (Salesforce Help: OAuth 2.0 Authorization Errors; field reports).
     ///
     /// # Errors
     /// None where they cannot be read.

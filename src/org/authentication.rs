@@ -50,8 +50,8 @@ const WRONG: Refused = Refused {
 };
 
 /// Which client speaks. The secret is not looked at yet: that it is unknown, blocked or without the flow is
-/// told first (SALESFORCE.md appendix B). A pair in the body wins over the header (§1.4), and an assertion is
-/// read only where there is no secret (§2.2).
+/// told first (inferred from field reports). A pair in the body wins over the header, and an assertion is
+/// read only where there is no secret.
 pub(super) fn identify(org: &Org, ask: &Ask, params: &Params) -> Result<Claimed, Refused> {
     let named = given(params, "client_id");
     if let Some(secret) = given(params, "client_secret") {
@@ -68,7 +68,7 @@ pub(super) fn identify(org: &Org, ask: &Ask, params: &Params) -> Result<Claimed,
     Ok(Claimed { id, proof: Proof::Nothing })
 }
 
-/// What is said of a consumer key that nobody has (SALESFORCE.md §13.14).
+/// What is said of a consumer key that nobody has (sources contradict each other).
 pub(super) fn unknown(org: &Org) -> Refused {
     match org.registry.switches.unknown_client_error {
         "invalid_client" => WRONG,
@@ -98,7 +98,7 @@ pub(super) fn admit(app: &App, flow: Flow) -> Result<(), Refused> {
     }
 }
 
-/// Whether a client must show who it is for that grant (SALESFORCE.md §6, §10.2).
+/// Whether a client must show who it is for that grant (Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide; Metadata API Developer Guide: ConnectedApp).
 pub(super) fn is_required(app: &App, flow: Flow) -> bool {
     let policy = &app.registered.policy;
     match flow {
@@ -185,7 +185,7 @@ fn by_assertion(
     Ok(Claimed { id, proof: Proof::Assertion(Box::new(jwt)) })
 }
 
-/// `private_key_jwt` (SALESFORCE.md §4.2, RFC 7523 §3).
+/// `private_key_jwt` (Salesforce Help: OAuth 2.0 Web Server Flow, RFC 7523 §3).
 fn verify(org: &Org, ask: &Ask, app: &App, jwt: &Jwt) -> Result<Authenticated, Refused> {
     let leeway = org.registry.switches.leeway / 1000;
     let now = ask.seconds();

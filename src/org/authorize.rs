@@ -1,5 +1,5 @@
 //! The authorization endpoint: what is shown on the spot, what is told to the client, and when a person has to
-//! be asked (SALESFORCE.md §2.2, §3.3, §8).
+//! be asked (Salesforce Help: OAuth 2.0 Web Server Flow; Salesforce Help: OAuth 2.0 Authorization Errors; field reports).
 
 use http::{Method as HttpMethod, StatusCode};
 
@@ -139,7 +139,7 @@ fn tell(org: &Org, visit: &Visit, error: &str, now: i64) -> Reply {
 }
 
 /// In the order in which a wrong is told. What is wrong with client, redirect URI or challenge is shown on the
-/// spot: nobody is sent to where a stranger wants (RFC 6749 §4.1.2.1, SALESFORCE.md §3.3).
+/// spot: nobody is sent to where a stranger wants (RFC 6749 §4.1.2.1, Salesforce Help: OAuth 2.0 Authorization Errors; field reports).
 fn check(org: &Org, ask: &Ask) -> Result<Visit, Box<Reply>> {
     let shown = |error: Refused| Box::new(answer::shown(&error, ask.now));
     if !super::is_get(ask.request.method()) {

@@ -23,7 +23,7 @@ pub struct Behaviour {
     pub says: &'static str,
     /// How it is known.
     pub basis: Basis,
-    /// Where that is written; sections without a name are those of the fact sheet, SALESFORCE.md.
+    /// Where that is written.
     pub source: &'static str,
     /// The setting or policy that decides otherwise.
     pub switch: Option<&'static str>,
@@ -52,17 +52,17 @@ const fn row(
 
 behaviours! {
     "Hosts and requests" {
-        Documented "§1.1" ""
+        Documented "Salesforce Help: OAuth 2.0 Web Server Flow" ""
             "login.salesforce.com and test.salesforce.com serve the org as login hosts; every other host is \
             its My Domain"
-        Observed "§1.3 (next-auth#11917, reshapr#65)" "" "issuer and identity URLs have the host that was asked"
-        Observed "§2.1" ""
+        Observed "probes of live discovery documents (next-auth#11917, reshapr#65)" "" "issuer and identity URLs have the host that was asked"
+        Observed "REST API Developer Guide: Web Server OAuth Flow" ""
             "instance_url is the My Domain, without a slash at its end, also where a login host was asked"
         Assumed "in process there is one org" "" "the My Domain behind the login hosts is acme.my.salesforce.com"
-        Assumed "RFC 6749 §3.1, §3.2" ""
+        Assumed "RFC 6749 §3.1; Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "a repeated parameter is refused with invalid_request; one without a value counts as left out; \
             unknown ones are ignored"
-        Assumed "RFC 6749 appendix B" ""
+        Assumed "RFC 6749 inferred from field reports" ""
             "broken percent escapes and bytes that are not UTF-8 are refused with invalid_request"
         Assumed "our choice" "profile"
             "under profile rfc, statuses, error codes and challenges are those of the RFCs where Salesforce \
@@ -70,241 +70,241 @@ behaviours! {
             registered codes only"
     }
     "Authorization endpoint and pages" {
-        Documented "§2.2" ""
+        Documented "Salesforce Help: OAuth 2.0 Web Server Flow" ""
             "the user agent is sent to a login page, an approval page and back with code and state; the state \
             is echoed unchanged"
-        Documented "§2.2" ""
+        Documented "Salesforce Help: OAuth 2.0 Web Server Flow" ""
             "the redirect URI is compared character by character; it may be left out where the app has just \
             one"
-        Observed "§3.3" ""
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "unknown client, wrong redirect URI and a missing challenge are shown on the spot: 400, no \
             Content-Type, a urlencoded body"
-        Assumed "§14 (text), RFC 6749 §4.1.2.1" ""
+        Assumed "no source found (text), RFC 6749 §4.1.2.1" ""
             "another response_type than code is redirected with unsupported_response_type; implicit and \
             hybrid flows are not offered"
-        Assumed "§14 (text)" ""
+        Assumed "no source found (text)" ""
             "a scope that the app does not have is redirected with invalid_scope, the requested scope is not \
             allowed"
-        Documented "§2.2, §8" "" "no scope asks for all of the app's scopes"
-        Observed "§2.1" "" "scopes are told in the server's order; full brings its members, web brings visualforce"
-        Assumed "§2.1 (full list unknown)" "" "full stands for visualforce web openid chatter_api api id"
-        Documented "§2.2" "" "prompt=login asks for the password again, prompt=consent for the approval"
-        Assumed "§2.2" "" "prompt=select_account shows the login page"
-        Documented "§3.3" "" "immediate=true fails with immediate_unsuccessful where somebody would have to be asked"
-        Documented "§2.2" "" "login_hint fills the user name in"
-        Assumed "§8 (memory)" ""
+        Documented "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK" "" "no scope asks for all of the app's scopes"
+        Observed "REST API Developer Guide: Web Server OAuth Flow" "" "scopes are told in the server's order; full brings its members, web brings visualforce"
+        Assumed "REST API Developer Guide: Web Server OAuth Flow (full list unknown)" "" "full stands for visualforce web openid chatter_api api id"
+        Documented "Salesforce Help: OAuth 2.0 Web Server Flow" "" "prompt=login asks for the password again, prompt=consent for the approval"
+        Assumed "Salesforce Help: OAuth 2.0 Web Server Flow" "" "prompt=select_account shows the login page"
+        Documented "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "immediate=true fails with immediate_unsuccessful where somebody would have to be asked"
+        Documented "Salesforce Help: OAuth 2.0 Web Server Flow" "" "login_hint fills the user name in"
+        Assumed "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK (memory)" ""
             "an approval is remembered by user and app for the scopes that it covered, until its last refresh \
             token is revoked; users whom the target lists as approved are not asked"
-        Observed "§13.2" "deny_error"
+        Observed "sources contradict each other" "deny_error"
             "a user who says no sends the client access_denied, end-user denied authorization"
-        Observed "§3.3" ""
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "a blocked app, an app that is not installed and a user who is not admitted end on a page with an \
             OAUTH_ code"
-        Assumed "§3.3 (path of the page unknown)" "" "that page is answered on the spot with 400"
-        Observed "§3.2" "" "an app that does not list the web server flow is refused with oauth_flow_disabled"
-        Documented "§3.2" "" "POST is refused with must use HTTP GET"
-        Documented "§8, §10.2" "pkce_required"
+        Assumed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports (path of the page unknown)" "" "that page is answered on the spot with 400"
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "an app that does not list the web server flow is refused with oauth_flow_disabled"
+        Documented "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "POST is refused with must use HTTP GET"
+        Documented "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK; Metadata API Developer Guide: ConnectedApp" "pkce_required"
             "where PKCE is required, a missing challenge is refused before the login"
         Assumed "RFC 9700 §2.1.1" "" "a public client must send a challenge"
-        Observed "§8, §13.5 (mobile SDKs, jsforce)" "challenge_method_default"
+        Observed "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK; sources contradict each other (mobile SDKs, jsforce)" "challenge_method_default"
             "a challenge without a method is S256; plain is refused, as it is not advertised"
-        Assumed "RFC 9700 §4.12, §4.16; RFC 6749 §10.12" ""
+        Assumed "RFC 9700 §4.12; field reports; RFC 6749 §10.12" ""
             "pages cannot be framed, tell no referrer, load nothing, and carry a value against request \
             forgery; a request goes on only in the browser that brought it; passwords are answered with 303"
     }
     "Token endpoint" {
-        Observed "§3.2" ""
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "what is not a form sent by POST has no grant_type: unsupported_grant_type, grant type not \
             supported"
-        Documented "§1.2" "" "parameters of the query count as well"
-        Observed "appendix B" ""
+        Documented "Salesforce Help: OAuth Endpoints" "" "parameters of the query count as well"
+        Observed "inferred from field reports" ""
             "the order of checks: grant type, forbidden scope, client, app state, flow, secret, grant, user, \
             approval, scopes, login rate"
-        Observed "§3" "" "every error is 400 with error and error_description, in this order"
-        Observed "§3.2" ""
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors" "" "every error is 400 with error and error_description, in this order"
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "scope is refused with refresh, JWT bearer, SAML bearer and client credentials: scope parameter \
             not supported"
-        Observed "§3.2, §12" "" "the password grant is not supported: new orgs block it"
-        Documented "§1.4" ""
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports; Salesforce release notes" "" "the password grant is not supported: new orgs block it"
+        Documented "REST API Developer Guide; captures of response headers" ""
             "format=json, xml or urlencoded wins over Accept, whose list is read left to right; */* is JSON"
-        Assumed "§1.4 (memory)" "" "XML has the root OAuth and one element for each member"
-        Observed "§1.4" "" "X-PrettyPrint: 1 puts JSON on lines"
-        Observed "§1.4" ""
+        Assumed "REST API Developer Guide; captures of response headers (memory)" "" "XML has the root OAuth and one element for each member"
+        Observed "REST API Developer Guide; captures of response headers" "" "X-PrettyPrint: 1 puts JSON on lines"
+        Observed "REST API Developer Guide; captures of response headers" ""
             "Cache-Control stands twice (no-cache, no-store; no-store), with Pragma, Expires, X-ReadOnlyMode \
             and, over TLS, Strict-Transport-Security"
-        Documented "appendix A" ""
+        Documented "captures of token responses" ""
             "which members an answer holds, and their order, follows the flow; there is no expires_in"
-        Observed "§13.10" "issued_at" "issued_at is a text of milliseconds"
-        Documented "§2.1" "" "signature is the HMAC-SHA256 of id and issued_at under the consumer secret"
+        Observed "sources contradict each other" "issued_at" "issued_at is a text of milliseconds"
+        Documented "REST API Developer Guide: Web Server OAuth Flow" "" "signature is the HMAC-SHA256 of id and issued_at under the consumer secret"
         Assumed "an app has a secret also where it is told none" ""
             "the answers to an app without a secret are signed with one that nobody knows"
-        Documented "§2.10" ""
+        Documented "Metadata API Developer Guide: ConnectedApp" ""
             "an ID token comes with openid for code and refresh: RS256, two minutes, at_hash, nonce where one \
             was sent; sub is the identity URL"
-        Observed "§2.3 (captures without one)" "" "JWT bearer answers bring no ID token"
+        Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow (captures without one)" "" "JWT bearer answers bring no ID token"
     }
     "Client authentication" {
-        Documented "§1.4" ""
+        Documented "REST API Developer Guide; captures of response headers" ""
             "client_id and client_secret in the body, or HTTP Basic; the body wins; client_assertion is read \
             where there is no secret"
-        Observed "appendix D" "" "Basic is read both raw and form-encoded"
-        Observed "§3.2" "" "a wrong or missing secret is invalid_client, invalid client credentials, with 400"
-        Observed "§13.14" "unknown_client_error"
+        Observed "measured with twenty client libraries" "" "Basic is read both raw and form-encoded"
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "a wrong or missing secret is invalid_client, invalid client credentials, with 400"
+        Observed "sources contradict each other" "unknown_client_error"
             "an unknown consumer key is invalid_client_id, client identifier invalid"
-        Observed "§3.2 (text assumed)" "" "Basic that cannot be decoded is invalid_basic_auth_header"
-        Documented "§10.2" "secret_optional" "the redemption of a code needs the secret"
-        Documented "§6" "secret_for_refresh" "a refresh needs the secret; one that is sent is checked anyway"
-        Documented "§4.2" ""
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports (text assumed)" "" "Basic that cannot be decoded is invalid_basic_auth_header"
+        Documented "Metadata API Developer Guide: ConnectedApp" "secret_optional" "the redemption of a code needs the secret"
+        Documented "Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide" "secret_for_refresh" "a refresh needs the secret; one that is sent is checked anyway"
+        Documented "Salesforce Help: OAuth 2.0 Web Server Flow" ""
             "a client assertion is RS256 with the app's certificate; iss and sub are the client, aud the \
             token endpoint"
-        Assumed "§4.2" ""
+        Assumed "Salesforce Help: OAuth 2.0 Web Server Flow" ""
             "aud may also be the My Domain or a login host; client credentials and introspection take a \
             client assertion too"
         Assumed "RFC 7523 §3 (7)" "" "a client assertion whose jti was used before is refused with invalid_client"
-        Observed "§3.2" ""
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "an app that is not installed is invalid_client, app must be installed into org; a blocked one \
             app_blocked; a flow that the app does not list oauth_flow_disabled"
     }
     "Authorization code" {
-        Documented "§8" "code_ttl"
+        Documented "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK" "code_ttl"
             "a code lives 15 minutes and works once; afterwards it is expired authorization code"
-        Assumed "§14" "" "a second use does not revoke what the first was given"
-        Assumed "§3.2" "" "an attempt that is refused does not use the code up"
-        Observed "§3.2" "" "an unknown code, and one of another client, is invalid authorization code"
-        Observed "§3.2" "" "redirect_uri must be that of the authorization request: redirect_uri_mismatch"
-        Documented "§3.2 (text assumed)" ""
+        Assumed "no source found" "" "a second use does not revoke what the first was given"
+        Assumed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "an attempt that is refused does not use the code up"
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "an unknown code, and one of another client, is invalid authorization code"
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "redirect_uri must be that of the authorization request: redirect_uri_mismatch"
+        Documented "Salesforce Help: OAuth 2.0 Authorization Errors; field reports (text assumed)" ""
             "redirect_uri left out, though the authorization request had one, is redirect_uri_missing"
-        Observed "§13.3" "pkce_error" "a verifier that does not fit is invalid_grant, invalid code verifier"
-        Observed "§13.15" "verifier_limit" "a verifier has 43 to 171 characters; 128 under profile rfc"
-        Assumed "RFC 9700 §2.1.1; §8 knows of refresh only" "" "a verifier for a code without a challenge is refused"
-        Documented "§2.2" ""
+        Observed "sources contradict each other" "pkce_error" "a verifier that does not fit is invalid_grant, invalid code verifier"
+        Observed "sources contradict each other" "verifier_limit" "a verifier has 43 to 171 characters; 128 under profile rfc"
+        Assumed "RFC 9700 §2.1.1; Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK knows of refresh only" "" "a verifier for a code without a challenge is refused"
+        Documented "Salesforce Help: OAuth 2.0 Web Server Flow" ""
             "a refresh token comes with scope refresh_token or offline_access, where the app lists the flow"
     }
     "Refresh" {
-        Documented "§6" "rotation" "without rotation the refresh token stays and the answer has none"
-        Documented "§6" "rotation"
+        Documented "Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide" "rotation" "without rotation the refresh token stays and the answer has none"
+        Documented "Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide" "rotation"
             "with rotation each refresh replaces it, without a period of grace; reuse of an old one kills the \
             active one and all access tokens of the grant"
-        Observed "§6 (releases 250 to 252)" ""
+        Observed "Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide (releases 250 to 252)" ""
             "while one request works on a refresh token, others get token request is already being processed"
         Assumed "nothing is known" "" "a request that was abandoned holds it for 30 seconds at most"
-        Observed "§3.2" ""
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "a refresh token that is unknown, revoked, rotated out, displaced or another client's is expired \
             access/refresh token"
-        Documented "§6" "refresh_policy"
+        Documented "Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide" "refresh_policy"
             "the policy is looked at when the token is used: infinite, zero (within the first session), \
             lifetime since the grant, inactivity"
-        Observed "§3.2" "refresh_token_ttl" "past the policy it is token validity expired"
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "refresh_token_ttl" "past the policy it is token validity expired"
         Assumed "RFC 6749 §6" "profile"
             "under profile rfc a refresh may ask for less scope; for more it is invalid_scope"
-        Assumed "§14" "" "each refresh gives a new access token; older ones live on until their end"
-        Observed "appendix C (jsforce)" "" "code_verifier and redirect_uri on a refresh are ignored"
-        Documented "§6" "" "the sixth approval of a user and app drops the oldest, with its access tokens"
+        Assumed "no source found" "" "each refresh gives a new access token; older ones live on until their end"
+        Observed "code of client libraries (jsforce)" "" "code_verifier and redirect_uri on a refresh are ignored"
+        Documented "Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide" "" "the sixth approval of a user and app drops the oldest, with its access tokens"
     }
     "JWT bearer" {
-        Documented "§4.1" "" "RS256 with the app's certificate; kid is ignored"
-        Observed "§4.1" "" "another signature is invalid assertion; RS384 and RS512 are invalid_client"
-        Documented "§4.1" "" "aud is a login host; the My Domain and its token endpoint are accepted too"
-        Observed "§13.1" "audience_error" "another aud is audience is invalid"
-        Observed "§4.1, §13.4 (sfdx-core, simple-salesforce)" "exp_limit"
+        Documented "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "" "RS256 with the app's certificate; kid is ignored"
+        Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "" "another signature is invalid assertion; RS384 and RS512 are invalid_client"
+        Documented "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "" "aud is a login host; the My Domain and its token endpoint are accepted too"
+        Observed "sources contradict each other" "audience_error" "another aud is audience is invalid"
+        Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core; sources contradict each other (sfdx-core, simple-salesforce)" "exp_limit"
             "exp may be a number, a numeric text, or milliseconds, and lie as far ahead as it likes"
-        Documented "§4.1" "leeway" "exp in the past, beyond three minutes of leeway, is expired authorization code"
+        Documented "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "leeway" "exp in the past, beyond three minutes of leeway, is expired authorization code"
         Assumed "RFC 7523 §3 (5)" "leeway" "nbf in the future is invalid assertion"
         Assumed "RFC 7523 §3" "" "without iss, sub, aud or exp it is invalid assertion"
-        Observed "§4.1" "" "jti and iat are ignored: an assertion may be used again; prn wins over sub"
-        Observed "§3.2" ""
+        Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "" "jti and iat are ignored: an assertion may be used again; prn wins over sub"
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "an unknown user and one who did not approve are the same: user hasn't approved this consumer"
-        Documented "§4.1" "admin_approved"
+        Documented "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "admin_approved"
             "an approval counts that came with a refresh token; or, where an admin decides, pre-authorization \
             alone, else invalid_app_access"
-        Observed "§2.3" ""
+        Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow" ""
             "the scopes are those of the approval without refresh_token; no refresh token, issued_at or \
             signature, unless the access token is a JWT"
-        Assumed "§3.2 (memory)" ""
+        Assumed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports (memory)" ""
             "an inactive or frozen user is inactive user; one outside of the app's addresses ip restricted"
     }
     "SAML bearer" {
-        Documented "§4.3" ""
+        Documented "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow" ""
             "an assertion by itself, base64url; signed by the app's key with RSA-SHA256 or RSA-SHA1; Issuer \
             is the client"
-        Documented "§4.3" ""
+        Documented "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow" ""
             "Audience as for JWT; Recipient is the token endpoint here or on a login host; the confirmation \
             is bearer"
-        Observed "§3.2" "" "outside of its times it is expired authorization code, otherwise invalid assertion"
-        Assumed "§4.3" "" "an assertion may be used again"
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "outside of its times it is expired authorization code, otherwise invalid assertion"
+        Assumed "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow" "" "an assertion may be used again"
     }
     "Client credentials" {
-        Observed "§5" "" "on a login host it is request not supported on this domain"
-        Observed "§5" ""
+        Observed "Salesforce Help: OAuth 2.0 Client Credentials Flow" "" "on a login host it is request not supported on this domain"
+        Observed "Salesforce Help: OAuth 2.0 Client Credentials Flow" ""
             "without a run-as user it is no client credentials user enabled; where the flow is off, client \
             credentials flow not enabled"
-        Documented "§5" "" "full, web and refresh_token are dropped; nothing left is no valid scopes defined"
-        Observed "§13.6" "run_as_needs_approval" "the run-as user need not be pre-authorized"
+        Documented "Salesforce Help: OAuth 2.0 Client Credentials Flow" "" "full, web and refresh_token are dropped; nothing left is no valid scopes defined"
+        Observed "sources contradict each other" "run_as_needs_approval" "the run-as user need not be pre-authorized"
     }
     "Access tokens and sessions" {
-        Documented "§2.1" "" "an opaque access token is the 15-character org id, !, and 96 characters"
-        Documented "§2.9" "jwt_access_tokens"
+        Documented "REST API Developer Guide: Web Server OAuth Flow" "" "an opaque access token is the 15-character org id, !, and 96 characters"
+        Documented "Salesforce Help: JWT-Based Access Tokens; Mobile SDK tests" "jwt_access_tokens"
             "a JWT access token is RS256 with the claims of the mobile SDK's tests; it works with REST, never \
             with SOAP, and does not slide"
-        Documented "§6" "access_token_ttl" "a session lasts two hours; use past half of that extends it"
-        Assumed "§6 (memory)" "" "use is a call to REST, SOAP, userinfo or the identity URL, not introspection"
+        Documented "Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide" "access_token_ttl" "a session lasts two hours; use past half of that extends it"
+        Assumed "Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide (memory)" "" "use is a call to REST, SOAP, userinfo or the identity URL, not introspection"
     }
     "REST and SOAP" {
-        Documented "§7" "" "a dead token is 401, an array with INVALID_SESSION_ID, Session expired or invalid"
-        Assumed "§7 (memory)" "profile" "401 carries WWW-Authenticate: Token"
-        Observed "§7" ""
+        Documented "REST API Developer Guide: Status Codes; jsforce" "" "a dead token is 401, an array with INVALID_SESSION_ID, Session expired or invalid"
+        Assumed "REST API Developer Guide: Status Codes; jsforce (memory)" "profile" "401 carries WWW-Authenticate: Token"
+        Observed "REST API Developer Guide: Status Codes; jsforce" ""
             "another scheme than Bearer or OAuth is INVALID_HEADER_TYPE; a JWT that is malformed or over is \
             INVALID_JWT_FORMAT"
-        Assumed "§7" "" "no Authorization at all is INVALID_SESSION_ID; the scheme is read in any case"
-        Observed "§7" "" "without scope api or full it is 401, This session is not valid for use with the REST API"
-        Observed "§7" "" "data calls to a login host are URL_NOT_RESET; unknown paths NOT_FOUND"
-        Documented "§1.4" "" "Sforce-Limit-Info is on every answer but the list of versions"
+        Assumed "REST API Developer Guide: Status Codes; jsforce" "" "no Authorization at all is INVALID_SESSION_ID; the scheme is read in any case"
+        Observed "REST API Developer Guide: Status Codes; jsforce" "" "without scope api or full it is 401, This session is not valid for use with the REST API"
+        Observed "REST API Developer Guide: Status Codes; jsforce" "" "data calls to a login host are URL_NOT_RESET; unknown paths NOT_FOUND"
+        Documented "REST API Developer Guide; captures of response headers" "" "Sforce-Limit-Info is on every answer but the list of versions"
         Assumed "kept out of the way of load runs" "" "the daily limit is told, not enforced"
-        Assumed "appendix D" ""
+        Assumed "measured with twenty client libraries" ""
             "queries are SELECT fields FROM object WHERE field = 'value' AND ... LIMIT n; records of Account, \
             Contact and Lead can be created"
-        Observed "§7 (jsforce)" "" "SOAP tells a dead session by 500 and the fault sf:INVALID_SESSION_ID"
-        Observed "appendix D" "" "SOAP login, getUserInfo and query are there"
+        Observed "REST API Developer Guide: Status Codes; jsforce (jsforce)" "" "SOAP tells a dead session by 500 and the fault sf:INVALID_SESSION_ID"
+        Observed "measured with twenty client libraries" "" "SOAP login, getUserInfo and query are there"
     }
     "Userinfo and identity URL" {
-        Observed "§3.4" "profile"
+        Observed "field reports" "profile"
             "refusals are 403 with a word of plain text: Missing_OAuth_Token, Bad_OAuth_Token, Wrong_Org"
-        Documented "§2.13" ""
+        Documented "Salesforce Help: Identity URLs, UserInfo" ""
             "the token comes in the header or as oauth_token or access_token; format json, xml or jsonp; \
             version fills the URLs in"
-        Observed "§13.11" "last_modified" "last_modified_date ends in Z"
-        Assumed "§2.13 (memory)" ""
+        Observed "sources contradict each other" "last_modified" "last_modified_date ends in Z"
+        Assumed "Salesforce Help: Identity URLs, UserInfo (memory)" ""
             "an unknown user is 404 Bad_Id; another user needs scope api or full, else 403 Invalid_Scope"
         Assumed "synthetic users" "" "names and addresses are made of the user name"
     }
     "Introspection" {
-        Documented "§2.11" ""
+        Documented "Salesforce Help: Token Introspection" ""
             "a client that shows who it is learns of its own tokens, access and refresh; of all with \
             introspect-all"
-        Documented "§2.11" "introspect_all" "whatever else it asks about is {\"active\":false}"
-        Observed "§3.4 (body assumed)" "" "failed authentication is 401 invalid_client"
+        Documented "Salesforce Help: Token Introspection" "introspect_all" "whatever else it asks about is {\"active\":false}"
+        Observed "field reports (body assumed)" "" "failed authentication is 401 invalid_client"
         Assumed "RFC 7662 §2.1" "" "the hint is ignored; a missing token is invalid_request; only POST is answered"
     }
     "Revocation" {
-        Documented "§2.12" "" "by form, by GET or as JSONP, without client authentication: 200 and nothing"
-        Documented "§2.12" "" "a refresh token takes its access tokens along; an access token leaves it alive"
-        Observed "§2.12 (jsforce)" "profile" "an unknown or dead token is 400 invalid_token as a form"
-        Documented "§2.12" "" "a session that OAuth did not make is unsupported_token_type"
-        Assumed "§14" "" "the text is invalid token; JSONP answers are 200 whatever they say"
+        Documented "Salesforce developer blog: Revoking OAuth 2.0 Tokens" "" "by form, by GET or as JSONP, without client authentication: 200 and nothing"
+        Documented "Salesforce developer blog: Revoking OAuth 2.0 Tokens" "" "a refresh token takes its access tokens along; an access token leaves it alive"
+        Observed "Salesforce developer blog: Revoking OAuth 2.0 Tokens (jsforce)" "profile" "an unknown or dead token is 400 invalid_token as a form"
+        Documented "Salesforce developer blog: Revoking OAuth 2.0 Tokens" "" "a session that OAuth did not make is unsupported_token_type"
+        Assumed "no source found" "" "the text is invalid token; JSONP answers are 200 whatever they say"
     }
     "Discovery" {
-        Observed "§1.3" "discovery_spelling" "the document of a My Domain of 2026, with registration_endpoint"
-        Assumed "§14" "" "the RFC 8414 document is the same"
+        Observed "probes of live discovery documents" "discovery_spelling" "the document of a My Domain of 2026, with registration_endpoint"
+        Assumed "no source found" "" "the RFC 8414 document is the same"
         Assumed "what the org offers" "" "response_types_supported is code alone; registration answers 401"
-        Observed "§1.3" ""
+        Observed "probes of live discovery documents" ""
             "S256 is the one challenge method, authorization_code and refresh_token are the grant types that \
             are named"
-        Observed "§1.3, §2.9" ""
+        Observed "probes of live discovery documents; Salesforce Help: JWT-Based Access Tokens; Mobile SDK tests" ""
             "ID tokens have a short numeric kid, JWT access tokens one that begins with CORE_ATJWT"
     }
     "Limits" {
-        Documented "§9" "" "3600 logins of a user within an hour, then login rate exceeded"
-        Assumed "§9 (memory)" ""
+        Documented "Salesforce Help 000381578" "" "3600 logins of a user within an hour, then login rate exceeded"
+        Assumed "Salesforce Help 000381578 (memory)" ""
             "logins are: the login page, the redemption of a code, JWT bearer, SAML bearer, client \
             credentials, SOAP login; not a refresh"
         Assumed "a limit on everything" ""
@@ -319,7 +319,7 @@ pub fn markdown() -> String {
         "# The embedded org\n\nGenerated from `src/org/behaviour.rs` and `src/org/fault.rs`; do not edit.\n\n\
         What the org does, how it is known that Salesforce does so, and what decides otherwise. *Documented*: \
         Salesforce's documentation says it. *Observed*: captures, field reports or the code of widely used clients show it. \
-        *Assumed*: nothing was found; it is our choice. Sections are those of the fact sheet that the org follows.\n",
+        *Assumed*: nothing was found; it is our choice.\n",
     );
     let mut area = "";
     for one in TABLE {

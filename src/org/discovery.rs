@@ -1,4 +1,4 @@
-//! What the org says of itself: both discovery documents and its public keys (SALESFORCE.md §1.3).
+//! What the org says of itself: both discovery documents and its public keys (probes of live discovery documents).
 
 use http::StatusCode;
 use serde_json::{Value, json};

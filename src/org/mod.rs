@@ -46,7 +46,7 @@ use store::Store;
 /// The org's My Domain where it is asked by a login host, and the one that a harness uses in process.
 pub const MY_DOMAIN: &str = "https://acme.my.salesforce.com";
 
-/// The hosts that serve every org (SALESFORCE.md §1.1).
+/// The hosts that serve every org (Salesforce Help: OAuth 2.0 Web Server Flow).
 pub const LOGIN_HOSTS: [&str; 2] = ["https://login.salesforce.com", "https://test.salesforce.com"];
 
 /// The org under its 15-character id.

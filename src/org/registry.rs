@@ -263,7 +263,7 @@ fn override_policy(app: &mut ConnectedApp, settings: &Settings) {
         RefreshPolicy::Lifetime(ttl) | RefreshPolicy::Inactivity(ttl) => Some(ttl),
         RefreshPolicy::Infinite | RefreshPolicy::Zero => None,
     });
-    // New external client apps have 365 days (SALESFORCE.md §6).
+    // New external client apps have 365 days (Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide).
     let ttl = ttl.unwrap_or(365 * 86_400_000);
     policy.refresh_policy = match (settings.word("refresh_policy"), policy.refresh_policy) {
         (Some("infinite"), _) => RefreshPolicy::Infinite,

@@ -1,5 +1,5 @@
 //! Revocation (RFC 7009, with Salesforce's own answers): by form, by query, as JSONP, without client
-//! authentication (SALESFORCE.md §2.12).
+//! authentication (Salesforce developer blog: Revoking OAuth 2.0 Tokens).
 
 use http::{StatusCode, header};
 

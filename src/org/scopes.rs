@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// What `full` stands for besides itself (Salesforce Help: OAuth tokens and scopes; the list is not complete there).
 const FULL: [&str; 6] = ["visualforce", "web", "openid", "chatter_api", "api", "id"];
 
-/// The order in which they are told, as captures show it (SALESFORCE.md §2.1); others follow by the alphabet.
+/// The order in which they are told, as captures show it (REST API Developer Guide: Web Server OAuth Flow); others follow by the alphabet.
 const ORDER: [&str; 15] = [
     "visualforce",
     "refresh_token",

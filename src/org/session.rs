@@ -38,7 +38,7 @@ pub(super) fn present(org: &Org, token: &str) -> Presented {
     }
 }
 
-/// Whether an opaque token names another org than this one (SALESFORCE.md §2.1).
+/// Whether an opaque token names another org than this one (REST API Developer Guide: Web Server OAuth Flow).
 fn is_of_another_org(token: &str) -> bool {
     token
         .split_once('!')

@@ -13,7 +13,7 @@ static KEY: LazyLock<PrivateKey> = LazyLock::new(|| {
     PrivateKey::from_pem(include_str!("org.key")).expect("the committed key of the org is an RSA key")
 });
 
-/// `kid` of ID tokens: short and numeric (SALESFORCE.md §1.3).
+/// `kid` of ID tokens: short and numeric (probes of live discovery documents).
 pub(super) const ID_TOKEN_KID: &str = "238";
 
 /// The key itself, parsed once.
@@ -21,7 +21,7 @@ pub(super) fn key() -> &'static PrivateKey {
     &KEY
 }
 
-/// `kid` of JWT access tokens (SALESFORCE.md §2.9).
+/// `kid` of JWT access tokens (Salesforce Help: JWT-Based Access Tokens; Mobile SDK tests).
 pub(super) fn access_token_kid() -> String {
     format!("CORE_ATJWT.{}.1700000000000", org_id())
 }

@@ -1,4 +1,4 @@
-//! As much of the SOAP API as tells how a session ends there: `login`, `getUserInfo`, `query` (SALESFORCE.md §7).
+//! As much of the SOAP API as tells how a session ends there: `login`, `getUserInfo`, `query` (REST API Developer Guide: Status Codes; jsforce).
 
 use http::{Method, StatusCode, header};
 use roxmltree::{Document, Node, ParsingOptions};

@@ -18,8 +18,7 @@ pub struct Style {
 pub fn console(report: &Report, style: Style) -> String {
     let mut out = String::new();
     for row in &report.scenarios {
-        let quiet =
-            matches!(row.verdict, Word::Pass | Word::NotTestable) && row.findings.iter().all(|f| quiet(f));
+        let quiet = matches!(row.verdict, Word::Pass | Word::NotTestable);
         if !quiet || style.all {
             scenario(&mut out, row, style);
         }

@@ -481,7 +481,8 @@ pub(super) fn member(json: Option<&Value>, path: &str) -> Option<Value> {
 fn same(wanted: &Value, value: &Value) -> bool {
     match (wanted, value) {
         // A suite writes numbers and flags bare; servers write some of them as texts, headers always.
-        (Value::Number(_) | Value::Bool(_), Value::String(text)) => wanted.to_string() == *text,
+        (Value::Number(number), Value::String(text)) => number.to_string() == *text,
+        (Value::Bool(flag), Value::String(text)) => text == if *flag { "true" } else { "false" },
         _ => wanted == value,
     }
 }

@@ -8,7 +8,7 @@ use crate::org::scopes::Scopes;
 
 /// How long a page may stand open, in milliseconds.
 const VISIT: i64 = 15 * 60_000;
-/// How long a login lasts without use: the org's default session timeout (SALESFORCE.md §6).
+/// How long a login lasts without use: the org's default session timeout (Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide).
 const LOGIN: i64 = 2 * HOUR;
 
 /// An authorization request under way.

@@ -102,7 +102,7 @@ pub(in crate::org) struct Flight {
 }
 
 impl State {
-    /// Issues a code. It begins with `aPrx` and ends with `==`, as on the wire (SALESFORCE.md §2.1).
+    /// Issues a code. It begins with `aPrx` and ends with `==`, as on the wire (REST API Developer Guide: Web Server OAuth Flow).
     pub fn issue_code(&mut self, code: Code) -> String {
         let text = format!("aPrx{}==", self.random(76));
         let now = code.issued_at;

@@ -108,7 +108,7 @@ impl State {
         self.next
     }
 
-    /// An opaque access token: the org's id, `!`, 96 characters (SALESFORCE.md §2.1).
+    /// An opaque access token: the org's id, `!`, 96 characters (REST API Developer Guide: Web Server OAuth Flow).
     fn opaque(&mut self) -> String {
         format!("{ORG_ID}!{}", self.random(96))
     }

@@ -89,7 +89,7 @@ impl State {
             .is_none_or(|family| family.killed.is_some_and(|killed| killed.what.access_tokens))
     }
 
-    /// A use of the session at a resource: past half of its timeout it is extended (SALESFORCE.md §6).
+    /// A use of the session at a resource: past half of its timeout it is extended (Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide).
     pub fn touch(&mut self, key: &str, now: i64) {
         if let Some(session) = self.sessions.get_mut(&key.to_owned())
             && session.slides

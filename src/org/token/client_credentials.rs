@@ -9,7 +9,7 @@ use crate::org::store::Grant;
 use crate::org::{Org, fault};
 use crate::subject::Flow;
 
-/// Scopes that are dropped without a word (SALESFORCE.md §5).
+/// Scopes that are dropped without a word (Salesforce Help: OAuth 2.0 Client Credentials Flow).
 const NEED_A_USER: [&str; 4] = ["full", "web", "refresh_token", "offline_access"];
 
 pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {

@@ -1,4 +1,4 @@
-//! The JWT bearer grant (SALESFORCE.md §4.1): the assertion alone says who the client and who the user is.
+//! The JWT bearer grant (Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core): the assertion alone says who the client and who the user is.
 
 use super::{Checked, Kind, approved, missing, not_approved, user_may};
 use crate::oauth::Params;
@@ -55,7 +55,7 @@ fn signature(org: &Org, app: &App, jwt: &Jwt) -> Result<(), Refused> {
         || has(&fault::JWT_UNVERIFIED) && !jwt.is_unsigned() && jwt.alg() == "RS256";
     match jwt.alg() {
         _ if good => Ok(()),
-        // What the field saw of a Named Credential that signs with RS512 (SALESFORCE.md §4.1).
+        // What the field saw of a Named Credential that signs with RS512 (Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core).
         "RS384" | "RS512" if !org.registry.switches.rfc => {
             Err(invalid_client("invalid_client", "invalid client credentials"))
         }

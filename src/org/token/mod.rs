@@ -1,4 +1,4 @@
-//! The token endpoint: which grant, in which order it is checked (SALESFORCE.md appendix B), what is issued and
+//! The token endpoint: which grant, in which order it is checked (inferred from field reports), what is issued and
 //! how it is told (appendix A).
 
 mod client_credentials;
@@ -65,7 +65,7 @@ struct Checked {
 /// The first half: reads, authenticates, verifies.
 pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
     let read = ask.is(&Method::POST) || is_get(ask.request.method()) && org.faults.has(&fault::GET_TOKEN);
-    // A GET is what becomes of a POST that was redirected: its parameters are not looked at (SALESFORCE.md §1.1).
+    // A GET is what becomes of a POST that was redirected: its parameters are not looked at (Salesforce Help: OAuth 2.0 Web Server Flow).
     let params = if read { ask.params() } else { Some(Params::new()) };
     let style = Style::of(ask, params.as_ref().unwrap_or(&Params::new()));
     let checked = match params {
@@ -184,7 +184,7 @@ fn user_may(org: &Org, app: AppId, user: UserId) -> Result<(), Refused> {
 }
 
 /// What a user gave an app, without asking the user: by an admin, or by an approval that was kept because it
-/// came with a refresh token (SALESFORCE.md §4.1).
+/// came with a refresh token (Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core).
 fn approved(org: &Org, state: &State, app: AppId, user: UserId) -> Result<Scopes, Refused> {
     let (registered, account) = (org.registry.app(app), org.registry.user(user));
     let pre_approved = account.approved.contains(&app);

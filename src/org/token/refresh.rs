@@ -130,7 +130,7 @@ pub(super) fn renew(
 }
 
 /// The refresh token policy, looked at when the token is used, so that a shorter one bites at once
-/// (SALESFORCE.md §6).
+/// (Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide).
 fn in_time(org: &Org, state: &State, found: &Found<'_>, now: i64) -> Result<(), Refused> {
     let family = found.family;
     match org.registry.app(family.app).registered.policy.refresh_policy {

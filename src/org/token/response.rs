@@ -1,4 +1,4 @@
-//! What a token response holds, by flow (SALESFORCE.md appendix A).
+//! What a token response holds, by flow (captures of token responses).
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::org::registry::{Account, App, AppId, my_domain_name, org_id};
 use crate::org::store::Grant;
 use crate::org::{Org, fault, signing};
 
-/// How long an ID token is valid, in seconds (§2.10).
+/// How long an ID token is valid, in seconds.
 const ID_TOKEN_TTL: i64 = 120;
 
 /// The members, in the order of the wire.
@@ -83,7 +83,7 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
     members
 }
 
-/// A JWT access token (§2.9). `sfi` is what the org finds its session by.
+/// A JWT access token. `sfi` is what the org finds its session by.
 fn jwt_access_token(app: &App, account: &Account, host: &Host, issued: &Issued, now: i64) -> String {
     let session = &issued.session;
     let issued_at = now.div_euclid(1000);
@@ -111,7 +111,7 @@ fn jwt_access_token(app: &App, account: &Account, host: &Host, issued: &Issued, 
     signing::sign(object(header), object(claims))
 }
 
-/// An ID token (§2.10, OpenID Connect Core §2).
+/// An ID token (OpenID Connect Core §2).
 fn id_token(
     app: &App,
     account: &Account,

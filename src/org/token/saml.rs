@@ -1,4 +1,4 @@
-//! The SAML bearer assertion grant (SALESFORCE.md §4.3).
+//! The SAML bearer assertion grant (Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow).
 
 use super::{Checked, Kind, approved, missing, not_approved, user_may};
 use crate::oauth::Params;
