@@ -95,31 +95,31 @@ pub enum RefreshPolicy {
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct AppPolicy {
-    /// [isPkceRequired]
+    /// `isPkceRequired`
     pub pkce_required: bool,
-    /// [isConsumerSecretOptional]: no secret at the redemption of a code.
+    /// `isConsumerSecretOptional`: no secret at the redemption of a code.
     pub secret_optional: bool,
-    /// [isSecretRequiredForRefreshToken]
+    /// `isSecretRequiredForRefreshToken`
     pub secret_for_refresh: bool,
-    /// [isAdminApproved]: only pre-authorized users; otherwise everyone may approve for themselves.
+    /// `isAdminApproved`: only pre-authorized users; otherwise everyone may approve for themselves.
     pub admin_approved: bool,
-    /// [oauthClientCredentialUser]: role of the user whom client credentials act for.
+    /// `oauthClientCredentialUser`: role of the user whom client credentials act for.
     pub run_as: Option<String>,
-    /// [ipRelaxation]: whether IP ranges are not enforced.
+    /// `ipRelaxation`: whether IP ranges are not enforced.
     pub ip_relaxed: bool,
-    /// [refreshTokenPolicy]
+    /// `refreshTokenPolicy`
     pub refresh_policy: RefreshPolicy,
-    /// [isRefreshTokenRotationEnabled]
+    /// `isRefreshTokenRotationEnabled`
     pub rotation: bool,
-    /// [sessionTimeout], in milliseconds; slides with use.
+    /// `sessionTimeout`, in milliseconds; slides with use.
     pub access_token_ttl: i64,
-    /// [isIntrospectAllTokens]
+    /// `isIntrospectAllTokens`
     pub introspect_all: bool,
     /// Whether the app is installed in the org.
     pub installed: bool,
     /// Whether an admin blocked it.
     pub blocked: bool,
-    /// [isNamedUserJwtEnabled]: JWT-format access tokens.
+    /// `isNamedUserJwtEnabled`: JWT-format access tokens.
     pub jwt_access_tokens: bool,
 }
 
