@@ -5,6 +5,7 @@
 
 mod architecture;
 mod cli;
+mod client;
 mod docs;
 mod duality;
 mod faults;
