@@ -1,43 +1,80 @@
 //! Rows of data: `for_each` turns one scenario into several, `${row.NAME}` into the row's values.
 
 use super::parse::{Kind, Node};
-use crate::diagnostic::{Diagnostic, Text, closest};
+use crate::diagnostic::{Diagnostic, Span, Text, closest};
 
 /// The scenario once for each of its rows, or as it is where it has none.
 pub(super) fn rows(text: &Text, scenario: &Node, problems: &mut Vec<Diagnostic>) -> Vec<Node> {
-    let Some(list) = scenario.get("for_each") else { return vec![scenario.clone()] };
-    let Kind::List(rows) = &list.kind else { return vec![scenario.clone()] };
-    if rows.is_empty() {
-        problems.push(
-            Diagnostic::at(
-                "empty",
-                text,
-                list.span,
-                "`for_each` has no rows, so the scenario would not be played",
-            )
-            .help("add a row, or leave `for_each` out"),
-        );
-    }
-    rows.iter()
+    let listed = match scenario.get("for_each").map(|node| &node.kind) {
+        None => {
+            left_over(text, scenario, problems);
+            return vec![scenario.clone()];
+        }
+        Some(Kind::List(rows)) if !rows.is_empty() => rows,
+        // The shape tells what is wrong with it.
+        Some(_) => return vec![scenario.clone()],
+    };
+    let mut missing = Vec::new();
+    let expanded = listed
+        .iter()
         .map(|row| {
-            let mut missing = Vec::new();
             let mut node = fill(scenario, row, &mut missing);
-            for (span, name) in missing {
-                let names = row.entries().iter().filter_map(|(key, _)| key.text());
-                let help = match closest(&name, names.clone()) {
-                    Some(near) => format!("did you mean `${{row.{near}}}`?"),
-                    None => format!("the row has: {}", names.collect::<Vec<_>>().join(", ")),
-                };
-                let message = format!("this row of `for_each` has no `{name}`");
-                let new = Diagnostic::at("unknown-name", text, span, message).help(help);
-                if !problems.contains(&new) {
-                    problems.push(new);
-                }
-            }
             name_by_row(&mut node, scenario, row);
             node
         })
-        .collect()
+        .collect();
+    for lack in &missing {
+        problems.push(told(text, lack, listed));
+    }
+    expanded
+}
+
+/// A name that a row does not have.
+struct Lack {
+    /// Where it is used.
+    used: Span,
+    /// The row.
+    row: Span,
+    name: String,
+}
+
+fn told(text: &Text, lack: &Lack, rows: &[Node]) -> Diagnostic {
+    let name = &lack.name;
+    if rows.iter().any(|row| row.get(name).is_some()) {
+        let message = format!("this row has no `{name}`, which `${{row.{name}}}` asks for");
+        return Diagnostic::at("unknown-name", text, lack.row, message).help("give each row the same names");
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for known in rows.iter().flat_map(Node::entries).filter_map(|(key, _)| key.text()) {
+        if !names.contains(&known) {
+            names.push(known);
+        }
+    }
+    let help = match closest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean `${{row.{near}}}`?"),
+        None => format!("the rows have: {}", names.join(", ")),
+    };
+    let message = format!("no row of `for_each` has `{name}`");
+    Diagnostic::at("unknown-name", text, lack.used, message).help(help)
+}
+
+/// Tells of `${row.NAME}` where there are no rows.
+pub(super) fn left_over(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) {
+    match &node.kind {
+        Kind::Scalar { text: source, .. } => {
+            if let Some((_, rest)) = source.split_once("${row.") {
+                let name = rest.split('}').next().unwrap_or("");
+                let message = format!("`${{row.{name}}}` has no value here: there is no `for_each`");
+                let help = "rows belong to a scenario: give it `for_each:` with a list of them";
+                problems.push(Diagnostic::at("unknown-name", text, node.span, message).help(help));
+            }
+        }
+        Kind::List(items) => items.iter().for_each(|item| left_over(text, item, problems)),
+        Kind::Map(entries) => entries.iter().for_each(|(key, value)| {
+            left_over(text, key, problems);
+            left_over(text, value, problems);
+        }),
+    }
 }
 
 /// A scenario whose name does not tell its rows apart gets the first value of the row behind its name.
@@ -59,19 +96,21 @@ fn name_by_row(node: &mut Node, scenario: &Node, row: &Node) {
     }
 }
 
-fn fill(node: &Node, row: &Node, missing: &mut Vec<(crate::diagnostic::Span, String)>) -> Node {
+fn fill(node: &Node, row: &Node, missing: &mut Vec<Lack>) -> Node {
+    let mut lacks = |name: &str| {
+        let lack = Lack { used: node.span, row: row.span, name: name.to_owned() };
+        if matches!(row.kind, Kind::Map(_)) {
+            missing.push(lack);
+        }
+    };
     let kind = match &node.kind {
         Kind::Scalar { text, plain } => {
             // A value that is nothing but a name takes the row's value as it is, be it a number or a mapping.
-            if let Some(name) = text
-                .strip_prefix("${row.")
-                .and_then(|rest| rest.strip_suffix('}'))
-                .filter(|name| !name.contains('}'))
-            {
+            if let Some(name) = whole_name(text) {
                 return match row.get(name) {
-                    Some(value) => Node { span: node.span, kind: value.kind.clone() },
+                    Some(value) => value.clone(),
                     None => {
-                        missing.push((node.span, name.to_owned()));
+                        lacks(name);
                         node.clone()
                     }
                 };
@@ -83,9 +122,9 @@ fn fill(node: &Node, row: &Node, missing: &mut Vec<(crate::diagnostic::Span, Str
                 out.push_str(before);
                 match row.get(name) {
                     Some(value) => {
-                        out.push_str(&value.text().map_or_else(|| value.json().to_string(), str::to_owned))
+                        out.push_str(&value.text().map_or_else(|| value.json().to_string(), str::to_owned));
                     }
-                    None => missing.push((node.span, name.to_owned())),
+                    None => lacks(name),
                 }
                 rest = after;
             }
@@ -108,4 +147,9 @@ fn fill(node: &Node, row: &Node, missing: &mut Vec<(crate::diagnostic::Span, Str
         ),
     };
     Node { span: node.span, kind }
+}
+
+/// The name of a text that is nothing but `${row.NAME}`.
+fn whole_name(text: &str) -> Option<&str> {
+    text.strip_prefix("${row.")?.strip_suffix('}').filter(|name| !name.contains('}'))
 }

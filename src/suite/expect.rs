@@ -3,9 +3,11 @@
 use regex::Regex;
 use serde_json::Value;
 
-use super::names::check_names;
+use std::collections::BTreeSet;
+
+use super::names::{Known, check_names};
 use super::parse::{Kind, Node};
-use super::words::MATCHER_KEYS;
+use super::words::{self, outcomes};
 use crate::client::Template;
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::salesforce::{Outcome, outcome};
@@ -157,8 +159,30 @@ impl ItemKind {
             ItemKind::Status(statuses, classes) => {
                 statuses.iter().all(|s| *s >= 400) && classes.iter().all(|c| *c >= 4)
             }
-            ItemKind::Error(matcher) => !matches!(matcher, Matcher::Absent),
+            ItemKind::Error(matcher) | ItemKind::Description(matcher) => matcher.wants_something(),
+            ItemKind::Redirect(name, matcher) => match name.as_str() {
+                "error" | "error_description" => matcher.wants_something(),
+                "code" => matches!(matcher, Matcher::Absent),
+                _ => false,
+            },
+            ItemKind::Body(name, matcher) => match name.as_str() {
+                "error" | "error_description" => matcher.wants_something(),
+                "access_token" => matches!(matcher, Matcher::Absent),
+                "active" => matches!(matcher, Matcher::Equals(Value::Bool(false))),
+                _ => false,
+            },
             _ => false,
+        }
+    }
+}
+
+impl Matcher {
+    /// Whether it can only hold of a value that is there.
+    fn wants_something(&self) -> bool {
+        match self {
+            Matcher::Absent | Matcher::Not(_) => false,
+            Matcher::All(all) => all.iter().any(Matcher::wants_something),
+            _ => true,
         }
     }
 }
@@ -173,14 +197,16 @@ impl Expect {
 /// What resolving expectations needs.
 pub(super) struct Reader<'r> {
     pub(super) text: &'r Text,
-    pub(super) endpoint: Option<Endpoint>,
+    pub(super) endpoint: Endpoint,
     pub(super) step: &'r str,
-    pub(super) known: &'r [String],
+    pub(super) known: &'r Known,
+    /// Where names were filled in.
+    pub(super) filled: &'r mut BTreeSet<usize>,
     pub(super) problems: &'r mut Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
-    /// Reads `expect:` of a step.
+    /// Reads `expect:` of a step. What the shape finds wrong is left out here without a word.
     pub(super) fn read(&mut self, node: &Node) -> Expect {
         let mut expect = Expect { items: self.items(node), ..Expect::default() };
         for (key, make) in [
@@ -189,41 +215,14 @@ impl Reader<'_> {
             ("at_least", Count::AtLeast),
         ] {
             for (number, inner) in node.get(key).map(Node::entries).unwrap_or_default() {
-                match number.text().and_then(|n| n.parse().ok()) {
-                    Some(n) => {
-                        let items = self.items(inner);
-                        expect.counts.push(CountOf { span: number.span, count: make(n), items });
-                    }
-                    None => self.problem(
-                        number,
-                        "wrong-type",
-                        "expected a whole number of repetitions".into(),
-                        Some(format!("for example `{key}: {{ 1: {{ status: 200 }} }}`")),
-                    ),
+                if let Some(n) = number.text().and_then(|n| n.parse().ok()) {
+                    let items = self.items(inner);
+                    expect.counts.push(CountOf { span: number.span, count: make(n), items });
                 }
             }
         }
         if let Some(others) = node.get("others") {
             expect.others = self.items(others);
-            if expect.counts.is_empty() {
-                self.problem(
-                    others,
-                    "misplaced",
-                    "`others` without a count says nothing".into(),
-                    Some("write `exactly`, `at_most` or `at_least` beside it".into()),
-                );
-            }
-        }
-        if expect.items.is_empty() && expect.counts.is_empty() && matches!(node.kind, Kind::Map(_)) {
-            let empty = node.entries().is_empty();
-            if empty {
-                self.problem(
-                    node,
-                    "empty",
-                    "`expect` expects nothing".into(),
-                    Some("leave it out: a step without it expects its own success".into()),
-                );
-            }
         }
         expect
     }
@@ -231,143 +230,138 @@ impl Reader<'_> {
     fn items(&mut self, node: &Node) -> Vec<Item> {
         let mut items = Vec::new();
         for (key, value) in node.entries() {
-            let mut put = |kind: Option<ItemKind>, span: Span| {
-                if let Some(kind) = kind {
-                    items.push(Item { span, kind });
+            let one = match key.text().unwrap_or("") {
+                "refused" => self.refused(value),
+                "status" => status(value),
+                "within" => value.text().and_then(duration).map(ItemKind::Within),
+                "error" => self.matcher(value).map(ItemKind::Error),
+                "error_description" => self.matcher(value).map(ItemKind::Description),
+                "text" => self.matcher(value).map(ItemKind::Text),
+                "headers" => {
+                    self.each(value, &mut items, ItemKind::Header);
+                    None
                 }
-            };
-            match key.text().unwrap_or("") {
-                "refused" => put(self.refused(value), value.span),
-                "status" => put(self.status(value), value.span),
-                "within" => put(value.text().and_then(duration).map(ItemKind::Within), value.span),
-                "error" => put(self.matcher(value).map(ItemKind::Error), value.span),
-                "error_description" => put(self.matcher(value).map(ItemKind::Description), value.span),
-                "text" => put(self.matcher(value).map(ItemKind::Text), value.span),
-                section @ ("headers" | "body" | "redirect") => {
-                    for (name, inner) in value.entries() {
-                        let Some(matcher) = self.matcher(inner) else { continue };
-                        let name_text = name.text().unwrap_or("").to_owned();
-                        if section == "body"
-                            && name_text.starts_with('$')
-                            && serde_json_path::JsonPath::parse(&name_text).is_err()
-                        {
-                            self.problem(
-                                name,
-                                "bad-path",
-                                format!("`{name_text}` is not a JSONPath"),
-                                Some("for example `$.urls.rest` or `$[0].errorCode` (RFC 9535)".into()),
-                            );
-                            continue;
-                        }
-                        let kind = match section {
-                            "headers" => ItemKind::Header(name_text, matcher),
-                            "body" => ItemKind::Body(name_text, matcher),
-                            _ => ItemKind::Redirect(name_text, matcher),
-                        };
-                        items.push(Item { span: inner.span, kind });
-                    }
+                "body" => {
+                    self.body(value, &mut items);
+                    None
+                }
+                "redirect" => {
+                    self.each(value, &mut items, ItemKind::Redirect);
+                    None
                 }
                 "scope" => {
-                    for (name, inner) in value.entries() {
-                        let how = match name.text() {
-                            Some("includes") => ScopeMatch::Includes,
-                            Some("excludes") => ScopeMatch::Excludes,
-                            Some("equals") => ScopeMatch::Equals,
-                            _ => continue,
-                        };
-                        let values =
-                            inner.items().iter().filter_map(|n| n.text().map(str::to_owned)).collect();
-                        items.push(Item { span: inner.span, kind: ItemKind::Scope(how, values) });
-                    }
+                    self.scope(value, &mut items);
+                    None
                 }
-                "id_token" => self.token(TokenName::IdToken, value, &mut items),
-                "access_token" => self.token(TokenName::AccessToken, value, &mut items),
-                _ => {}
-            }
+                "id_token" => {
+                    self.token(TokenName::IdToken, value, &mut items);
+                    None
+                }
+                "access_token" => {
+                    self.token(TokenName::AccessToken, value, &mut items);
+                    None
+                }
+                _ => None,
+            };
+            items.extend(one.map(|kind| Item { span: value.span, kind }));
         }
         items
     }
 
-    fn token(&mut self, token: TokenName, node: &Node, items: &mut Vec<Item>) {
-        if node.text().is_some() {
-            if let Some(matcher) = self.matcher(node) {
-                items.push(Item { span: node.span, kind: ItemKind::Token(token, matcher) });
-            }
-            return;
-        }
-        for (part, inner) in node.entries() {
-            if part.text() == Some("verifies") {
-                if let Some(flag) = inner.flag() {
-                    items.push(Item { span: inner.span, kind: ItemKind::Verifies(token, flag) });
-                }
-                continue;
-            }
-            for (name, value) in inner.entries() {
-                let Some(matcher) = self.matcher(value) else { continue };
-                let name = name.text().unwrap_or("").to_owned();
-                let kind = match part.text() {
-                    Some("header") => ItemKind::Jose(token, name, matcher),
-                    _ => ItemKind::Claim(token, name, matcher),
-                };
+    fn each(&mut self, node: &Node, items: &mut Vec<Item>, make: impl Fn(String, Matcher) -> ItemKind) {
+        for (name, value) in node.entries() {
+            if let Some(matcher) = self.matcher(value) {
+                let kind = make(name.text().unwrap_or("").to_owned(), matcher);
                 items.push(Item { span: value.span, kind });
             }
         }
     }
 
-    fn refused(&mut self, node: &Node) -> Option<ItemKind> {
-        let name = node.text()?;
-        let endpoint = self.endpoint?;
-        if let Some(outcome) = outcome(endpoint, name) {
-            return Some(ItemKind::Refused(outcome));
-        }
-        let here: Vec<&str> = crate::oauth::salesforce::OUTCOMES
-            .iter()
-            .filter(|outcome| outcome.endpoint == endpoint)
-            .map(|outcome| outcome.name)
-            .collect();
-        let known = crate::oauth::salesforce::OUTCOMES.iter().any(|outcome| outcome.name == name);
-        if known {
-            // Unknown names are told by the shape; this one is known, only not here.
-            let message = format!("`do: {}` is never refused with `{name}`", self.step);
-            let help = match here.as_slice() {
-                [] => "it has no named refusals; expect a `status`".to_owned(),
-                here => format!("its refusals: {}", here.join(", ")),
-            };
-            self.problem(node, "misplaced", message, Some(help));
-        }
-        None
-    }
-
-    fn status(&mut self, node: &Node) -> Option<ItemKind> {
-        let (mut statuses, mut classes) = (Vec::new(), Vec::new());
-        for item in node.items() {
-            let word = item.text().unwrap_or("");
-            match (word.parse::<u16>(), word.strip_suffix("xx").and_then(|class| class.parse::<u16>().ok())) {
-                (Ok(status), _) if (100..600).contains(&status) => statuses.push(status),
-                (_, Some(class)) if (1..6).contains(&class) => classes.push(class),
-                _ => {
-                    self.problem(
-                        item,
-                        "bad-status",
-                        format!("`{word}` is no HTTP status"),
-                        Some("write a number such as `400`, or a class such as `4xx`".into()),
-                    );
-                    return None;
-                }
+    fn body(&mut self, node: &Node, items: &mut Vec<Item>) {
+        for (name, _) in node.entries() {
+            if let Some((message, help)) = name.text().and_then(bad_member) {
+                self.problem(name, "bad-path", message, Some(help));
             }
         }
-        Some(ItemKind::Status(statuses, classes))
+        self.each(node, items, ItemKind::Body);
+    }
+
+    fn scope(&mut self, node: &Node, items: &mut Vec<Item>) {
+        for (name, value) in node.entries() {
+            let how = match name.text() {
+                Some("includes") => ScopeMatch::Includes,
+                Some("excludes") => ScopeMatch::Excludes,
+                Some("equals") => ScopeMatch::Equals,
+                _ => continue,
+            };
+            let values = value.items().iter().filter_map(|n| n.text().map(str::to_owned)).collect();
+            items.push(Item { span: value.span, kind: ItemKind::Scope(how, values) });
+        }
+    }
+
+    fn token(&mut self, token: TokenName, node: &Node, items: &mut Vec<Item>) {
+        if node.text().is_some() {
+            let matcher = self.matcher(node);
+            items.extend(matcher.map(|m| Item { span: node.span, kind: ItemKind::Token(token, m) }));
+            return;
+        }
+        for (part, inner) in node.entries() {
+            match part.text() {
+                Some("verifies") => items.extend(
+                    inner.flag().map(|flag| Item { span: inner.span, kind: ItemKind::Verifies(token, flag) }),
+                ),
+                Some("header") => self.each(inner, items, |name, m| ItemKind::Jose(token, name, m)),
+                Some("claims") => self.each(inner, items, |name, m| ItemKind::Claim(token, name, m)),
+                _ => {}
+            }
+        }
+    }
+
+    fn refused(&mut self, node: &Node) -> Option<ItemKind> {
+        let name = node.text().filter(|name| !name.contains("${row."));
+        if let Some(outcome) = name.and_then(|name| outcome(self.endpoint, name)) {
+            return Some(ItemKind::Refused(outcome));
+        }
+        let name = match name {
+            Some(name) if !node.is_null() => name,
+            None if node.text().is_some() => return None,
+            _ => {
+                let message =
+                    format!("expected the name of an outcome, found {}", super::shape::describe(node));
+                self.problem(
+                    node,
+                    "wrong-type",
+                    message,
+                    Some("for example `refused: assertion-expired`".into()),
+                );
+                return None;
+            }
+        };
+        let here = outcomes(Some(self.endpoint));
+        let list = || match here.as_slice() {
+            [] => "it has no named refusals: expect a `status`".to_owned(),
+            here => format!("its refusals: {}", here.join(", ")),
+        };
+        if outcomes(None).contains(&name) {
+            let message = format!("`do: {}` is never refused with `{name}`", self.step);
+            self.problem(node, "misplaced", message, Some(list()));
+            return None;
+        }
+        let near = closest(name, here.iter().copied());
+        let help = near.map_or_else(list, |near| format!("did you mean `{near}`?"));
+        self.problem(node, "unknown-word", format!("unknown outcome `{name}`"), Some(help));
+        None
     }
 
     fn matcher(&mut self, node: &Node) -> Option<Matcher> {
         match &node.kind {
             Kind::Scalar { text, plain: true } if text == "absent" => Some(Matcher::Absent),
             Kind::Scalar { text, plain: true } if text == "present" => Some(Matcher::Present),
+            Kind::Scalar { text, plain: true } if text.is_empty() => None,
             Kind::Scalar { text, plain }
                 if !plain || (node.number().is_none() && node.flag().is_none() && !node.is_null()) =>
             {
-                check_names(self.text, node.span, text, self.known, self.problems);
-                Some(Matcher::EqualsText(Template::new(text)))
+                Some(self.template(node, text))
             }
             Kind::Scalar { .. } => Some(Matcher::Equals(node.json())),
             Kind::List(items) => Some(Matcher::OneOf(items.iter().map(Node::json).collect())),
@@ -377,6 +371,7 @@ impl Reader<'_> {
                     all.push(self.operator(key, value)?);
                 }
                 match all.len() {
+                    0 => None,
                     1 => all.pop(),
                     _ => Some(Matcher::All(all)),
                 }
@@ -384,20 +379,36 @@ impl Reader<'_> {
         }
     }
 
+    fn template(&mut self, node: &Node, text: &str) -> Matcher {
+        check_names(self.text, node.span, text, self.known, self.problems);
+        self.filled.insert(node.span.start);
+        Matcher::EqualsText(Template::new(text))
+    }
+
     fn operator(&mut self, key: &Node, value: &Node) -> Option<Matcher> {
         Some(match key.text().unwrap_or("") {
-            "equals" => Matcher::Equals(value.json()),
+            "equals" => match value.text() {
+                Some(text) if text.contains("${") => self.template(value, text),
+                _ => Matcher::Equals(value.json()),
+            },
             "one_of" => Matcher::OneOf(value.items().iter().map(Node::json).collect()),
             "contains" => {
                 check_names(self.text, value.span, value.text()?, self.known, self.problems);
+                self.filled.insert(value.span.start);
                 Matcher::Contains(Template::new(value.text()?))
             }
             "matches" => match Regex::new(value.text()?) {
-                Ok(regex) => Matcher::Matches(regex),
+                Ok(regex) => {
+                    // A `$` before a brace belongs to the expression.
+                    self.filled.insert(value.span.start);
+                    Matcher::Matches(regex)
+                }
                 Err(why) => {
                     let why = why.to_string();
-                    let last = why.lines().last().unwrap_or("").trim_start_matches("error: ").to_owned();
-                    self.problem(value, "bad-pattern", format!("this is not a regular expression: {last}"), Some("escape special characters with a backslash, and put the pattern in single quotes".into()));
+                    let why = why.lines().last().unwrap_or("").trim_start_matches("error: ");
+                    let message = format!("this is no regular expression: {why}");
+                    let help = "put a backslash before a special character, and the whole into single quotes";
+                    self.problem(value, "bad-pattern", message, Some(help.into()));
                     return None;
                 }
             },
@@ -409,30 +420,44 @@ impl Reader<'_> {
                 "object" => Matcher::Type(JsonType::Object),
                 "array" => Matcher::Type(JsonType::Array),
                 "null" => Matcher::Type(JsonType::Null),
-                other => {
-                    let names = ["string", "number", "integer", "boolean", "object", "array", "null"];
-                    let help = match closest(other, names) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => format!("one of: {}", names.join(", ")),
-                    };
-                    self.problem(value, "unknown-word", format!("unknown type `{other}`"), Some(help));
-                    return None;
-                }
+                _ => return None,
             },
             "not" => Matcher::Not(Box::new(self.matcher(value)?)),
-            other => {
-                let names = MATCHER_KEYS.iter().map(|key| key.name);
-                let help = match closest(other, names.clone()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("one of: {}", names.collect::<Vec<_>>().join(", ")),
-                };
-                self.problem(key, "unknown-key", format!("unknown operator `{other}`"), Some(help));
-                return None;
-            }
+            _ => return None,
         })
     }
 
     fn problem(&mut self, node: &Node, code: &'static str, message: String, help: Option<String>) {
         self.problems.push(Diagnostic::at(code, self.text, node.span, message).help_opt(help));
     }
+}
+
+fn status(node: &Node) -> Option<ItemKind> {
+    let (mut statuses, mut classes) = (Vec::new(), Vec::new());
+    for item in node.items() {
+        match words::status(item.text()?)? {
+            (status, false) => statuses.push(status),
+            (class, true) => classes.push(class),
+        }
+    }
+    (!node.items().is_empty()).then_some(ItemKind::Status(statuses, classes))
+}
+
+/// What is wrong with the name of a member of a JSON body, and the cure.
+pub(super) fn bad_member(name: &str) -> Option<(String, String)> {
+    if name.contains("${row.") {
+        return None;
+    }
+    if name.starts_with('$') {
+        let help = "for example `$.urls.rest` or `$[0].errorCode` (RFC 9535)".to_owned();
+        return serde_json_path::JsonPath::parse(name)
+            .is_err()
+            .then(|| (format!("`{name}` is no JSONPath"), help));
+    }
+    // A URL may well be a name; a dotted path is meant to lead somewhere, and would find nothing.
+    let dotted = name.contains('.') && !name.contains('/');
+    dotted.then(|| {
+        let help = format!("write `$.{name}` for a member of a member, or `$['{name}']` for one name");
+        (format!("`{name}` is a name with a dot, not a path"), help)
+    })
 }

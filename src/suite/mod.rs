@@ -1,19 +1,24 @@
 //! What authors write: suites and targets. A file becomes a tree with spans, the tree is checked against
 //! a shape, and what is right becomes plain data; what is wrong becomes diagnostics, all of them at once.
 
+mod edits;
 mod expand;
 mod expect;
 pub mod init;
 mod names;
 mod parse;
 mod resolve;
+mod schema;
 mod shape;
+mod step;
+mod steps;
+mod syntax;
 mod target;
 mod tweak;
+mod vocabulary;
 mod words;
 
 pub use expect::{Count, CountOf, Expect, Item, ItemKind, JsonType, Matcher, ScopeMatch, TokenName};
-pub use resolve::resolve;
 pub use target::{Lookup, default_profile, read_target};
 pub use words::CAPABILITIES;
 
@@ -162,19 +167,27 @@ pub enum Control {
 /// Every problem of the file.
 pub fn read_suite(text: &Text, id: &str) -> Result<Suite, Vec<Diagnostic>> {
     let node = parse::parse(text)?;
-    resolve(text, id, &node)
+    resolve::resolve(text, id, &node)
+}
+
+/// Reads a file as the JSON value that its schema judges.
+///
+/// # Errors
+/// It is not YAML, or more than one can say in JSON.
+pub fn to_json(text: &Text) -> Result<Value, Vec<Diagnostic>> {
+    parse::parse(text).map(|node| node.json())
 }
 
 /// The JSON Schema of a kind of file, `suite` or `target`.
 pub fn schema(kind: &str) -> Option<Value> {
     match kind {
-        "suite" => Some(shape::schema("grantcheck suite", &words::SUITE)),
-        "target" => Some(shape::schema("grantcheck target", &target::TARGET)),
+        "suite" => Some(schema::schema("grantcheck suite", &words::SUITE, true)),
+        "target" => Some(schema::schema("grantcheck target", &target::TARGET, false)),
         _ => None,
     }
 }
 
-/// The words of the language, for the documentation: steps, outcomes, names of tweaks.
+/// The words of the language as tables, for the documentation.
 pub fn vocabulary() -> String {
-    words::markdown()
+    vocabulary::markdown()
 }

@@ -1,8 +1,9 @@
 //! YAML to a tree with a span at every name that can be wrong.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::syntax::not_yaml;
 use crate::diagnostic::{Diagnostic, Span, Text};
 
 /// The longest file that is read, in bytes.
@@ -123,47 +124,51 @@ impl Node {
 /// Syntax errors, a key that stands twice, a file that is too large or too deep: all of them.
 pub fn parse(text: &Text) -> Result<Node, Vec<Diagnostic>> {
     let bytes = Bytes::new(text.source());
-    let fail = |at: usize, message: String, help: &str| {
+    let fail = |at: usize, message: &str, help: &str| {
         vec![Diagnostic::at("syntax", text, Span::new(at, at + 1), message).help(help)]
     };
     if text.source().len() > LONGEST {
-        return Err(fail(0, "the file is longer than 1 MiB".into(), "split it into several files"));
+        return Err(fail(0, "the file is longer than 1 MiB", "split it into several files"));
     }
     let mut events = Vec::new();
-    let mut documents = 0;
+    let (mut documents, mut depth) = (0, 0);
     let mut parser = Parser::new_from_str(text.source());
     while let Some(next) = parser.next_event() {
-        let (event, span) = next.map_err(|why| {
-            let help =
-                "indent with spaces, put a space after each colon, and quote a text that holds `: ` or ` #`";
-            fail(bytes.of(why.marker().index()), format!("this is not YAML: {}", why.info()), help)
-        })?;
+        let (event, span) =
+            next.map_err(|why| vec![not_yaml(text, bytes.of(why.marker().index()), why.info())])?;
         let start = bytes.of(span.start.index());
         let span = Span::new(start, bytes.of(span.end.index()).max(start));
         match event {
             Event::DocumentStart(_) => {
                 documents += 1;
                 if documents > 1 {
-                    let message = "a second document begins here".to_owned();
-                    return Err(fail(span.start, message, "write one suite or target in a file"));
+                    let help = "write one suite or target in a file";
+                    return Err(fail(span.start, "a second document begins here", help));
                 }
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
-            event => events.push((event, span)),
+            event => {
+                match event {
+                    Event::SequenceStart(..) | Event::MappingStart(..) => depth += 1,
+                    Event::SequenceEnd | Event::MappingEnd => depth -= 1,
+                    _ => {}
+                }
+                events.push((event, span));
+            }
+        }
+        // Looked at before anything recurses over the tree.
+        if depth > DEEPEST {
+            return Err(fail(span.start, "the file nests too deep", "no suite or target needs 64 levels"));
         }
         if events.len() > MOST_NODES {
-            return Err(fail(
-                span.start,
-                "the file has too many values".into(),
-                "split it into several files",
-            ));
+            return Err(fail(span.start, "the file has too many values", "split it into several files"));
         }
     }
     if events.is_empty() {
-        return Err(fail(0, "the file is empty".into(), "`grantcheck init` writes a first one"));
+        return Err(fail(0, "the file is empty", "`grantcheck init` writes a first one"));
     }
-    let mut tree = Tree { text, anchors: HashMap::new(), nodes: 0, problems: Vec::new() };
-    let node = tree.node(&mut events.into_iter(), 0);
+    let mut tree = Tree { text, anchors: HashMap::new(), nodes: 0, full: false, problems: Vec::new() };
+    let node = tree.node(&mut events.into_iter());
     if tree.problems.is_empty() { Ok(node) } else { Err(tree.problems) }
 }
 
@@ -185,13 +190,15 @@ struct Tree<'t> {
     text: &'t Text,
     anchors: HashMap<usize, Node>,
     nodes: usize,
+    /// Whether aliases were written out to more than is read: told once.
+    full: bool,
     problems: Vec<Diagnostic>,
 }
 
 impl Tree<'_> {
-    fn node<'i>(&mut self, events: &mut impl Iterator<Item = (Event<'i>, Span)>, depth: usize) -> Node {
+    fn node<'i>(&mut self, events: &mut impl Iterator<Item = (Event<'i>, Span)>) -> Node {
         let Some((event, span)) = events.next() else { return nothing(Span::default()) };
-        self.finish(event, span, events, depth)
+        self.finish(event, span, events)
     }
 
     fn finish<'i>(
@@ -199,59 +206,46 @@ impl Tree<'_> {
         event: Event<'i>,
         span: Span,
         events: &mut impl Iterator<Item = (Event<'i>, Span)>,
-        depth: usize,
     ) -> Node {
         self.nodes += 1;
-        if depth == DEEPEST {
-            self.problem(span, "the file nests too deep");
-        }
-        let (kind, anchor) = match event {
-            Event::Scalar(value, style, anchor, _) => {
-                (Kind::Scalar { text: value.into_owned(), plain: style == ScalarStyle::Plain }, anchor)
+        let mut last = span;
+        let (kind, anchor, tag) = match event {
+            Event::Scalar(value, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain;
+                // Where nothing was written, the parser gives a `~` that has no length.
+                let nothing = plain && span.start == span.end;
+                let text = if nothing { String::new() } else { value.into_owned() };
+                (Kind::Scalar { text, plain }, anchor, tag.is_some())
             }
-            Event::SequenceStart(anchor, _) => {
+            Event::SequenceStart(anchor, tag) => {
                 let mut items = Vec::new();
-                while let Some((event, span)) =
-                    events.next().filter(|(event, _)| *event != Event::SequenceEnd)
-                {
-                    items.push(self.finish(event, span, events, depth + 1));
-                }
-                (Kind::List(items), anchor)
-            }
-            Event::MappingStart(anchor, _) => {
-                let mut entries: Vec<(Node, Node)> = Vec::new();
-                while let Some((event, span)) = events.next().filter(|(event, _)| *event != Event::MappingEnd)
-                {
-                    let key = self.finish(event, span, events, depth + 1);
-                    let value = self.node(events, depth + 1);
-                    if key.text().is_none() {
-                        self.problem(key.span, "a key must be a plain text");
-                    } else if entries.iter().any(|(earlier, _)| earlier.text() == key.text()) {
-                        let message = format!("the key `{}` stands twice", key.text().unwrap_or(""));
-                        self.problems.push(
-                            Diagnostic::at("duplicate-key", self.text, key.span, message)
-                                .help("keep one of the two: the other would be lost without a word"),
-                        );
+                loop {
+                    match events.next() {
+                        None => break,
+                        Some((Event::SequenceEnd, end)) => {
+                            last = end;
+                            break;
+                        }
+                        Some((event, span)) => items.push(self.finish(event, span, events)),
                     }
-                    entries.push((key, value));
                 }
-                (Kind::Map(entries), anchor)
+                (Kind::List(items), anchor, tag.is_some())
             }
-            Event::Alias(anchor) => {
-                let Some(node) = self.anchors.get(&anchor).cloned() else {
-                    self.problem(span, "this alias stands inside of its own anchor");
-                    return nothing(span);
-                };
-                self.nodes += count(&node);
-                if self.nodes > MOST_NODES {
-                    self.problem(span, "the aliases write out to too many values");
-                    self.anchors.clear();
-                }
-                return Node { span, ..node };
+            Event::MappingStart(anchor, tag) => {
+                let entries = self.entries(events, &mut last);
+                (Kind::Map(entries), anchor, tag.is_some())
             }
+            Event::Alias(anchor) => return self.alias(anchor, span),
             _ => return nothing(span),
         };
+        if tag {
+            let message = "a YAML tag has no meaning here";
+            self.problem(span, message, "leave it out; quotes make a text of a number or a flag");
+        }
+        // A collection in brackets ends with its bracket, one in lines with its last value.
+        let bracket = self.text.source()[span.start..].starts_with(['[', '{']);
         let end = match &kind {
+            Kind::List(_) | Kind::Map(_) if bracket => Some(last.end),
             Kind::List(items) => items.last().map(|item| item.span.end),
             Kind::Map(entries) => entries.last().map(|(_, value)| value.span.end),
             Kind::Scalar { .. } => None,
@@ -263,8 +257,60 @@ impl Tree<'_> {
         node
     }
 
-    fn problem(&mut self, span: Span, message: &str) {
-        self.problems.push(Diagnostic::at("syntax", self.text, span, message).help("write it plainer"));
+    fn entries<'i>(
+        &mut self,
+        events: &mut impl Iterator<Item = (Event<'i>, Span)>,
+        last: &mut Span,
+    ) -> Vec<(Node, Node)> {
+        let mut entries: Vec<(Node, Node)> = Vec::new();
+        let mut names: HashSet<String> = HashSet::new();
+        while let Some((event, span)) = events.next() {
+            if event == Event::MappingEnd {
+                *last = span;
+                break;
+            }
+            let key = self.finish(event, span, events);
+            let value = self.node(events);
+            match key.text() {
+                None => self.problem(key.span, "a key must be a plain text", "write `name: value`"),
+                Some("<<") => self.problem(
+                    key.span,
+                    "keys are not merged into one another",
+                    "write the keys out, or give the whole value an anchor and name it with `*`",
+                ),
+                Some(name) if !names.insert(name.to_owned()) => {
+                    let message = format!("the key `{name}` stands twice");
+                    self.problems.push(
+                        Diagnostic::at("duplicate-key", self.text, key.span, message)
+                            .help("keep one of the two: the other would be lost without a word"),
+                    );
+                }
+                Some(_) => {}
+            }
+            entries.push((key, value));
+        }
+        entries
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) -> Node {
+        if self.full {
+            return nothing(span);
+        }
+        let Some(node) = self.anchors.get(&anchor) else {
+            self.problem(span, "this alias stands inside of its own anchor", "write the value out");
+            return nothing(span);
+        };
+        self.nodes += count(node);
+        if self.nodes > MOST_NODES {
+            self.full = true;
+            self.problem(span, "the aliases write out to too many values", "write the values out");
+            return nothing(span);
+        }
+        Node { span, kind: node.kind.clone() }
+    }
+
+    fn problem(&mut self, span: Span, message: &str, help: &str) {
+        self.problems.push(Diagnostic::at("syntax", self.text, span, message).help(help));
     }
 }
 
@@ -317,7 +363,16 @@ mod tests {
             let list = vec![format!("*a{}", i - 1); 10].join(", ");
             source.push_str(&format!("a{i}: &a{i} [{list}]\n"));
         }
-        assert_eq!(read(&source).unwrap_err()[0].code, "syntax");
+        let problems = read(&source).unwrap_err();
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].message, "the aliases write out to too many values");
+    }
+
+    #[test]
+    fn depth_is_bounded_before_anything_recurses() {
+        for deep in ["- ".repeat(50_000), "[".repeat(200), "? ".repeat(50_000)] {
+            assert_eq!(read(&deep).unwrap_err().len(), 1);
+        }
     }
 
     proptest! {

@@ -1,47 +1,99 @@
 //! What a file may hold, said once: the same shape finds a person's slips and prints the JSON Schema
 //! that editors complete from.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+use std::sync::Arc;
 
 use super::parse::{Kind, Node};
 use crate::diagnostic::{Diagnostic, Text, closest};
-use crate::oauth::duration;
 
 /// What stands at a place of a file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Shape {
     /// Any value.
     Any,
-    /// A text, a number or a flag.
+    /// A text, a number, a flag or `null`, but not nothing at all.
     Scalar,
     /// A text.
     Text,
+    /// A text that says something.
+    Name,
     /// `true` or `false`.
     Flag,
     /// A whole number from 0.
     Count,
-    /// A duration such as `15m`.
-    Duration,
-    /// One of these words; the table's name for them goes into the diagnostic.
-    Words(&'static str, fn() -> Vec<&'static str>),
+    /// A text of a certain form.
+    Form(&'static Form),
+    /// One of these words; what they are goes into the diagnostic.
+    Words(&'static str, Vec<&'static str>),
     /// A list of these.
-    List(&'static Shape),
-    /// One of these, or a list of them.
-    OneOrMany(&'static Shape),
-    /// A mapping from free names to these.
-    Map(&'static Shape),
+    List(Box<Shape>, Option<Never>),
+    /// A mapping from free names, perhaps of a form, to these.
+    Map(Option<&'static Form>, Box<Shape>, Option<Never>),
     /// A mapping with known keys.
-    Record(&'static [Key]),
-    /// A mapping with known keys, or a scalar of the first shape.
-    Short(&'static Shape, &'static [Key]),
-    /// A record whose `do:` decides which further keys it has.
-    Step(&'static [Key], fn() -> Vec<Variant>),
-    /// A mapping from these free names, or one scalar, or a list of scalars.
-    Edits,
+    Record(Record),
+    /// Another shape for a scalar, a list and a mapping; the words say what all of them are.
+    Either(Box<Either>),
+    /// A record whose `do:` decides which keys it has.
+    Step(Vec<Variant>),
+    /// A shape that a JSON Schema defines once under this name.
+    Named(&'static str, Arc<Shape>),
+    /// What its own reader checks, with better words; the JSON Schema has it all the same.
+    Elsewhere(Box<Shape>),
+}
+
+/// Why a list or mapping must not be empty, and the cure.
+pub type Never = (&'static str, &'static str);
+
+/// A text of a certain form.
+#[derive(Debug)]
+pub struct Form {
+    /// Short name of the kind of problem.
+    pub code: &'static str,
+    /// What is expected.
+    pub expected: &'static str,
+    /// How to write it.
+    pub help: &'static str,
+    /// Whether a text has it.
+    pub fits: fn(&str) -> bool,
+    /// The same as JSON Schema.
+    pub schema: fn() -> Value,
+}
+
+/// A mapping with known keys.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// What its keys are called in diagnostics; `key` where it is empty.
+    pub noun: &'static str,
+    /// Where it stands, for keys that belong elsewhere.
+    pub place: String,
+    /// Its keys.
+    pub keys: Vec<Key>,
+    /// Keys that belong elsewhere, and what to do about them.
+    pub elsewhere: Vec<(&'static str, String)>,
+    /// Why it must not be empty.
+    pub never: Option<Never>,
+    /// What more a JSON Schema says of it; its reader checks that with better words.
+    pub rules: Vec<Value>,
+}
+
+/// Shapes by the kind of value.
+#[derive(Clone, Debug, Default)]
+pub struct Either {
+    /// What all of them are, in words.
+    pub expected: &'static str,
+    /// The cure where it is none of them.
+    pub help: String,
+    /// For a text, a number or a flag.
+    pub scalar: Option<Shape>,
+    /// For a list.
+    pub list: Option<Shape>,
+    /// For a mapping.
+    pub map: Option<Shape>,
 }
 
 /// A key of a record.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Key {
     /// Its name.
     pub name: &'static str,
@@ -53,288 +105,269 @@ pub struct Key {
     pub doc: &'static str,
 }
 
-/// The further keys of a step.
-#[derive(Clone, Copy, Debug)]
+/// A kind of step.
+#[derive(Clone, Debug)]
 pub struct Variant {
     /// The word after `do:`.
     pub name: &'static str,
-    /// Keys that this kind of step has besides the common ones.
-    pub keys: &'static [Key],
     /// What the step does.
     pub doc: &'static str,
+    /// The whole record, `do` included.
+    pub record: Record,
 }
 
 /// A key that may be there.
-pub const fn may(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+pub fn may(name: &'static str, shape: Shape, doc: &'static str) -> Key {
     Key { name, shape, required: false, doc }
 }
 
 /// A key that must be there.
-pub const fn must(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+pub fn must(name: &'static str, shape: Shape, doc: &'static str) -> Key {
     Key { name, shape, required: true, doc }
+}
+
+/// A mapping with known keys.
+pub fn record(keys: Vec<Key>) -> Shape {
+    Shape::Record(Record { keys, ..Record::default() })
+}
+
+/// One of these, or a list of them.
+pub fn one_or_many(expected: &'static str, item: Shape) -> Shape {
+    let list = Shape::List(Box::new(item.clone()), None);
+    Shape::Either(Box::new(Either { expected, scalar: Some(item), list: Some(list), ..Either::default() }))
 }
 
 /// Checks a node against a shape; everything that is wrong is added.
 pub fn check(text: &Text, node: &Node, shape: &Shape, problems: &mut Vec<Diagnostic>) {
-    let wrong = |problems: &mut Vec<Diagnostic>, expected: &str, help: Option<String>| {
+    // Where no row gave a value, that was told, and what it would have been nobody knows.
+    if node.text().is_some_and(|text| text.contains("${row.")) {
+        return;
+    }
+    let nothing = matches!(&node.kind, Kind::Scalar { text, plain: true } if text.is_empty());
+    let mut wrong = |expected: &str, help: Option<String>| {
         let message = format!("expected {expected}, found {}", describe(node));
-        problems.push(Diagnostic::at("wrong-type", text, node.span, message).help_opt(help));
+        let help = help.unwrap_or_else(|| {
+            let empty = node.is_null() || node.text().is_some_and(|text| text.trim().is_empty());
+            if empty { "write a value, or leave the key out".into() } else { format!("write {expected}") }
+        });
+        problems.push(Diagnostic::at("wrong-type", text, node.span, message).help(help));
     };
-    match shape {
-        Shape::Any => {}
-        Shape::Scalar => {
-            if node.text().is_none() || node.is_null() {
-                wrong(problems, "a text, a number or a flag", None);
+    match (shape, &node.kind) {
+        (Shape::Any | Shape::Elsewhere(_), _) => {}
+        (Shape::Scalar, Kind::Scalar { .. }) if !nothing => {}
+        (Shape::Scalar, _) => wrong("a single value", None),
+        (Shape::Text, Kind::Scalar { .. }) if !node.is_null() => {}
+        (Shape::Text, _) => wrong("a text", text_help(node)),
+        (Shape::Name, Kind::Scalar { text, .. }) if !node.is_null() && !text.trim().is_empty() => {}
+        (Shape::Name, _) => wrong("a text", text_help(node)),
+        (Shape::Flag, _) if node.flag().is_some() => {}
+        (Shape::Flag, _) => wrong("true or false", flag_help(node)),
+        (Shape::Count, _) if node.number().is_some_and(|n| n >= 0) => {}
+        (Shape::Count, _) => {
+            let quoted = node.text().filter(|text| text.parse::<u32>().is_ok());
+            wrong("a whole number", quoted.map(|text| format!("write `{text}` without quotes")));
+        }
+        (Shape::Form(form), _) => check_form(text, node, form, problems),
+        (Shape::Words(what, words), _) => check_word(text, node, what, words, problems),
+        (Shape::List(item, never), Kind::List(items)) => {
+            items.iter().for_each(|node| check(text, node, item, problems));
+            if let Some((message, help)) = never.filter(|_| items.is_empty()) {
+                problems.push(Diagnostic::at("empty", text, node.span, message).help(help));
             }
         }
-        Shape::Text => {
-            if node.text().is_none() || node.is_null() {
-                wrong(problems, "a text", None);
-            }
+        (Shape::List(..), _) => {
+            wrong("a list", Some("put `- ` before each item, or write `[a, b]`".into()));
         }
-        Shape::Flag => {
-            if node.flag().is_none() {
-                let help =
-                    node.text().filter(|t| matches!(*t, "yes" | "no" | "on" | "off" | "true" | "false"));
-                wrong(
-                    problems,
-                    "true or false",
-                    help.map(|t| match t {
-                        "yes" | "on" => "write `true`".to_owned(),
-                        "no" | "off" => "write `false`".to_owned(),
-                        t => format!("write `{t}` without quotes"),
-                    }),
-                );
-            }
-        }
-        Shape::Count => {
-            if node.number().is_none_or(|n| n < 0) {
-                wrong(problems, "a whole number", None);
-            }
-        }
-        Shape::Duration => {
-            if node.text().and_then(duration).is_none() {
-                wrong(
-                    problems,
-                    "a duration",
-                    Some("write a number and a unit: `250ms`, `30s`, `15m`, `2h`, `30d`".into()),
-                );
-            }
-        }
-        Shape::Words(what, words) => match node.text() {
-            Some(word) if words().contains(&word) => {}
-            Some(word) if !node.is_null() => {
-                let words = words();
-                let help = match closest(word, words.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("one of: {}", words.join(", ")),
-                };
-                let message = format!("unknown {what} `{word}`");
-                problems.push(Diagnostic::at("unknown-word", text, node.span, message).help(help));
-            }
-            _ => wrong(
-                problems,
-                &format!("the name of a {what}"),
-                Some(format!("one of: {}", words().join(", "))),
-            ),
-        },
-        Shape::List(item) => match &node.kind {
-            Kind::List(items) => items.iter().for_each(|node| check(text, node, item, problems)),
-            _ => wrong(problems, "a list", Some("put `- ` before each item, or write `[a, b]`".into())),
-        },
-        Shape::OneOrMany(item) => match &node.kind {
-            Kind::List(items) => items.iter().for_each(|node| check(text, node, item, problems)),
-            _ => check(text, node, item, problems),
-        },
-        Shape::Map(value) => match &node.kind {
-            Kind::Map(entries) => entries.iter().for_each(|(_, node)| check(text, node, value, problems)),
-            _ => wrong(problems, "a mapping", Some("write `name: value` pairs".into())),
-        },
-        Shape::Record(keys) => match &node.kind {
-            Kind::Map(_) => record(text, node, keys, None, problems),
-            _ => wrong(problems, "a mapping", Some(format!("its keys are: {}", names(keys)))),
-        },
-        Shape::Short(short, keys) => match &node.kind {
-            Kind::Map(_) => record(text, node, keys, None, problems),
-            _ => check(text, node, short, problems),
-        },
-        Shape::Edits => match &node.kind {
-            Kind::List(items) => items.iter().for_each(|node| check(text, node, &Shape::Scalar, problems)),
-            Kind::Scalar { .. } if node.is_null() => {
-                wrong(problems, "a name, a list of names, or `name: value` pairs", None)
-            }
-            _ => {}
-        },
-        Shape::Step(common, variants) => {
-            let Kind::Map(_) = &node.kind else {
-                return wrong(problems, "a step", Some("a step is a mapping that begins with `do:`".into()));
-            };
-            let variants = variants();
-            let word = node.get("do").and_then(Node::text);
-            match word.and_then(|word| variants.iter().find(|v| v.name == word)) {
-                Some(variant) => {
-                    let keys: Vec<Key> = common.iter().chain(variant.keys).copied().collect();
-                    record(text, node, &keys, Some((variant.name, &variants)), problems);
+        (Shape::Map(form, value, never), Kind::Map(entries)) => {
+            for (key, node) in entries {
+                if let Some(form) = form {
+                    check_form(text, key, form, problems);
                 }
-                None => match node.get("do") {
-                    Some(at) => {
-                        let word = at.text().unwrap_or("");
-                        let help = match closest(word, variants.iter().map(|v| v.name)) {
-                            Some(near) => format!("did you mean `{near}`?"),
-                            None => {
-                                let all: Vec<_> = variants.iter().map(|v| v.name).collect();
-                                format!("one of: {}", all.join(", "))
-                            }
-                        };
-                        let message = format!("unknown step `{word}`");
-                        problems.push(Diagnostic::at("unknown-step", text, at.span, message).help(help));
-                    }
-                    None => {
-                        let span = node.entries().first().map_or(node.span, |(key, _)| key.span);
-                        problems.push(
-                            Diagnostic::at("missing-key", text, span, "this step does not say what it does")
-                                .help("begin it with `do:`, for example `do: jwt-bearer`"),
-                        );
-                    }
-                },
+                check(text, node, value, problems);
+            }
+            if let Some((message, help)) = never.filter(|_| entries.is_empty()) {
+                problems.push(Diagnostic::at("empty", text, node.span, message).help(help));
             }
         }
+        (Shape::Map(..), _) => wrong("a mapping", Some(pairs(node))),
+        (Shape::Record(record), Kind::Map(_)) => check_record(text, node, record, problems),
+        (Shape::Record(record), _) => {
+            let names = names(&record.keys);
+            let listed = if names.len() > 80 {
+                String::new()
+            } else {
+                format!("; its {}s are: {names}", noun(record))
+            };
+            wrong("a mapping", Some(pairs(node) + &listed));
+        }
+        (Shape::Either(either), kind) => {
+            let fitting = match kind {
+                Kind::Scalar { .. } if nothing => None,
+                Kind::Scalar { .. } => either.scalar.as_ref(),
+                Kind::List(_) => either.list.as_ref(),
+                Kind::Map(_) => either.map.as_ref(),
+            };
+            match fitting {
+                Some(shape) => check(text, node, shape, problems),
+                None => wrong(either.expected, (!either.help.is_empty()).then(|| either.help.clone())),
+            }
+        }
+        (Shape::Step(variants), Kind::Map(_)) => check_step(text, node, variants, problems),
+        (Shape::Step(_), _) => {
+            let help = match node.text().and_then(spaced) {
+                Some(spaced) => format!("put a space behind the colon: `{spaced}`"),
+                None => "a step is a mapping that begins with `do:`".to_owned(),
+            };
+            wrong("a step", Some(help));
+        }
+        (Shape::Named(_, shape), _) => check(text, node, shape, problems),
     }
 }
 
-fn record(
-    text: &Text,
-    node: &Node,
-    keys: &[Key],
-    step: Option<(&str, &[Variant])>,
-    problems: &mut Vec<Diagnostic>,
-) {
+/// How to write a mapping in place of a node.
+fn pairs(node: &Node) -> String {
+    match node.text().and_then(spaced) {
+        Some(spaced) => format!("put a space behind the colon: `{spaced}`"),
+        None => "write `name: value` pairs".to_owned(),
+    }
+}
+
+/// `key:value` as `key: value`; none where it is anything else.
+fn spaced(text: &str) -> Option<String> {
+    let (key, value) = text.split_once(':')?;
+    let word = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    (word && !value.is_empty() && !value.starts_with(['/', ' '])).then(|| format!("{key}: {value}"))
+}
+
+fn text_help(node: &Node) -> Option<String> {
+    node.text().is_none().then(|| "write one text; quotes make a text of anything".to_owned())
+}
+
+fn flag_help(node: &Node) -> Option<String> {
+    Some(match node.text()? {
+        "yes" | "on" | "Yes" | "On" | "True" => "write `true`".to_owned(),
+        "no" | "off" | "No" | "Off" | "False" => "write `false`".to_owned(),
+        word @ ("true" | "false") => format!("write `{word}` without quotes"),
+        _ => return None,
+    })
+}
+
+fn check_form(text: &Text, node: &Node, form: &Form, problems: &mut Vec<Diagnostic>) {
+    if !node.text().is_some_and(|text| text.contains("${row.") || (form.fits)(text)) {
+        let message = format!("expected {}, found {}", form.expected, describe(node));
+        problems.push(Diagnostic::at(form.code, text, node.span, message).help(form.help));
+    }
+}
+
+fn check_word(text: &Text, node: &Node, what: &str, words: &[&'static str], problems: &mut Vec<Diagnostic>) {
+    let (code, message) = match node.text().filter(|text| !text.is_empty()) {
+        Some(word) if words.contains(&word) => return,
+        Some(word) => ("unknown-word", format!("unknown {what} `{word}`")),
+        None => ("wrong-type", format!("expected one word, found {}", describe(node))),
+    };
+    // Among short words everything is near to everything.
+    let near = closest(node.text().unwrap_or(""), words.iter().copied()).filter(|near| near.len() > 5);
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("one of: {}", words.join(", ")),
+    };
+    problems.push(Diagnostic::at(code, text, node.span, message).help(help));
+}
+
+fn check_record(text: &Text, node: &Node, record: &Record, problems: &mut Vec<Diagnostic>) {
+    // A key that was meant to be a required one says that it is missing.
+    let mut meant = Vec::new();
     for (key, value) in node.entries() {
         let name = key.text().unwrap_or("");
-        if let Some(known) = keys.iter().find(|known| known.name == name) {
-            check(text, value, &known.shape, problems);
-            continue;
+        match record.keys.iter().find(|known| known.name == name) {
+            Some(known) => check(text, value, &known.shape, problems),
+            None if name.contains("${row.") => {}
+            None => {
+                meant.extend(closest(name, record.keys.iter().map(|key| key.name)));
+                problems.push(unknown_key(text, key, name, record));
+            }
         }
-        let elsewhere = step.and_then(|(_, variants)| {
-            variants.iter().find(|v| v.keys.iter().any(|key| key.name == name)).map(|v| v.name)
-        });
-        let (message, help) = match (step, elsewhere) {
-            (Some((word, _)), Some(other)) => {
-                (format!("`{name}` does not belong to `do: {word}`"), format!("it is a key of `do: {other}`"))
-            }
-            _ => {
-                let help = match closest(name, keys.iter().map(|key| key.name)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known keys: {}", names(keys)),
-                };
-                (format!("unknown key `{name}`"), help)
-            }
-        };
-        problems.push(Diagnostic::at("unknown-key", text, key.span, message).help(help));
     }
-    for key in keys.iter().filter(|key| key.required && node.get(key.name).is_none()) {
+    let missing = |key: &&Key| key.required && node.get(key.name).is_none() && !meant.contains(&key.name);
+    for key in record.keys.iter().filter(missing) {
         let span = node.entries().first().map_or(node.span, |(first, _)| first.span);
         let message = format!("the key `{}` is missing", key.name);
         problems.push(
             Diagnostic::at("missing-key", text, span, message).help(format!("`{}`: {}", key.name, key.doc)),
         );
     }
+    if let Some((message, help)) = record.never.filter(|_| node.entries().is_empty()) {
+        problems.push(Diagnostic::at("empty", text, node.span, message).help(help));
+    }
+}
+
+fn unknown_key(text: &Text, key: &Node, name: &str, record: &Record) -> Diagnostic {
+    if let Some((_, help)) = record.elsewhere.iter().find(|(known, _)| *known == name) {
+        let message = format!("`{name}` does not belong to {}", record.place);
+        return Diagnostic::at("misplaced", text, key.span, message).help(help.as_str());
+    }
+    let known = || record.keys.iter().map(|key| key.name);
+    if let Some(spaced) = spaced(name).filter(|_| known().any(|known| name.split(':').next() == Some(known)))
+    {
+        return Diagnostic::at("unknown-key", text, key.span, format!("unknown {} `{name}`", noun(record)))
+            .help(format!("put a space behind the colon: `{spaced}`"));
+    }
+    let help = match closest(name, known()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known {}s: {}", noun(record), names(&record.keys)),
+    };
+    let message = format!("unknown {} `{name}`", noun(record));
+    Diagnostic::at("unknown-key", text, key.span, message).help(help)
+}
+
+fn check_step(text: &Text, node: &Node, variants: &[Variant], problems: &mut Vec<Diagnostic>) {
+    let Some(at) = node.get("do") else {
+        let span = node.entries().first().map_or(node.span, |(key, _)| key.span);
+        problems.push(
+            Diagnostic::at("missing-key", text, span, "this step does not say what it does")
+                .help("begin it with `do:`, for example `do: jwt-bearer`"),
+        );
+        return keys_of_any(text, node, variants, problems);
+    };
+    match variants.iter().find(|variant| Some(variant.name) == at.text()) {
+        Some(variant) => check_record(text, node, &variant.record, problems),
+        None => {
+            let words: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
+            check_word(text, at, "step", &words, problems);
+            keys_of_any(text, node, variants, problems);
+        }
+    }
+}
+
+/// What can be said of a step that does not say what it does: a key must be one of some step.
+fn keys_of_any(text: &Text, node: &Node, variants: &[Variant], problems: &mut Vec<Diagnostic>) {
+    let mut keys: Vec<Key> = Vec::new();
+    for key in variants.iter().flat_map(|variant| &variant.record.keys) {
+        if !keys.iter().any(|known| known.name == key.name) {
+            keys.push(Key { shape: Shape::Any, required: false, ..key.clone() });
+        }
+    }
+    check_record(text, node, &Record { keys, ..Record::default() }, problems);
+}
+
+fn noun(record: &Record) -> &'static str {
+    if record.noun.is_empty() { "key" } else { record.noun }
 }
 
 fn names(keys: &[Key]) -> String {
     keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")
 }
 
-fn describe(node: &Node) -> String {
+/// A node in the words of a diagnostic.
+pub fn describe(node: &Node) -> String {
     match &node.kind {
         Kind::List(_) => "a list".to_owned(),
         Kind::Map(_) => "a mapping".to_owned(),
         Kind::Scalar { .. } if node.is_null() => "nothing".to_owned(),
+        Kind::Scalar { text, .. } if text.trim().is_empty() => "an empty text".to_owned(),
         Kind::Scalar { text, .. } => {
             let short: String = text.chars().take(40).collect();
             format!("`{short}`")
         }
     }
-}
-
-/// The JSON Schema (draft 2020-12) of a shape.
-pub fn schema(title: &str, shape: &Shape) -> Value {
-    let mut root = Map::new();
-    root.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
-    root.insert("title".into(), title.into());
-    if let Value::Object(body) = schema_of(shape) {
-        root.extend(body);
-    }
-    Value::Object(root)
-}
-
-fn schema_of(shape: &Shape) -> Value {
-    match shape {
-        Shape::Any => json!({}),
-        Shape::Scalar | Shape::Text => json!({ "type": ["string", "number", "boolean"] }),
-        Shape::Flag => or_row(json!({ "type": "boolean" })),
-        Shape::Count => or_row(json!({ "type": "integer", "minimum": 0 })),
-        Shape::Duration => or_row(json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" })),
-        Shape::Words(_, words) => {
-            // A word that looks like a number is a number to a YAML reader.
-            let words: Vec<Value> = words()
-                .into_iter()
-                .flat_map(|w| std::iter::once(Value::from(w)).chain(w.parse::<i64>().ok().map(Value::from)))
-                .collect();
-            or_row(json!({ "enum": words }))
-        }
-        Shape::List(item) => json!({ "type": "array", "items": schema_of(item) }),
-        Shape::OneOrMany(item) => {
-            let item = schema_of(item);
-            json!({ "anyOf": [item, { "type": "array", "items": item }] })
-        }
-        Shape::Map(value) => json!({ "type": "object", "additionalProperties": schema_of(value) }),
-        Shape::Record(keys) => object(keys, Map::new()),
-        Shape::Short(short, keys) => json!({ "anyOf": [schema_of(short), object(keys, Map::new())] }),
-        Shape::Edits => json!({ "type": ["string", "number", "boolean", "object", "array"] }),
-        Shape::Step(common, variants) => {
-            let variants = variants();
-            let words: Vec<&str> = variants.iter().map(|v| v.name).collect();
-            let branches: Vec<Value> = variants
-                .iter()
-                .map(|variant| {
-                    let keys: Vec<Key> = common.iter().chain(variant.keys).copied().collect();
-                    let mut first = Map::new();
-                    first.insert("do".into(), json!({ "const": variant.name, "description": variant.doc }));
-                    json!({
-                        "if": { "properties": { "do": { "const": variant.name } } },
-                        "then": object(&keys, first)
-                    })
-                })
-                .collect();
-            json!({ "type": "object", "required": ["do"], "properties": { "do": { "enum": words } }, "allOf": branches })
-        }
-    }
-}
-
-/// A value, or the name of one in a row of data.
-fn or_row(value: Value) -> Value {
-    json!({ "anyOf": [value, { "type": "string", "pattern": "\\$\\{row\\." }] })
-}
-
-fn object(keys: &[Key], mut properties: Map<String, Value>) -> Value {
-    for key in keys.iter().filter(|key| key.name != "do") {
-        let mut property = schema_of(&key.shape);
-        if let Value::Object(members) = &mut property {
-            members.insert("description".into(), key.doc.into());
-        }
-        properties.insert(key.name.into(), property);
-    }
-    if keys.iter().any(|key| key.name == "do") {
-        properties.entry("do").or_insert(json!({}));
-    }
-    let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
-    let mut out = Map::new();
-    out.insert("type".into(), "object".into());
-    out.insert("additionalProperties".into(), false.into());
-    if !required.is_empty() {
-        out.insert("required".into(), json!(required));
-    }
-    out.insert("properties".into(), Value::Object(properties));
-    Value::Object(out)
 }

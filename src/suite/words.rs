@@ -1,9 +1,14 @@
-//! The words of the suite language: keys of every record, kinds of step, names that a tweak knows.
+//! The words of the suite language: keys of suites, scenarios and expectations. Steps have a file of
+//! their own.
 
-use super::shape::{Key, Shape, Variant, may, must};
-use crate::client::Place;
+use serde_json::json;
+use std::sync::{Arc, LazyLock};
+
+use super::shape::{Either, Form, Key, Never, Record, Shape, may, must, one_or_many, record};
+use super::steps;
 use crate::oauth::salesforce::OUTCOMES;
-use crate::subject::{ClientAuth, Flow, SETTINGS};
+use crate::oauth::{Endpoint, duration};
+use crate::subject::{Flow, Kind, SETTINGS};
 
 /// What `needs:` may name besides flows and roles, with what it means.
 pub const CAPABILITIES: &[(&str, &str)] = &[
@@ -23,427 +28,399 @@ pub const CAPABILITIES: &[(&str, &str)] = &[
     ("userinfo", "a userinfo endpoint is known"),
 ];
 
-/// The whole suite file.
-pub(super) const SUITE: Shape = Shape::Record(&[
-    must("suite", Shape::Text, "what the suite is about"),
-    must("judges", Shape::Words("party", || vec!["org"]), "which end is under test: `org`"),
-    may("app", Shape::Text, "role of the app that its scenarios use, `main` where it is not given"),
-    may("user", Shape::Text, "role of the user, `main` where it is not given"),
-    may("tags", Shape::OneOrMany(&Shape::Text), "tags of all its scenarios"),
-    may("needs", Shape::OneOrMany(&NEED), "what the target must have for all its scenarios"),
-    may("settings", SETTINGS_SHAPE, "what the server must be set up for, in all its scenarios"),
-    may("waive", Shape::List(&WAIVER), "checks that its scenarios are let off, each with the reason"),
-    must("scenarios", Shape::List(&SCENARIO), "what is played"),
-]);
+/// A duration such as `15m`.
+pub(super) const DURATION: Form = Form {
+    code: "wrong-type",
+    expected: "a duration",
+    help: "write a number and a unit: `250ms`, `30s`, `15m`, `2h`, `30d`",
+    fits: |text| duration(text).is_some(),
+    schema: || json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }),
+};
 
-const SCENARIO: Shape = Shape::Record(&[
-    must("scenario", Shape::Text, "a sentence that says what holds"),
-    may("app", Shape::Text, "role of the app"),
-    may("user", Shape::Text, "role of the user"),
-    may(
-        "tags",
-        Shape::OneOrMany(&Shape::Text),
-        "tags; `destructive` needs `--allow destructive` on foreign targets",
-    ),
-    may("needs", Shape::OneOrMany(&NEED), "what the target must have; unmet means not testable"),
-    may(
-        "settings",
-        SETTINGS_SHAPE,
-        "what the server must be set up for; the embedded org is, others must say so",
-    ),
-    may(
-        "for_each",
-        Shape::List(&Shape::Map(&Shape::Any)),
-        "rows of data: one scenario each, `${row.NAME}` stands for a value",
-    ),
-    must("steps", Shape::List(&STEP), "what is done, in order"),
-    may("cleanup", Shape::List(&STEP), "what is done afterwards, whatever came"),
-    may(
-        "checks",
-        Shape::OneOrMany(&Shape::Text),
-        "checks, or families that end in `/`, that must have evidence here",
-    ),
-    may("waive", Shape::List(&WAIVER), "checks that it is let off, each with the reason"),
-]);
+/// A status or a class of them.
+const STATUS: Form = Form {
+    code: "bad-status",
+    expected: "an HTTP status",
+    help: "write a number such as `400`, or a class such as `4xx`",
+    fits: |text| status(text).is_some(),
+    schema: || {
+        json!({ "anyOf": [
+            { "type": "integer", "minimum": 100, "maximum": 599 },
+            { "type": "string", "pattern": "^[1-5]([0-9]{2}|xx)$" }
+        ] })
+    },
+};
+
+/// How often, as a key.
+const TIMES: Form = Form {
+    code: "wrong-type",
+    expected: "a whole number of repetitions",
+    help: "for example `at_most: { 1: { status: 200 } }`",
+    fits: |text| text.parse::<u32>().is_ok(),
+    schema: || json!({ "type": "string", "pattern": "^[0-9]+$" }),
+};
+
+/// A status, or the hundred of a class.
+pub(super) fn status(text: &str) -> Option<(u16, bool)> {
+    match (text.parse::<u16>(), text.strip_suffix("xx").and_then(|class| class.parse::<u16>().ok())) {
+        (Ok(status), _) if (100..600).contains(&status) => Some((status, false)),
+        (_, Some(class)) if (1..6).contains(&class) => Some((class, true)),
+        _ => None,
+    }
+}
+
+/// The whole suite file.
+pub(super) static SUITE: LazyLock<Shape> = LazyLock::new(|| suite(scenario_shape()));
+
+/// The suite file without its scenarios, which are looked at row by row.
+pub(super) static FRAME: LazyLock<Shape> =
+    LazyLock::new(|| suite(Shape::Map(None, Box::new(Shape::Any), None)));
+
+/// One scenario.
+pub(super) static SCENARIO: LazyLock<Shape> = LazyLock::new(scenario_shape);
+
+fn suite(scenario: Shape) -> Shape {
+    let no_scenarios: Never = ("the suite has no scenarios, so it would judge nothing", "add a scenario");
+    record(vec![
+        must("suite", Shape::Name, "what the suite is about"),
+        must("judges", Shape::Words("party", vec!["org"]), "which end is under test: `org`"),
+        may("app", Shape::Name, "role of the app that its scenarios use, `main` where it is not given"),
+        may("user", Shape::Name, "role of the user, `main` where it is not given"),
+        may("tags", one_or_many("a tag or a list of tags", Shape::Name), "tags of all its scenarios"),
+        may("needs", needs(), "what the target must have for all its scenarios"),
+        may("settings", settings(), "what the server must be set up for, in all its scenarios"),
+        may("waive", waivers(), "checks that its scenarios are let off, each with the reason"),
+        must("scenarios", Shape::List(Box::new(scenario), Some(no_scenarios)), "what is played"),
+    ])
+}
+
+fn scenario_shape() -> Shape {
+    let no_steps: Never = ("the scenario does nothing", "add a step, for example `- do: jwt-bearer`");
+    let no_rows: Never =
+        ("`for_each` has no rows, so the scenario would not be played", "add a row, or leave `for_each` out");
+    let row = Shape::Map(None, Box::new(Shape::Any), Some(("this row has no values", "write `name: value`")));
+    Shape::Named(
+        "scenario",
+        Arc::new(record(vec![
+            must("scenario", Shape::Name, "a sentence that says what holds"),
+            may("app", Shape::Name, "role of the app"),
+            may("user", Shape::Name, "role of the user"),
+            may(
+                "tags",
+                one_or_many("a tag or a list of tags", Shape::Name),
+                "tags; `destructive` needs `--allow destructive` on foreign targets",
+            ),
+            may("needs", needs(), "what the target must have; unmet means not testable"),
+            may(
+                "settings",
+                settings(),
+                "what the server must be set up for; the embedded org is, others must say so",
+            ),
+            may(
+                "for_each",
+                Shape::List(Box::new(row), Some(no_rows)),
+                "rows of data: one scenario each, `${row.NAME}` stands for a value",
+            ),
+            must("steps", Shape::List(Box::new(steps::step()), Some(no_steps)), "what is done, in order"),
+            may(
+                "cleanup",
+                Shape::List(Box::new(steps::cleanup()), None),
+                "what is done afterwards, whatever came",
+            ),
+            may(
+                "checks",
+                one_or_many("a check or a list of checks", Shape::Name),
+                "checks, or families that end in `/`, that must have evidence here",
+            ),
+            may("waive", waivers(), "checks that it is let off, each with the reason"),
+        ])),
+    )
+}
 
 /// `{ check: ..., because: ... }`, in suites and targets.
-pub(super) const WAIVER: Shape = Shape::Record(&[
-    must("check", Shape::Text, "id of the check, or a family that ends in `/`"),
-    must("because", Shape::Text, "why it is let off"),
-]);
+pub(super) fn waivers() -> Shape {
+    let waiver = record(vec![
+        must("check", Shape::Name, "id of the check, or a family that ends in `/`"),
+        must("because", Shape::Name, "why it is let off"),
+    ]);
+    Shape::List(Box::new(waiver), None)
+}
 
-const NEED: Shape = Shape::Short(
-    &Shape::Text,
-    &[
-        may("flow", Shape::Words("flow", flows), "the app lists this flow"),
-        may("unlisted", Shape::Words("flow", flows), "the app does not list this flow"),
-        may("app", Shape::Text, "the target has an app of this role"),
-        may("user", Shape::Text, "the target has a user of this role"),
-        may("scenario", Shape::Text, "this scenario of the suite passed"),
-    ],
-);
+fn needs() -> Shape {
+    let flow = || Shape::Words("flow", flows());
+    let words = flows().into_iter().chain(CAPABILITIES.iter().map(|(name, _)| *name)).collect();
+    let keys = vec![
+        may("flow", flow(), "the app lists this flow"),
+        may("unlisted", flow(), "the app does not list this flow"),
+        may("app", Shape::Name, "the target has an app of this role"),
+        may("user", Shape::Name, "the target has a user of this role"),
+        may("scenario", Shape::Name, "this scenario of the suite passed"),
+    ];
+    let never = Some(("this need names nothing", "for example `app: other`"));
+    let one = Either {
+        expected: "a need",
+        help: "write a flow, a capability, or `{ app: other }`".into(),
+        scalar: Some(Shape::Words("need", words)),
+        list: None,
+        map: Some(Shape::Record(Record { keys, never, ..Record::default() })),
+    };
+    let list = Shape::List(Box::new(Shape::Either(Box::new(one.clone()))), None);
+    let expected = "a need or a list of needs";
+    let all = Shape::Either(Box::new(Either { expected, list: Some(list), ..one }));
+    Shape::Named("needs", Arc::new(all))
+}
 
-/// `settings:` of suites and targets; the values are checked against their own table.
-pub(super) const SETTINGS_SHAPE: Shape = Shape::Map(&Shape::Scalar);
-
-pub(super) const STEP: Shape = Shape::Step(STEP_KEYS, variants);
-
-const STEP_KEYS: &[Key] = &[
-    must("do", Shape::Text, "what the step does"),
-    may("step", Shape::Text, "its name, for `control:` and reports"),
-    may("app", Shape::Text, "role of the app, if another than the scenario's"),
-    may("user", Shape::Text, "role of the user, if another than the scenario's"),
-    may(
-        "client_auth",
-        Shape::Words("client authentication", client_auths),
-        "how the client authenticates, if not in the app's way",
-    ),
-    may("with", Shape::Edits, "parameters, claims or headers set to other values"),
-    may("without", Shape::Edits, "parameters, claims or headers left out"),
-    may("twice", Shape::Edits, "parameters or claims that stand twice"),
-    may("times", Shape::Count, "how often it is done"),
-    may("at_once", Shape::Flag, "whether all repetitions are held and released together"),
-    may(
-        "capture",
-        Shape::Map(&Shape::Text),
-        "what is kept: `name: body.member`, `header.name` or `redirect.name`",
-    ),
-    may("expect", EXPECT, "what must come of it; without it, its own success"),
-    may(
-        "control",
-        Shape::Short(
-            &Shape::Text,
-            &[
-                may("app", Shape::Text, "the same play with this app must succeed"),
-                may("user", Shape::Text, "the same play with this user must succeed"),
-                may(
-                    "client_auth",
-                    Shape::Words("client authentication", client_auths),
-                    "the same play authenticated so must succeed",
-                ),
-            ],
-        ),
-        "what proves a refusal: an earlier step, a scenario, or the same play with another app or user",
-    ),
-];
-
-const TOKEN: Key =
-    may("token", Shape::Text, "which token: `access_token`, `refresh_token`, `id_token` or `${captured}`");
-const METHOD: Key =
-    may("method", Shape::Words("method", || vec!["GET", "POST", "PUT", "PATCH", "DELETE"]), "HTTP method");
-
-/// Every kind of step.
-pub(super) fn variants() -> Vec<Variant> {
-    vec![
-        Variant {
-            name: "authorize",
-            doc: "sends the user agent to the authorization endpoint and through the pages to the callback",
-            keys: const {
-                &[
-                    may(
-                        "scope",
-                        Shape::OneOrMany(&Shape::Text),
-                        "requested scope values; all of the app's where it is not given",
-                    ),
-                    may(
-                        "pkce",
-                        Shape::Words("PKCE method", || vec!["S256", "plain", "none"]),
-                        "PKCE method, S256 where it is not given",
-                    ),
-                    may("state", Shape::Text, "sent as `state` instead of a random one"),
-                    may("nonce", Shape::Flag, "whether a random nonce is sent"),
-                    may("prompt", Shape::Text, "sent as `prompt`"),
-                    may("login_hint", Shape::Text, "sent as `login_hint`"),
-                    may("immediate", Shape::Flag, "sent as `immediate`"),
-                    may("deny", Shape::Flag, "whether the user says no"),
-                    may(
-                        "follow",
-                        Shape::Flag,
-                        "whether pages are passed; `false`: the first answer is the last",
-                    ),
-                ]
-            },
-        },
-        Variant { name: "redeem", doc: "redeems the code for tokens", keys: const { &[] } },
-        Variant { name: "jwt-bearer", doc: "signs a JWT and presents it as a grant", keys: const { &[] } },
-        Variant {
-            name: "saml-bearer",
-            doc: "signs a SAML assertion and presents it as a grant",
-            keys: const { &[] },
-        },
-        Variant {
-            name: "client-credentials",
-            doc: "asks for a token with the app's own credentials",
-            keys: const { &[] },
-        },
-        Variant {
-            name: "refresh",
-            doc: "exchanges the refresh token for an access token",
-            keys: const { &[] },
-        },
-        Variant {
-            name: "introspect",
-            doc: "asks the introspection endpoint about a token",
-            keys: const { &[TOKEN, may("hint", Shape::Text, "sent as `token_type_hint`"), METHOD] },
-        },
-        Variant {
-            name: "revoke",
-            doc: "revokes a token",
-            keys: const { &[TOKEN, may("hint", Shape::Text, "sent as `token_type_hint`"), METHOD] },
-        },
-        Variant { name: "userinfo", doc: "calls the userinfo endpoint", keys: const { &[TOKEN, METHOD] } },
-        Variant {
-            name: "identity",
-            doc: "calls Salesforce's identity URL",
-            keys: const { &[TOKEN, METHOD] },
-        },
-        Variant {
-            name: "discover",
-            doc: "fetches a discovery document",
-            keys: const {
-                &[may(
-                    "document",
-                    Shape::Words("document", || vec!["openid", "oauth"]),
-                    "OpenID Connect's or RFC 8414's",
-                )]
-            },
-        },
-        Variant { name: "keys", doc: "fetches the JSON Web Key Set", keys: const { &[] } },
-        Variant {
-            name: "call",
-            doc: "calls the protected resource with the access token in the header",
-            keys: const {
-                &[
-                    may(
-                        "token",
-                        Shape::Text,
-                        "which token: `access_token`, `refresh_token`, `id_token`, `none` or `${captured}`",
-                    ),
-                    METHOD,
-                    may(
-                        "path",
-                        Shape::Text,
-                        "path on the target's host, the target's `api` where it is not given",
-                    ),
-                    may("json", Shape::Any, "JSON body"),
-                ]
-            },
-        },
-        Variant {
-            name: "soap",
-            doc: "calls Salesforce's SOAP API with the access token as session id",
-            keys: const { &[TOKEN] },
-        },
-        Variant {
-            name: "advance",
-            doc: "lets time go by; the embedded org alone can",
-            keys: const { &[must("by", Shape::Duration, "how much time goes by")] },
-        },
-    ]
+/// `settings:` of suites and targets, out of their table.
+pub(super) fn settings() -> Shape {
+    let keys = SETTINGS
+        .iter()
+        .map(|row| {
+            let shape = match row.kind {
+                Kind::Flag => Shape::Flag,
+                Kind::Duration => Shape::Form(&DURATION),
+                Kind::Words(words) => Shape::Words("value", words.to_vec()),
+            };
+            may(row.name, shape, row.doc)
+        })
+        .collect();
+    Shape::Named("settings", Arc::new(Shape::Record(Record { noun: "setting", keys, ..Record::default() })))
 }
 
 /// What a value must be: a literal, or one of these operators.
-pub(super) const MATCHER_KEYS: &[Key] = &[
-    may("equals", Shape::Any, "exactly this value; also for the literal texts `absent` and `present`"),
-    may("one_of", Shape::List(&Shape::Any), "one of these values"),
-    may("matches", Shape::Text, "a regular expression that finds something in it"),
-    may("contains", Shape::Text, "a text that it holds"),
-    may(
-        "type",
-        Shape::Words("type", || vec!["string", "number", "integer", "boolean", "object", "array", "null"]),
-        "its JSON type",
-    ),
-    may("not", Shape::Any, "not this value"),
-];
-
-const EXPECT: Shape = Shape::Record(EXPECT_KEYS);
-
-/// Expectations about one answer.
-const ONE: Shape = Shape::Record(ONE_KEYS);
-
-macro_rules! one_keys {
-    ($($more:expr),* $(,)?) => {
-        &[
-            may("refused", Shape::Words("outcome", outcomes), "a refusal by its name; the profile says what it looks like"),
-            may("status", Shape::OneOrMany(&Shape::Scalar), "HTTP status, several, or a class such as `4xx`"),
-            may("headers", Shape::Map(&Shape::Any), "header fields"),
-            may("body", Shape::Map(&Shape::Any), "members of the JSON body, by name or JSONPath"),
-            may("text", Shape::Any, "the body as text"),
-            may("scope", SCOPE, "granted scope values"),
-            may("redirect", Shape::Map(&Shape::Any), "parameters of the redirect to the client; `to` is its URL without them"),
-            may("id_token", TOKEN_SHAPE, "the ID token of the answer"),
-            may("access_token", TOKEN_SHAPE, "the access token of the answer, as a JWT"),
-            may("error", Shape::Any, "`error` of the answer or the redirect"),
-            may("error_description", Shape::Any, "`error_description` of the answer or the redirect"),
-            may("within", Shape::Duration, "how long the answer may take"),
-            $($more),*
-        ]
-    };
-}
-
-const ONE_KEYS: &[Key] = one_keys![];
-
-const EXPECT_KEYS: &[Key] = one_keys![
-    may("exactly", COUNTS, "so many of the repetitions are as said"),
-    may("at_most", COUNTS, "at most so many of the repetitions are as said"),
-    may("at_least", COUNTS, "at least so many of the repetitions are as said"),
-    may("others", ONE, "what holds of the repetitions that no count took"),
-];
-
-const COUNTS: Shape = Shape::Map(&ONE);
-
-const SCOPE: Shape = Shape::Record(&[
-    may("includes", Shape::OneOrMany(&Shape::Text), "values that are among them"),
-    may("excludes", Shape::OneOrMany(&Shape::Text), "values that are not"),
-    may("equals", Shape::OneOrMany(&Shape::Text), "exactly these, in any order"),
-]);
-
-const TOKEN_SHAPE: Shape = Shape::Short(
-    &Shape::Text,
-    &[
-        may("claims", Shape::Map(&Shape::Any), "its claims"),
-        may("header", Shape::Map(&Shape::Any), "its JOSE header"),
-        may("verifies", Shape::Flag, "whether its signature fits a published key"),
-    ],
-);
-
-fn flows() -> Vec<&'static str> {
-    Flow::ALL.map(Flow::name).to_vec()
-}
-
-fn client_auths() -> Vec<&'static str> {
-    ClientAuth::ALL.map(ClientAuth::name).to_vec()
-}
-
-fn outcomes() -> Vec<&'static str> {
-    let mut names: Vec<_> = OUTCOMES.iter().map(|outcome| outcome.name).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-const AUTHORIZE: &[&str] = &[
-    "response_type",
-    "client_id",
-    "redirect_uri",
-    "scope",
-    "state",
-    "code_challenge",
-    "code_challenge_method",
-    "nonce",
-    "prompt",
-    "login_hint",
-    "immediate",
-    "display",
-    "max_age",
-    "response_mode",
-];
-const CLIENT: &[&str] =
-    &["client_id", "client_secret", "client_assertion", "client_assertion_type", "format"];
-const CLAIMS: &[&str] = &["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "prn"];
-const SAML: &[&str] = &[
-    "issuer",
-    "subject",
-    "audience",
-    "recipient",
-    "method",
-    "not_before",
-    "not_on_or_after",
-    "confirmation_not_on_or_after",
-];
-const HEADERS: &[&str] = &["authorization", "accept", "content-type", "x-prettyprint"];
-const JOSE: &[&str] = &["kid", "typ", "crit", "jku", "jwk", "x5c", "x5u"];
-
-/// The names that a step's tweak knows, with their places.
-pub(super) fn names(step: &str) -> Vec<(&'static str, Place)> {
-    let mut all: Vec<(&'static str, Place)> = Vec::new();
-    let mut add = |names: &[&'static str], place: Place| all.extend(names.iter().map(|name| (*name, place)));
-    match step {
-        "authorize" => add(AUTHORIZE, Place::Param),
-        "redeem" => add(&["grant_type", "code", "redirect_uri", "code_verifier"], Place::Param),
-        "jwt-bearer" | "saml-bearer" => add(&["grant_type", "assertion", "scope"], Place::Param),
-        "client-credentials" => add(&["grant_type", "scope"], Place::Param),
-        "refresh" => add(&["grant_type", "refresh_token", "scope"], Place::Param),
-        "introspect" | "revoke" => add(&["token", "token_type_hint"], Place::Param),
-        "userinfo" | "identity" => add(&["oauth_token", "access_token", "format", "version"], Place::Param),
-        _ => {}
-    }
-    match step {
-        "redeem" | "jwt-bearer" | "saml-bearer" | "client-credentials" | "refresh" | "introspect"
-        | "revoke" => {
-            add(CLIENT, Place::Param);
-            if step == "saml-bearer" {
-                add(SAML, Place::Saml);
-            } else {
-                add(CLAIMS, Place::Claim);
-                add(JOSE, Place::Jose);
-            }
-        }
-        _ => {}
-    }
-    add(HEADERS, Place::Header);
+pub(super) fn operators() -> Vec<Key> {
+    let mut all = plain_operators();
+    all.push(may("not", matcher_of(plain_operators()), "not this value"));
     all
 }
 
-/// The words as a page of the documentation.
-pub(super) fn markdown() -> String {
-    use std::fmt::Write as _;
-    let mut out = String::from("## Steps\n\n| `do:` | does | keys of its own |\n|---|---|---|\n");
-    for variant in variants() {
-        let keys: Vec<String> = variant.keys.iter().map(|key| format!("`{}`", key.name)).collect();
-        let _ = writeln!(out, "| `{}` | {} | {} |", variant.name, variant.doc, keys.join(" "));
-    }
-    out.push_str("\nEvery step may also have:\n\n| key | means |\n|---|---|\n");
-    for key in STEP_KEYS {
-        let _ = writeln!(out, "| `{}` | {} |", key.name, key.doc);
-    }
-    out.push_str("\n## Names that a tweak knows\n\n| `do:` | parameters | claims of the assertion | SAML | JOSE header | HTTP headers |\n|---|---|---|---|---|---|\n");
-    for variant in variants().iter().filter(|v| v.name != "advance") {
-        let of = |place: Place| {
-            let names = names(variant.name);
-            let names: Vec<String> =
-                names.iter().filter(|(_, p)| *p == place).map(|(n, _)| format!("`{n}`")).collect();
-            names.join(" ")
-        };
-        let (p, c, s, j, h) =
-            (of(Place::Param), of(Place::Claim), of(Place::Saml), of(Place::Jose), of(Place::Header));
-        let _ = writeln!(out, "| `{}` | {p} | {c} | {s} | {j} | {h} |", variant.name);
-    }
-    out.push_str("\n## Expectations\n\n| key | means |\n|---|---|\n");
-    for key in EXPECT_KEYS {
-        let _ = writeln!(out, "| `{}` | {} |", key.name, key.doc);
-    }
-    out.push_str("\nA value is a literal, a list (one of them), `absent`, `present`, or one of:\n\n| operator | means |\n|---|---|\n");
-    for key in MATCHER_KEYS {
-        let _ = writeln!(out, "| `{}` | {} |", key.name, key.doc);
-    }
-    out.push_str("\n## Outcomes\n\n| `refused:` | at | means |\n|---|---|---|\n");
-    for outcome in OUTCOMES {
-        let endpoint = format!("{:?}", outcome.endpoint).to_lowercase();
-        let _ = writeln!(out, "| `{}` | {endpoint} | {} |", outcome.name, outcome.doc);
-    }
-    out.push_str("\n## Settings\n\n| setting | means |\n|---|---|\n");
-    for row in SETTINGS {
-        let _ = writeln!(out, "| `{}` | {} |", row.name, row.doc);
-    }
-    out.push_str("\n## Capabilities\n\n| `needs:` | means |\n|---|---|\n");
-    for (name, doc) in CAPABILITIES {
-        let _ = writeln!(out, "| `{name}` | {doc} |");
-    }
-    out
+fn plain_operators() -> Vec<Key> {
+    let types = vec!["string", "number", "integer", "boolean", "object", "array", "null"];
+    let never: Never = ("a list without values fits nothing", "write the values that are right");
+    vec![
+        may("equals", Shape::Any, "exactly this value; also for the literal texts `absent` and `present`"),
+        may("one_of", Shape::List(Box::new(Shape::Any), Some(never)), "one of these values"),
+        may("matches", Shape::Text, "a regular expression that finds something in it"),
+        may("contains", Shape::Text, "a text that it holds"),
+        may("type", Shape::Words("type", types), "its JSON type"),
+    ]
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn matcher_of(operators: Vec<Key>) -> Shape {
+    let no_values: Never = ("a list without values fits nothing", "write the values that are right");
+    let never = Some(("nothing is said of this value", "write `present`, a value, or an operator"));
+    Shape::Either(Box::new(Either {
+        expected: "a value, a list of values or an operator",
+        help: "write `absent`, `present`, `null`, a value, or for example `{ matches: '^00D' }`".into(),
+        scalar: Some(Shape::Scalar),
+        list: Some(Shape::List(Box::new(Shape::Any), Some(no_values))),
+        map: Some(Shape::Record(Record { noun: "operator", keys: operators, never, ..Record::default() })),
+    }))
+}
 
-    #[test]
-    fn a_name_has_one_place_in_each_step() {
-        for variant in variants() {
-            let names = names(variant.name);
-            for (i, (name, _)) in names.iter().enumerate() {
-                assert!(!names[..i].iter().any(|(n, _)| n == name), "{name} in {}", variant.name);
-            }
+fn matcher() -> Shape {
+    Shape::Named("matcher", Arc::new(matcher_of(operators())))
+}
+
+fn matchers(never: Never) -> Shape {
+    Shape::Map(None, Box::new(matcher()), Some(never))
+}
+
+const NOTHING: Never =
+    ("nothing is expected here", "leave it out: a step without `expect` expects its own success");
+
+/// What may be expected of an answer of that endpoint.
+pub(super) fn expect(endpoint: Endpoint) -> Shape {
+    let one = Arc::new(Shape::Record(Record {
+        keys: one_keys(endpoint),
+        elsewhere: elsewhere(endpoint),
+        place: answer(endpoint).to_owned(),
+        never: Some(("nothing is said of these repetitions", "for example `{ status: 200 }`")),
+        ..Record::default()
+    }));
+    let (name, one_name) = definition(endpoint);
+    let mut keys = one_keys(endpoint);
+    keys.extend(counts(Shape::Named(one_name, one)));
+    let counted: Vec<_> = ["exactly", "at_most", "at_least"].map(|key| json!({ "required": [key] })).into();
+    let all = Record {
+        keys,
+        elsewhere: elsewhere(endpoint),
+        place: answer(endpoint).to_owned(),
+        never: Some(NOTHING),
+        rules: vec![json!({ "if": { "required": ["others"] }, "then": { "anyOf": counted } })],
+        ..Record::default()
+    };
+    let either = Either {
+        expected: "a mapping",
+        help: "for example `expect: { status: 200 }` or `expect: { refused: NAME }`".into(),
+        map: Some(Shape::Record(all)),
+        ..Either::default()
+    };
+    Shape::Named(name, Arc::new(Shape::Either(Box::new(either))))
+}
+
+/// The keys that speak of repetitions together, with what holds of one.
+fn counts(one: Shape) -> Vec<Key> {
+    let never = ("no count is given", "for example `at_most: { 1: { status: 200 } }`");
+    let counts = || Shape::Map(Some(&TIMES), Box::new(one.clone()), Some(never));
+    vec![
+        may("exactly", counts(), "so many of the repetitions are as said"),
+        may("at_most", counts(), "at most so many of the repetitions are as said"),
+        may("at_least", counts(), "at least so many of the repetitions are as said"),
+        may("others", one.clone(), "what holds of the repetitions that no count took"),
+    ]
+}
+
+/// Every key of an expectation; the docs list them in this order.
+pub(super) fn expectations() -> Vec<Key> {
+    let mut all = one_keys(Endpoint::Token);
+    for key in one_keys(Endpoint::Authorize).into_iter().chain(counts(Shape::Any)) {
+        if !all.iter().any(|known| known.name == key.name) {
+            all.push(key);
         }
     }
+    all
+}
+
+/// The names under which a JSON Schema defines the expectations of an endpoint.
+fn definition(endpoint: Endpoint) -> (&'static str, &'static str) {
+    match endpoint {
+        Endpoint::Authorize | Endpoint::Page => ("expect-authorize", "answer-authorize"),
+        Endpoint::Token => ("expect-token", "answer-token"),
+        Endpoint::Introspect => ("expect-introspect", "answer-introspect"),
+        Endpoint::Revoke => ("expect-revoke", "answer-revoke"),
+        Endpoint::Userinfo => ("expect-userinfo", "answer-userinfo"),
+        Endpoint::Identity => ("expect-identity", "answer-identity"),
+        Endpoint::Keys => ("expect-keys", "answer-keys"),
+        Endpoint::Discovery => ("expect-discovery", "answer-discovery"),
+        Endpoint::Resource => ("expect-resource", "answer-resource"),
+    }
+}
+
+fn answer(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Authorize | Endpoint::Page => "the answer to an authorization request",
+        Endpoint::Token => "the answer to a token request",
+        Endpoint::Introspect => "the answer to an introspection",
+        Endpoint::Revoke => "the answer to a revocation",
+        Endpoint::Userinfo | Endpoint::Identity => "the answer about a user",
+        Endpoint::Keys | Endpoint::Discovery => "a published document",
+        Endpoint::Resource => "the answer of a resource",
+    }
+}
+
+/// What may be expected of one answer of that endpoint.
+fn one_keys(endpoint: Endpoint) -> Vec<Key> {
+    let mut keys = vec![
+        may(
+            "refused",
+            Shape::Elsewhere(Box::new(Shape::Words("outcome", outcomes(Some(endpoint))))),
+            "a refusal by its name; the profile says what it looks like",
+        ),
+        may(
+            "status",
+            Shape::Either(Box::new(Either {
+                expected: "an HTTP status or a list of them",
+                scalar: Some(Shape::Form(&STATUS)),
+                list: Some(Shape::List(
+                    Box::new(Shape::Form(&STATUS)),
+                    Some(("a list without a status fits nothing", "write the statuses that are right")),
+                )),
+                ..Either::default()
+            })),
+            "HTTP status, several, or a class such as `4xx`",
+        ),
+        may(
+            "headers",
+            matchers((
+                "no header is named",
+                "for example `headers: { cache-control: { contains: no-store } }`",
+            )),
+            "header fields",
+        ),
+        may(
+            "body",
+            matchers(("no member is named", "for example `body: { token_type: Bearer }`")),
+            "members of the JSON body, by name or JSONPath",
+        ),
+        may("text", matcher(), "the body as text"),
+        may("scope", scope(), "granted scope values"),
+        may(
+            "redirect",
+            matchers(("no parameter is named", "for example `redirect: { state: \"${state}\" }`")),
+            "parameters of the redirect to the client; `to` is its URL without them",
+        ),
+        may("id_token", token(), "the ID token of the answer"),
+        may("access_token", token(), "the access token of the answer, as a JWT"),
+        may("error", matcher(), "`error` of the answer or the redirect"),
+        may("error_description", matcher(), "`error_description` of the answer or the redirect"),
+        may("within", Shape::Form(&DURATION), "how long the answer may take"),
+    ];
+    let foreign = elsewhere(endpoint);
+    keys.retain(|key| !foreign.iter().any(|(name, _)| *name == key.name));
+    keys
+}
+
+/// Keys of expectations that an endpoint never has, and why.
+fn elsewhere(endpoint: Endpoint) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    if endpoint != Endpoint::Authorize {
+        all.push(("redirect", "`do: authorize` alone ends in a redirect to the client".to_owned()));
+    }
+    if endpoint != Endpoint::Token {
+        let help = "a token request is answered with it: put it on the step that gets the token";
+        all.push(("id_token", help.to_owned()));
+        all.push(("access_token", help.to_owned()));
+    }
+    if !matches!(endpoint, Endpoint::Token | Endpoint::Introspect) {
+        all.push(("scope", "a token request and an introspection answer with it".to_owned()));
+    }
+    all
+}
+
+fn scope() -> Shape {
+    let values = || one_or_many("a scope value or a list of them", Shape::Name);
+    let keys = vec![
+        may("includes", values(), "values that are among them"),
+        may("excludes", values(), "values that are not"),
+        may("equals", values(), "exactly these, in any order"),
+    ];
+    let never = Some(("nothing is said of the scope", "for example `scope: { includes: [api] }`"));
+    let either = Either {
+        expected: "a mapping",
+        help: "write `{ includes: [api] }`, `{ excludes: [full] }` or `{ equals: [api, id] }`".into(),
+        map: Some(Shape::Record(Record { keys, never, ..Record::default() })),
+        ..Either::default()
+    };
+    Shape::Named("scope", Arc::new(Shape::Either(Box::new(either))))
+}
+
+fn token() -> Shape {
+    let part = || matchers(("no member is named", "for example `claims: { aud: present }`"));
+    let keys = vec![
+        may("claims", part(), "its claims"),
+        may("header", part(), "its JOSE header"),
+        may("verifies", Shape::Flag, "whether its signature fits a published key"),
+    ];
+    let never = Some(("nothing is said of the token", "for example `id_token: { verifies: true }`"));
+    let either = Either {
+        expected: "`present`, `absent` or a mapping",
+        help: "for example `id_token: { verifies: true, claims: { aud: \"${app.client_id}\" } }`".into(),
+        scalar: Some(Shape::Scalar),
+        list: None,
+        map: Some(Shape::Record(Record { keys, never, ..Record::default() })),
+    };
+    Shape::Named("token", Arc::new(Shape::Either(Box::new(either))))
+}
+
+pub(super) fn flows() -> Vec<&'static str> {
+    Flow::ALL.map(Flow::name).to_vec()
+}
+
+/// Names of outcomes, of one endpoint or of all.
+pub(super) fn outcomes(endpoint: Option<Endpoint>) -> Vec<&'static str> {
+    let here = |e: Endpoint| endpoint.is_none_or(|endpoint| endpoint == e);
+    let mut names: Vec<_> = OUTCOMES.iter().filter(|o| here(o.endpoint)).map(|o| o.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }

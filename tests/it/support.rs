@@ -15,6 +15,21 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A path from the top of the repository.
+pub fn at(path: &str) -> PathBuf {
+    root().join(path)
+}
+
+/// The files of a folder that end so, in order of their names, as paths from the top of the repository.
+pub fn files(folder: &str, ending: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(at(folder)).expect(folder);
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut found: Vec<String> =
+        names.filter(|name| name.ends_with(ending)).map(|name| format!("{folder}/{name}")).collect();
+    found.sort();
+    found
+}
+
 /// A file of the repository.
 pub fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))

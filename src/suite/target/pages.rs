@@ -1,0 +1,55 @@
+//! How the login and approval pages of an org are passed.
+
+use super::super::parse::{Kind, Node};
+use super::{LOGIN_NAMES, Reader};
+use crate::subject::{Login, Page};
+
+impl Reader<'_> {
+    pub(super) fn login(&mut self, node: Option<&Node>) -> Login {
+        match node {
+            Some(Node { kind: Kind::List(_), .. }) => {
+                Login::Pages(node.map(|n| self.pages(n)).unwrap_or_default())
+            }
+            Some(node) if node.text() == Some("browser") => Login::Browser,
+            _ => Login::None,
+        }
+    }
+
+    pub(super) fn pages(&mut self, node: &Node) -> Vec<Page> {
+        if !matches!(node.kind, Kind::List(_)) {
+            return Vec::new();
+        }
+        node.items().iter().map(|page| self.page(page)).collect()
+    }
+
+    fn page(&mut self, page: &Node) -> Page {
+        for key in ["form", "link"] {
+            let selector =
+                page.get(key).filter(|at| at.text().is_some_and(|t| scraper::Selector::parse(t).is_err()));
+            if let Some(at) = selector {
+                let message = format!("`{}` is no CSS selector", at.text().unwrap_or(""));
+                self.problem("bad-selector", at.span, message, "for example `form#login` or `a.allow`");
+            }
+        }
+        if page.get("link").is_some() {
+            for key in ["fill", "form", "json"] {
+                if let Some(at) = page.key(key) {
+                    let message = format!("`{key}` is of no use where a link is followed");
+                    self.problem("misplaced", at.span, message, "leave out either `link` or the form");
+                }
+            }
+        }
+        let fill = page.get("fill").map(Node::entries).unwrap_or_default();
+        Page {
+            fill: fill
+                .iter()
+                .filter_map(|(name, value)| {
+                    Some((name.text()?.to_owned(), self.filled(Some(value), LOGIN_NAMES)?))
+                })
+                .collect(),
+            form: page.get("form").and_then(Node::text).map(str::to_owned),
+            link: page.get("link").and_then(Node::text).map(str::to_owned),
+            json: page.get("json").and_then(Node::text).map(str::to_owned),
+        }
+    }
+}

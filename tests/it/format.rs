@@ -1,0 +1,49 @@
+//! The page about the language: its tables are those of the code, its examples are right.
+
+use grantcheck::diagnostic::Text;
+use grantcheck::suite::{Lookup, read_suite, read_target, to_json, vocabulary};
+
+use crate::schema::{told, validator};
+use crate::support::{golden as fresh, read};
+
+const PAGE: &str = "docs/suite-format.md";
+const BEGIN: &str = "<!-- generated: vocabulary -->";
+const END: &str = "<!-- end -->";
+
+#[test]
+fn the_tables_are_fresh() {
+    let page = read(PAGE);
+    let (before, rest) = page.split_once(BEGIN).expect(BEGIN);
+    let (_, after) = rest.split_once(END).expect(END);
+    fresh(PAGE, &format!("{before}{BEGIN}\n\n{}\n{END}{after}", vocabulary()));
+}
+
+#[test]
+fn every_example_is_right() {
+    let page = read(PAGE);
+    let (mut suites, mut targets) = (0, 0);
+    for (number, block) in page.split("```yaml\n").skip(1).enumerate() {
+        let source = block.split("```").next().unwrap_or("");
+        let text = Text::new(format!("{PAGE}, example {}", number + 1), source);
+        // What a reader puts there is not ours to know: any value does.
+        let anything = |lookup: Lookup<'_>| match lookup {
+            Lookup::Variable(name) => Some(name.to_owned()),
+            Lookup::File(_) => Some(read("suites/targets/keys/main.crt")),
+        };
+        let (kind, problems) = if source.starts_with("suite:") {
+            suites += 1;
+            ("suite", read_suite(&text, "example").err())
+        } else if source.starts_with("org:") {
+            targets += 1;
+            ("target", read_target(&text, &anything).err())
+        } else {
+            continue;
+        };
+        let problems: Vec<String> = problems.iter().flatten().map(ToString::to_string).collect();
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+        let validator = validator(kind);
+        let told = told(&validator, &to_json(&text).unwrap());
+        assert!(told.is_empty(), "example {}: {told:#?}", number + 1);
+    }
+    assert!(suites > 5 && targets > 1, "{suites} suites, {targets} targets");
+}
