@@ -207,8 +207,9 @@ fn summary(out: &mut String, report: &Report, style: Style) {
     let evidence = report.checks.iter().filter(|row| row.verdict != Word::Inconclusive).count();
     let _ = writeln!(
         out,
-        "{} scenarios on {} ({}): {}; {evidence} checks with evidence, {} exchanges, {:.1} s",
+        "{} {} on {} ({}): {}; {evidence} checks with evidence, {} exchanges, {:.1} s",
         report.scenarios.len(),
+        if report.scenarios.len() == 1 { "scenario" } else { "scenarios" },
         report.subject.org,
         report.subject.profile.name(),
         parts.join(", "),
