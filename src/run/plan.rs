@@ -124,12 +124,22 @@ fn lacking(options: &Options, around: &Surroundings, scenario: &Scenario) -> Opt
                 return Some(format!("the target does not say `settings: {{ {name}: {value} }}`"));
             }
         }
-        if scenario.tags.iter().any(|tag| tag == "destructive") && !options.destructive && !target.disposable
-        {
+        if is_destructive(scenario) && !options.destructive && !target.disposable {
             return Some("it is destructive: allow it with `--allow destructive`, or say `disposable: true` in the target".into());
         }
     }
     None
+}
+
+/// Whether a scenario may harm an org that somebody works with: it says so itself, it revokes a token, or it
+/// approves an app, which on Salesforce takes the oldest of five approvals of the user away.
+fn is_destructive(scenario: &Scenario) -> bool {
+    let harms = |step: &Step| match &step.action {
+        Action::Authorize(options) => options.follow,
+        Action::Revoke(_) => true,
+        _ => false,
+    };
+    scenario.tags.iter().any(|tag| tag == "destructive") || scenario.steps.iter().any(harms)
 }
 
 fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenario) -> Option<String> {

@@ -340,3 +340,33 @@ async fn tls_needs_the_authority_that_the_target_names() {
     assert_eq!(verdicts(&play(stranger, FIRST).await), [Word::Inconclusive]);
     assert_eq!(complaints(&play(trusted, FIRST).await), "");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_that_is_not_disposable_is_not_spoiled_without_leave() {
+    let suite = "
+suite: leave
+judges: org
+scenarios:
+  - scenario: an approval
+    steps: [{ do: authorize }]
+  - scenario: a revocation
+    steps: [{ do: client-credentials }, { do: revoke }]
+  - scenario: a reading
+    steps: [{ do: client-credentials }]
+";
+    let server = MockServer::start().await;
+    let granted = json!({ "access_token": "independent-token", "token_type": "bearer" });
+    Mock::given(path("/token"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(granted))
+        .mount(&server)
+        .await;
+    let target = Target { disposable: false, ..target(&server.uri()) };
+    let options =
+        Options { destructive: false, ..options(target, vec![suite_of("suites/leave.yaml", suite)]) };
+    let report = outcome_async(&options).await.report;
+    let not_testable: Vec<bool> =
+        report.scenarios.iter().map(|row| row.verdict == Word::NotTestable).collect();
+    assert_eq!(not_testable, [true, true, false], "{}", complaints(&report));
+    let sent = server.received_requests().await.unwrap();
+    assert!(!sent.iter().any(|request| matches!(request.url.path(), "/authorize" | "/revoke")));
+}
