@@ -7,7 +7,9 @@ use grantcheck::cli::{self, Io};
 
 #[allow(clippy::disallowed_methods)]
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
+    // A name that is no Unicode cannot be any of ours; it is told as far as it can be.
+    let arguments: Vec<String> =
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
     let terminal = err.is_terminal() && std::io::stdin().is_terminal();
     let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -94,7 +94,8 @@ impl Judgement {
         }
         let named =
             errors.is_empty() || x.error().is_some_and(|error| errors.contains(&error.error.as_str()));
-        let accepted = x.granted() || (x.endpoint != crate::oauth::Endpoint::Token && x.status() == 200);
+        let accepted =
+            x.hands_out_a_token() || (x.endpoint != crate::oauth::Endpoint::Token && x.status() == 200);
         if accepted {
             self.fail_grave(&[x], expected(), x.outcome());
         } else if !control {

@@ -70,13 +70,10 @@ pub(super) struct Reports {
 impl Reports {
     /// Writes a report in every format that was asked for.
     pub(super) fn write(&self, report: &report::Report) -> Result<(), CannotStart> {
-        if let Some(path) = &self.json {
-            files::write(path, &report::json(report))?;
-        }
-        if let Some(path) = &self.junit {
-            files::write(path, &report::junit(report))?;
-        }
-        Ok(())
+        // One that cannot be written keeps no other from being written.
+        let json = self.json.as_ref().map_or(Ok(()), |path| files::write(path, &report::json(report)));
+        let junit = self.junit.as_ref().map_or(Ok(()), |path| files::write(path, &report::junit(report)));
+        Ok(json.and(junit)?)
     }
 }
 
@@ -105,27 +102,32 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
         tokio::pin!(running);
         loop {
             tokio::select! {
-                outcome = &mut running => return outcome,
-                Some(progress) = told.recv() => show(&progress, io),
+                // First, so that an interruption is listened for before anything is sent.
+                biased;
                 _ = tokio::signal::ctrl_c(), if !*stop.borrow() => {
                     let _ = writeln!(io.err, "\ninterrupted: ending what was started, then telling what was played");
                     let _ = stop.send(true);
                 }
+                outcome = &mut running => return outcome,
+                Some(progress) = told.recv() => show(&progress, io),
             }
         }
     })?;
     let mut redactor = outcome.redactor;
     let report = report::redacted(&outcome.report, &mut redactor);
-    reports.write(&report)?;
-    if let Some(path) = &arguments.record {
-        files::write(path, &crate::transcript::write(&outcome.transcript, &mut redactor))?;
-    }
+    let written = reports.write(&report);
+    let recorded = arguments.record.as_ref().map_or(Ok(()), |path| {
+        files::write(path, &crate::transcript::write(&outcome.transcript, &mut redactor))
+    });
     if io.terminal {
         let _ = write!(io.err, "\r\u{1b}[K");
     }
     let style = console::Style { colour: io.colour, all: arguments.all };
     write!(io.out, "{}", console::console(&report, style))?;
     io.out.flush()?;
+    // What was played is told before what could not be written.
+    written?;
+    recorded?;
     Ok(report.exit())
 }
 

@@ -82,12 +82,12 @@ pub enum Refusal {
         /// Values of `error`.
         error: &'static [&'static str],
     },
-    /// A status of the resource server and, where given, a text that the body holds.
+    /// A status of the resource server and, where given, one of the texts that the body holds.
     Resource {
         /// HTTP statuses.
         status: &'static [u16],
-        /// A text in the body; empty means any.
-        holds: &'static str,
+        /// Texts, one of which is in the body; empty means any.
+        holds: &'static [&'static str],
     },
     /// 200 with `active: false` (RFC 7662 §2.2).
     Inactive,
@@ -265,8 +265,8 @@ pub const OUTCOMES: &[Outcome] = &[
         "method-not-allowed",
         Endpoint::Token,
         "a token request that is not a POST",
-        Refusal::Resource { status: &[400, 404, 405], holds: "" },
-        Refusal::Resource { status: &[400, 404, 405], holds: "" },
+        Refusal::Resource { status: &[400, 404, 405], holds: &[] },
+        Refusal::Resource { status: &[400, 404, 405], holds: &[] },
     ),
     row(
         "malformed-request",
@@ -567,7 +567,7 @@ pub const OUTCOMES: &[Outcome] = &[
         "token-unknown",
         Endpoint::Revoke,
         "no such token: RFC 7009 §2.2 answers 200 all the same",
-        Refusal::Resource { status: &[200], holds: "" },
+        Refusal::Resource { status: &[200], holds: &[] },
         client(&["invalid_token", "unsupported_token_type"]),
     ),
     row(
@@ -582,50 +582,50 @@ pub const OUTCOMES: &[Outcome] = &[
         "access-token-invalid",
         Endpoint::Resource,
         "the access token is expired, revoked or garbage",
-        Refusal::Resource { status: &[401], holds: "" },
-        Refusal::Resource { status: &[401], holds: "INVALID_SESSION_ID" },
+        Refusal::Resource { status: &[401], holds: &[] },
+        Refusal::Resource { status: &[401], holds: &["INVALID_SESSION_ID", "INVALID_JWT_FORMAT"] },
     ),
     row(
         "access-token-missing",
         Endpoint::Resource,
         "no access token came",
-        Refusal::Resource { status: &[401], holds: "" },
-        Refusal::Resource { status: &[401], holds: "INVALID_" },
+        Refusal::Resource { status: &[401], holds: &[] },
+        Refusal::Resource { status: &[401], holds: &["INVALID_"] },
     ),
     row(
         "scope-insufficient",
         Endpoint::Resource,
         "the access token lacks the scope",
-        Refusal::Resource { status: &[403], holds: "" },
-        Refusal::Resource { status: &[401, 403], holds: "" },
+        Refusal::Resource { status: &[403], holds: &[] },
+        Refusal::Resource { status: &[401, 403], holds: &[] },
     ),
     row(
         "access-token-invalid",
         Endpoint::Userinfo,
         "the access token is expired, revoked or garbage",
-        Refusal::Resource { status: &[401], holds: "" },
-        Refusal::Resource { status: &[403], holds: "Bad_OAuth_Token" },
+        Refusal::Resource { status: &[401], holds: &[] },
+        Refusal::Resource { status: &[403], holds: &["Bad_OAuth_Token"] },
     ),
     row(
         "access-token-missing",
         Endpoint::Userinfo,
         "no access token came",
-        Refusal::Resource { status: &[400, 401], holds: "" },
-        Refusal::Resource { status: &[403], holds: "Missing_OAuth_Token" },
+        Refusal::Resource { status: &[400, 401], holds: &[] },
+        Refusal::Resource { status: &[403], holds: &["Missing_OAuth_Token"] },
     ),
     row(
         "access-token-invalid",
         Endpoint::Identity,
         "the access token is expired, revoked or garbage",
-        Refusal::Resource { status: &[401, 403], holds: "" },
-        Refusal::Resource { status: &[403], holds: "Bad_OAuth_Token" },
+        Refusal::Resource { status: &[401, 403], holds: &[] },
+        Refusal::Resource { status: &[403], holds: &["Bad_OAuth_Token"] },
     ),
     row(
         "access-token-missing",
         Endpoint::Identity,
         "no access token came",
-        Refusal::Resource { status: &[401, 403], holds: "" },
-        Refusal::Resource { status: &[403], holds: "Missing_OAuth_Token" },
+        Refusal::Resource { status: &[401, 403], holds: &[] },
+        Refusal::Resource { status: &[403], holds: &["Missing_OAuth_Token"] },
     ),
 ];
 

@@ -54,7 +54,12 @@ impl Host {
         let scheme = uri.scheme_str().unwrap_or("http").to_ascii_lowercase();
         let authority = match uri.authority() {
             Some(authority) => authority.clone(),
-            None => request.headers().get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok()?,
+            None => {
+                let mut fields = request.headers().get_all(header::HOST).iter();
+                // One field, as RFC 9112 §3.2 has it, and nothing but an authority in it: no path of its own.
+                let field = fields.next().filter(|_| fields.next().is_none())?;
+                field.to_str().ok()?.parse::<Authority>().ok()?
+            }
         };
         if authority.as_str().contains('@') || authority.host().is_empty() {
             return None;
@@ -170,7 +175,11 @@ mod tests {
         assert_eq!(host("/x", Some("127.0.0.1:8080")).unwrap().origin, "http://127.0.0.1:8080");
         assert!(host("https://login.salesforce.com/x", None).unwrap().login);
         assert_eq!(host("/x", None), None);
-        assert_eq!(host("/x", Some("a@b")), None);
+        for bad in ["a@b", "a/services/data", "a?b", "a#b", ""] {
+            assert_eq!(host("/x", Some(bad)), None, "{bad}");
+        }
+        let twice = Request::get("/x").header("host", "a").header("host", "b").body(Bytes::new()).unwrap();
+        assert_eq!(Host::of(&twice), None);
     }
 
     #[test]

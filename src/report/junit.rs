@@ -1,6 +1,7 @@
 //! The report as JUnit XML: one suite of cases a suite file.
 
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{FindingRow, Report, ScenarioRow, Word};
@@ -13,7 +14,8 @@ pub fn junit(report: &Report) -> String {
     let mut document = Document::new("grantcheck");
     document.set_time(Duration::from_millis(report.duration_ms));
     let mut names: Vec<&str> = report.scenarios.iter().map(|row| row.suite.as_str()).collect();
-    names.dedup();
+    let mut told = BTreeSet::new();
+    names.retain(|name| told.insert(*name));
     for name in names {
         let mut suite = TestSuite::new(name);
         suite.add_test_cases(report.scenarios.iter().filter(|row| row.suite == name).map(case));
@@ -53,7 +55,8 @@ fn case(row: &ScenarioRow) -> TestCase {
 }
 
 fn first(row: &ScenarioRow) -> String {
-    row.findings.iter().max_by_key(|f| f.verdict).map(line).unwrap_or_default()
+    let heaviest = row.findings.iter().max_by_key(|f| f.verdict).map(line);
+    heaviest.or_else(|| row.reason.clone()).unwrap_or_default()
 }
 
 fn all(row: &ScenarioRow) -> String {

@@ -18,6 +18,9 @@ use crate::transcript::Redactor;
 pub fn redacted(report: &Report, redactor: &mut Redactor) -> Report {
     let mut value = serde_json::to_value(report).expect("a report is plain data");
     redactor.scrub_value(&mut value);
+    if let Some(serde_json::Value::Array(rows)) = value.get_mut("transcript") {
+        crate::transcript::shorten(rows);
+    }
     serde_json::from_value(value).expect("scrubbing changes texts only")
 }
 

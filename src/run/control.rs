@@ -9,7 +9,7 @@ use super::plan::Planned;
 use super::rows::Judged;
 use super::{Options, Progress, Surroundings, play};
 use crate::org::Org;
-use crate::suite::{Control, Scenario, Step};
+use crate::suite::{self, Scenario, Step};
 use crate::transcript::Exchange;
 use crate::wire::Clock;
 use crate::wire::host::Host;
@@ -82,9 +82,32 @@ impl Shared {
     /// The positive control of a step: the scenario up to it, without its tweak or with the stand-ins that
     /// `control:` names. Played once for all scenarios that are the same up to there.
     pub(super) async fn control(&self, scenario: &Scenario, position: usize) -> Arc<Played> {
+        let Control { steps, stand_ins, key } = Control::of(scenario, position);
+        let cell = self.controls.lock().await.entry(key.clone()).or_default().clone();
+        let scenario = Scenario { steps, cleanup: Vec::new(), checks: Vec::new(), ..scenario.clone() };
+        let played = cell
+            .get_or_init(|| async { Arc::new(play::control(self, &scenario, &stand_ins, &key).await) })
+            .await;
+        played.clone()
+    }
+}
+
+/// A positive control before it is played.
+pub(super) struct Control {
+    /// What is done.
+    pub(super) steps: Vec<Step>,
+    /// App and user for the whole play.
+    pub(super) stand_ins: (Option<String>, Option<String>),
+    /// The same for controls that are the same play.
+    pub(super) key: String,
+}
+
+impl Control {
+    /// The control of a step that must be refused.
+    pub(super) fn of(scenario: &Scenario, position: usize) -> Self {
         let step = &scenario.steps[position];
         let (mut app, mut user, mut auth) = (None, None, None);
-        if let Some(Control::Otherwise { app: a, user: u, client_auth }) = &step.control {
+        if let Some(suite::Control::Otherwise { app: a, user: u, client_auth }) = &step.control {
             (app, user, auth) = (a.clone(), u.clone(), *client_auth);
         }
         let plain = |step: &Step, last: bool| Step {
@@ -113,12 +136,7 @@ impl Shared {
             .collect();
         let stand_ins = (app.filter(|_| step.app.is_none()), user.filter(|_| step.user.is_none()));
         let key = key(scenario, &steps, &stand_ins);
-        let cell = self.controls.lock().await.entry(key.clone()).or_default().clone();
-        let scenario = Scenario { steps, cleanup: Vec::new(), checks: Vec::new(), ..scenario.clone() };
-        let played = cell
-            .get_or_init(|| async { Arc::new(play::control(self, &scenario, &stand_ins, &key).await) })
-            .await;
-        played.clone()
+        Self { steps, stand_ins, key }
     }
 }
 

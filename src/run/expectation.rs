@@ -255,7 +255,7 @@ impl Judge<'_> {
                 let jwt = self.jwt(x, token.member());
                 let verifies =
                     jwt.as_ref().zip(self.keys).is_some_and(|(jwt, keys)| jwt.verifies_with_set(keys));
-                if verifies == *wanted {
+                if verifies == *wanted && jwt.is_some() {
                     return None;
                 }
                 let state = if jwt.is_none() {
@@ -306,7 +306,7 @@ impl Judge<'_> {
     /// A refusal by name: accepted weighs as a MUST, refused for another reason less.
     fn refused(&self, name: &str, refusal: Refusal, x: &Exchange) -> Option<Miss> {
         let response = x.response()?;
-        let accepted = succeeded(self.action, x)
+        let accepted = (succeeded(self.action, x) || x.hands_out_a_token())
             && !matches!(refusal, Refusal::Resource { status, .. } if status.contains(&x.status()));
         let expected = format!("a refusal: {name}");
         if accepted {
@@ -338,7 +338,8 @@ impl Judge<'_> {
                 }
             }
             Refusal::Resource { status, holds } => {
-                status.contains(&response.status) && response.body.contains(holds)
+                let held = holds.is_empty() || holds.iter().any(|text| response.body.contains(text));
+                status.contains(&response.status) && held
             }
             Refusal::Inactive => response.status == 200 && x.member("active") == Some(&Value::Bool(false)),
         };
@@ -381,7 +382,10 @@ impl Judge<'_> {
         match (matcher, value) {
             (Matcher::Absent, value) => value.is_none(),
             (Matcher::Present, value) => value.is_some(),
-            (Matcher::Not(inner), value) => !self.matches(inner, value),
+            // What is not there is not another value either.
+            (Matcher::Not(inner), value) => {
+                (value.is_some() || matches!(**inner, Matcher::Present)) && !self.matches(inner, value)
+            }
             (Matcher::All(all), value) => all.iter().all(|matcher| self.matches(matcher, value)),
             (_, None) => false,
             (Matcher::EqualsText(template), Some(value)) => {
@@ -423,10 +427,14 @@ impl Judge<'_> {
 }
 
 fn speaks_of_status(items: &[Item]) -> bool {
-    items.iter().any(|item| {
-        matches!(&item.kind, ItemKind::Refused(_) | ItemKind::Status(..) | ItemKind::Error(_))
-            || matches!(&item.kind, ItemKind::Redirect(name, _) if name == "error")
-            || matches!(&item.kind, ItemKind::Body(name, _) if name == "active")
+    items.iter().any(|item| match &item.kind {
+        ItemKind::Status(..) => true,
+        kind if kind.is_refusal() => true,
+        // That there is no error is no more than success says.
+        ItemKind::Error(matcher) => !matches!(matcher, Matcher::Absent),
+        ItemKind::Redirect(name, matcher) => name == "error" && !matches!(matcher, Matcher::Absent),
+        ItemKind::Body(name, matcher) => name == "active" && !matches!(matcher, Matcher::Absent),
+        _ => false,
     })
 }
 
@@ -443,8 +451,8 @@ fn refusal_words(refusal: Refusal) -> String {
         Refusal::Shown { error: [] } => "shown on the spot".into(),
         Refusal::Shown { error } => format!("shown on the spot, {}", any(error)),
         Refusal::ShownOrRedirected { error } => format!("shown or redirected, {}", any(error)),
-        Refusal::Resource { status: s, holds: "" } => status(s),
-        Refusal::Resource { status: s, holds } => format!("{} {holds}", status(s)),
+        Refusal::Resource { status: s, holds: [] } => status(s),
+        Refusal::Resource { status: s, holds } => format!("{} {}", status(s), any(holds)),
         Refusal::Inactive => "200 with active: false".into(),
     }
 }

@@ -111,15 +111,23 @@ pub async fn run(
             permit = room.clone().acquire_owned() => permit,
         };
         let shared = shared.clone();
-        tasks.push(tokio::spawn(async move {
+        let planned = play.clone();
+        let task = tokio::spawn(async move {
             let row = control::play_and_judge(&shared, &play).await;
             drop(permit);
             row
-        }));
+        });
+        tasks.push((planned, task));
     }
     let mut rows = Vec::new();
-    for (done, task) in tasks.into_iter().enumerate() {
-        match task.await {
+    for (done, (planned, task)) in tasks.into_iter().enumerate() {
+        let row = task.await.or_else(|why| match why.is_panic() {
+            true => {
+                Ok(Some(rows::unplayed(&planned, "grantcheck broke while playing it: our bug".into(), 1)))
+            }
+            false => Err(why),
+        });
+        match row {
             Ok(Some(row)) => {
                 let name = format!("{} › {}", row.row.suite, row.row.scenario);
                 let _ = progress.send(Progress::Judged {

@@ -1,6 +1,6 @@
 //! What is played: selected, checked against what the target has, ordered, counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Options, Surroundings};
@@ -74,7 +74,7 @@ pub fn plan(options: &Options, surroundings: &Surroundings) -> Plan {
             if !options.selection.takes(&suite.id, scenario) {
                 continue;
             }
-            let lacking = lacking(options, surroundings, scenario);
+            let lacking = lacking(options, surroundings, &siblings, scenario);
             plays.push(Planned {
                 suite: suite.id.clone(),
                 scenario: scenario.clone(),
@@ -92,13 +92,42 @@ fn lists(target: &Target, scenario: &Scenario, flow: Flow) -> bool {
 }
 
 /// What a target lacks for a scenario, in words.
-fn lacking(options: &Options, around: &Surroundings, scenario: &Scenario) -> Option<String> {
-    let target = &options.target;
+fn lacking(
+    options: &Options,
+    around: &Surroundings,
+    siblings: &[Arc<Scenario>],
+    scenario: &Scenario,
+) -> Option<String> {
     if let Some(why) = &around.unreachable
         && around.endpoints.token.is_none()
     {
         return Some(format!("the target could not be looked at: {why}"));
     }
+    // What is played for its sake must be playable, and allowed, as well.
+    for name in others(scenario) {
+        if let Some(other) = siblings.iter().find(|s| s.name == name && s.name != scenario.name)
+            && let Some(why) = lacking_alone(options, around, other)
+        {
+            return Some(format!("it needs the scenario `{name}`: {why}"));
+        }
+    }
+    lacking_alone(options, around, scenario)
+}
+
+/// Scenarios that are played before this one or as a control of it.
+fn others(scenario: &Scenario) -> impl Iterator<Item = &str> {
+    let needed = scenario.needs.iter().filter_map(|need| match need {
+        Need::Scenario(name) => Some(name.as_str()),
+        _ => None,
+    });
+    needed.chain(scenario.steps.iter().filter_map(|step| match &step.control {
+        Some(Control::Scenario(name)) => Some(name.as_str()),
+        _ => None,
+    }))
+}
+
+fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) -> Option<String> {
+    let target = &options.target;
     for need in &scenario.needs {
         if let Some(why) = unmet(need, target, around, scenario) {
             return Some(why);
@@ -248,23 +277,59 @@ fn can_authenticate(target: &Target, app: &crate::subject::ConnectedApp, auth: C
 
 fn cost(plays: &[Planned]) -> Cost {
     let mut cost = Cost::default();
+    let mut controls = BTreeSet::new();
     for play in plays.iter().filter(|play| play.not_testable.is_none()) {
-        for step in &play.scenario.steps {
-            // A control plays the request once more.
-            let plays = step.times
-                + u32::from(!step.tweak.is_none() || matches!(step.control, Some(Control::Otherwise { .. })));
-            if step.action.endpoint() == Some(crate::oauth::Endpoint::Token) {
-                cost.token_requests += plays;
-            }
-            let logs_in = matches!(
-                step.action,
-                Action::Authorize(_) | Action::JwtBearer | Action::SamlBearer | Action::ClientCredentials
-            );
-            if logs_in {
-                let user = step.user.as_ref().unwrap_or(&play.scenario.user);
-                *cost.logins.entry(user.clone()).or_default() += plays;
+        cost.add_scenario(play, &play.scenario, &mut controls);
+        for need in &play.scenario.needs {
+            if let Need::Scenario(name) = need
+                && let Some(sibling) = play.siblings.iter().find(|s| s.name == *name)
+            {
+                cost.add_scenario(play, sibling, &mut controls);
             }
         }
     }
     cost
+}
+
+impl Cost {
+    /// A scenario with its cleaning up, and the controls of its refusals, each once in a run.
+    fn add_scenario(&mut self, play: &Planned, scenario: &Scenario, controls: &mut BTreeSet<String>) {
+        for step in scenario.steps.iter().chain(&scenario.cleanup) {
+            self.add(step, step.times, &scenario.user);
+        }
+        for (i, step) in scenario.steps.iter().enumerate() {
+            if !step.expect.as_ref().is_some_and(crate::suite::Expect::is_refusal) {
+                continue;
+            }
+            match &step.control {
+                Some(Control::Step(_)) => {}
+                Some(Control::Scenario(name)) => {
+                    if let Some(sibling) = play.siblings.iter().find(|s| s.name == *name) {
+                        self.add_scenario(play, sibling, controls);
+                    }
+                }
+                Some(Control::Otherwise { .. }) | None => {
+                    let control = super::control::Control::of(scenario, i);
+                    let user = control.stand_ins.1.as_ref().unwrap_or(&scenario.user);
+                    if controls.insert(control.key) {
+                        control.steps.iter().for_each(|step| self.add(step, step.times, user));
+                    }
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, step: &Step, times: u32, user: &str) {
+        if step.action.endpoint() == Some(crate::oauth::Endpoint::Token) {
+            self.token_requests += times;
+        }
+        let logs_in = matches!(
+            step.action,
+            Action::Authorize(_) | Action::JwtBearer | Action::SamlBearer | Action::ClientCredentials
+        );
+        if logs_in {
+            let user = step.user.as_deref().unwrap_or(user);
+            *self.logins.entry(user.to_owned()).or_default() += times;
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::control::{Played, Shared};
 use super::expectation::{Judge, member, succeeded};
 use super::plan::Planned;
-use super::rows::{Judged, Seen, not_testable};
+use super::rows::{Judged, Seen, not_testable, unplayed};
 use super::world::{Done, World};
 use crate::client::{Action, Tweak};
 use crate::oauth::Endpoint;
@@ -47,7 +47,7 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned) -> Option<Judge
     let proofs = Proofs::play(shared, planned, &planned.scenario).await;
     let world = match World::new(shared, &planned.scenario, Part::Scenario, &key).await {
         Ok(world) => world,
-        Err(why) => return Some(not_testable(planned, why.to_string())),
+        Err(why) => return Some(unplayed(planned, why.to_string(), 0)),
     };
     let seen = steps(shared, &planned.scenario, world, proofs).await;
     Some(super::rows::judge(planned, seen, watch.micros(), shared))
@@ -229,7 +229,7 @@ fn weigh(
     answers: &[Exchange],
 ) -> Vec<Finding> {
     let Err(why) = proof else { return findings };
-    let accepted = answers.iter().any(|x| succeeded(&step.action, x));
+    let accepted = answers.iter().any(|x| succeeded(&step.action, x) || x.hands_out_a_token());
     if accepted {
         return findings;
     }

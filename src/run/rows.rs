@@ -53,6 +53,14 @@ pub(super) fn not_testable(planned: &Planned, reason: String) -> Judged {
     Judged { row, exchanges: Vec::new(), checks: Vec::new(), bugs: 0, flows: planned.scenario.flows() }
 }
 
+/// The row of a scenario that could have been played and was not, for a reason that is not the target's.
+pub(super) fn unplayed(planned: &Planned, reason: String, bugs: usize) -> Judged {
+    let mut judged = not_testable(planned, reason);
+    judged.row.verdict = Word::Inconclusive;
+    judged.bugs = bugs;
+    judged
+}
+
 /// Judges what was seen with the catalogue and merges it with the findings of the expectations.
 pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared) -> Judged {
     let scenario = &planned.scenario;
@@ -221,13 +229,24 @@ fn row_of(finding: &Finding, step: Option<String>) -> FindingRow {
         level: finding.level,
         basis: None,
         step,
-        expected: finding.expected.clone(),
-        observed: finding.observed.clone(),
+        expected: visible(&finding.expected),
+        observed: visible(&finding.observed),
         cites: Vec::new(),
         at: finding.at.as_ref().map(|(text, span)| at(text, *span)),
         exchanges: finding.exchanges.clone(),
         because: None,
     }
+}
+
+/// A text on one line without what a terminal would act on, or what XML cannot say: a peer's words are a peer's.
+fn visible(text: &str) -> String {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let cannot = |c: char| matches!(c, '\u{fffe}' | '\u{ffff}');
+    let shown = |c: char| if acts(c) || cannot(c) { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(shown).collect()
 }
 
 /// The heaviest finding that counts against the scenario.
@@ -295,7 +314,7 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
             report.checks.push(row);
         }
     }
-    report.unused_waivers = unused_waivers(options, &used);
+    report.unused_waivers = unused_waivers(options, &report.scenarios, &used);
     report.transcript = crate::transcript::rows(&transcript);
     (report, transcript)
 }
@@ -343,7 +362,7 @@ fn check_row(
         None if unproved => Word::Inconclusive,
         None => return None,
     };
-    if verdict == Word::Waived {
+    if seen.iter().any(|(_, word)| *word == Some(Word::Waived)) {
         used.insert(check.id.to_owned());
     }
     let suites =
@@ -360,16 +379,22 @@ fn check_row(
     Some(CheckRow { check: check.id.to_owned(), verdict, scenarios, title: check.title.to_owned(), because })
 }
 
-/// Waivers of the target that no fail needed.
-fn unused_waivers(options: &Options, used: &BTreeSet<String>) -> Vec<String> {
+/// Waivers that no fail needed. Of what was not played nothing is known, and a part of a run says nothing about the
+/// waivers of the target.
+fn unused_waivers(options: &Options, rows: &[ScenarioRow], used: &BTreeSet<String>) -> Vec<String> {
+    let played = |suite: &str, scenario: &str| {
+        rows.iter()
+            .any(|row| row.suite == suite && row.scenario == scenario && row.verdict != Word::NotTestable)
+    };
+    let whole = options.selection.patterns.is_empty();
     let covers = |pattern: &str| {
         used.iter().any(|check| check == pattern || (pattern.ends_with('/') && check.starts_with(pattern)))
     };
-    let target = options.target.waive.iter().map(|waiver| waiver.check.as_str());
+    let target = options.target.waive.iter().filter(|_| whole).map(|waiver| waiver.check.as_str());
     let suites = options
         .suites
         .iter()
-        .flat_map(|s| &s.scenarios)
+        .flat_map(|suite| suite.scenarios.iter().filter(|s| played(&suite.id, &s.name)))
         .flat_map(|s| &s.waive)
         .map(|(check, _)| check.as_str());
     let all: BTreeSet<&str> = target.chain(suites).collect();
@@ -464,4 +489,14 @@ fn groups(transcript: &Transcript) -> Vec<Vec<&Exchange>> {
         }
     }
     groups.into_iter().map(|(_, group)| group).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn what_a_peer_says_moves_no_cursor() {
+        assert_eq!(visible("400 a\u{1b}[2J\nPASS \u{fffe}é"), "400 a\\u{1b}[2J\\nPASS \\u{fffe}é");
+    }
 }

@@ -198,12 +198,21 @@ impl<'w> World<'w> {
         let asked =
             Asked { action: &step.action, tweak: &step.tweak, authenticated: step.client_auth.is_some() };
         let outgoing = self.with_context(actor, |cx| build(cx, &asked))??;
+        // The identity URL is the server's word: it may not carry a token away.
+        let url = outgoing.request.uri().to_string();
+        if matches!(step.action, Action::Identity(_)) && !self.is_inside(&url) {
+            return Err(Missing::Unsendable(format!("`{url}` is not on the target's host")));
+        }
         outgoing.remember.clone().into_session(&mut self.session);
         Ok(outgoing)
     }
 
     /// Does a step as often as it says, and tells what answers each; gives up at once when the run is stopped.
     pub(super) async fn step(&mut self, number: usize, step: &Step) -> Vec<Done> {
+        // What was started on a foreign org is cleaned up all the same; every answer has its time limit.
+        if self.part == Part::Cleanup {
+            return self.step_to_the_end(number, step).await;
+        }
         let mut stop = self.shared.stop.clone();
         tokio::select! {
             biased;

@@ -227,7 +227,9 @@ impl Reader<'_> {
             }
         }
         let refused = |items: &[expect::Item]| items.iter().any(|item| item.kind.is_refusal());
-        let nobody_wins = expect.counts.iter().all(|count| refused(&count.items))
+        // That none is granted says no more than that all are refused.
+        let loses = |of: &CountOf| refused(&of.items) != matches!(of.count, Count::Exactly(0));
+        let nobody_wins = expect.counts.iter().all(loses)
             && (expect.others.is_empty() || refused(&expect.others))
             && expect.counts.iter().all(|count| !count.items.is_empty());
         if nobody_wins {

@@ -79,10 +79,10 @@ impl Redactor {
         self.learn_params(request.query());
         self.learn_params(request.form());
         self.learn_headers(&request.headers);
-        self.learn_json(&request.body);
+        self.learn_text(&request.body);
         if let Answer::Response(response) = &exchange.answer {
             self.learn_headers(&response.headers);
-            self.learn_json(&response.body);
+            self.learn_text(&response.body);
             if let Some(location) = response.header("location") {
                 for part in location.split(['?', '#']).skip(1) {
                     self.learn_params(&Params::read_lossy(part));
@@ -122,6 +122,25 @@ impl Redactor {
                     self.learn("cookie", pair.split_once('=').map_or("", |(_, v)| v.trim()));
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Learns the secrets of a body, whatever it is: JSON with a name that stands twice or with a slip in it, XML, a
+    /// form. What cannot be read can still be told, and must not be.
+    fn learn_text(&mut self, body: &str) {
+        self.learn_json(body);
+        let named = MEMBERS.iter().map(|name| (*name, *name)).chain(PARAMS.iter().copied());
+        // `code` and its like stand beside much that is no secret.
+        for (name, kind) in named.filter(|(name, _)| name.contains('_') || *name == "signature") {
+            for (at, _) in body.match_indices(name) {
+                if body[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                    continue;
+                }
+                if let Some(value) = value_beside(&body[at + name.len()..]) {
+                    self.learn(kind, value);
+                    self.learn(kind, Params::read_lossy(&format!("v={value}")).get("v").unwrap_or(value));
+                }
             }
         }
     }
@@ -197,7 +216,12 @@ impl Redactor {
         match value {
             Value::String(text) => *text = self.scrub(text),
             Value::Array(list) => list.iter_mut().for_each(|item| self.scrub_value(item)),
-            Value::Object(members) => members.values_mut().for_each(|item| self.scrub_value(item)),
+            Value::Object(members) => {
+                for (name, mut item) in std::mem::take(members) {
+                    self.scrub_value(&mut item);
+                    members.insert(self.scrub(&name), item);
+                }
+            }
             _ => {}
         }
     }
@@ -249,11 +273,25 @@ pub fn encodings(value: &str) -> Vec<String> {
     all
 }
 
+/// What follows a name: `":"VALUE"`, `=VALUE` or `>VALUE<`.
+fn value_beside(rest: &str) -> Option<&str> {
+    let (value, ends): (&str, &[char]) = if let Some(json) = rest.strip_prefix('"') {
+        (json.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?, &['"'])
+    } else if let Some(form) = rest.strip_prefix('=') {
+        (form, &['&', '"', '\'', '<', ' ', '\n'])
+    } else {
+        (rest.strip_prefix('>')?, &['<'])
+    };
+    let value = value.split(ends).next().unwrap_or(value);
+    // A short word beside such a name, as in prose, is no secret that could be searched for.
+    (value.len() >= SHORTEST).then_some(value)
+}
+
 /// Whether a text is a fingerprint already, as in a recording that was read back.
 fn is_fingerprint(text: &str) -> bool {
     text.split_once(':').is_some_and(|(kind, hex)| {
-        !kind.is_empty()
-            && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        let ours = ["basic", "cookie"].into_iter().chain(MEMBERS.iter().copied());
+        ours.chain(PARAMS.iter().map(|(_, kind)| *kind)).any(|known| known == kind)
             && hex.len() == 16
             && hex.bytes().all(|b| b.is_ascii_hexdigit())
     })
@@ -281,6 +319,36 @@ mod tests {
         assert!(!redactor.scrub("pw=abc&x=1").contains("abc"));
         assert!(!redactor.scrub("x=1&pw=abc").contains("abc"));
         assert_eq!(redactor.scrub("pw=abcd"), "pw=abcd");
+    }
+
+    #[test]
+    fn a_secret_is_learnt_from_every_kind_of_body() {
+        use crate::transcript::script;
+        for body in [
+            r#"{"access_token":"first-secret-1","access_token":"second-secret-2"}"#,
+            r#"{"access_token": "first-secret-1",}"#,
+            r#"{"data":[{"refresh_token":"first-secret-1"}]}"#,
+            r#"{"access_token":"first-secret-1","first-secret-1":true}"#,
+            "<OAuth><access_token>first-secret-1</access_token></OAuth>",
+            "access_token=first-secret-1&token_type=Bearer",
+            r#"{"access_token":"tok:0123456789abcdef"}"#,
+        ] {
+            let transcript = script::read(&format!("> POST token grant_type=x\n< 200 {body}\n"));
+            let text = crate::transcript::write(&transcript, &mut Redactor::new([7; 32]));
+            for secret in ["first-secret-1", "second-secret-2", "0123456789abcdef"] {
+                assert!(!text.contains(secret), "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_that_a_cut_would_halve_is_replaced_first() {
+        use crate::transcript::script;
+        let secret = format!("long-secret-{}", "y".repeat(40_000));
+        let transcript =
+            script::read(&format!("> POST token grant_type=x\n< 200 {{\"access_token\":\"{secret}\"}}\n"));
+        let text = crate::transcript::write(&transcript, &mut Redactor::new([7; 32]));
+        assert!(!text.contains("long-secret-"));
     }
 
     #[test]

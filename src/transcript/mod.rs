@@ -9,8 +9,8 @@ pub mod script;
 
 pub use facts::{AssertionFacts, Facts, TokenFacts};
 pub use fingerprint::{Redactor, encodings};
-pub(crate) use record::rows;
 pub use record::{Unreadable, read, write};
+pub(crate) use record::{rows, shorten};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -287,6 +287,16 @@ impl Exchange {
     /// Whether tokens were granted: 200 with an access token.
     pub fn granted(&self) -> bool {
         self.endpoint == Endpoint::Token && self.status() == 200 && self.text("access_token").is_some()
+    }
+
+    /// Whether the answer hands out an access token in whatever success status and format: what a request that must be
+    /// refused must not come to.
+    pub fn hands_out_a_token(&self) -> bool {
+        let Some(response) = self.response().filter(|r| (200..300).contains(&r.status)) else { return false };
+        self.endpoint == Endpoint::Token
+            && (self.text("access_token").is_some()
+                || response.body.contains("<access_token>")
+                || response.body.split(['&', '\n']).any(|part| part.trim().starts_with("access_token=")))
     }
 
     /// The authorization code that the answer hands to the client.

@@ -89,12 +89,26 @@ pub fn write(transcript: &Transcript, redactor: &mut Redactor) -> String {
     };
     let mut value = serde_json::to_value(file).expect("a recording is plain data");
     redactor.scrub_value(&mut value);
+    if let Some(Value::Array(rows)) = value.get_mut("exchanges") {
+        shorten(rows);
+    }
     let mut text = serde_json::to_string_pretty(&value).expect("a recording is plain data");
     text.push('\n');
     text
 }
 
-/// The rows of a transcript as JSON, for the report; not yet scrubbed.
+/// Cuts long bodies of scrubbed rows. A secret that a cut went through would not be found any more.
+pub(crate) fn shorten(rows: &mut [Value]) {
+    for row in rows {
+        for part in ["request", "response"] {
+            if let Some(Value::String(body)) = row.get_mut(part).and_then(|part| part.get_mut("body")) {
+                *body = cut(body);
+            }
+        }
+    }
+}
+
+/// The rows of a transcript as JSON, for the report; neither scrubbed nor shortened yet.
 ///
 /// # Panics
 /// Never: the rows hold nothing that JSON cannot say.
@@ -123,7 +137,7 @@ impl Row {
     fn of(x: &Exchange) -> Self {
         let (response, failure) = match &x.answer {
             Answer::Response(r) => {
-                (Some(Received { status: r.status, headers: r.headers.clone(), body: cut(&r.body) }), None)
+                (Some(Received { status: r.status, headers: r.headers.clone(), body: r.body.clone() }), None)
             }
             Answer::Nothing(failure) => (None, Some(failure.clone())),
         };
@@ -144,7 +158,7 @@ impl Row {
                 method: x.request.method.clone(),
                 url: x.request.url.clone(),
                 headers: x.request.headers.clone(),
-                body: cut(&x.request.body),
+                body: x.request.body.clone(),
             },
             response,
             failure,

@@ -111,7 +111,7 @@ async fn answer(
     clock: Clock,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Cut> {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let collected = tokio::time::timeout(BODY_WITHIN, Limited::new(body, LONGEST_BODY).collect()).await;
     let body = match collected {
         Ok(Ok(body)) => body.to_bytes(),
@@ -119,14 +119,6 @@ async fn answer(
         Ok(Err(why)) if why.is::<http_body_util::LengthLimitError>() => return Ok(status(413)),
         _ => return Err(Cut),
     };
-    // The org takes the virtual host from the URL; over HTTP/1.1 it stands in the Host field.
-    if parts.uri.authority().is_none()
-        && let Some(host) = parts.headers.get("host").and_then(|h| h.to_str().ok())
-        && let Ok(uri) =
-            format!("http://{host}{}", parts.uri.path_and_query().map_or("/", |p| p.as_str())).parse()
-    {
-        parts.uri = uri;
-    }
     let request = Request::from_parts(parts, body);
     let begun = org.begin(&request, clock.now());
     let reply = match begun {

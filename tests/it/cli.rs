@@ -105,6 +105,34 @@ fn a_foreign_org_is_not_asked_without_leave() {
 }
 
 #[test]
+fn the_stated_cost_counts_controls_cleaning_up_and_what_a_scenario_needs() {
+    let folder = Folder::new("cost");
+    let (target, suite) = (folder.path("target.yaml"), folder.path("suite.yaml"));
+    let text = "org: http://127.0.0.1:9\nprofile: rfc\napps: { main: { client_id: a, client_secret: b-secret, flows: [client-credentials] } }\nendpoints: { token: /token }\n";
+    std::fs::write(&target, text).unwrap();
+    let scenarios = "suite: cost\njudges: org\nscenarios:\n  - scenario: one\n    steps: [{ do: client-credentials }]\n  - scenario: two\n    \
+                     needs: [{ scenario: one }]\n    steps:\n      - do: client-credentials\n      - { do: client-credentials, without: client_secret, expect: { status: 401 } }\n    \
+                     cleanup: [{ do: client-credentials }]\n";
+    std::fs::write(&suite, scenarios).unwrap();
+    let (_, _, err) = grantcheck(&["run", &suite, "--target", &target, "--select", "two"]);
+    // Two steps, a control of two, one for cleaning up, one that is needed.
+    assert!(err.contains("up to 6 token requests"), "{err}");
+}
+
+#[test]
+fn what_a_stranger_s_scenario_needs_is_allowed_like_the_scenario() {
+    let folder = Folder::new("needs");
+    let (target, suite) = (folder.path("target.yaml"), folder.path("suite.yaml"));
+    let text = "org: http://127.0.0.1:9\nprofile: rfc\napps: { main: { client_id: a, client_secret: b-secret, flows: [client-credentials] } }\nendpoints: { token: /token }\n";
+    std::fs::write(&target, text).unwrap();
+    let scenarios = "suite: needs\njudges: org\nscenarios:\n  - scenario: one\n    tags: [destructive]\n    steps: [{ do: client-credentials }]\n  - scenario: two\n    \
+                     needs: [{ scenario: one }]\n    steps: [{ do: client-credentials }]\n";
+    std::fs::write(&suite, scenarios).unwrap();
+    let (_, out, _) = grantcheck(&["run", &suite, "--target", &target, "--select", "two", "--list"]);
+    assert!(out.contains("it needs the scenario `one`: it is destructive"), "{out}");
+}
+
+#[test]
 fn a_recording_is_judged_and_reports_are_written() {
     let folder = Folder::new("record");
     let (record, json, junit) = (folder.path("r.json"), folder.path("o.json"), folder.path("o.xml"));
@@ -126,6 +154,47 @@ fn a_recording_is_judged_and_reports_are_written() {
     let (exit, out, _) = grantcheck(&["judge", &record]);
     assert_eq!(exit, 1);
     assert!(out.contains("refresh/reuse-kills-the-active-token"), "{out}");
+}
+
+const WAIVED: &str = "suite: waived
+judges: org
+scenarios:
+  - scenario: waived
+    waive: [{ check: code/works-once, because: we know }]
+    steps: [{ do: authorize }, { do: redeem }, { do: redeem, expect: { status: 2xx } }]
+  - scenario: not waived
+    steps: [{ do: authorize }, { do: redeem }, { do: redeem, expect: { status: 2xx } }]
+  - scenario: another
+    waive: [{ check: code/works-once, because: we know }]
+    steps: [{ do: jwt-bearer }]
+";
+
+#[test]
+fn a_waiver_is_unused_only_where_it_was_played_and_waived_nothing() {
+    let folder = Folder::new("waived");
+    let path = folder.path("waived.yaml");
+    std::fs::write(&path, WAIVED).unwrap();
+    let unused = "the waiver of code/works-once waived nothing";
+    // Waived in one scenario, held against the org in another: it was used.
+    let (exit, out, _) = grantcheck(&["run", &path, "--fault", "code-reusable"]);
+    assert!(exit == 1 && !out.contains(unused), "{out}");
+    let (_, out, _) = grantcheck(&["run", &path, "--select", "another"]);
+    assert!(out.contains(unused), "{out}");
+    let (_, out, _) = grantcheck(&["run", &path, "--select", "not waived"]);
+    assert!(!out.contains(unused), "{out}");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_keeps_nothing_else_back() {
+    let folder = Folder::new("unwritable");
+    let (taken, record, junit) = (folder.path("taken"), folder.path("r.json"), folder.path("o.xml"));
+    std::fs::create_dir(&taken).unwrap();
+    let reports = format!("json={taken},junit={junit}");
+    let (exit, out, err) =
+        grantcheck(&["run", &suite("client-credentials"), "--report", &reports, "--record", &record]);
+    assert_eq!(exit, 2);
+    assert!(err.contains("taken") && out.contains(" pass, 0 fail"), "{out}{err}");
+    assert!(std::fs::exists(&record).unwrap() && std::fs::exists(&junit).unwrap());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::{complaints, embedded, options, org_suites, outcome};
 use grantcheck::catalog::{self, Party};
+use grantcheck::client::Action;
 use grantcheck::oauth::salesforce::Profile;
 use grantcheck::report::{Report, Word};
 use grantcheck::run::Options;
@@ -78,4 +79,23 @@ fn the_same_seed_plays_the_same() {
     };
     assert_eq!(requests(7), requests(7));
     assert_ne!(requests(7), requests(8));
+}
+
+#[test]
+fn apps_with_jwt_access_tokens_or_rotation_pass_as_well() {
+    let with = |change: fn(&mut grantcheck::subject::AppPolicy)| {
+        let mut target = embedded();
+        target.apps.values_mut().for_each(|app| change(&mut app.policy));
+        outcome(&options(target, org_suites())).report
+    };
+    assert_clean(&with(|policy| policy.jwt_access_tokens = true));
+    assert_clean(&with(|policy| policy.rotation = true));
+}
+
+#[test]
+fn what_revokes_is_tagged_destructive() {
+    for scenario in org_suites().iter().flat_map(|suite| &suite.scenarios) {
+        let revokes = scenario.steps.iter().any(|step| matches!(step.action, Action::Revoke(_)));
+        assert!(!revokes || scenario.tags.iter().any(|tag| tag == "destructive"), "{}", scenario.name);
+    }
 }

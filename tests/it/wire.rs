@@ -176,6 +176,28 @@ async fn a_peer_that_cuts_fails_and_one_that_is_not_there_proves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_closes_without_a_word_is_not_blamed() {
+    // One answer to a connection, which is then closed although HTTP/1.1 keeps it open.
+    let url = raw_peer(|mut stream| async move {
+        let mut bytes = [0; 4096];
+        let _ = stream.read(&mut bytes).await;
+        let body = r#"{"access_token":"independent-token","token_type":"Bearer"}"#;
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nPragma: no-cache\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let _ = stream.write_all(answer.as_bytes()).await;
+    })
+    .await;
+    let steps = "{ do: client-credentials }, { do: call }, ".repeat(10);
+    let suite =
+        format!("suite: closes\njudges: org\nscenarios:\n  - scenario: all of it\n    steps: [{steps}]\n");
+    let report = play(target(&url), &suite).await;
+    assert_eq!(verdicts(&report), [Word::Pass], "{}", complaints(&report));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_hangs_fails_within_the_limit() {
     let hanging = raw_peer(|mut stream| async move {
         let mut buffer = [0; 1024];
@@ -226,6 +248,7 @@ scenarios:
         (json!({ "error": "invalid_client" }), Word::Pass),
         (json!({ "error": "invalid_scope" }), Word::Warn),
         (json!({ "access_token": "granted-to-anybody", "token_type": "bearer" }), Word::Fail),
+        (json!({ "access_token": "granted-with-201", "token_type": "bearer", "created": true }), Word::Fail),
     ] {
         let server = MockServer::start().await;
         let right = body_string_contains("client_secret=independent-secret-0123456789");
@@ -238,7 +261,11 @@ scenarios:
             .respond_with(headers(ResponseTemplate::new(200)).set_body_json(granted))
             .mount(&server)
             .await;
-        let status = if answer.get("error").is_some() { 400 } else { 200 };
+        let status = match (answer.get("error"), answer.get("created")) {
+            (Some(_), _) => 400,
+            (_, Some(_)) => 201,
+            _ => 200,
+        };
         Mock::given(path("/token"))
             .respond_with(headers(ResponseTemplate::new(status)).set_body_json(answer))
             .mount(&server)
@@ -246,6 +273,57 @@ scenarios:
         let report = play(target(&server.uri()), suite).await;
         assert_eq!(verdicts(&report), [expected], "{}", complaints(&report));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_there_is_no_error_is_no_success() {
+    let server = MockServer::start().await;
+    let suite = "
+suite: silence
+judges: org
+scenarios:
+  - scenario: a redirect without an error
+    steps: [{ do: authorize, expect: { redirect: { error: absent } } }]
+  - scenario: an answer without an error
+    steps: [{ do: client-credentials, expect: { error: absent } }]
+  - scenario: what is refused has no token
+    steps: [{ do: client-credentials, without: client_secret, expect: { body: { access_token: absent } } }]
+";
+    let report = play(target(&server.uri()), suite).await;
+    let of = |row: &grantcheck::report::ScenarioRow| {
+        row.findings.iter().filter(|f| f.check.is_none()).map(|f| f.verdict).max()
+    };
+    let words: Vec<Option<Word>> = report.scenarios.iter().map(of).collect();
+    // The last one is refused like everything else here, which proves nothing.
+    let wanted = [Word::Fail, Word::Fail, Word::Inconclusive].map(Some);
+    assert_eq!(words, wanted, "{}", complaints(&report));
+}
+
+const ABSENT: &str = "
+suite: absent
+judges: org
+scenarios:
+  - scenario: another value
+    steps: [{ do: client-credentials, expect: { body: { refresh_token: { not: old } } } }]
+  - scenario: no value
+    steps: [{ do: client-credentials, expect: { body: { refresh_token: { not: present } } } }]
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_not_another_value() {
+    let server = MockServer::start().await;
+    let granted = json!({"access_token": "independent-token", "token_type": "Bearer"});
+    Mock::given(path("/token"))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .insert_header("cache-control", "no-store")
+                .insert_header("pragma", "no-cache")
+                .set_body_json(granted),
+        )
+        .mount(&server)
+        .await;
+    let report = play(target(&server.uri()), ABSENT).await;
+    assert_eq!(verdicts(&report), [Word::Fail, Word::Pass], "{}", complaints(&report));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,6 +374,29 @@ scenarios:
 ";
     assert_eq!(complaints(&play(target(&peer), suite).await), "");
     assert_eq!(COMPLETE.load(Ordering::SeqCst), RACERS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_url_elsewhere_does_not_get_the_token() {
+    let (server, elsewhere) = (MockServer::start().await, MockServer::start().await);
+    let granted = json!({"access_token": "independent-token", "token_type": "Bearer",
+        "id": format!("{}/id/00D/005", elsewhere.uri())});
+    Mock::given(path("/token"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(granted))
+        .mount(&server)
+        .await;
+    let target =
+        Target { profile: grantcheck::oauth::salesforce::Profile::Salesforce, ..target(&server.uri()) };
+    let suite = "
+suite: identity
+judges: org
+scenarios:
+  - scenario: whose token it is
+    steps: [{ do: client-credentials }, { do: identity }]
+";
+    let report = play(target, suite).await;
+    assert_ne!(verdicts(&report), [Word::Pass]);
+    assert!(elsewhere.received_requests().await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

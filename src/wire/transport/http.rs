@@ -25,6 +25,9 @@ impl Http {
             .timeout(within)
             .connect_timeout(within)
             .http1_only()
+            // A server may close a connection that it kept open just as the next request goes out: nobody's fault,
+            // and a POST must not be sent twice to find out. Every request has a connection of its own.
+            .pool_max_idle_per_host(0)
             .user_agent(concat!("grantcheck/", env!("CARGO_PKG_VERSION")))
             .tls_backend_preconfigured(tls.clone());
         // A proxy of the environment stands between this machine and the outside, never in front of the machine itself.
