@@ -202,7 +202,7 @@ fn race_has_one_winner(t: &Transcript) -> Judgement {
         }
     }
     for runners in races.values().filter(|runners| runners.len() > 1) {
-        let winners: Vec<&Exchange> = runners.iter().copied().filter(|x| x.granted()).collect();
+        let winners: Vec<&Exchange> = runners.iter().copied().filter(|x| x.hands_out_a_token()).collect();
         // Who ran with a flaw of his own could not have won, and says nothing of the race.
         let fit = runners.iter().filter(|x| flaws(t, x).iter().all(|flaw| *flaw == Flaw::Raced)).count();
         let expected =
@@ -482,6 +482,13 @@ mod tests {
     const ISSUED: &str = authorized!("C");
     const REDEEMED: &str = redeemed!("C", "main", granted);
     const REFUSED: &str = redeemed!("C", "main", refused);
+
+    #[test]
+    fn a_race_is_won_with_another_status_of_success_as_well() {
+        let again = REDEEMED.replace("200", "201").replace("\"A\"", "\"B\"");
+        assert_eq!(verdict(race_has_one_winner, &format!("= race\n{REDEEMED}{again}")), Verdict::Fail);
+        assert_eq!(level(works_once, &format!("{REDEEMED}{again}")), Level::Must);
+    }
 
     #[test]
     fn an_old_code_may_be_refused_unless_its_lifetime_is_known() {

@@ -334,7 +334,10 @@ fn scope_is_never_widened(t: &Transcript) -> Judgement {
         Profile::Salesforce => &["invalid_scope", "invalid_request"],
     };
     for (x, token) in refreshes(t).filter(|(x, token)| owner(t, token) == x.client_id()) {
-        let Some(asked) = x.request.form().get("scope") else { continue };
+        // Who names no scope asks for what was granted (RFC 6749 §6); what comes on top of that is more.
+        let unasked = x.granted() && x.param("scope").is_none();
+        let told = x.text("scope").filter(|_| unasked);
+        let Some(asked) = x.request.form().get("scope").or(told) else { continue };
         let family = Family::of(t, token);
         let Some(granted) = family.origin.and_then(|origin| granted_scope(t, origin)) else { continue };
         let had = |value: &str| granted.split(' ').any(|g| g == value || g == "full");
@@ -707,6 +710,18 @@ mod tests {
 
     fn verdict(id: &str, text: &str) -> Verdict {
         judge_one(find(id).unwrap(), &script::read(text)).verdict
+    }
+
+    #[test]
+    fn more_scope_is_more_though_nobody_asked_for_it() {
+        let id = "refresh/scope-is-never-widened";
+        let told = |scope: &str| {
+            let answer = format!("200 {{\"access_token\":\"A2\",\"scope\":\"{scope}\"}}");
+            let refresh = refresh!("R1" => dead).replace(answer!(dead), &answer);
+            verdict(id, &format!("{}{refresh}", code!()))
+        };
+        assert_eq!(told("api full"), Verdict::Fail);
+        assert_eq!(told("api"), Verdict::Skip);
     }
 
     #[test]

@@ -186,13 +186,13 @@ pub(super) fn authenticated(t: &Transcript, x: &Exchange) -> bool {
     !wrong && (public || shows_credentials(x))
 }
 
-/// The revocation before `x` that was answered 200 for this token, well-formed and asked for by the client that
+/// The revocation before `x` that was answered 200 (or 204, as some do who have nothing to say) for this token, well-formed and asked for by the client that
 /// the token was issued to.
 pub(super) fn revoked<'t>(t: &'t Transcript, token: &str, x: &Exchange) -> Option<&'t Exchange> {
     let owner = owner(t, token)?;
     t.before(x).find(|y| {
         y.param("token") == Some(token)
-            && y.status() == 200
+            && matches!(y.status(), 200 | 204)
             && y.error().is_none()
             && well_formed(t, y, token)
             && y.client_id().is_none_or(|client| client == owner)
@@ -411,6 +411,16 @@ mod tests {
         );
         assert_eq!(verdict("revocation/takes-effect-at-once", &text), Verdict::Fail);
         assert_eq!(verdict("revocation/revoked-refresh-token-is-refused", &text), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_204_is_a_promise_too() {
+        let revoke = REVOKE.replace("token=R", "token=A").replace("200", "204");
+        let text = format!("{GRANTED}{revoke}{CALL}< 200 []\n");
+        assert_eq!(verdict("revocation/revoked-access-token-is-refused", &text), Verdict::Fail);
+        let text =
+            format!("{GRANTED}{}{REFRESH}< 200 {{\"access_token\":\"B\"}}\n", REVOKE.replace("200", "204"));
+        assert_eq!(verdict("revocation/revoked-refresh-token-is-refused", &text), Verdict::Fail);
     }
 
     #[test]

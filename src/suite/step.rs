@@ -138,7 +138,7 @@ impl Reader<'_> {
         if let Some(expect) = &expect {
             self.counts(node, expect, times);
         }
-        let control = self.control(node, &action);
+        let control = self.control(node, action);
         self.refusal(node, word, expect.as_ref(), tweak);
         (expect, control, self.captures(node))
     }

@@ -92,10 +92,12 @@ impl Transcript {
         })
     }
 
-    /// The revocation before `x` that was answered 200 for this token.
+    /// The revocation before `x` that was answered 200 (or 204) for this token.
     pub fn revoked_before(&self, token: &str, x: &Exchange) -> Option<&Exchange> {
-        self.before(x)
-            .find(|y| y.endpoint == Endpoint::Revoke && y.status() == 200 && y.param("token") == Some(token))
+        self.before(x).find(|y| {
+            let done = matches!(y.status(), 200 | 204);
+            y.endpoint == Endpoint::Revoke && done && y.param("token") == Some(token)
+        })
     }
 
     /// Whether a token request of that grant type succeeded anywhere in the record: the positive control of
