@@ -151,11 +151,16 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
         match fault::find(name) {
             Some(fault) => faults.push(fault),
             None => {
-                let near = closest(name, fault::all().iter().map(|f| f.name))
-                    .map(|near| format!("did you mean `{near}`?"));
+                let help = match closest(name, fault::all().iter().map(|f| f.name)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!(
+                        "one of: {}",
+                        fault::all().iter().map(|f| f.name).collect::<Vec<_>>().join(", ")
+                    ),
+                };
                 problems.push(
                     Diagnostic::bare("unknown-fault", format!("the embedded org has no fault `{name}`"))
-                        .help_opt(near),
+                        .help(help),
                 );
             }
         }

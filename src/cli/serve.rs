@@ -46,9 +46,7 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
         writeln!(io.out, "listening on {}", host.url())?;
         // What was told must be there before anybody connects.
         io.out.flush()?;
-        if io.terminal {
-            describe(&target, &host.url(), io)?;
-        }
+        describe(&target, &host.url(), io)?;
         let _ = tokio::signal::ctrl_c().await;
         host.stop().await;
         Ok(super::CONFORMS)

@@ -173,6 +173,9 @@ fn is_destructive(scenario: &Scenario) -> bool {
 
 fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenario) -> Option<String> {
     match need {
+        Need::Flow(_) | Need::Unlisted(_) if !target.apps.contains_key(&scenario.app) => {
+            Some(format!("the target has no app `{}`", scenario.app))
+        }
         Need::Flow(flow) => (!lists(target, scenario, *flow))
             .then(|| format!("the app `{}` does not list the flow {flow}", scenario.app)),
         Need::Unlisted(flow) => lists(target, scenario, *flow)

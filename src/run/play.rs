@@ -249,7 +249,7 @@ fn weigh(
 
 fn could_not(step: &Step, why: &str, scenario: &Scenario, after_failure: bool) -> Finding {
     // A token that an earlier answer did not bring is the server's omission; a budget or a browser is not.
-    let server = why.starts_with("nothing before this step brought");
+    let server = why.starts_with("nothing before this step brought") && !why.contains("`app.");
     let verdict = if server && !after_failure { Verdict::Fail } else { Verdict::Inconclusive };
     Finding {
         check: None,
@@ -270,7 +270,7 @@ fn judge_step(world: &World<'_>, scenario: &Scenario, step: &Step, answers: &[Ex
         .rev()
         .find(|x| x.endpoint == Endpoint::Keys)
         .and_then(|x| x.response()?.json().cloned());
-    let transcript = Transcript { subject: world.target().subject(), exchanges: Vec::new() };
+    let transcript = Transcript { subject: world.target().subject(), ..Transcript::default() };
     let value = |name: &str| world.value(step, name);
     let judge = Judge {
         profile: world.target().profile,

@@ -10,7 +10,7 @@ use crate::catalog::{self, Party, deviation};
 use crate::diagnostic::{Span, Text};
 use crate::oauth::salesforce::Profile;
 use crate::report::{At, CheckRow, FindingRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word};
-use crate::subject::{Flow, Subject};
+use crate::subject::{Flow, Settings, Subject};
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Finding, Level, Verdict};
 
@@ -35,6 +35,8 @@ pub(super) struct Judged {
     bugs: usize,
     /// Flows that it plays.
     flows: Vec<Flow>,
+    /// What the server was set up for.
+    settings: Settings,
 }
 
 /// The row of a scenario that this target cannot be asked.
@@ -50,7 +52,14 @@ pub(super) fn not_testable(planned: &Planned, reason: String) -> Judged {
         steps: Vec::new(),
         findings: Vec::new(),
     };
-    Judged { row, exchanges: Vec::new(), checks: Vec::new(), bugs: 0, flows: planned.scenario.flows() }
+    Judged {
+        row,
+        exchanges: Vec::new(),
+        checks: Vec::new(),
+        bugs: 0,
+        flows: planned.scenario.flows(),
+        settings: Settings::default(),
+    }
 }
 
 /// The row of a scenario that could have been played and was not, for a reason that is not the target's.
@@ -74,7 +83,7 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         x.number = number;
         x.scenario.clone_from(&name);
     }
-    let transcript = Transcript { subject: seen.subject, exchanges };
+    let transcript = Transcript { subject: seen.subject, exchanges, ..Transcript::default() };
     let mut findings: Vec<FindingRow> = seen
         .findings
         .into_iter()
@@ -139,7 +148,14 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         steps,
         findings,
     };
-    Judged { row, exchanges: transcript.exchanges, checks, bugs, flows: scenario.flows() }
+    Judged {
+        row,
+        exchanges: transcript.exchanges,
+        checks,
+        bugs,
+        flows: scenario.flows(),
+        settings: scenario.settings.clone(),
+    }
 }
 
 fn names(list: &[String], check: &str) -> bool {
@@ -269,7 +285,7 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
     let mut target = options.target.clone();
     target.endpoints = around.endpoints.clone();
     let mut report = empty(target.subject(), options.seed);
-    let mut transcript = Transcript { subject: report.subject.clone(), exchanges: Vec::new() };
+    let mut transcript = Transcript { subject: report.subject.clone(), ..Transcript::default() };
     let mut checks: BTreeMap<&'static str, Vec<(Verdict, Option<Word>)>> = BTreeMap::new();
     let mut played: BTreeMap<Flow, bool> = BTreeMap::new();
     for mut one in judged {
@@ -282,6 +298,9 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
             .chain(one.row.findings.iter_mut().map(|f| &mut f.exchanges));
         for number in numbers.flatten() {
             *number += offset;
+        }
+        if !one.settings.0.is_empty() {
+            transcript.settings.insert(format!("{} › {}", one.row.suite, one.row.scenario), one.settings);
         }
         for mut exchange in one.exchanges {
             exchange.number += offset;
@@ -414,7 +433,12 @@ pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Prof
             x.number = number;
         }
         let scenario = exchanges.first().map_or(String::new(), |x| x.scenario.clone());
-        let part = Transcript { subject: subject.clone(), exchanges };
+        // What the server was set up for in that scenario is part of what a judge must know.
+        let mut set_up = subject.clone();
+        if let Some(own) = transcript.settings.get(&scenario) {
+            set_up.settings = set_up.settings.with(own);
+        }
+        let part = Transcript { subject: set_up, exchanges, ..Transcript::default() };
         let mut findings = Vec::new();
         for judged in catalog::judge(&part, Party::Org) {
             let pardon = pardon(judged.check.id, subject.profile, &[], &[]);

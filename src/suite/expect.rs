@@ -361,7 +361,7 @@ impl Reader<'_> {
             Kind::Scalar { text, plain }
                 if !plain || (node.number().is_none() && node.flag().is_none() && !node.is_null()) =>
             {
-                Some(self.template(node, text))
+                Some(Matcher::EqualsText(self.template(node, text)))
             }
             Kind::Scalar { .. } => Some(Matcher::Equals(node.json())),
             Kind::List(items) => Some(Matcher::OneOf(items.iter().map(Node::json).collect())),
@@ -379,24 +379,20 @@ impl Reader<'_> {
         }
     }
 
-    fn template(&mut self, node: &Node, text: &str) -> Matcher {
+    fn template(&mut self, node: &Node, text: &str) -> Template {
         check_names(self.text, node.span, text, self.known, self.problems);
         self.filled.insert(node.span.start);
-        Matcher::EqualsText(Template::new(text))
+        Template::new(text)
     }
 
     fn operator(&mut self, key: &Node, value: &Node) -> Option<Matcher> {
         Some(match key.text().unwrap_or("") {
             "equals" => match value.text() {
-                Some(text) if text.contains("${") => self.template(value, text),
+                Some(text) if text.contains("${") => Matcher::EqualsText(self.template(value, text)),
                 _ => Matcher::Equals(value.json()),
             },
             "one_of" => Matcher::OneOf(value.items().iter().map(Node::json).collect()),
-            "contains" => {
-                check_names(self.text, value.span, value.text()?, self.known, self.problems);
-                self.filled.insert(value.span.start);
-                Matcher::Contains(Template::new(value.text()?))
-            }
+            "contains" => Matcher::Contains(self.template(value, value.text()?)),
             "matches" => match Regex::new(value.text()?) {
                 Ok(regex) => {
                     // A `$` before a brace belongs to the expression.

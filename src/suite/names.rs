@@ -10,18 +10,18 @@ use crate::diagnostic::{Diagnostic, Span, Text, closest};
 const GIVEN: &[&str] = &[
     "app.client_id",
     "app.redirect_uri",
-    "user.username",
-    "issuer",
     "app.redirect_scheme",
     "app.redirect_host",
     "app.redirect_path",
     "app.query_redirect_uri",
+    "user.username",
+    "issuer",
     "endpoints.token",
     "endpoints.authorize",
     "now",
 ];
 /// Names that an authorization gives a value.
-const OF_AUTHORIZE: &[&str] = &["code", "code_challenge", "code_verifier", "state", "nonce"];
+const OF_AUTHORIZE: &[&str] = &["code", "code_verifier", "code_challenge", "state", "nonce"];
 /// Names that a token request gives a value.
 const OF_TOKEN: &[&str] = &["access_token", "refresh_token", "id_token", "identity_url", "instance_url"];
 /// Names that a grant with an assertion gives a value.

@@ -1,8 +1,9 @@
-//! JSON Schemas (draft 2020-12) out of shapes, for editors.
+//! JSON Schemas (draft 2020-12) out of shapes, for editors. Alternatives of different types are told apart
+//! by `if` and `then`, so that an editor points at the slip and not at the whole value.
 
 use serde_json::{Map, Value, json};
 
-use super::shape::{Key, Record, Shape, Variant};
+use super::shape::{Record, Shape, Variant};
 
 /// The JSON Schema of a shape.
 ///
@@ -33,14 +34,22 @@ struct Writer {
 }
 
 impl Writer {
+    /// The schema of a shape, or of `${row.NAME}` in its place.
     fn schema(&mut self, shape: &Shape) -> Value {
         let plain = self.plain(shape);
-        if self.rows && !takes_text(shape) {
-            return or(vec![plain, json!({ "$ref": "#/$defs/row" })]);
+        if !self.rows || takes_row(shape) {
+            return plain;
         }
-        plain
+        let row = json!({ "$ref": "#/$defs/row" });
+        match shape {
+            Shape::List(..) | Shape::Map(..) | Shape::Record(_) | Shape::Step(_) => {
+                json!({ "if": { "type": "string" }, "then": row, "else": plain })
+            }
+            _ => json!({ "anyOf": [plain, row] }),
+        }
     }
 
+    /// The schema of a shape.
     fn plain(&mut self, shape: &Shape) -> Value {
         match shape {
             Shape::Any => json!({}),
@@ -58,8 +67,7 @@ impl Writer {
                 json!({ "enum": words })
             }
             Shape::List(item, never) => {
-                let items = if is_record(item) { self.plain(item) } else { self.schema(item) };
-                let mut list = json!({ "type": "array", "items": items });
+                let mut list = json!({ "type": "array", "items": self.schema(item) });
                 if never.is_some() {
                     list["minItems"] = 1.into();
                 }
@@ -69,8 +77,8 @@ impl Writer {
                 let mut map = json!({ "type": "object", "additionalProperties": self.schema(value) });
                 if let Some(form) = form {
                     let names = (form.schema)();
-                    map["propertyNames"] =
-                        if self.rows { or(vec![names, json!({ "$ref": "#/$defs/row" })]) } else { names };
+                    let row = json!({ "$ref": "#/$defs/row" });
+                    map["propertyNames"] = if self.rows { json!({ "anyOf": [names, row] }) } else { names };
                 }
                 if never.is_some() {
                     map["minProperties"] = 1.into();
@@ -79,18 +87,33 @@ impl Writer {
             }
             Shape::Record(record) => self.record(record, None),
             Shape::Either(either) => {
-                let shapes = [&either.scalar, &either.list, &either.map];
-                or(shapes.into_iter().flatten().map(|shape| self.plain(shape)).collect())
+                let scalar = match &either.scalar {
+                    Some(shape) => Some(self.schema(shape)),
+                    None => self.rows.then(|| json!({ "$ref": "#/$defs/row" })),
+                };
+                let branches = [
+                    (&["string", "number", "boolean", "null"][..], scalar),
+                    (&["array"], either.list.as_ref().map(|shape| self.plain(shape))),
+                    (&["object"], either.map.as_ref().map(|shape| self.plain(shape))),
+                ];
+                let branches: Vec<_> = branches.into_iter().filter_map(|(t, s)| Some((t, s?))).collect();
+                let types: Vec<&str> = branches.iter().flat_map(|(types, _)| *types).copied().collect();
+                let branches: Vec<Value> = branches
+                    .into_iter()
+                    .map(|(types, then)| json!({ "if": { "type": types }, "then": then }))
+                    .collect();
+                json!({ "type": types, "allOf": branches })
             }
             Shape::Step(variants) => self.step(variants),
             Shape::Named(name, shape) => {
-                if !self.definitions.contains_key(*name) {
-                    let definition = self.plain(shape);
-                    self.definitions.insert((*name).into(), definition);
+                if !self.definitions.contains_key(name) {
+                    let definition = if is_item(shape) { self.plain(shape) } else { self.schema(shape) };
+                    self.definitions.insert(name.clone(), definition);
                 }
                 json!({ "$ref": format!("#/$defs/{name}") })
             }
-            Shape::Elsewhere(shape) => self.plain(shape),
+            Shape::Item(shape) => self.plain(shape),
+            Shape::Elsewhere(shape) => self.schema(shape),
         }
     }
 
@@ -106,7 +129,7 @@ impl Writer {
             }
             properties.insert(key.name.into(), property);
         }
-        let required: Vec<&str> = record.keys.iter().filter(|key| key.required).map(name).collect();
+        let required: Vec<&str> = record.keys.iter().filter(|key| key.required).map(|key| key.name).collect();
         let mut out = json!({ "type": "object", "additionalProperties": false });
         if !required.is_empty() {
             out["required"] = json!(required);
@@ -136,52 +159,24 @@ impl Writer {
                 })
             })
             .collect();
-        let word = if self.rows {
-            or(vec![json!({ "enum": words }), json!({ "$ref": "#/$defs/row" })])
-        } else {
-            json!({ "enum": words })
-        };
+        let mut word = json!({ "enum": words });
+        if self.rows {
+            word = json!({ "anyOf": [word, { "$ref": "#/$defs/row" }] });
+        }
         json!({ "type": "object", "required": ["do"], "properties": { "do": word }, "allOf": branches })
     }
 }
 
-/// Whether any text is right there, `${row.NAME}` among them.
-fn takes_text(shape: &Shape) -> bool {
+/// Whether the schema of that shape has room for `${row.NAME}` by itself.
+fn takes_row(shape: &Shape) -> bool {
     match shape {
-        Shape::Any | Shape::Scalar | Shape::Text | Shape::Name => true,
-        Shape::Named(_, shape) => takes_text(shape),
-        Shape::Elsewhere(shape) => takes_text(shape),
-        Shape::Either(either) => either.scalar.as_ref().is_some_and(takes_text),
+        Shape::Any | Shape::Scalar | Shape::Text | Shape::Name | Shape::Either(_) | Shape::Item(_) => true,
+        // What they hold was asked.
+        Shape::Named(..) | Shape::Elsewhere(_) => true,
         _ => false,
     }
 }
 
-/// Whether it is a thing of its own, which no row stands for.
-fn is_record(shape: &Shape) -> bool {
-    match shape {
-        Shape::Record(_) | Shape::Step(_) => true,
-        Shape::Named(_, shape) => is_record(shape),
-        _ => false,
-    }
-}
-
-fn name(key: &Key) -> &'static str {
-    key.name
-}
-
-/// One of these; those that are alternatives themselves are taken apart.
-fn or(branches: Vec<Value>) -> Value {
-    let mut all: Vec<Value> = Vec::new();
-    for branch in branches {
-        let inner = match &branch {
-            Value::Object(members) if members.len() == 1 => members.get("anyOf").and_then(Value::as_array),
-            _ => None,
-        };
-        for one in inner.cloned().unwrap_or_else(|| vec![branch.clone()]) {
-            if !all.contains(&one) {
-                all.push(one);
-            }
-        }
-    }
-    if all.len() == 1 { all.remove(0) } else { json!({ "anyOf": all }) }
+fn is_item(shape: &Shape) -> bool {
+    matches!(shape, Shape::Item(_))
 }

@@ -37,7 +37,9 @@ pub enum Shape {
     /// A record whose `do:` decides which keys it has.
     Step(Vec<Variant>),
     /// A shape that a JSON Schema defines once under this name.
-    Named(&'static str, Arc<Shape>),
+    Named(String, Arc<Shape>),
+    /// A thing of its own, which no row of data stands for.
+    Item(Box<Shape>),
     /// What its own reader checks, with better words; the JSON Schema has it all the same.
     Elsewhere(Box<Shape>),
 }
@@ -126,6 +128,11 @@ pub fn must(name: &'static str, shape: Shape, doc: &'static str) -> Key {
     Key { name, shape, required: true, doc }
 }
 
+/// A shape that a JSON Schema defines once under this name.
+pub fn named(name: impl Into<String>, shape: Shape) -> Shape {
+    Shape::Named(name.into(), Arc::new(shape))
+}
+
 /// A mapping with known keys.
 pub fn record(keys: Vec<Key>) -> Shape {
     Shape::Record(Record { keys, ..Record::default() })
@@ -148,7 +155,7 @@ pub fn check(text: &Text, node: &Node, shape: &Shape, problems: &mut Vec<Diagnos
         let message = format!("expected {expected}, found {}", describe(node));
         let help = help.unwrap_or_else(|| {
             let empty = node.is_null() || node.text().is_some_and(|text| text.trim().is_empty());
-            if empty { "write a value, or leave the key out".into() } else { format!("write {expected}") }
+            if empty { "write a value".into() } else { format!("write {expected}") }
         });
         problems.push(Diagnostic::at("wrong-type", text, node.span, message).help(help));
     };
@@ -221,6 +228,7 @@ pub fn check(text: &Text, node: &Node, shape: &Shape, problems: &mut Vec<Diagnos
             wrong("a step", Some(help));
         }
         (Shape::Named(_, shape), _) => check(text, node, shape, problems),
+        (Shape::Item(shape), _) => check(text, node, shape, problems),
     }
 }
 

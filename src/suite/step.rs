@@ -17,6 +17,13 @@ const MOST_TIMES: i64 = 1000;
 /// Words that stand for a token in `token:`.
 const TOKENS: &[&str] = &["access_token", "refresh_token", "id_token", "code"];
 
+/// A step as `control:` of a later one sees it.
+pub(super) struct Label {
+    name: String,
+    /// Its word and where it asks; none where it could not be read.
+    does: Option<(&'static str, Option<Endpoint>)>,
+}
+
 /// Reads the steps of one scenario.
 pub(super) struct Reader<'r> {
     pub(super) text: &'r Text,
@@ -24,8 +31,8 @@ pub(super) struct Reader<'r> {
     pub(super) scenarios: &'r [String],
     /// The scenarios as they are written, rows not expanded.
     pub(super) written: &'r [&'r Node],
-    /// Name and action of the steps so far.
-    pub(super) labels: Vec<(String, &'static str, Option<Endpoint>)>,
+    /// The steps so far.
+    pub(super) labels: Vec<Label>,
     /// What has a value by now.
     pub(super) known: Known,
     /// Where names were filled in.
@@ -62,19 +69,20 @@ impl Reader<'_> {
         for item in items {
             let Some(step) = self.step(item, cleanup) else {
                 // Keeps positions right for `control:` of later steps; what it would have brought nobody knows.
-                self.labels.push((String::new(), "", None));
+                let name = item.get("step").and_then(Node::text).unwrap_or("").to_owned();
+                self.labels.push(Label { name, does: None });
                 self.known.unsure();
                 continue;
             };
             if let Some(label) = &step.label
-                && self.labels.iter().any(|(known, ..)| known == label)
+                && self.labels.iter().any(|known| known.name == *label)
             {
                 let span = item.get("step").map_or(step.span, |n| n.span);
                 let message = format!("two steps are called `{label}`");
                 self.problem("duplicate-name", span, message, "`control:` could mean either: rename one");
             }
-            let label = step.label.clone().unwrap_or_default();
-            self.labels.push((label, step.action.name(), step.action.endpoint()));
+            let does = Some((step.action.name(), step.action.endpoint()));
+            self.labels.push(Label { name: step.label.clone().unwrap_or_default(), does });
             steps.push(step);
         }
         steps
@@ -304,13 +312,14 @@ impl Reader<'_> {
         if name.is_empty() || name.contains("${row.") {
             return None;
         }
-        if let Some(i) = self.labels.iter().position(|(label, ..)| label == name) {
+        if let Some(i) = self.labels.iter().position(|label| label.name == name) {
             // Another grant shows that the app works; another endpoint shows nothing.
-            if self.labels[i].2 != action.endpoint() {
-                let (does, action) = (self.labels[i].1, action.name());
-                let message =
-                    format!("the step `{name}` does `{does}`, which proves nothing about `{action}`");
-                self.problem("misplaced", at.span, message, format!("name a step that does `{action}`"));
+            if let Some((does, endpoint)) = self.labels[i].does
+                && endpoint != action.endpoint()
+            {
+                let this = action.name();
+                let message = format!("the step `{name}` does `{does}`, which proves nothing about `{this}`");
+                self.problem("misplaced", at.span, message, "name a step that asks the same endpoint");
             }
             return Some(Control::Step(i));
         }
@@ -322,7 +331,7 @@ impl Reader<'_> {
             self.problem("unknown-name", at.span, message, help);
             return None;
         }
-        let labels = self.labels.iter().map(|(label, ..)| label.as_str()).filter(|label| !label.is_empty());
+        let labels = self.labels.iter().map(|label| label.name.as_str()).filter(|label| !label.is_empty());
         let help = match closest(name, labels.chain(self.scenarios.iter().map(String::as_str))) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "name an earlier step by its `step:`, or a scenario of this suite".to_owned(),

@@ -1,13 +1,11 @@
 //! The kinds of step and the keys that each has.
 
-use serde_json::{Value, json};
-use std::sync::Arc;
-
 use super::edits::{has_form, names, options, sections, twice, with, without};
-use super::shape::{Either, Form, Key, Record, Shape, Variant, may, must, one_or_many};
+use super::shape::{Either, Form, Key, Record, Shape, Variant, may, must, named, one_or_many};
 use super::words::{DURATION, expect};
 use crate::oauth::Endpoint;
 use crate::subject::ClientAuth;
+use serde_json::{Value, json};
 
 /// Where a captured value comes from.
 const SOURCE: Form = Form {
@@ -48,12 +46,12 @@ pub(super) fn owners(name: &str) -> Vec<&'static str> {
 
 /// Every kind of step, as `steps:` has it.
 pub(super) fn step() -> Shape {
-    Shape::Named("step", Arc::new(Shape::Step(variants(false))))
+    named("step", Shape::Item(Box::new(Shape::Step(variants(false)))))
 }
 
 /// Every kind of step, as `cleanup:` has it: nothing is judged there.
 pub(super) fn cleanup() -> Shape {
-    Shape::Named("cleanup", Arc::new(Shape::Step(variants(true))))
+    named("cleanup", Shape::Item(Box::new(Shape::Step(variants(true)))))
 }
 
 /// The kinds of step with the keys that each alone has.
@@ -165,12 +163,24 @@ pub(super) fn common(step: &'static str, endpoint: Option<Endpoint>) -> Vec<Key>
         may("app", Shape::Name, "role of the app, if another than the scenario's"),
         may("user", Shape::Name, "role of the user, if another than the scenario's"),
         may("client_auth", auths(), "how the client authenticates, if not in the app's way"),
-        may("with", with(step), "parameters, claims or headers set to other values"),
-        may("without", without(step), "parameters, claims or headers left out"),
-        may("twice", twice(step), "parameters or claims that stand twice"),
+        may(
+            "with",
+            named(format!("with-{step}"), with(step)),
+            "parameters, claims or headers set to other values",
+        ),
+        may(
+            "without",
+            named(format!("without-{step}"), without(step)),
+            "parameters, claims or headers left out",
+        ),
+        may("twice", named(format!("twice-{step}"), twice(step)), "parameters or claims that stand twice"),
         may("times", Shape::Count, "how often it is done"),
         may("at_once", Shape::Flag, "whether all repetitions are held and released together"),
-        may("capture", capture, "what is kept: `name: body.member`, `header.name` or `redirect.name`"),
+        may(
+            "capture",
+            named("capture", capture),
+            "what is kept: `name: body.member`, `header.name` or `redirect.name`",
+        ),
         may(
             "expect",
             endpoint.map_or(Shape::Any, expect),
@@ -178,7 +188,7 @@ pub(super) fn common(step: &'static str, endpoint: Option<Endpoint>) -> Vec<Key>
         ),
         may(
             "control",
-            Shape::Either(Box::new(control)),
+            named("control", Shape::Either(Box::new(control))),
             "what proves a refusal: an earlier step, a scenario, or the same play with another app or user",
         ),
     ]

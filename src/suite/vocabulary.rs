@@ -111,6 +111,7 @@ fn keys(shape: &Shape) -> Vec<Key> {
     match shape {
         Shape::Record(record) => record.keys.clone(),
         Shape::Named(_, shape) => keys(shape),
+        Shape::Item(shape) => keys(shape),
         _ => Vec::new(),
     }
 }

@@ -2,9 +2,9 @@
 //! their own.
 
 use serde_json::json;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use super::shape::{Either, Form, Key, Never, Record, Shape, may, must, one_or_many, record};
+use super::shape::{Either, Form, Key, Never, Record, Shape, may, must, named, one_or_many, record};
 use super::steps;
 use crate::oauth::salesforce::OUTCOMES;
 use crate::oauth::{Endpoint, duration};
@@ -90,7 +90,11 @@ fn suite(scenario: Shape) -> Shape {
         may("needs", needs(), "what the target must have for all its scenarios"),
         may("settings", settings(), "what the server must be set up for, in all its scenarios"),
         may("waive", waivers(), "checks that its scenarios are let off, each with the reason"),
-        must("scenarios", Shape::List(Box::new(scenario), Some(no_scenarios)), "what is played"),
+        must(
+            "scenarios",
+            Shape::Item(Box::new(Shape::List(Box::new(scenario), Some(no_scenarios)))),
+            "what is played",
+        ),
     ])
 }
 
@@ -99,9 +103,9 @@ fn scenario_shape() -> Shape {
     let no_rows: Never =
         ("`for_each` has no rows, so the scenario would not be played", "add a row, or leave `for_each` out");
     let row = Shape::Map(None, Box::new(Shape::Any), Some(("this row has no values", "write `name: value`")));
-    Shape::Named(
+    named(
         "scenario",
-        Arc::new(record(vec![
+        Shape::Item(Box::new(record(vec![
             must("scenario", Shape::Name, "a sentence that says what holds"),
             may("app", Shape::Name, "role of the app"),
             may("user", Shape::Name, "role of the user"),
@@ -133,7 +137,7 @@ fn scenario_shape() -> Shape {
                 "checks, or families that end in `/`, that must have evidence here",
             ),
             may("waive", waivers(), "checks that it is let off, each with the reason"),
-        ])),
+        ]))),
     )
 }
 
@@ -167,7 +171,7 @@ fn needs() -> Shape {
     let list = Shape::List(Box::new(Shape::Either(Box::new(one.clone()))), None);
     let expected = "a need or a list of needs";
     let all = Shape::Either(Box::new(Either { expected, list: Some(list), ..one }));
-    Shape::Named("needs", Arc::new(all))
+    named("needs", all)
 }
 
 /// `settings:` of suites and targets, out of their table.
@@ -183,7 +187,7 @@ pub(super) fn settings() -> Shape {
             may(row.name, shape, row.doc)
         })
         .collect();
-    Shape::Named("settings", Arc::new(Shape::Record(Record { noun: "setting", keys, ..Record::default() })))
+    named("settings", Shape::Record(Record { noun: "setting", keys, ..Record::default() }))
 }
 
 /// What a value must be: a literal, or one of these operators.
@@ -218,7 +222,7 @@ fn matcher_of(operators: Vec<Key>) -> Shape {
 }
 
 fn matcher() -> Shape {
-    Shape::Named("matcher", Arc::new(matcher_of(operators())))
+    named("matcher", matcher_of(operators()))
 }
 
 fn matchers(never: Never) -> Shape {
@@ -230,16 +234,16 @@ const NOTHING: Never =
 
 /// What may be expected of an answer of that endpoint.
 pub(super) fn expect(endpoint: Endpoint) -> Shape {
-    let one = Arc::new(Shape::Record(Record {
+    let one = Shape::Record(Record {
         keys: one_keys(endpoint),
         elsewhere: elsewhere(endpoint),
         place: answer(endpoint).to_owned(),
         never: Some(("nothing is said of these repetitions", "for example `{ status: 200 }`")),
         ..Record::default()
-    }));
+    });
     let (name, one_name) = definition(endpoint);
     let mut keys = one_keys(endpoint);
-    keys.extend(counts(Shape::Named(one_name, one)));
+    keys.extend(counts(named(one_name, one)));
     let counted: Vec<_> = ["exactly", "at_most", "at_least"].map(|key| json!({ "required": [key] })).into();
     let all = Record {
         keys,
@@ -255,7 +259,7 @@ pub(super) fn expect(endpoint: Endpoint) -> Shape {
         map: Some(Shape::Record(all)),
         ..Either::default()
     };
-    Shape::Named(name, Arc::new(Shape::Either(Box::new(either))))
+    named(name, Shape::Either(Box::new(either)))
 }
 
 /// The keys that speak of repetitions together, with what holds of one.
@@ -391,7 +395,7 @@ fn scope() -> Shape {
         map: Some(Shape::Record(Record { keys, never, ..Record::default() })),
         ..Either::default()
     };
-    Shape::Named("scope", Arc::new(Shape::Either(Box::new(either))))
+    named("scope", Shape::Either(Box::new(either)))
 }
 
 fn token() -> Shape {
@@ -409,7 +413,7 @@ fn token() -> Shape {
         list: None,
         map: Some(Shape::Record(Record { keys, never, ..Record::default() })),
     };
-    Shape::Named("token", Arc::new(Shape::Either(Box::new(either))))
+    named("token", Shape::Either(Box::new(either)))
 }
 
 pub(super) fn flows() -> Vec<&'static str> {

@@ -27,6 +27,8 @@ pub struct Transcript {
     pub subject: Subject,
     /// In the order in which the requests were begun.
     pub exchanges: Vec<Exchange>,
+    /// What the server was set up for in single scenarios, by the name that their exchanges bear.
+    pub settings: std::collections::BTreeMap<String, crate::subject::Settings>,
 }
 
 /// What an exchange was made for.

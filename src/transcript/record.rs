@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{Answer, Exchange, Facts, Failure, Part, Redactor, Request, Response, Transcript};
 use crate::oauth::Endpoint;
-use crate::subject::Subject;
+use crate::subject::{Settings, Subject};
+use std::collections::BTreeMap;
 
 /// Version of the format.
 const VERSION: u32 = 1;
@@ -28,6 +29,8 @@ pub enum Unreadable {
 struct File {
     version: u32,
     subject: Subject,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    settings: BTreeMap<String, Settings>,
     exchanges: Vec<Row>,
 }
 
@@ -85,6 +88,7 @@ pub fn write(transcript: &Transcript, redactor: &mut Redactor) -> String {
     let file = File {
         version: VERSION,
         subject: transcript.subject.clone(),
+        settings: transcript.settings.clone(),
         exchanges: transcript.exchanges.iter().map(Row::of).collect(),
     };
     let mut value = serde_json::to_value(file).expect("a recording is plain data");
@@ -130,7 +134,7 @@ pub fn read(text: &str) -> Result<Transcript, Unreadable> {
         return Err(Unreadable::Version(file.version));
     }
     let exchanges = file.exchanges.into_iter().enumerate().map(|(i, row)| row.exchange(i)).collect();
-    Ok(Transcript { subject: file.subject, exchanges })
+    Ok(Transcript { subject: file.subject, exchanges, settings: file.settings })
 }
 
 impl Row {

@@ -84,7 +84,7 @@ pub fn subject() -> Subject {
 /// # Panics
 /// Where the script is wrong.
 pub fn read(text: &str) -> Transcript {
-    let mut transcript = Transcript { subject: subject(), exchanges: Vec::new() };
+    let mut transcript = Transcript { subject: subject(), ..Transcript::default() };
     let mut at = BEGIN;
     let mut race = None;
     let mut races = 0;

@@ -14,9 +14,16 @@ fn failed(report: &Report) -> BTreeMap<String, Word> {
 
 #[test]
 fn a_recording_reads_back_to_the_same_verdicts_of_the_catalogue() {
-    for name in
-        ["code-reusable", "rotate-no-family", "jwt-none", "sf-signature", "pkce-plain-too", "revoke-late"]
-    {
+    for name in [
+        "code-reusable",
+        "rotate-no-family",
+        "jwt-none",
+        "sf-signature",
+        "pkce-plain-too",
+        "revoke-late",
+        "access-eternal",
+        "introspect-expired-active",
+    ] {
         let faults = vec![fault::find(name).unwrap()];
         let mut outcome = outcome(&Options { faults, ..options(embedded(), org_suites()) });
         let text = grantcheck::transcript::write(&outcome.transcript, &mut outcome.redactor);

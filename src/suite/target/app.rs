@@ -38,7 +38,13 @@ impl Reader<'_> {
             key,
             certificate,
             redirect_uris,
-            scopes: self.values(node.get("scopes")),
+            // As OAuth writes them, values may stand in one text with spaces between.
+            scopes: self
+                .values(node.get("scopes"))
+                .iter()
+                .flat_map(|s| s.split_whitespace())
+                .map(str::to_owned)
+                .collect(),
             flows,
             extra,
             policy: policy(node.get("policy")),
@@ -113,7 +119,8 @@ impl Reader<'_> {
     /// Salesforce hands out a refresh token for a scope of its own only.
     fn refresh_fits(&mut self, node: &Node, flows: &[Flow], profile: Profile) {
         let Some(at) = node.get("scopes").filter(|_| profile == Profile::Salesforce) else { return };
-        let scopes: Vec<&str> = at.items().iter().filter_map(Node::text).collect();
+        let scopes: Vec<&str> =
+            at.items().iter().filter_map(Node::text).flat_map(str::split_whitespace).collect();
         let asked =
             scopes.iter().any(|s| matches!(*s, "refresh_token" | "offline_access") || s.contains("${"));
         if flows.contains(&Flow::RefreshToken) && !asked {
