@@ -521,10 +521,16 @@ fn assemble(tweak: &Tweak, mut draft: Draft) -> Result<Outgoing, Missing> {
         (false, false) => format!("{}?{}", draft.url, draft.query.write()),
     };
     let mut request = http::Request::builder().method(draft.method.as_str()).uri(&url);
-    if let Some(kind) = content_type.filter(|_| !draft.headers.iter().any(|(n, _)| n == "content-type")) {
+    // What is sent unless a tweak says otherwise.
+    let free = |name: &str| {
+        let left_out =
+            |edit: &Edit| matches!(edit, Edit::Without(Place::Header, n) if n.eq_ignore_ascii_case(name));
+        !draft.headers.iter().any(|(n, _)| n == name) && !tweak.edits.iter().any(left_out)
+    };
+    if let Some(kind) = content_type.filter(|_| free("content-type")) {
         request = request.header("content-type", kind);
     }
-    if !draft.headers.iter().any(|(n, _)| n == "accept") {
+    if free("accept") {
         request = request.header("accept", "application/json, text/html;q=0.5, */*;q=0.1");
     }
     for (name, value) in &draft.headers {

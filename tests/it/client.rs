@@ -58,6 +58,13 @@ fn bodies_and_methods_can_be_others() {
 }
 
 #[test]
+fn headers_can_be_left_out() {
+    let x = sent("do: client-credentials, without: [accept, content-type]");
+    assert_eq!((x.request.header("accept"), x.request.header("content-type")), (None, None));
+    assert!(x.request.body.starts_with("grant_type="));
+}
+
+#[test]
 fn basic_carries_both_halves_form_encoded_unless_told_otherwise() {
     let credentials = |x: &Exchange| {
         let header = x.request.header("authorization").unwrap().strip_prefix("Basic ").unwrap().to_owned();
