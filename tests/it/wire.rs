@@ -39,8 +39,11 @@ fn target(org: &str) -> Target {
 }
 
 async fn play(target: Target, suite: &str) -> Report {
+    play_within(target, suite, Duration::from_secs(10)).await
+}
+
+async fn play_within(target: Target, suite: &str, within: Duration) -> Report {
     let suite = suite_of("suites/independent.yaml", suite);
-    let within = Duration::from_millis(700);
     outcome_async(&Options { within, ..options(target, vec![suite]) }).await.report
 }
 
@@ -204,7 +207,7 @@ async fn a_peer_that_hangs_fails_within_the_limit() {
         while stream.read(&mut buffer).await.is_ok_and(|n| n > 0) {}
     })
     .await;
-    let report = play(target(&hanging), FIRST).await;
+    let report = play_within(target(&hanging), FIRST, Duration::from_millis(700)).await;
     assert_eq!(verdicts(&report), [Word::Fail]);
     assert!(complaints(&report).contains("no answer within 700 ms"), "{}", complaints(&report));
 }
