@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     /// The most token requests that may go to a foreign org
     #[arg(long, value_name = "N")]
     budget: Option<u32>,
-    /// Decides identifiers and dice; the same seed plays the same
+    /// Decides order, identifiers and dice; the same seed plays the same
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many scenarios are played at a time on the embedded org; as many as there are processors where it is not given
@@ -285,7 +285,7 @@ fn show(progress: &Progress, io: &mut Io<'_>) {
         }
         Progress::Judged { .. } => Ok(()),
         Progress::OpenBrowser { url, user } => {
-            writeln!(io.err, "open this in a browser and log in as {user}:\n{url}")
+            writeln!(io.err, "open this in a browser, log in as {user}, and leave the page open:\n{url}")
         }
     };
 }

@@ -12,6 +12,7 @@ use crate::org::Org;
 use crate::suite::{self, Scenario, Step};
 use crate::transcript::Exchange;
 use crate::wire::Clock;
+use crate::wire::browser::Person;
 use crate::wire::host::Host;
 
 /// What the plays of a run share.
@@ -20,6 +21,8 @@ pub(super) struct Shared {
     pub(super) surroundings: Surroundings,
     pub(super) progress: mpsc::UnboundedSender<Progress>,
     pub(super) stop: watch::Receiver<bool>,
+    /// Who logs in where the target says `login: browser`.
+    pub(super) person: Person,
     /// Moment at which the clocks of embedded orgs begin.
     pub(super) begin: i64,
     spent: AtomicU32,
@@ -49,6 +52,7 @@ impl Shared {
             surroundings,
             progress,
             stop,
+            person: Person::default(),
             begin: crate::wire::clock::real_now(),
             spent: AtomicU32::new(0),
             port: OnceLock::new(),

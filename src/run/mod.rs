@@ -62,9 +62,9 @@ pub enum Progress {
         /// The word of its verdict.
         verdict: &'static str,
     },
-    /// A person has to open this URL and log in as this user.
+    /// A person has to open this page, which leads to the org, and log in as this user.
     OpenBrowser {
-        /// The URL.
+        /// The page, on the loopback interface.
         url: String,
         /// The user name.
         user: String,
@@ -103,7 +103,8 @@ pub async fn run(
     let room = Arc::new(Semaphore::new(jobs));
     let mut tasks = Vec::new();
     let mut interrupted = false;
-    for play in plan.plays {
+    for at in plan.order {
+        let play = plan.plays[at].clone();
         let mut stopped = stop.clone();
         let permit = tokio::select! {
             biased;
@@ -117,10 +118,10 @@ pub async fn run(
             drop(permit);
             row
         });
-        tasks.push((planned, task));
+        tasks.push((at, planned, task));
     }
     let mut rows = Vec::new();
-    for (done, (planned, task)) in tasks.into_iter().enumerate() {
+    for (done, (at, planned, task)) in tasks.into_iter().enumerate() {
         let row = task.await.or_else(|why| match why.is_panic() {
             true => {
                 Ok(Some(rows::unplayed(&planned, "grantcheck broke while playing it: our bug".into(), 1)))
@@ -136,12 +137,15 @@ pub async fn run(
                     name,
                     verdict: row.row.verdict.word(),
                 });
-                rows.push(row);
+                rows.push((at, row));
             }
             Ok(None) => interrupted = true,
             Err(_) => interrupted = true,
         }
     }
+    shared.person.leave().await;
+    rows.sort_by_key(|(at, _)| *at);
+    let rows = rows.into_iter().map(|(_, row)| row).collect();
     let mut redactor = Redactor::new(crate::wire::dice::seed());
     redactor.learn_target(&options.target);
     let (mut report, transcript) = rows::report(options, &shared.surroundings, rows);

@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use super::{Options, Surroundings};
 use crate::client::Action;
-use crate::subject::{ClientAuth, Flow, Kind, SETTINGS, Target};
+use crate::subject::{ClientAuth, Flow, Kind, Login, SETTINGS, Target};
 use crate::suite::{Control, Need, Scenario, Step};
+use crate::wire::dice;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 
 /// Which scenarios of the suites.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +22,10 @@ pub struct Selection {
 
 /// What is played and what is not.
 pub struct Plan {
-    /// In order.
+    /// As the files have them.
     pub plays: Vec<Planned>,
+    /// Positions in `plays`, in the order in which they are played.
+    pub order: Vec<usize>,
     /// What it costs on a foreign target.
     pub cost: Cost,
 }
@@ -84,7 +90,19 @@ pub fn plan(options: &Options, surroundings: &Surroundings) -> Plan {
         }
     }
     let cost = cost(&plays);
-    Plan { plays, cost }
+    let order = order(options, &plays);
+    Plan { plays, order, cost }
+}
+
+/// The seed decides, so that what holds only in the order of the files is found out. A person who logs in by hand is
+/// asked for one user after the other.
+fn order(options: &Options, plays: &[Planned]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..plays.len()).collect();
+    order.shuffle(&mut StdRng::from_seed(dice::seed_of(options.seed, "order")));
+    if options.target.login == Login::Browser {
+        order.sort_by_key(|at| &plays[*at].scenario.user);
+    }
+    order
 }
 
 fn lists(target: &Target, scenario: &Scenario, flow: Flow) -> bool {

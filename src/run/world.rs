@@ -17,7 +17,7 @@ use crate::org::Org;
 use crate::subject::{ClientAuth, Endpoints, Login, Page, Target};
 use crate::suite::{Scenario, Step};
 use crate::transcript::{Answer, Exchange, Facts, Part, Request, Response};
-use crate::wire::browser::{Callback, WITHIN};
+use crate::wire::browser::WITHIN;
 use crate::wire::host::Host;
 use crate::wire::{Clock, Transport, dice};
 use rand::SeedableRng as _;
@@ -447,17 +447,19 @@ impl<'w> World<'w> {
     /// A person logs in; what came back is what the loopback listener heard.
     async fn browser(&mut self, number: usize, step: &Step, actor: &Actor, outgoing: &Outgoing) -> Done {
         let redirect_uri = self.session.redirect_uri.clone().unwrap_or_default();
-        let callback = match Callback::listen(&redirect_uri).await {
-            Ok(callback) => callback,
-            Err(why) => return Done::Missing(why.to_string()),
-        };
         let url = outgoing.request.uri().to_string();
         let user = self.target.users.get(&actor.user).map(|user| user.username.clone()).unwrap_or_default();
-        let _ = self.shared.progress.send(Progress::OpenBrowser { url, user });
+        let tell = |url| {
+            let _ = self.shared.progress.send(Progress::OpenBrowser { url, user: user.clone() });
+        };
         let mut stop = self.shared.stop.clone();
         let heard = tokio::select! {
-            heard = callback.wait(WITHIN) => heard,
-            _ = stop.wait_for(|stopped| *stopped) => None,
+            heard = self.shared.person.authorize(url, &redirect_uri, user.clone(), WITHIN, tell) => heard,
+            _ = stop.wait_for(|stopped| *stopped) => Ok(None),
+        };
+        let heard = match heard {
+            Ok(heard) => heard,
+            Err(why) => return Done::Missing(why.to_string()),
         };
         let Some(heard) = heard else {
             return Done::Missing("nobody finished the login in the browser in time".into());

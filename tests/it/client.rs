@@ -121,48 +121,77 @@ fn a_client_assertion_names_the_client_twice_and_the_token_endpoint() {
     assert!(facts.audiences()[0].ends_with("/services/oauth2/token") && facts.claims.contains_key("jti"));
 }
 
+/// A browser that a person has opened on a page of ours: it goes where it is sent, presses the one link, and plays an
+/// org that calls back at once. Ends with the last page of the run; gives how often the link was pressed.
+async fn browse(page: String) -> usize {
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let mut pressed = 0;
+    let mut at = url::Url::parse(&page).unwrap();
+    let icon = http.get(at.join("/favicon.ico").unwrap()).send().await.unwrap();
+    assert_eq!(icon.status(), 404);
+    loop {
+        if at.path() == "/authorize" {
+            let asked = Params::read(at.query().unwrap()).unwrap();
+            at = url::Url::parse(asked.get("redirect_uri").unwrap()).unwrap();
+            at.query_pairs_mut().append_pair("code", "code-of-a-person");
+            at.query_pairs_mut().append_pair("state", asked.get("state").unwrap());
+        }
+        let answer = http.get(at.clone()).send().await.unwrap();
+        if let Some(to) = answer.headers().get("location") {
+            at = at.join(to.to_str().unwrap()).unwrap();
+            continue;
+        }
+        let text = answer.text().await.unwrap();
+        match text.split_once("<a href=\"") {
+            Some((_, link)) => {
+                pressed += 1;
+                at = at.join(link.split('"').next().unwrap()).unwrap();
+            }
+            None if text.contains("Done") => return pressed,
+            None => assert!(text.contains("Waiting"), "{text}"),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_logs_in_and_the_callback_is_heard() {
+async fn a_person_is_asked_once_for_each_user_and_the_browser_does_the_rest() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let source = format!(
         "org: http://127.0.0.1:9\nprofile: rfc\napps:\n  main: {{ client_id: a, client_auth: none, redirect_uri: \"http://127.0.0.1:{port}/callback\", flows: [web-server] }}\n\
-         users: {{ main: {{ username: ann }} }}\nlogin: browser\nendpoints: {{ authorize: /authorize, token: /token }}\n"
+         users: {{ main: {{ username: ann }}, second: {{ username: bob }} }}\nlogin: browser\ndisposable: true\nendpoints: {{ authorize: /authorize, token: /token }}\n"
     );
     let target = target_of("suites/targets/browser.yaml", &source, &|_| None);
     let suite = "
 suite: browser
 judges: org
 scenarios:
-  - scenario: a person logs in
+  - scenario: \"a person logs in: ${row.n}\"
+    for_each: [{ n: 1 }, { n: 2 }, { n: 3 }]
     steps:
+      - do: authorize
+        expect: { redirect: { code: code-of-a-person, state: \"${state}\" } }
+  - scenario: another person logs in twice
+    user: second
+    steps:
+      - do: authorize
       - do: authorize
         expect: { redirect: { code: code-of-a-person, state: \"${state}\" } }
 ";
     let options = options(target, vec![suite_of("suites/browser.yaml", suite)]);
     let (tell, mut told) = mpsc::unbounded_channel();
     let (_stop, stopped) = watch::channel(false);
-    // The person: opens the URL that is told, and the browser comes back with an icon first and a code then.
     let person = tokio::spawn(async move {
+        let (mut browser, mut users) = (None, Vec::new());
         while let Some(progress) = told.recv().await {
             let Progress::OpenBrowser { url, user } = progress else { continue };
-            assert_eq!(user, "ann");
-            let state =
-                Params::read(url.split_once('?').unwrap().1).unwrap().get("state").unwrap().to_owned();
-            tokio::task::spawn_blocking(move || {
-                for path in
-                    ["/favicon.ico".to_owned(), format!("/callback?code=code-of-a-person&state={state}")]
-                {
-                    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-                    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
-                    let _ = stream.read_to_string(&mut String::new());
-                }
-            })
-            .await
-            .unwrap();
+            users.push(user);
+            browser.get_or_insert_with(|| tokio::spawn(browse(url)));
         }
+        (browser.unwrap().await.unwrap(), users)
     });
     let around = look_around(&options.target, Duration::from_secs(5)).await.unwrap();
     let report = run(&options, around, tell, stopped).await.unwrap().report;
-    assert_eq!(complaints(&report), "");
-    person.await.unwrap();
+    assert_eq!((complaints(&report).as_str(), report.summary.pass), ("", 4));
+    let (pressed, users) = person.await.unwrap();
+    assert_eq!((pressed, users), (2, vec!["ann".to_owned(), "bob".to_owned()]));
 }
