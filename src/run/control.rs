@@ -8,7 +8,9 @@ use tokio::sync::{Mutex, OnceCell, mpsc, watch};
 use super::plan::Planned;
 use super::rows::Judged;
 use super::{Options, Progress, Surroundings, play};
+use crate::oauth::Secret;
 use crate::org::Org;
+use crate::subject::Login;
 use crate::suite::{self, Scenario, Step};
 use crate::transcript::Exchange;
 use crate::wire::Clock;
@@ -25,6 +27,8 @@ pub(super) struct Shared {
     pub(super) person: Person,
     /// Moment at which the clocks of embedded orgs begin.
     pub(super) begin: i64,
+    /// The refresh token that the target gave in place of a login, or what it was rotated to.
+    given: std::sync::Mutex<Option<Secret>>,
     spent: AtomicU32,
     port: OnceLock<u16>,
     controls: Mutex<HashMap<String, Arc<OnceCell<Arc<Played>>>>>,
@@ -48,6 +52,10 @@ impl Shared {
         stop: watch::Receiver<bool>,
     ) -> Self {
         Self {
+            given: std::sync::Mutex::new(match &options.target.login {
+                Login::Given(grant) => Some(grant.refresh_token.clone()),
+                _ => None,
+            }),
             options,
             surroundings,
             progress,
@@ -67,6 +75,11 @@ impl Shared {
         let host = Host::start(org, clock, &format!("127.0.0.1:{port}")).await?;
         let _ = self.port.set(host.port());
         Ok(host)
+    }
+
+    /// The refresh token that plays begin with, where the target gives one.
+    pub(super) fn given(&self) -> std::sync::MutexGuard<'_, Option<Secret>> {
+        self.given.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Counts one token request against the budget of a foreign target.

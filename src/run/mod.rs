@@ -2,6 +2,7 @@
 
 mod control;
 mod expectation;
+mod given;
 mod plan;
 mod play;
 mod preflight;

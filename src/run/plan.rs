@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::given::instead_of_a_login;
 use super::{Options, Surroundings};
 use crate::client::Action;
 use crate::subject::{ClientAuth, Flow, Kind, Login, SETTINGS, Target};
@@ -74,18 +75,23 @@ impl Selection {
 pub fn plan(options: &Options, surroundings: &Surroundings) -> Plan {
     let mut plays = Vec::new();
     for suite in &options.suites {
+        let written: Vec<Arc<Scenario>> = suite.scenarios.iter().cloned().map(Arc::new).collect();
+        let playable: Vec<_> = written.iter().map(|s| instead_of_a_login(&options.target, s)).collect();
+        let as_played =
+            |(i, playable): (usize, &Result<_, _>)| playable.clone().unwrap_or(written[i].clone());
         let siblings: Arc<Vec<Arc<Scenario>>> =
-            Arc::new(suite.scenarios.iter().cloned().map(Arc::new).collect());
-        for scenario in siblings.iter() {
+            Arc::new(playable.iter().enumerate().map(as_played).collect());
+        for (scenario, playable) in siblings.iter().zip(&playable) {
             if !options.selection.takes(&suite.id, scenario) {
                 continue;
             }
-            let lacking = lacking(options, surroundings, &siblings, scenario);
+            let not_given = playable.as_ref().err().cloned();
+            let not_testable = not_given.or_else(|| lacking(options, surroundings, &siblings, scenario));
             plays.push(Planned {
                 suite: suite.id.clone(),
                 scenario: scenario.clone(),
                 siblings: siblings.clone(),
-                not_testable: lacking,
+                not_testable,
             });
         }
     }
@@ -180,7 +186,7 @@ fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) 
 
 /// Whether a scenario may harm an org that somebody works with: it says so itself, it revokes a token, or it
 /// approves an app, which on Salesforce takes the oldest of five approvals of the user away.
-fn is_destructive(scenario: &Scenario) -> bool {
+pub(super) fn is_destructive(scenario: &Scenario) -> bool {
     let harms = |step: &Step| match &step.action {
         Action::Authorize(options) => options.follow,
         Action::Revoke(_) => true,

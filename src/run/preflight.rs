@@ -132,8 +132,9 @@ fn over(given: &Endpoints, other: &Endpoints) -> Endpoints {
 
 fn capabilities(target: &Target, endpoints: &Endpoints) -> BTreeSet<&'static str> {
     let salesforce = target.profile == Profile::Salesforce;
+    let logs_in = matches!(target.login, Login::Pages(_) | Login::Browser);
     [
-        ("authorize", endpoints.authorize.is_some() && target.login != Login::None),
+        ("authorize", endpoints.authorize.is_some() && logs_in),
         ("clock", target.is_embedded()),
         ("deny", target.deny.is_some()),
         ("discovery", endpoints.discovery.is_some() || endpoints.metadata.is_some()),

@@ -42,6 +42,8 @@ pub(super) struct World<'w> {
     jars: BTreeMap<String, Jar>,
     races: u32,
     host: Option<Host>,
+    /// Whether the play begins with the refresh token that the target gives.
+    given: bool,
     /// What the client knows.
     pub(super) session: Session,
     /// What was recorded.
@@ -107,6 +109,10 @@ impl<'w> World<'w> {
             Some(_) => dice::seed(),
             None => dice::seed_of(options.seed, &format!("client/{key}")),
         };
+        let given = match &target.login {
+            Login::Given(grant) => grant.app == scenario.app && grant.user == scenario.user,
+            _ => false,
+        };
         // The target of a play knows where it is: assertions are judged by it.
         target.endpoints = endpoints.clone();
         Ok(Self {
@@ -124,7 +130,11 @@ impl<'w> World<'w> {
             jars: BTreeMap::new(),
             races: 0,
             host,
-            session: Session::default(),
+            session: Session {
+                refresh_token: shared.given().clone().filter(|_| given),
+                ..Session::default()
+            },
+            given,
             exchanges: Vec::new(),
         })
     }
@@ -151,6 +161,10 @@ impl<'w> World<'w> {
 
     /// Ends what was started for it.
     pub(super) async fn end(self) -> Vec<Exchange> {
+        // A server that rotates without having said so: the next play goes on with the new one.
+        if let (true, Some(now)) = (self.given, &self.session.refresh_token) {
+            *self.shared.given() = Some(now.clone());
+        }
         if let Some(host) = self.host {
             host.stop().await;
         }
@@ -491,6 +505,8 @@ impl<'w> World<'w> {
             }
         }
         left.dedup();
+        let given = self.shared.given().clone();
+        left.retain(|(token, _)| given.as_ref().is_none_or(|given| given.expose() != token));
         for (token, app) in left {
             let step = Step {
                 action: Action::Revoke(crate::client::TokenUse {

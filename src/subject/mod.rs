@@ -167,9 +167,22 @@ pub enum Login {
     Pages(Vec<Page>),
     /// By a person in a browser, with a listener on the loopback callback.
     Browser,
+    /// Not at all: the target gives what a login would have brought.
+    Given(Grant),
     /// There is no way: scenarios that need a user agent are not testable.
     #[default]
     None,
+}
+
+/// What somebody who logged in before was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Role of the app that it was issued to.
+    pub app: String,
+    /// Role of the user who approved.
+    pub user: String,
+    /// The refresh token.
+    pub refresh_token: Secret,
 }
 
 /// One page of the login: which form, what is filled in.

@@ -104,6 +104,7 @@ pub(super) fn markdown() -> String {
     table(&mut out, "Keys of `policy:` in a target", "key", &target::policy());
     table(&mut out, "Keys of a user in a target", "key", &target::user());
     table(&mut out, "Keys of a page in a target", "key", &target::page());
+    table(&mut out, "Keys of `login:` as a refresh token", "key", &target::grant());
     out
 }
 

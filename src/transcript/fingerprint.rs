@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::{Answer, Exchange};
 use crate::oauth::params::form_encode;
 use crate::oauth::{Params, base64, base64url, hmac_sha256};
-use crate::subject::Target;
+use crate::subject::{Login, Target};
 
 /// Values below this length are replaced only where their name stands beside them: `a` is no secret
 /// that could be searched for in a text.
@@ -65,6 +65,9 @@ impl Redactor {
             if let Some(secret) = &app.client_secret {
                 self.learn("client_secret", secret.expose());
             }
+        }
+        if let Login::Given(grant) = &target.login {
+            self.learn("refresh_token", grant.refresh_token.expose());
         }
         for user in target.users.values() {
             if let Some(password) = &user.password {

@@ -1,6 +1,5 @@
 //! Our own client: what each tweak puts on the wire, and a login by a person in a browser.
 
-use std::io::{Read, Write};
 use std::time::Duration;
 
 use crate::support::{complaints, embedded, options, outcome, suite_of, target_of};

@@ -9,6 +9,7 @@ mod client;
 mod docs;
 mod duality;
 mod faults;
+mod foreign;
 mod format;
 mod golden;
 mod peers;

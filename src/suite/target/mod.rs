@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 
 use super::expand::left_over;
 use super::names::{LOGIN_NAMES, unclosed};
-use super::parse::{Node, parse};
+use super::parse::{Kind, Node, parse};
 use super::resolve::{in_order, known_check, settings};
 use super::shape::check;
 use crate::client::Template;
@@ -60,7 +60,7 @@ pub fn read_target(
 fn cover(source: &str) -> String {
     static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
         let value = r#""(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s,}#"'|>$&*][^\s,}]*"#;
-        let key = r"secr?e?t|pass?w|pwd?\b|\bpin\b";
+        let key = r"secr?e?t|pass?w|pwd?\b|\bpin\b|_to?ke?n\b";
         let whole = r#"(?i)(?:KEY)([\w-]*)["']?\s*:\s*(VALUE)|://[^\s/:@]*:([^\s/@]+)@|(-----BEGIN[^\n]*)"#;
         Regex::new(&whole.replace("KEY", key).replace("VALUE", value)).expect("an expression of our own")
     });
@@ -245,6 +245,24 @@ impl Reader<'_> {
                 found.extend(missing(at, "app", apps.keys().map(String::as_str).collect()));
             }
         }
+        if let Some(login) = node.get("login").filter(|login| login.get("refresh_token").is_some()) {
+            let role = |key: &str| login.get(key).and_then(Node::text).unwrap_or("main").to_owned();
+            for (kind, named, is_there) in [
+                ("app", role("app"), apps.contains_key(&role("app"))),
+                ("user", role("user"), users.contains_key(&role("user"))),
+            ] {
+                if !is_there {
+                    let span = login.get(kind).map_or(login.span, |n| n.span);
+                    let message =
+                        format!("the refresh token is for the {kind} `{named}`, which is not described");
+                    found.push((
+                        span,
+                        message,
+                        format!("describe it under `{kind}s:`, or name another `{kind}:`"),
+                    ));
+                }
+            }
+        }
         for (span, message, help) in found {
             self.problem("unknown-name", span, message, help);
         }
@@ -297,6 +315,11 @@ impl Reader<'_> {
                         "leave it out: the embedded org brings its own",
                     );
                 }
+            }
+            if let Some(login) = node.get("login").filter(|login| matches!(login.kind, Kind::Map(_))) {
+                let message = "the embedded org never issued this refresh token";
+                let help = "leave it out: the embedded org has pages that are passed by themselves";
+                self.problem("misplaced", login.span, message, help);
             }
             return;
         }

@@ -2,7 +2,8 @@
 
 use super::super::parse::{Kind, Node};
 use super::{LOGIN_NAMES, Reader};
-use crate::subject::{Login, Page};
+use crate::oauth::Secret;
+use crate::subject::{Grant, Login, Page};
 
 impl Reader<'_> {
     pub(super) fn login(&mut self, node: Option<&Node>) -> Login {
@@ -11,8 +12,16 @@ impl Reader<'_> {
                 Login::Pages(node.map(|n| self.pages(n)).unwrap_or_default())
             }
             Some(node) if node.text() == Some("browser") => Login::Browser,
+            Some(node) if matches!(node.kind, Kind::Map(_)) => self.grant(node),
             _ => Login::None,
         }
+    }
+
+    /// What stands in for a login.
+    fn grant(&mut self, node: &Node) -> Login {
+        let role = |key: &str| node.get(key).and_then(Node::text).unwrap_or("main").to_owned();
+        let refresh_token = self.value(node.get("refresh_token")).map(Secret::new).unwrap_or_default();
+        Login::Given(Grant { app: role("app"), user: role("user"), refresh_token })
     }
 
     pub(super) fn pages(&mut self, node: &Node) -> Vec<Page> {

@@ -75,7 +75,9 @@ fn target_rules() -> Vec<Value> {
     vec![
         json!({
             "if": { "properties": { "org": { "const": "embedded" } } },
-            "then": { "properties": { "endpoints": false, "api": false, "ca": false } },
+            "then": { "properties": {
+                "endpoints": false, "api": false, "ca": false, "login": { "type": ["string", "array"] }
+            } },
             "else": { "properties": { "apps": { "additionalProperties": { "properties": { "policy": false } } } } }
         }),
         json!({
@@ -118,11 +120,11 @@ pub(in crate::suite) fn target() -> Vec<Key> {
     let no_apps: Never =
         ("the target has no apps, so nothing can be played", "add `main:` with its client_id");
     let login = Either {
-        expected: "`browser`, `none` or a list of pages",
+        expected: "`browser`, `none`, a list of pages or a refresh token",
         help: "write a list of pages, for example `- fill: { username: \"${user.username}\" }`".into(),
         scalar: Some(Shape::Words("way to log in", vec!["browser", "none"])),
         list: Some(pages()),
-        map: None,
+        map: Some(record(grant())),
     };
     vec![
         must("org", Shape::Form(&ORG), "base URL of the org, or `embedded`"),
@@ -150,7 +152,7 @@ pub(in crate::suite) fn target() -> Vec<Key> {
         may(
             "login",
             Shape::Either(Box::new(login)),
-            "how the pages are passed: a list of pages, `browser`, or `none`",
+            "how the pages are passed: a list of pages, `browser`, or `none`; or a refresh token in place of a login",
         ),
         may("deny", pages(), "how a user says no: the pages from the first on"),
         may("settings", settings(), "what is known of the server"),
@@ -254,6 +256,15 @@ pub(in crate::suite) fn user() -> Vec<Key> {
         may("inactive", Shape::Flag, "an admin deactivated the user (embedded org)"),
         may("frozen", Shape::Flag, "an admin froze the user (embedded org)"),
         may("ip_restricted", Shape::Flag, "login from here is outside of the allowed ranges (embedded org)"),
+    ]
+}
+
+/// Keys of `login` where it is a refresh token.
+pub(in crate::suite) fn grant() -> Vec<Key> {
+    vec![
+        must("refresh_token", Shape::Name, "what an earlier login brought, usually `${SF_REFRESH_TOKEN}`"),
+        may("app", Shape::Form(&ROLE), "role of the app that it was issued to; `main` where it is not given"),
+        may("user", Shape::Form(&ROLE), "role of the user who approved; `main` where it is not given"),
     ]
 }
 

@@ -1,0 +1,88 @@
+//! A target that gives a refresh token in place of a login: authorizing and redeeming become a refresh.
+
+use std::sync::Arc;
+
+use super::plan::is_destructive;
+use crate::client::Action;
+use crate::subject::{Grant, Login, Target};
+use crate::suite::{Control, Need, Scenario, Step};
+
+/// The scenario as it is played where the target gives a refresh token, or why it cannot be played so.
+///
+/// # Errors
+/// What stands in the way, in words.
+pub(super) fn instead_of_a_login(target: &Target, scenario: &Arc<Scenario>) -> Result<Arc<Scenario>, String> {
+    let Login::Given(grant) = &target.login else { return Ok(scenario.clone()) };
+    let logs_in = |step: &Step| matches!(&step.action, Action::Authorize(options) if options.follow);
+    let mut logins = (0..scenario.steps.len()).filter(|at| logs_in(&scenario.steps[*at]));
+    let Some(at) = logins.next() else { return Ok(scenario.clone()) };
+    if logins.next().is_some() {
+        return Err("it authorizes more than once, and the target gives one refresh token".into());
+    }
+    let (authorize, redeem) = (&scenario.steps[at], scenario.steps.get(at + 1));
+    let whose = |step: &Step| {
+        let app = step.app.as_ref().unwrap_or(&scenario.app);
+        let user = step.user.as_ref().unwrap_or(&scenario.user);
+        *app == grant.app && *user == grant.user
+    };
+    let redeems = |step: &&Step| step.action == Action::Redeem;
+    let on_the_way = is_plain(authorize) && scenario.steps.iter().filter(redeems).count() == 1;
+    let Some(redeem) = redeem.filter(redeems).filter(|redeem| on_the_way && is_plain(redeem)) else {
+        return Err("it is about the login itself, and the target gives a refresh token in its place".into());
+    };
+    if !whose(authorize) || !whose(redeem) {
+        let Grant { app, user, .. } = grant;
+        return Err(format!(
+            "the refresh token that the target gives is for the app `{app}` and the user `{user}`"
+        ));
+    }
+    if harms(scenario) {
+        return Err("it would use up the refresh token that the target gives".into());
+    }
+    if target.settings.flag("rotation") == Some(true) {
+        return Err("each refresh rotates, and would use up the refresh token that the target gives".into());
+    }
+    let refresh = Step {
+        action: Action::Refresh,
+        capture: redeem.capture.clone(),
+        label: redeem.label.clone(),
+        ..authorize.clone()
+    };
+    let mut steps = scenario.steps.clone();
+    steps.splice(at..at + 2, [refresh]);
+    for step in &mut steps {
+        if let Some(Control::Step(named)) = &mut step.control
+            && *named > at
+        {
+            *named -= 1;
+        }
+    }
+    let needs =
+        scenario.needs.iter().filter(|need| !matches!(need, Need::Capability(name) if name == "authorize"));
+    let needs = needs.cloned().collect();
+    // A check may need to have seen how the grant came about: it watches, and its silence is nobody's fault.
+    Ok(Arc::new(Scenario { steps, needs, checks: Vec::new(), ..Scenario::clone(scenario) }))
+}
+
+/// A step that asks for nothing out of the ordinary, and of which nothing but its success is expected.
+fn is_plain(step: &Step) -> bool {
+    let usual = match &step.action {
+        Action::Authorize(options) => {
+            !options.deny && options.scope.is_none() && !options.nonce && options.extra.is_empty()
+        }
+        _ => true,
+    };
+    usual
+        && step.tweak.is_none()
+        && step.client_auth.is_none()
+        && step.expect.is_none()
+        && step.times == 1
+        && step.control.is_none()
+}
+
+/// Whether the refresh token might not live afterwards. That a login approves the app does not come into it here.
+fn harms(scenario: &Scenario) -> bool {
+    let steps = scenario.steps.iter().filter(|step| !matches!(step.action, Action::Authorize(_)));
+    let rest = Scenario { steps: steps.cloned().collect(), ..scenario.clone() };
+    is_destructive(&rest)
+}

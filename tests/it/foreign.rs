@@ -1,0 +1,64 @@
+//! An org that is not ours: what a target gives in place of a login.
+
+use std::sync::Arc;
+
+use crate::support::{complaints, embedded, options, org_suites, outcome_async, suite_of};
+use grantcheck::oauth::salesforce::Profile;
+use grantcheck::org::Org;
+use grantcheck::report::Report;
+use grantcheck::subject::{Grant, Login, Target};
+use grantcheck::wire::Clock;
+use grantcheck::wire::host::Host;
+
+/// A target that reaches that org as somebody else's.
+fn target_at(url: &str) -> Target {
+    let mut target = Target { org: Some(url.to_owned()), disposable: true, ..embedded() };
+    target.apps.retain(|role, _| role == "main" || role == "other");
+    target
+}
+
+/// What a login that went before brought, and nothing revoked since: this target knows no revocation endpoint.
+async fn refresh_token(url: &str) -> String {
+    let mut target = target_at(url);
+    target.profile = Profile::Rfc;
+    target.endpoints.authorize = Some(format!("{url}/services/oauth2/authorize"));
+    target.endpoints.token = Some(format!("{url}/services/oauth2/token"));
+    target.endpoints.discovery = Some(format!("{url}/nowhere"));
+    target.endpoints.metadata = Some(format!("{url}/nowhere"));
+    let suite = "
+suite: login
+judges: org
+scenarios:
+  - scenario: somebody logs in
+    steps: [{ do: authorize }, { do: redeem }]
+";
+    let outcome = outcome_async(&options(target, vec![suite_of("suites/login.yaml", suite)])).await;
+    let mut tokens = outcome.transcript.exchanges.iter().filter_map(|x| x.text("refresh_token"));
+    tokens.next().unwrap_or_else(|| panic!("{}", complaints(&outcome.report))).to_owned()
+}
+
+fn not_testable<'r>(report: &'r Report, scenario: &str) -> &'r str {
+    let row = report.scenarios.iter().find(|row| row.scenario == scenario).expect(scenario);
+    row.reason.as_deref().unwrap_or_else(|| panic!("{scenario} was played: {}", row.verdict.word()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_token_stands_in_for_a_login_and_outlives_the_run() {
+    let org = Arc::new(Org::new(&embedded(), &[], [7; 32]));
+    let host = Host::start(org, Clock::real(), "127.0.0.1:0").await.unwrap();
+    let mut target = target_at(&host.url());
+    let refresh_token = refresh_token(&host.url()).await;
+    target.login =
+        Login::Given(Grant { app: "main".into(), user: "main".into(), refresh_token: refresh_token.into() });
+    // The same token carries two runs: the first neither revokes it nor uses it up.
+    for _ in 0..2 {
+        let outcome = outcome_async(&options(target.clone(), org_suites())).await;
+        assert!(complaints(&outcome.report).is_empty(), "{}", complaints(&outcome.report));
+        let refreshed =
+            |id: &str| outcome.report.checks.iter().any(|row| row.check == id && row.scenarios > 0);
+        assert!(refreshed("refresh/gives-a-working-access-token"));
+        assert!(refreshed("refresh/unknown-token-is-refused"));
+        let report = &outcome.report;
+        assert!(not_testable(report, "a code works once").contains("the login itself"));
+    }
+}
