@@ -14,6 +14,7 @@
 //! * 5 [`suite`]: suite and target files: a tree with spans, shapes that check it and print its schema, plain data.
 //! * 6 [`wire`]: the only I/O: transports, the org on a socket, clocks, dice, files, a person's browser.
 //! * 7 [`run`]: plan, play, judge, rows of the report.
+//! * 8 [`score`]: faults against suites: the kill matrix.
 //! * 9 [`cli`]: one file a command; exit codes.
 //!
 //! Nothing below `wire` can fail for an outside reason; `catalog` never sees a socket, a suite or a clock; `org` and
@@ -27,6 +28,7 @@ pub mod oauth;
 pub mod org;
 pub mod report;
 pub mod run;
+pub mod score;
 pub mod subject;
 pub mod suite;
 pub mod transcript;

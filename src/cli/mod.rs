@@ -8,6 +8,7 @@ mod judge;
 mod load_files;
 mod run;
 mod schema;
+mod score;
 mod serve;
 mod shipped;
 mod suites;
@@ -95,6 +96,8 @@ const EXIT_CODES: &str = "Exit codes: 0 conforms, 1 a MUST does not hold, 2 coul
 enum Command {
     /// Play suites against an org and judge it; without a target, the embedded org
     Run(run::Arguments),
+    /// Tell which faults of an org suites would notice: the kill matrix
+    Score(score::Arguments),
     /// Serve the embedded org over HTTP, for people and for tests
     Serve(serve::Arguments),
     /// Judge a recorded transcript with the catalogue
@@ -123,6 +126,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
     };
     let exit = match parsed.command {
         Command::Run(arguments) => run::exec(arguments, io),
+        Command::Score(arguments) => score::exec(&arguments, io),
         Command::Serve(arguments) => serve::exec(arguments, io),
         Command::Judge(arguments) => judge::exec(&arguments, io),
         Command::Checks(arguments) => checks::exec(&arguments, io),

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::{CannotStart, Exit, Io, load_files, runtime};
 use crate::diagnostic::{Diagnostic, closest};
 use crate::oauth::salesforce::Profile;
-use crate::org::fault;
+use crate::org::fault::{self, Fault};
 use crate::report::{self, console};
 use crate::run::{self, Options, Progress, Selection, look_around, plan};
 use crate::wire::files;
@@ -146,25 +146,7 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
             Err(other) => return Err(other),
         }
     }
-    let mut faults = Vec::new();
-    for name in &arguments.fault {
-        match fault::find(name) {
-            Some(fault) => faults.push(fault),
-            None => {
-                let help = match closest(name, fault::all().iter().map(|f| f.name)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!(
-                        "one of: {}",
-                        fault::all().iter().map(|f| f.name).collect::<Vec<_>>().join(", ")
-                    ),
-                };
-                problems.push(
-                    Diagnostic::bare("unknown-fault", format!("the embedded org has no fault `{name}`"))
-                        .help(help),
-                );
-            }
-        }
-    }
+    let faults = faults_named(&arguments.fault, &mut problems);
     if let Some(name) = arguments.allow.iter().find(|what| *what != "destructive") {
         problems.push(
             Diagnostic::bare("bad-flag", format!("`--allow {name}` allows nothing"))
@@ -206,9 +188,29 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
         destructive: arguments.allow.iter().any(|what| what == "destructive"),
         budget: arguments.budget,
         seed: arguments.seed,
+        begin: None,
         jobs: arguments.jobs.unwrap_or(processors),
         within: Duration::from_millis(within.unwrap_or(10_000)),
     })
+}
+
+/// The faults of those names.
+pub(super) fn faults_named(names: &[String], problems: &mut Vec<Diagnostic>) -> Vec<&'static Fault> {
+    let mut faults = Vec::new();
+    for name in names {
+        if let Some(fault) = fault::find(name) {
+            faults.push(fault);
+            continue;
+        }
+        let known = || fault::all().iter().map(|fault| fault.name);
+        let help = match closest(name, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("one of: {}", known().collect::<Vec<_>>().join(", ")),
+        };
+        let message = format!("the embedded org has no fault `{name}`");
+        problems.push(Diagnostic::bare("unknown-fault", message).help(help));
+    }
+    faults
 }
 
 pub(super) fn reports(list: &[String]) -> Result<Reports, CannotStart> {

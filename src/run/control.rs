@@ -51,6 +51,7 @@ impl Shared {
         progress: mpsc::UnboundedSender<Progress>,
         stop: watch::Receiver<bool>,
     ) -> Self {
+        let begin = options.begin;
         Self {
             given: std::sync::Mutex::new(match &options.target.login {
                 Login::Given(grant) => Some(grant.refresh_token.clone()),
@@ -61,7 +62,7 @@ impl Shared {
             progress,
             stop,
             person: Person::default(),
-            begin: crate::wire::clock::real_now(),
+            begin: begin.unwrap_or_else(crate::wire::clock::real_now),
             spent: AtomicU32::new(0),
             port: OnceLock::new(),
             controls: Mutex::default(),

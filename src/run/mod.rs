@@ -43,6 +43,8 @@ pub struct Options {
     pub budget: Option<u32>,
     /// Decides order, identifiers, and the dice of the embedded org.
     pub seed: u64,
+    /// Moment at which the clocks of embedded orgs begin, in milliseconds since the epoch; none means now.
+    pub begin: Option<i64>,
     /// How many scenarios are played at a time on the embedded org.
     pub jobs: usize,
     /// How long an answer may take.

@@ -17,6 +17,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("suite", 5),
     ("wire", 6),
     ("run", 7),
+    ("score", 8),
     ("cli", 9),
 ];
 

@@ -1,54 +1,42 @@
 //! Every check is seen to fail: each fault of the org makes its set of checks fail, and no other.
 
 use std::collections::BTreeSet;
+use tokio::sync::{mpsc, watch};
 
-use crate::support::{embedded, options, org_suites, outcome};
-use grantcheck::catalog::{self, Check, Party};
-use grantcheck::oauth::salesforce::Profile;
+use crate::support::{embedded, golden, options, org_suites, suite_of};
+use grantcheck::catalog::{self, Party};
 use grantcheck::org::fault::{self, Fault};
-use grantcheck::report::{Report, Word};
 use grantcheck::run::Options;
+use grantcheck::score::{Fate, Matrix, checks_of, markdown, score};
 use grantcheck::suite::Suite;
-
-fn check_of(origin: &str) -> &'static Check {
-    catalog::all()
-        .find(|check| check.origin == origin)
-        .unwrap_or_else(|| panic!("no check is drawn from {origin}"))
-}
-
-fn checks_of(fault: &Fault) -> BTreeSet<&'static str> {
-    fault.origins.iter().map(|origin| check_of(origin).id).collect()
-}
-
-/// Checks that do not hold. What Salesforce is known to do otherwise is judged as the RFC has it, so that a fault
-/// that goes beyond can be seen.
-fn failed(report: &Report) -> BTreeSet<&str> {
-    let failed =
-        report.checks.iter().filter(|row| matches!(row.verdict, Word::Fail | Word::Warn | Word::Note));
-    failed.map(|row| row.check.as_str()).collect()
-}
-
-/// The profile in which a fault shows: a known deviation would hide it under the other.
-fn profile_of(fault: &Fault) -> Profile {
-    let deviates = |id: &&str| catalog::deviation(id).is_some();
-    if checks_of(fault).iter().any(deviates) { Profile::Rfc } else { Profile::Salesforce }
-}
-
-fn play(fault: &'static Fault, suites: Vec<Suite>) -> Report {
-    let mut target = embedded();
-    target.profile = profile_of(fault);
-    outcome(&Options { faults: vec![fault], ..options(target, suites) }).report
-}
 
 #[test]
 fn every_check_stands_in_the_set_of_a_fault() {
-    let covered: BTreeSet<&str> =
-        fault::all().iter().flat_map(|fault| fault.origins.iter().copied()).collect();
+    let covered: BTreeSet<&str> = fault::all().iter().flat_map(checks_of).collect();
     let missing: Vec<&str> = catalog::all()
-        .filter(|check| check.binds == Party::Org && !covered.contains(check.origin))
+        .filter(|check| check.binds == Party::Org && !covered.contains(check.id))
         .map(|check| check.id)
         .collect();
     assert!(missing.is_empty(), "no fault makes these fail: {missing:?}");
+}
+
+#[test]
+fn every_origin_of_a_fault_is_a_check() {
+    let known: BTreeSet<&str> = catalog::all().map(|check| check.origin).collect();
+    let unknown: Vec<_> = fault::all()
+        .iter()
+        .filter(|fault| !fault.origins.iter().all(|origin| known.contains(origin)))
+        .collect();
+    assert!(unknown.is_empty(), "no check is drawn from an origin of {unknown:?}");
+}
+
+/// Scores with a clock that begins at one moment.
+fn scored(suites: Vec<Suite>, faults: &[&'static Fault]) -> Matrix {
+    let options = Options { begin: Some(1_800_000_000_000), ..options(embedded(), suites) };
+    let (tell, _told) = mpsc::unbounded_channel();
+    let (_stop, stopped) = watch::channel(false);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(score(&options, faults, tell, stopped)).unwrap()
 }
 
 #[test]
@@ -65,8 +53,8 @@ fn every_fault_is_caught_by_the_scenarios_of_its_checks() {
         if suites.is_empty() {
             suites = org_suites();
         }
-        let report = play(fault, suites);
-        if failed(&report).is_disjoint(&wanted) {
+        let matrix = scored(suites, &[fault]);
+        if matrix.rows[0].checks.is_disjoint(&wanted) {
             survived.push(fault.name);
         }
     }
@@ -74,18 +62,55 @@ fn every_fault_is_caught_by_the_scenarios_of_its_checks() {
 }
 
 #[test]
+fn a_suite_of_ones_own_is_told_what_it_would_not_notice() {
+    let suite = "
+suite: own
+judges: org
+scenarios:
+  - scenario: a token comes
+    steps: [{ do: jwt-bearer }]
+  - scenario: an old assertion
+    steps: [{ do: jwt-bearer, with: { exp: -5m }, expect: { status: [2xx, 4xx] } }]
+";
+    let named = ["jwt-exp-ignored", "jwt-wrong-user", "code-reusable"].map(|name| fault::find(name).unwrap());
+    let matrix = scored(vec![suite_of("suites/own.yaml", suite)], &named);
+    let fates: Vec<Fate> = matrix.rows.iter().map(|row| row.fate).collect();
+    // Nobody asks whose token it is, and nobody redeems a code.
+    assert_eq!(fates, [Fate::Caught, Fate::Survived, Fate::Unseen]);
+    assert_eq!(matrix.unsound, [""; 0]);
+}
+
+#[test]
+fn what_a_suite_says_of_the_faultless_org_counts_for_nothing() {
+    let suite = "
+suite: wrong
+judges: org
+scenarios:
+  - scenario: a token does not come
+    steps: [{ do: jwt-bearer, expect: { status: 201 } }]
+";
+    let matrix =
+        scored(vec![suite_of("suites/wrong.yaml", suite)], &[fault::find("jwt-exp-ignored").unwrap()]);
+    assert_eq!(matrix.unsound, ["suites/wrong › a token does not come"]);
+    assert_eq!(matrix.rows[0].fate, Fate::Unseen);
+}
+
+#[test]
 #[ignore = "plays every suite with every fault; .ci/run does"]
-fn every_fault_makes_its_checks_fail_and_no_other() {
-    let mut wrong = Vec::new();
-    for fault in fault::all() {
-        let report = play(fault, org_suites());
-        let got = failed(&report);
-        let wanted = checks_of(fault);
-        if got != wanted {
-            let missed: Vec<_> = wanted.difference(&got).collect();
-            let beyond: Vec<_> = got.difference(&wanted).collect();
-            wrong.push(format!("{}: not failed {missed:?}, failed besides {beyond:?}", fault.name));
-        }
-    }
+fn the_kill_matrix_is_exact_and_written_down() {
+    let matrix = scored(org_suites(), &fault::all().iter().collect::<Vec<_>>());
+    let wrong = matrix.rows.iter().filter(|row| !row.missed().is_empty() || !row.beyond().is_empty());
+    let wrong: Vec<String> = wrong
+        .map(|row| {
+            format!("{}: not failed {:?}, failed besides {:?}", row.fault.name, row.missed(), row.beyond())
+        })
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let told = format!(
+        "# The kill matrix\n\nWhat `suites/org` says of each wrong that the embedded org can commit: the checks that \
+         fail, all of them and no other, and how many scenarios tell. Generated; `UPDATE=1 cargo test --test it \
+         kill_matrix -- --ignored` rewrites it, and `grantcheck score --all` prints it.\n\n{}",
+        markdown(&matrix)
+    );
+    golden("docs/mutants.md", &told);
 }

@@ -93,6 +93,7 @@ pub fn options(target: Target, suites: Vec<Suite>) -> Options {
         destructive: true,
         budget: None,
         seed: 1,
+        begin: None,
         jobs: 2,
         within: Duration::from_secs(10),
     }

@@ -1,0 +1,129 @@
+//! `grantcheck score`: which faults of an org suites would notice.
+
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+use super::run::faults_named;
+use super::{Exit, Io, load_files, runtime};
+use crate::diagnostic::Diagnostic;
+use crate::oauth::salesforce::Profile;
+use crate::org::fault;
+use crate::run::{Options, Selection};
+use crate::score::{self, Fate, Scored};
+use crate::wire::clock::real_now;
+use crate::wire::files;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Suite files or folders; the shipped suites where none is given
+    suites: Vec<PathBuf>,
+    /// An embedded org set up by this target file
+    #[arg(long, value_name = "FILE")]
+    target: Option<String>,
+    /// Play as `rfc` or `salesforce` has it
+    #[arg(long)]
+    profile: Option<String>,
+    /// Only these faults; `grantcheck run --fault NAME` shows what one does
+    #[arg(long, value_name = "NAME")]
+    fault: Vec<String>,
+    /// Show every fault, not only those that survived
+    #[arg(long)]
+    all: bool,
+    /// Write the matrix as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the matrix as a Markdown table
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Decides order, identifiers and dice; the same seed plays the same
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many scenarios are played at a time; as many as there are processors where it is not given
+    #[arg(long)]
+    jobs: Option<usize>,
+}
+
+pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
+    let options = options(arguments)?;
+    let mut problems = Vec::new();
+    let mut faults = faults_named(&arguments.fault, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    if faults.is_empty() {
+        faults = fault::all().iter().collect();
+    }
+    let (tell, mut told) = mpsc::unbounded_channel::<Scored>();
+    let (stop, stopped) = watch::channel(false);
+    let matrix = runtime()?.block_on(async {
+        let scoring = score::score(&options, &faults, tell, stopped);
+        tokio::pin!(scoring);
+        loop {
+            tokio::select! {
+                biased;
+                _ = tokio::signal::ctrl_c(), if !*stop.borrow() => {
+                    let _ = stop.send(true);
+                }
+                matrix = &mut scoring => return matrix,
+                Some(Scored { done, all, fault }) = told.recv() => if io.terminal {
+                    let _ = write!(io.err, "\r\u{1b}[K{done}/{all} {fault}").and_then(|()| io.err.flush());
+                }
+            }
+        }
+    })?;
+    if io.terminal {
+        write!(io.err, "\r\u{1b}[K")?;
+    }
+    let json = arguments.json.as_ref();
+    let json = json.map_or(Ok(()), |path| files::write(path, &format!("{:#}\n", score::json(&matrix))));
+    let markdown = arguments.markdown.as_ref();
+    let markdown = markdown.map_or(Ok(()), |path| files::write(path, &score::markdown(&matrix)));
+    write!(io.out, "{}", score::console(&matrix, arguments.all))?;
+    json?;
+    markdown?;
+    Ok(if matrix.interrupted {
+        super::INTERRUPTED
+    } else if matrix.count(Fate::Survived) > 0 {
+        super::FAILED
+    } else if !matrix.unsound.is_empty() || matrix.count(Fate::Caught) == 0 {
+        super::CANNOT_VOUCH
+    } else {
+        super::CONFORMS
+    })
+}
+
+fn options(arguments: &Arguments) -> Result<Options, super::CannotStart> {
+    let mut target = load_files::target(arguments.target.as_deref())?;
+    let suites = load_files::suites(&arguments.suites)?;
+    if !target.is_embedded() {
+        return Err(Diagnostic::bare(
+            "bad-flag",
+            "faults are what the embedded org commits; this is another",
+        )
+        .help("leave `--target` out, or name a target with `org: embedded`")
+        .into());
+    }
+    if let Some(name) = arguments.profile.as_deref() {
+        target.profile = Profile::read(name).ok_or_else(|| {
+            Diagnostic::bare("bad-flag", format!("`--profile {name}` is no profile"))
+                .help("write `rfc` or `salesforce`")
+        })?;
+    }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(Options {
+        target,
+        suites,
+        selection: Selection::default(),
+        faults: Vec::new(),
+        socket: false,
+        destructive: true,
+        budget: None,
+        seed: arguments.seed,
+        // One moment for all plays, so that what differs between two is the fault.
+        begin: Some(real_now()),
+        jobs: arguments.jobs.unwrap_or(processors),
+        within: Duration::from_secs(10),
+    })
+}
