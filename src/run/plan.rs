@@ -230,10 +230,17 @@ fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenari
 
 fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Scenario) -> Option<String> {
     let role = step.app.as_ref().unwrap_or(&scenario.app);
-    // Documents are published for everybody.
-    if matches!(step.action, Action::Discover { .. } | Action::Keys) {
-        let capability = if step.action == Action::Keys { "keys" } else { "discovery" };
-        return unmet(&Need::Capability(capability.to_owned()), target, around, scenario);
+    // Documents are published for everybody; of the two about the server, one is enough.
+    if let Action::Discover { oauth } = step.action {
+        let (url, document) = if oauth {
+            (&around.endpoints.metadata, "RFC 8414 document")
+        } else {
+            (&around.endpoints.discovery, "OpenID Connect discovery document")
+        };
+        return url.is_none().then(|| format!("the target publishes no {document}"));
+    }
+    if step.action == Action::Keys {
+        return unmet(&Need::Capability("keys".to_owned()), target, around, scenario);
     }
     let Some(app) = target.apps.get(role) else { return Some(format!("the target has no app `{role}`")) };
     let user = step.user.as_ref().unwrap_or(&scenario.user);

@@ -14,6 +14,7 @@ mod format;
 mod golden;
 mod peers;
 mod recording;
+mod renewal;
 mod reports;
 mod schema;
 mod secrets;
