@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 use super::answer::{self, Refused, invalid_request, refused};
 use super::ask::{Ask, given};
 use super::session::{Presented, present};
-use super::store::{FamilyId, Kill};
+use super::store::{FamilyId, Kill, State};
 use super::{Begun, Org, Pending, Reply, Work, fault, is_get};
 use crate::oauth::Secret;
 
@@ -23,7 +23,7 @@ pub(super) struct Revocation {
 
 enum What {
     Access(Secret),
-    Refresh(FamilyId),
+    Refresh(FamilyId, Secret),
 }
 
 pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
@@ -46,17 +46,32 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
     };
     match find(org, token, ask.now) {
         Ok(what) => Begun::Pending(Pending(Work::Revoke(Revocation { what, callback }))),
-        // RFC 7009 §2.2: what does not exist is revoked already.
-        Err(_) if org.registry.switches.rfc && !org.faults.has(&fault::REVOKE_UNKNOWN_ERROR) => {
-            Begun::Reply(done(callback.as_deref(), ask.now))
-        }
-        Err(error) => Begun::Reply(refuse(&error, callback.as_deref(), ask.now)),
+        Err(error) => Begun::Reply(not_alive(org, &error, callback.as_deref(), ask.now)),
+    }
+}
+
+/// The answer for a token that is unknown, dead, or no token of this endpoint.
+fn not_alive(org: &Org, error: &Refused, callback: Option<&str>, now: i64) -> Reply {
+    // RFC 7009 §2.2: what does not exist is revoked already.
+    match org.registry.switches.rfc && !org.faults.has(&fault::REVOKE_UNKNOWN_ERROR) {
+        true => done(callback, now),
+        false => refuse(error, callback, now),
     }
 }
 
 pub(super) fn commit(org: &Org, revocation: Revocation, now: i64) -> Reply {
     let has = |fault| org.faults.has(fault);
     let mut state = org.store.lock();
+    // Somebody else may have been faster.
+    let alive = match &revocation.what {
+        What::Access(key) => state
+            .session(key.expose())
+            .is_some_and(|session| state.end(session, now).is_none() && !state.is_revoked(session)),
+        What::Refresh(family, token) => is_live(&state, token.expose()).is_some_and(|live| live == *family),
+    };
+    if !alive {
+        return not_alive(org, &unknown(), revocation.callback.as_deref(), now);
+    }
     match &revocation.what {
         What::Access(key) => {
             let from = match () {
@@ -66,7 +81,7 @@ pub(super) fn commit(org: &Org, revocation: Revocation, now: i64) -> Reply {
             };
             state.revoke_session(key.expose(), now, from);
         }
-        What::Refresh(family) => {
+        What::Refresh(family, _) => {
             let what = Kill {
                 access_tokens: !has(&fault::REVOKE_KEEPS_ACCESS),
                 refresh_tokens: !has(&fault::REVOKE_NOOP_REFRESH),
@@ -79,7 +94,6 @@ pub(super) fn commit(org: &Org, revocation: Revocation, now: i64) -> Reply {
 
 /// A live token of either kind, whatever `token_type_hint` says.
 fn find(org: &Org, token: &str, now: i64) -> Result<What, Refused> {
-    let unknown = || refused("invalid_token", "invalid token");
     if let Presented::Known { key, session, .. } = present(org, token) {
         let state = org.store.lock();
         return match state.end(&session, now).is_none() && !state.is_revoked(&session) {
@@ -89,13 +103,21 @@ fn find(org: &Org, token: &str, now: i64) -> Result<What, Refused> {
         };
     }
     let mut state = org.store.lock();
-    let family = state.refresh(token).filter(|found| !found.rotated && !found.family.is_dead()).map(|f| f.id);
-    match family {
-        Some(family) => Ok(What::Refresh(family)),
+    match is_live(&state, token) {
+        Some(family) => Ok(What::Refresh(family, token.into())),
         // A browser's session is no OAuth token.
         None if state.logged_in(token, now).is_some() => Err(unsupported()),
         None => Err(unknown()),
     }
+}
+
+/// The family of a refresh token that is of use.
+fn is_live(state: &State, token: &str) -> Option<FamilyId> {
+    state.refresh(token).filter(|found| !found.rotated && !found.family.is_dead()).map(|found| found.id)
+}
+
+fn unknown() -> Refused {
+    refused("invalid_token", "invalid token")
 }
 
 fn unsupported() -> Refused {

@@ -12,6 +12,7 @@ mod faults;
 mod foreign;
 mod format;
 mod golden;
+mod model;
 mod peers;
 mod recording;
 mod renewal;
