@@ -303,7 +303,7 @@ behaviours! {
             "ID tokens have a short numeric kid, JWT access tokens one that begins with CORE_ATJWT"
     }
     "Limits" {
-        Documented "Salesforce Help 000381578" "" "3600 logins of a user within an hour, then login rate exceeded"
+        Documented "Salesforce Help 000381578" "login_rate" "3600 logins of a user within an hour, then login rate exceeded"
         Assumed "Salesforce Help 000381578 (memory)" ""
             "logins are: the login page, the redemption of a code, JWT bearer, SAML bearer, client \
             credentials, SOAP login; not a refresh"

@@ -97,6 +97,7 @@ impl Org {
     pub fn new(target: &Target, faults: &[&'static Fault], seed: [u8; 32]) -> Org {
         let store = Store::new(seed);
         let registry = Registry::new(target, |length| store.lock().random_hex(length));
+        store.lock().counts_logins = registry.switches.login_rate;
         Org { registry, faults: Faults::new(faults), store: Arc::new(store) }
     }
 

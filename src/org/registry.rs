@@ -65,6 +65,8 @@ pub(super) struct Switches {
     pub issued_at_seconds: bool,
     pub last_modified_offset: bool,
     pub unknown_client_error: &'static str,
+    /// Whether logins are counted.
+    pub login_rate: bool,
 }
 
 /// Apps, users and switches.
@@ -222,6 +224,7 @@ impl Switches {
             issued_at_seconds: word(settings, "issued_at") == "seconds",
             last_modified_offset: word(settings, "last_modified") == "offset",
             unknown_client_error: word(settings, "unknown_client_error"),
+            login_rate: word(settings, "login_rate") != "off",
         }
     }
 }

@@ -65,6 +65,11 @@ pub const TABLE: &[Row] = &[
         doc: "how much clock skew the server forgives in assertions",
     },
     Row {
+        name: "login_rate",
+        kind: Kind::Words(&["3600", "off"]),
+        doc: "logins of a user within an hour that the embedded org allows",
+    },
+    Row {
         name: "pace",
         kind: Kind::Duration,
         doc: "pause before each token request, for servers that limit their rate",

@@ -455,6 +455,9 @@ mod tests {
         }
         says(&ask(), "login rate exceeded");
         assert_eq!(status(&org.handle(&token_request(&client_credentials("main")), NOW + HOUR)), 200);
+        let off = org_of(&set(target(), "login_rate", crate::subject::Setting::Word("off".into())));
+        let ask = || off.handle(&token_request(&client_credentials("main")), NOW);
+        assert!((0..=store::LOGINS_PER_HOUR).all(|_| status(&ask()) == 200));
     }
 
     #[test]
