@@ -138,6 +138,7 @@ fn capabilities(target: &Target, endpoints: &Endpoints) -> BTreeSet<&'static str
         ("deny", target.deny.is_some()),
         ("discovery", endpoints.discovery.is_some() || endpoints.metadata.is_some()),
         ("embedded", target.is_embedded()),
+        ("https", endpoints.token.as_ref().is_some_and(|url| url.starts_with("https://"))),
         ("identity", salesforce),
         ("introspection", endpoints.introspect.is_some()),
         ("keys", endpoints.keys.is_some()),

@@ -17,6 +17,7 @@ pub const CAPABILITIES: &[(&str, &str)] = &[
     ("discovery", "a discovery document is published"),
     ("deny", "the target says how a user refuses"),
     ("embedded", "the target is the embedded org"),
+    ("https", "the server is reached over TLS"),
     ("https_callback", "the app's callback URL is https"),
     ("identity", "Salesforce's identity URL"),
     ("introspection", "an introspection endpoint is known"),
