@@ -37,12 +37,6 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
-        check: "id-token/issuer-is-the-server",
-        because: "a user who is sent from a login host on to the My Domain gets an ID token of the My Domain",
-        source: "nextauthjs/next-auth issue 11917, reshaprio/reshapr issue 65",
-        accepts: true,
-    },
-    Deviation {
         check: "userinfo/bad-token-is-refused",
         because: "Salesforce answers 403 with Missing_OAuth_Token or Bad_OAuth_Token as plain text, and no challenge",
         source: "field reports; Salesforce Help: Query for User Information",

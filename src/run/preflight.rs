@@ -142,6 +142,7 @@ fn capabilities(target: &Target, endpoints: &Endpoints) -> BTreeSet<&'static str
         ("identity", salesforce),
         ("introspection", endpoints.introspect.is_some()),
         ("keys", endpoints.keys.is_some()),
+        ("pages", endpoints.authorize.is_some() && matches!(target.login, Login::Pages(_))),
         ("resource", endpoints.api.is_some()),
         ("revocation", endpoints.revoke.is_some()),
         ("salesforce", salesforce),

@@ -22,6 +22,7 @@ pub const CAPABILITIES: &[(&str, &str)] = &[
     ("identity", "Salesforce's identity URL"),
     ("introspection", "an introspection endpoint is known"),
     ("keys", "a JSON Web Key Set is published"),
+    ("pages", "the pages of the login are passed page by page, in a browser without a session"),
     ("query_callback", "the app registered a callback URL with a query"),
     ("resource", "a protected resource is known"),
     ("revocation", "a revocation endpoint is known"),
