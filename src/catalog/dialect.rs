@@ -37,6 +37,12 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
+        check: "userinfo/bad-token-is-refused",
+        because: "Salesforce answers 403 with Missing_OAuth_Token or Bad_OAuth_Token as plain text, and no challenge",
+        source: "field reports; Salesforce Help: Query for User Information",
+        accepts: false,
+    },
+    Deviation {
         check: "revocation/dead-token-is-answered-200",
         because: "Salesforce answers 400 invalid_token or unsupported_token_type for a token that it does not know",
         source: "Salesforce: Revoke OAuth Tokens",

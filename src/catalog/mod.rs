@@ -7,15 +7,19 @@ mod client_credentials;
 mod code;
 mod dialect;
 mod discovery;
+mod id_token;
 mod introspection;
 mod judgement;
 mod jwt_bearer;
+mod openid;
 mod pkce;
 mod refresh;
 mod resource;
 mod revocation;
 mod salesforce;
 mod token;
+mod transport;
+mod userinfo;
 
 pub use dialect::{Deviation, deviation, deviations};
 pub use judgement::Judgement;
@@ -102,6 +106,13 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         introspection::CHECKS,
         revocation::CHECKS,
         discovery::CHECKS,
+        discovery::MEMBERS,
+        discovery::KEYS,
+        discovery::TRUTH,
+        openid::CHECKS,
+        id_token::CHECKS,
+        userinfo::CHECKS,
+        transport::CHECKS,
         salesforce::CHECKS,
     ]
     .into_iter()

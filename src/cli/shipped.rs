@@ -16,12 +16,15 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("org/flows.yaml", include_str!("../../suites/org/flows.yaml")),
     ("org/introspection.yaml", include_str!("../../suites/org/introspection.yaml")),
     ("org/jwt-bearer.yaml", include_str!("../../suites/org/jwt-bearer.yaml")),
+    ("org/openid.yaml", include_str!("../../suites/org/openid.yaml")),
     ("org/refresh.yaml", include_str!("../../suites/org/refresh.yaml")),
     ("org/resource.yaml", include_str!("../../suites/org/resource.yaml")),
     ("org/revocation.yaml", include_str!("../../suites/org/revocation.yaml")),
     ("org/salesforce.yaml", include_str!("../../suites/org/salesforce.yaml")),
     ("org/saml-bearer.yaml", include_str!("../../suites/org/saml-bearer.yaml")),
     ("org/token.yaml", include_str!("../../suites/org/token.yaml")),
+    ("org/transport.yaml", include_str!("../../suites/org/transport.yaml")),
+    ("org/userinfo.yaml", include_str!("../../suites/org/userinfo.yaml")),
     ("org/web-server.yaml", include_str!("../../suites/org/web-server.yaml")),
 ];
 

@@ -247,7 +247,14 @@ pub fn build(cx: &Context<'_>, step: &Asked<'_>) -> Result<Outgoing, Missing> {
             let url = cx.known("identity_url")?;
             Draft::new(which.method.as_deref().unwrap_or("GET"), url).bearer(&cx.token(which)?)
         }
-        Action::Discover { oauth } => {
+        // RFC 8414 §3.1 puts its part before the path of the issuer, OpenID Connect Discovery §4 behind it.
+        Action::Discover { oauth: true, below: Some(path) } => {
+            Draft::new("GET", format!("{}/.well-known/oauth-authorization-server{path}", cx.org))
+        }
+        Action::Discover { oauth: false, below: Some(path) } => {
+            Draft::new("GET", format!("{}{path}/.well-known/openid-configuration", cx.org))
+        }
+        Action::Discover { oauth, below: None } => {
             let (url, path) = if *oauth {
                 (&endpoints.metadata, "/.well-known/oauth-authorization-server")
             } else {

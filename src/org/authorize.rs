@@ -60,12 +60,18 @@ pub(super) fn commit(org: &Org, arrival: Arrival, now: i64) -> Reply {
     let Arrival { mut visit, mut browser } = arrival;
     let mut state = org.store.lock();
     let user = browser.sid.as_deref().and_then(|sid| state.logged_in(sid, now)).filter(|_| !visit.must_login);
+    let login = browser.sid.as_deref().and_then(|sid| state.login_at(sid));
+    let oldest = visit.max_age.map(|seconds| now.saturating_sub(seconds.saturating_mul(1000)));
+    let too_old = login.zip(oldest).is_some_and(|(login, oldest)| login < oldest);
+    let user = user.filter(|_| !too_old || org.faults.has(&fault::MAX_AGE_STALE));
     let silent = user.filter(|user| !visit.must_approve && is_approved(org, &state, &visit, *user));
     if let Some(user) = silent {
-        return grant(org, &mut state, visit, user, now);
+        return grant(org, &mut state, visit, user, login, now);
     }
-    if visit.immediate {
-        return tell(org, &visit, "error=immediate_unsuccessful", now);
+    if let Some(error) = visit.silent {
+        // OpenID Connect Core §3.1.2.6 tells a missing login from a missing approval.
+        let error = if error == "login_required" && user.is_some() { "consent_required" } else { error };
+        return tell(org, &visit, &format!("error={error}"), now);
     }
     if browser.id.is_empty() {
         browser.id = state.random(22);
@@ -79,7 +85,7 @@ pub(super) fn commit(org: &Org, arrival: Arrival, now: i64) -> Reply {
         Some(_) => pages::go(StatusCode::FOUND, &pages::approval_url(&handle), now),
         None => pages::go(StatusCode::FOUND, &pages::login_url(&handle), now),
     };
-    browser.remember(&mut reply);
+    browser.remember(org, &mut reply);
     reply
 }
 
@@ -90,8 +96,15 @@ pub(super) fn is_approved(org: &Org, state: &State, visit: &Visit, user: UserId)
             && state.has_consent(user, visit.app, &visit.scopes)
 }
 
-/// Issues the code and sends the user agent back with it.
-pub(super) fn grant(org: &Org, state: &mut State, visit: Visit, user: UserId, now: i64) -> Reply {
+/// Issues the code and sends the user agent back with it. `login` is when the user logged in.
+pub(super) fn grant(
+    org: &Org,
+    state: &mut State,
+    visit: Visit,
+    user: UserId,
+    login: Option<i64>,
+    now: i64,
+) -> Reply {
     state.consent(user, visit.app, &visit.scopes);
     let code = state.issue_code(Code {
         app: visit.app,
@@ -100,6 +113,7 @@ pub(super) fn grant(org: &Org, state: &mut State, visit: Visit, user: UserId, no
         redirect_uri: visit.named_redirect_uri.then(|| visit.redirect_uri.clone()),
         challenge: visit.challenge.clone(),
         nonce: visit.nonce.clone(),
+        auth_time: login.filter(|_| visit.max_age.is_some() && !org.faults.has(&fault::MAX_AGE_IGNORED)),
         issued_at: now,
         expires: now.saturating_add(org.registry.switches.code_ttl),
         used: false,
@@ -178,6 +192,15 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Box<Reply>> {
     }
     let prompt: Vec<&str> = given(&params, "prompt").unwrap_or("").split(' ').collect();
     let own = |name: &str| given(&params, name).map(str::to_owned);
+    let has = |fault| org.faults.has(fault);
+    if has(&fault::NONCE_REQUIRED) && given(&params, "scope") == Some("openid") && own("nonce").is_none() {
+        return Err(shown(invalid_request("nonce is missing")));
+    }
+    let silent = match (given(&params, "immediate"), &prompt[..]) {
+        (Some("true"), _) => Some("immediate_unsuccessful"),
+        (_, ["none"]) if !has(&fault::PROMPT_NONE_SHOWS) => Some("login_required"),
+        _ => None,
+    };
     let mut visit = Visit {
         app: id,
         redirect_uri: uri.to_owned(),
@@ -187,9 +210,11 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Box<Reply>> {
         challenge,
         nonce: own("nonce"),
         login_hint: own("login_hint"),
-        must_login: prompt.contains(&"login") || prompt.contains(&"select_account"),
+        must_login: prompt.contains(&"login") && !has(&fault::PROMPT_LOGIN_IGNORED)
+            || prompt.contains(&"select_account"),
         must_approve: prompt.contains(&"consent"),
-        immediate: given(&params, "immediate") == Some("true"),
+        silent,
+        max_age: given(&params, "max_age").and_then(|seconds| seconds.parse().ok()),
         browser: String::new(),
         csrf: String::new(),
         user: None,

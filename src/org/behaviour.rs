@@ -64,6 +64,7 @@ behaviours! {
             unknown ones are ignored"
         Assumed "RFC 6749 inferred from field reports" ""
             "broken percent escapes and bytes that are not UTF-8 are refused with invalid_request"
+        Observed "captures of response headers" "" "over TLS every page carries Strict-Transport-Security of two years"
         Assumed "our choice" "profile"
             "under profile rfc, statuses, error codes and challenges are those of the RFCs where Salesforce \
             has its own: 401 for failed clients and bad bearer tokens, 200 for unknown tokens at revocation, \
@@ -90,6 +91,10 @@ behaviours! {
         Assumed "REST API Developer Guide: Web Server OAuth Flow (full list unknown)" "" "full stands for visualforce web openid chatter_api api id"
         Documented "Salesforce Help: OAuth 2.0 Web Server Flow" "" "prompt=login asks for the password again, prompt=consent for the approval"
         Assumed "Salesforce Help: OAuth 2.0 Web Server Flow" "" "prompt=select_account shows the login page"
+        Assumed "OpenID Connect Core §3.1.2.6; no source found" ""
+            "prompt=none fails with login_required, or consent_required where somebody is logged in"
+        Assumed "OpenID Connect Core §3.1.2.1; no source found" ""
+            "max_age asks for the password again where the login is older, and auth_time stands in the ID token"
         Documented "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "immediate=true fails with immediate_unsuccessful where somebody would have to be asked"
         Documented "Salesforce Help: OAuth 2.0 Web Server Flow" "" "login_hint fills the user name in"
         Assumed "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK (memory)" ""
@@ -296,6 +301,7 @@ behaviours! {
         Observed "probes of live discovery documents" "discovery_spelling" "the document of a My Domain of 2026, with registration_endpoint"
         Assumed "no source found" "" "the RFC 8414 document is the same"
         Assumed "what the org offers" "" "response_types_supported is code alone; registration answers 401"
+        Assumed "no source found" "" "documents and keys are not to be cached; other paths have no document"
         Observed "probes of live discovery documents" ""
             "S256 is the one challenge method, authorization_code and refresh_token are the grant types that \
             are named"

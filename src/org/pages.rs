@@ -57,8 +57,11 @@ impl Browser {
         browser
     }
 
-    /// Sets the cookie by which the browser is known again.
-    pub fn remember(&self, reply: &mut Reply) {
+    /// Sets the cookie by which the browser is known again, and tells it to come by TLS alone, where it came so.
+    pub fn remember(&self, org: &Org, reply: &mut Reply) {
+        if self.secure {
+            answer::demand_tls(org, &mut reply.response);
+        }
         self.set(reply, BROWSER, &self.id);
     }
 
@@ -225,7 +228,8 @@ fn approve(org: &Org, handle: &str, answer: Option<(bool, String)>, browser: &Br
         None if !known => approval_page(app, account, &visit, handle, now),
         Some((true, _)) | None => {
             state.end_visit(handle);
-            authorize::grant(org, &mut state, visit, user, now)
+            let login = browser.sid.as_deref().and_then(|sid| state.login_at(sid));
+            authorize::grant(org, &mut state, visit, user, login, now)
         }
     }
 }

@@ -153,6 +153,10 @@ fn others(scenario: &Scenario) -> impl Iterator<Item = &str> {
 fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) -> Option<String> {
     let target = &options.target;
     for need in &scenario.needs {
+        // On a socket the embedded org speaks no TLS.
+        if options.socket && target.is_embedded() && *need == Need::Capability("https".to_owned()) {
+            return Some("the embedded org is reached over plain http".to_owned());
+        }
         if let Some(why) = unmet(need, target, around, scenario) {
             return Some(why);
         }

@@ -16,7 +16,7 @@ use crate::oauth::Endpoint;
 use crate::org::Org;
 use crate::subject::{ClientAuth, Endpoints, Login, Page, Target};
 use crate::suite::{Scenario, Step};
-use crate::transcript::{Answer, Exchange, Facts, Part, Request, Response};
+use crate::transcript::{Answer, Exchange, Facts, Part, Request, Response, verify_id_tokens};
 use crate::wire::browser::WITHIN;
 use crate::wire::host::Host;
 use crate::wire::{Clock, Transport, dice};
@@ -356,7 +356,11 @@ impl<'w> World<'w> {
             facts,
         };
         self.session.absorb(&exchange);
+        let tells_of_keys = exchange.endpoint == Endpoint::Keys || exchange.facts.id_token.is_some();
         self.exchanges.push(exchange);
+        if tells_of_keys {
+            verify_id_tokens(&mut self.exchanges);
+        }
         position
     }
 

@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Request, Response};
-use crate::oauth::jwt::Jwt;
+use super::{Exchange, Request, Response};
+use crate::oauth::jwt::{self, Jwt};
 use crate::oauth::pkce::Method;
-use crate::oauth::{from_base64, params, salesforce, saml};
+use crate::oauth::{Endpoint, from_base64, params, salesforce, saml};
 use crate::subject::{ConnectedApp, Target};
 
 /// What can be told of the secrets of an exchange.
@@ -67,6 +67,61 @@ pub struct TokenFacts {
     pub header: Map<String, Value>,
     /// The claims.
     pub claims: Map<String, Value>,
+    /// Whether its signature fits a key set that the server published to this play; none where none was fetched, or
+    /// where the algorithm has no public key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifies: Option<bool>,
+    /// Whether `at_hash` is that of the access token beside it (OpenID Connect Core §3.1.3.6).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_hash_fits: Option<bool>,
+}
+
+impl TokenFacts {
+    /// `alg` of the header.
+    pub fn alg(&self) -> &str {
+        self.header.get("alg").and_then(Value::as_str).unwrap_or("")
+    }
+
+    /// A claim that is a text.
+    pub fn text(&self, claim: &str) -> Option<&str> {
+        self.claims.get(claim).and_then(Value::as_str)
+    }
+
+    /// Every audience.
+    pub fn audiences(&self) -> Vec<&str> {
+        audiences(&self.claims)
+    }
+}
+
+/// Signature algorithms that are verified here.
+const VERIFIABLE: [&str; 9] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+
+/// Looks again which ID tokens fit the key sets of a record, whichever of both came first.
+pub fn verify_id_tokens(exchanges: &mut [Exchange]) {
+    let published = |x: &&Exchange| x.endpoint == Endpoint::Keys && x.status() == 200;
+    let sets = exchanges.iter().filter(published).filter_map(|x| x.response()?.json().cloned());
+    let sets: Vec<Value> = sets.filter(|set| set.get("keys").is_some_and(Value::is_array)).collect();
+    if sets.is_empty() {
+        return;
+    }
+    for x in exchanges {
+        let Some(jwt) = x.text("id_token").and_then(|text| Jwt::read(text).ok()) else { continue };
+        // What has no public key, and what cannot be verified here, is not called wrong.
+        if let Some(facts) = &mut x.facts.id_token
+            && VERIFIABLE.contains(&facts.alg())
+        {
+            facts.verifies = Some(sets.iter().any(|set| jwt.verifies_with_set(set)));
+        }
+    }
+}
+
+fn audiences(claims: &Map<String, Value>) -> Vec<&str> {
+    match claims.get("aud") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
 }
 
 impl AssertionFacts {
@@ -87,11 +142,7 @@ impl AssertionFacts {
 
     /// Every audience.
     pub fn audiences(&self) -> Vec<&str> {
-        match self.claims.get("aud") {
-            Some(Value::String(one)) => vec![one],
-            Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        }
+        audiences(&self.claims)
     }
 
     fn of_jwt(text: &str, target: &Target) -> Self {
@@ -202,6 +253,51 @@ fn signature_fits(response: &Response, secret: &str) -> Option<bool> {
 }
 
 fn id_token(response: &Response) -> Option<TokenFacts> {
-    let jwt = Jwt::read(response.json()?.get("id_token")?.as_str()?).ok()?;
-    Some(TokenFacts { header: jwt.header, claims: jwt.claims })
+    let json = response.json()?;
+    let jwt = Jwt::read(json.get("id_token")?.as_str()?).ok()?;
+    let access_token = json.get("access_token").and_then(Value::as_str);
+    let right = access_token.and_then(|token| jwt::half_hash(jwt.alg(), token));
+    let at_hash_fits =
+        jwt.claims.get("at_hash").zip(right).map(|(said, right)| said.as_str() == Some(&right));
+    Some(TokenFacts { at_hash_fits, verifies: None, header: jwt.header, claims: jwt.claims })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::jwt::{Draft, Signing};
+    use crate::oauth::keys::{PrivateKey, RsaAlgorithm};
+    use crate::transcript::{Answer, script};
+
+    #[test]
+    fn an_id_token_is_verified_by_whatever_set_was_fetched_and_when() {
+        let key = PrivateKey::from_pem(include_str!("../../tests/keys/app-main.key")).unwrap();
+        let hash = jwt::half_hash("RS256", "A").unwrap();
+        let claims = [("at_hash".to_owned(), hash.into())].into_iter().collect();
+        let rs256 = Draft::of(claims).sign(&Signing::Rsa(&key, RsaAlgorithm::Rs256));
+        let unsigned = Draft::default().sign(&Signing::None);
+        let redeem = "> POST token grant_type=authorization_code&code=C\n< 200 {}\n";
+        let mut t = script::read(&format!("{redeem}{redeem}{redeem}> GET keys\n< 200 {{}}\n"));
+        let mut put = |n: usize, body: Value| {
+            let response = Response::new(200, Vec::new(), body.to_string());
+            t.exchanges[n].facts.id_token = id_token(&response);
+            t.exchanges[n].answer = Answer::Response(response);
+        };
+        put(0, json!({ "access_token": "A", "id_token": rs256 }));
+        put(1, json!({ "access_token": "B", "id_token": rs256 }));
+        put(2, json!({ "access_token": "A", "id_token": unsigned }));
+        put(3, json!({ "keys": [key.public().jwk("k")] }));
+        let facts = |t: &[Exchange]| -> Vec<_> {
+            t.iter().filter_map(|x| x.facts.id_token.as_ref().map(|f| (f.verifies, f.at_hash_fits))).collect()
+        };
+        assert_eq!(facts(&t.exchanges), [(None, Some(true)), (None, Some(false)), (None, None)]);
+        verify_id_tokens(&mut t.exchanges);
+        let verified = [(Some(true), Some(true)), (Some(true), Some(false)), (None, None)];
+        assert_eq!(facts(&t.exchanges), verified);
+        let other = PrivateKey::generate().public().jwk("k");
+        t.exchanges[3].answer =
+            Answer::Response(Response::new(200, Vec::new(), json!({ "keys": [other] }).to_string()));
+        verify_id_tokens(&mut t.exchanges);
+        assert_eq!(t.exchanges[0].facts.id_token.as_ref().unwrap().verifies, Some(false));
+    }
 }

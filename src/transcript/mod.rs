@@ -7,7 +7,7 @@ pub mod questions;
 mod record;
 pub mod script;
 
-pub use facts::{AssertionFacts, Facts, TokenFacts};
+pub use facts::{AssertionFacts, Facts, TokenFacts, verify_id_tokens};
 pub use fingerprint::{Redactor, encodings};
 pub use record::{Unreadable, read, write};
 pub(crate) use record::{rows, shorten};

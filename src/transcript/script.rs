@@ -6,6 +6,7 @@
 //! > X-Header: value                      header of the request above
 //! ! secret wrong                         a fact that would be derived live: `secret right|wrong`
 //! ! assertion {"claims":{"iss":"main","exp":{now+150}},"verifies":true,"alg":"RS256"}
+//! ! id_token {"header":{"alg":"RS256"},"claims":{"sub":"u"},"verifies":true}   of the answer
 //! < 200 {"access_token":"A2"}            the answer: status, body
 //! < Cache-Control: no-store              header of the answer
 //! + 10m                                  time goes by
@@ -250,6 +251,10 @@ fn fact(exchange: &mut Exchange, rest: &str) {
         "basic" => exchange.facts.basic_client_id = Some(value.to_owned()),
         "assertion" => exchange.facts.assertion = Some(assertion()),
         "client_assertion" => exchange.facts.client_assertion = Some(assertion()),
+        "id_token" => {
+            let facts = serde_json::from_value(json()).unwrap_or_else(|why| panic!("{value}: {why}"));
+            exchange.facts.id_token = Some(facts);
+        }
         "signature" => exchange.facts.signature_fits = Some(value == "right"),
         "user" => exchange.user = Some(value.to_owned()),
         "app" => exchange.app = value.to_owned(),

@@ -26,6 +26,8 @@ pub(in crate::org) struct Code {
     pub redirect_uri: Option<String>,
     pub challenge: Option<(String, Method)>,
     pub nonce: Option<String>,
+    /// When the user logged in, where the client wants to know (`max_age`).
+    pub auth_time: Option<i64>,
     pub issued_at: i64,
     pub expires: i64,
     pub used: bool,

@@ -80,7 +80,7 @@ pub(super) fn redeem(
     if let Some(family) = session.family {
         state.first_session(family, &key);
     }
-    Ok(Issued { key, session, refresh_token, nonce: code.nonce })
+    Ok(Issued { key, session, refresh_token, nonce: code.nonce, auth_time: code.auth_time })
 }
 
 fn expired() -> Refused {

@@ -53,6 +53,8 @@ struct Issued {
     session: Session,
     refresh_token: Option<String>,
     nonce: Option<String>,
+    /// When the user logged in, where the client asked for it; in milliseconds since the epoch.
+    auth_time: Option<i64>,
 }
 
 /// What a grant's own checks find.
@@ -72,6 +74,11 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
         Some(params) => check(org, ask, &params),
         None => Err(invalid_request("malformed request")),
     };
+    let sent_on = ask.params().is_some_and(|params| given(&params, "community").is_some());
+    if sent_on && org.faults.has(&fault::TOKEN_SENT_ON) {
+        let to = format!("https://community.example{PATH}");
+        return Begun::Reply(super::pages::go(http::StatusCode::TEMPORARY_REDIRECT, &to, ask.now));
+    }
     match checked {
         Ok(Checked { app, jti, kind }) => {
             let grant = Grant { app, host: ask.host.clone(), style, jti, kind };
@@ -142,7 +149,7 @@ fn issue(org: &Org, app: AppId, jti: Option<(String, i64)>, kind: Kind, now: i64
             }
             let session = session(org.registry.app(app), app, user, scopes, grant, now);
             let key = state.open(session.clone());
-            Issued { key, session, refresh_token: None, nonce: None }
+            Issued { key, session, refresh_token: None, nonce: None, auth_time: None }
         }
     };
     let unasked = matches!(issued.session.grant, store::Grant::ClientCredentials | store::Grant::Code)

@@ -126,7 +126,7 @@ pub(super) fn renew(
     if collided && org.faults.has(&fault::COLLISION_AS_THEFT) {
         state.kill(family, Kill::WHOLE, now);
     }
-    Ok(Issued { key, session, refresh_token, nonce: None })
+    Ok(Issued { key, session, refresh_token, nonce: None, auth_time: None })
 }
 
 /// The refresh token policy, looked at when the token is used, so that a shorter one bites at once
