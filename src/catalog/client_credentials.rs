@@ -106,6 +106,35 @@ fn wrong_secret_is_refused(t: &Transcript) -> Judgement {
     j
 }
 
+/// Nothing that an app asks for beyond its own scope is granted. An answer that does not name the scope says that
+/// all of what was asked for is (RFC 6749 §5.1).
+pub(super) fn scope_is_not_widened(t: &Transcript, grant_type: &str) -> Judgement {
+    let mut j = Judgement::new();
+    for x in t.requests_of(grant_type).filter(|x| x.facts.secret_is_right != Some(false)) {
+        let Some(asked) = x.param("scope") else { continue };
+        let app = x.client_id().and_then(|id| t.subject.app_of(id)).filter(|app| !app.scopes.is_empty());
+        let Some(app) = app else { continue };
+        let own = |scope: &str| app.scopes.iter().any(|own| own == scope || own == "full");
+        let beyond: Vec<&str> = asked.split_whitespace().filter(|scope| !own(scope)).collect();
+        if beyond.is_empty() {
+            continue;
+        }
+        let expected =
+            format!("a refusal, or a token without {}: the app does not have it", beyond.join(", "));
+        match x.text("scope") {
+            Some(told) if x.granted() && !told.split(' ').any(|told| beyond.contains(&told)) => j.pass(),
+            Some(told) if x.granted() => j.fail(&[x], expected, format!("a token with scope {told}")),
+            None if x.granted() => {
+                j.fail(&[x], expected, "a token, and no scope in the answer: all of what was asked for");
+            }
+            _ if !(400..500).contains(&x.status()) || x.status() == 429 => {}
+            _ if t.has_granted(grant_type) => j.pass(),
+            _ => j.unproved(&[x], expected, "it was refused, but nothing shows that the app is ever granted"),
+        }
+    }
+    j
+}
+
 fn needs_a_run_as_user(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     let control = t.has_granted(GRANT_TYPE);

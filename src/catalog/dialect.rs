@@ -42,6 +42,30 @@ const DEVIATIONS: &[Deviation] = &[
         source: "Salesforce: Revoke OAuth Tokens",
         accepts: true,
     },
+    Deviation {
+        check: "jwt-bearer/not-yet-valid-is-refused",
+        because: "Salesforce ignores nbf",
+        source: "Salesforce Help: OAuth 2.0 JWT Bearer Flow (names no such claim); sfdx-core; field notes",
+        accepts: true,
+    },
+    Deviation {
+        check: "jwt-bearer/strange-issue-time-is-refused",
+        because: "Salesforce ignores iat",
+        source: "Salesforce Help: OAuth 2.0 JWT Bearer Flow (names no such claim); sfdx-core; field notes",
+        accepts: true,
+    },
+    Deviation {
+        check: "jwt-bearer/replay-is-refused",
+        because: "Salesforce ignores jti: an assertion may be used again",
+        source: "Salesforce Help: OAuth 2.0 JWT Bearer Flow (names no such claim); sfdx-core; field notes",
+        accepts: true,
+    },
+    Deviation {
+        check: "jwt-bearer/far-expiry-is-refused",
+        because: "Salesforce enforces no upper bound of exp",
+        source: "sfdx-core (sends milliseconds)",
+        accepts: true,
+    },
 ];
 
 /// Every known deviation of Salesforce.

@@ -1,6 +1,7 @@
 //! The catalogue: each check is a row and a function that judges a transcript. It never sees a socket,
 //! a suite or a clock; on a record that shows nothing about it, a check says skip.
 
+mod assertion;
 mod authorize;
 mod client_auth;
 mod client_credentials;

@@ -45,6 +45,13 @@ pub(super) fn jwt(
         }
     }
     let key = key(cx, tweak)?;
+    if tweak.shows_key {
+        let mut jwk = key.public().jwk("");
+        if let Some(members) = jwk.as_object_mut() {
+            members.shift_remove("kid");
+        }
+        draft.header.insert("jwk".into(), jwk);
+    }
     let pem;
     let signing = match (tweak.alg.as_deref(), tweak.signature) {
         (Some("none"), _) => Signing::None,

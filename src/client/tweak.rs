@@ -28,6 +28,8 @@ pub struct Tweak {
     pub key: Option<String>,
     /// `alg` to sign with: `RS256`, `RS384`, `RS512`, `PS256`, `HS256` (keyed with the public key) or `none`.
     pub alg: Option<String>,
+    /// Whether the header shows the key that signs, as `jwk` (RFC 7515 §4.1.3).
+    pub shows_key: bool,
     /// What is wrong with the signature, or where it stands.
     pub signature: Option<SignatureForm>,
     /// How the assertion is encoded.

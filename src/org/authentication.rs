@@ -18,7 +18,7 @@ use crate::subject::Flow;
 /// The most that a `jti` is remembered for, in milliseconds.
 const LONGEST_MEMORY: i64 = 24 * 3_600_000;
 /// The longest `jti` that is looked at.
-const LONGEST_JTI: usize = 1024;
+pub(super) const LONGEST_JTI: usize = 1024;
 
 /// A client that says who it is.
 pub(super) struct Claimed {

@@ -209,7 +209,11 @@ behaviours! {
         Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core; sources contradict each other (sfdx-core, simple-salesforce)" "exp_limit"
             "exp may be a number, a numeric text, or milliseconds, and lie as far ahead as it likes"
         Documented "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "leeway" "exp in the past, beyond three minutes of leeway, is expired authorization code"
-        Assumed "RFC 7523 §3 (5)" "leeway" "nbf in the future is invalid assertion"
+        Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow (names no such claim); sfdx-core; field notes" "nbf"
+            "nbf is ignored; under profile rfc an assertion before its nbf is invalid assertion"
+        Assumed "RFC 7523 §3 (4), (6), (7)" "profile"
+            "under profile rfc an iat in the future or older than a day, an exp more than a day ahead, and a jti \
+            that was used before are invalid assertion"
         Assumed "RFC 7523 §3" "" "without iss, sub, aud or exp it is invalid assertion"
         Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "" "jti and iat are ignored: an assertion may be used again; prn wins over sub"
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""

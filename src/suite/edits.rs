@@ -35,6 +35,8 @@ const ALG: Choice = Choice {
     words: &["RS256", "RS384", "RS512", "PS256", "HS256", "none"],
     doc: "signed with this algorithm; `HS256` is keyed with the public key",
 };
+const SHOWS: Choice =
+    Choice { name: "shows", words: &["jwk"], doc: "the header shows the key that signs, as `jwk`" };
 const JWT_SIGNATURE: Choice =
     Choice { name: "signature", words: &["broken", "missing"], doc: "what is wrong with the signature" };
 const SAML_SIGNATURE: Choice = Choice {
@@ -64,7 +66,7 @@ pub(super) fn options(step: &str) -> &'static [Choice] {
     match step {
         "authorize" => &[METHOD, ORDER],
         "saml-bearer" => &[KEY, SAML_SIGNATURE, ENCODING, BODY, METHOD, ORDER, BASIC],
-        step if has_form(step) => &[KEY, ALG, JWT_SIGNATURE, ENCODING, BODY, METHOD, ORDER, BASIC],
+        step if has_form(step) => &[KEY, ALG, SHOWS, JWT_SIGNATURE, ENCODING, BODY, METHOD, ORDER, BASIC],
         _ => &[METHOD],
     }
 }

@@ -1,149 +1,176 @@
-//! The judges of assertions: what must be granted, what must be refused, and who a token acts for.
+//! The judges of JWT assertions: what must be granted, and what must be refused.
 
-use super::flaws::{Flaw, assertions, claim, same_user};
-use crate::catalog::Judgement;
-use crate::oauth::Endpoint;
+use crate::catalog::assertion::{
+    self, Flaw, GRANT, JWT, assertions, claim, refused_forms, same_user, shown_user, tweaked, unknown_client,
+};
+use crate::catalog::{Judgement, client_credentials};
 use crate::oauth::salesforce::Profile;
-use crate::transcript::{AssertionFacts, Exchange, Transcript};
+use crate::transcript::Transcript;
+
+/// Errors by profile.
+fn by_profile<'e>(t: &Transcript, rfc: &'e [&'e str], salesforce: &'e [&'e str]) -> &'e [&'e str] {
+    if t.subject.profile == Profile::Salesforce { salesforce } else { rfc }
+}
+
+fn refused(t: &Transcript, flaw: Flaw, errors: &[&str], because: &str) -> Judgement {
+    assertion::refused(t, JWT, flaw, errors, because)
+}
 
 pub(super) fn right_assertion_is_granted(t: &Transcript) -> Judgement {
-    let mut j = Judgement::new();
-    let mut granted: Vec<(&Exchange, &str)> = Vec::new();
-    for (x, a, flaws) in assertions(t) {
-        let revoked = || t.before(x).any(|y| y.endpoint == Endpoint::Revoke);
-        if !x.granted() {
-            if flaws.is_empty() && !revoked() {
-                j.fail(&[x], "200 with an access token for the user in sub", x.outcome());
-            }
-            continue;
-        }
-        if a.verifies != Some(true)
-            || flaws.iter().any(|flaw| *flaw != Flaw::Doubt)
-            || claim(a, "prn").is_some()
-        {
-            continue;
-        }
-        let Some(user) = a.claims.get("sub").and_then(|sub| sub.as_str()) else { continue };
-        j.pass();
-        if let Some((z, name)) = shown_user(t, x).filter(|(_, name)| !same_user(name, user)) {
-            let another = t.subject.users.values().any(|known| same_user(known, name));
-            if another || t.subject.profile == Profile::Salesforce {
-                j.fail(&[x, z], format!("a token that acts for {user}"), format!("it acts for {name}"));
-            }
-        }
-        let Some(id) = user_id(x) else { continue };
-        // The control may have been played on another instance of the org.
-        for (y, other) in granted.iter().filter(|(y, _)| y.part == x.part) {
-            if user_id(y).is_some_and(|known| (known == id) != same_user(other, user)) {
-                let observed =
-                    format!("the identity URLs end in {} and {id}", user_id(y).unwrap_or_default());
-                j.fail(&[y, x], format!("the users {other} and {user}, each in its token"), observed);
-            }
-        }
-        granted.push((x, user));
-    }
-    j
+    assertion::right_is_granted(t, JWT)
 }
 
 pub(super) fn missing_issuer_is_refused(t: &Transcript) -> Judgement {
-    // Without iss the server does not know the client, and may say that instead.
-    let salesforce = &["invalid_grant", "invalid_client", "invalid_client_id", "app_not_found"];
-    refused(t, Flaw::NoIssuer, &["invalid_grant", "invalid_client"], salesforce, "the assertion has no iss")
+    refused(t, Flaw::NoIssuer, unknown_client(t), "the assertion has no iss")
+}
+
+pub(super) fn unknown_issuer_is_refused(t: &Transcript) -> Judgement {
+    refused(t, Flaw::UnknownIssuer, unknown_client(t), "iss names no client of this server")
 }
 
 pub(super) fn missing_subject_is_refused(t: &Transcript) -> Judgement {
-    refused(t, Flaw::NoSubject, GRANT, GRANT, "the assertion has no sub")
+    refused(t, Flaw::NoSubject, GRANT, "the assertion has no sub")
+}
+
+pub(super) fn unknown_user_is_refused(t: &Transcript) -> Judgement {
+    let salesforce = &["invalid_grant", "invalid_app_access", "inactive_user"];
+    let errors = by_profile(t, GRANT, salesforce);
+    refused(t, Flaw::UnknownUser, errors, "sub names nobody who may log in")
 }
 
 pub(super) fn missing_audience_is_refused(t: &Transcript) -> Judgement {
-    refused(t, Flaw::NoAudience, GRANT, GRANT, "the assertion has no aud")
+    refused(t, Flaw::NoAudience, GRANT, "the assertion has no aud")
 }
 
 pub(super) fn wrong_audience_is_refused(t: &Transcript) -> Judgement {
-    refused(t, Flaw::WrongAudience, GRANT, GRANT, "aud names another server")
+    refused(t, Flaw::WrongAudience, GRANT, "aud names another server")
 }
 
 pub(super) fn missing_expiry_is_refused(t: &Transcript) -> Judgement {
-    refused(t, Flaw::NoExpiry, GRANT, GRANT, "the assertion has no exp")
+    refused(t, Flaw::NoExpiry, GRANT, "the assertion has no exp")
 }
 
 pub(super) fn expired_is_refused(t: &Transcript) -> Judgement {
-    refused(t, Flaw::Expired, GRANT, GRANT, "exp has passed")
+    refused(t, Flaw::Expired, GRANT, "exp has passed")
+}
+
+pub(super) fn far_expiry_is_refused(t: &Transcript) -> Judgement {
+    refused(t, Flaw::FarExpiry, GRANT, "exp lies more than a month ahead")
 }
 
 pub(super) fn not_yet_valid_is_refused(t: &Transcript) -> Judgement {
-    refused(t, Flaw::NotYetValid, GRANT, GRANT, "nbf has not come")
+    refused(t, Flaw::NotYetValid, GRANT, "nbf has not come")
+}
+
+pub(super) fn strange_issue_time_is_refused(t: &Transcript) -> Judgement {
+    refused(t, Flaw::IssuedAfar, GRANT, "iat lies an hour ahead, or a month back")
+}
+
+pub(super) fn replay_is_refused(t: &Transcript) -> Judgement {
+    refused(t, Flaw::Replayed, GRANT, "an assertion with this jti was granted before")
 }
 
 pub(super) fn unsigned_is_refused(t: &Transcript) -> Judgement {
     // Salesforce answers some algorithms that it does not take with invalid_client.
-    let salesforce = &["invalid_grant", "invalid_client"];
-    refused(t, Flaw::Unsigned, GRANT, salesforce, "the assertion is not signed")
+    let errors = by_profile(t, GRANT, &["invalid_grant", "invalid_client"]);
+    refused(t, Flaw::Unsigned, errors, "the assertion is not signed")
 }
 
 pub(super) fn wrong_signature_is_refused(t: &Transcript) -> Judgement {
-    refused(t, Flaw::WrongSignature, GRANT, GRANT, "the signature does not fit the key of the app")
+    refused(t, Flaw::WrongSignature, GRANT, "the signature does not fit the key of the app")
+}
+
+pub(super) fn public_key_is_no_secret(t: &Transcript) -> Judgement {
+    let errors = by_profile(t, GRANT, &["invalid_grant", "invalid_client"]);
+    refused(t, Flaw::PublicKeyAsSecret, errors, "it is an HMAC under the public key of the app")
+}
+
+pub(super) fn shown_key_is_not_trusted(t: &Transcript) -> Judgement {
+    refused(t, Flaw::ShownKey, GRANT, "the key that it shows in its header is not the app's")
+}
+
+pub(super) fn other_algorithms_are_refused(t: &Transcript) -> Judgement {
+    let errors = &["invalid_grant", "invalid_client"];
+    refused(t, Flaw::OtherAlgorithm, errors, "RS256 is the one documented algorithm")
 }
 
 pub(super) fn unapproved_user_is_refused(t: &Transcript) -> Judgement {
-    let salesforce = &["invalid_grant", "invalid_app_access"];
-    refused(t, Flaw::UnapprovedUser, GRANT, salesforce, "the user did not approve the app")
+    let errors = by_profile(t, GRANT, &["invalid_grant", "invalid_app_access"]);
+    refused(t, Flaw::UnapprovedUser, errors, "the user did not approve the app")
 }
 
-/// RFC 7523 §3.1.
-const GRANT: &[&str] = &["invalid_grant"];
+pub(super) fn failure_is_invalid_grant(t: &Transcript) -> Judgement {
+    assertion::failure_is_invalid_grant(t, JWT)
+}
 
-/// Every assertion with that flaw must be refused, with one of the errors of the profile. A refusal counts
-/// where nothing else is wrong with the request.
-fn refused(t: &Transcript, flaw: Flaw, rfc: &[&str], salesforce: &[&str], because: &str) -> Judgement {
+pub(super) fn no_refresh_token(t: &Transcript) -> Judgement {
+    assertion::no_refresh_token(t, JWT)
+}
+
+pub(super) fn scope_is_not_widened(t: &Transcript) -> Judgement {
+    client_credentials::scope_is_not_widened(t, JWT.grant_type)
+}
+
+/// Claims that servers give a meaning to; whatever else stands in an assertion must be ignored.
+const KNOWN: [&str; 12] =
+    ["iss", "sub", "prn", "aud", "exp", "nbf", "iat", "jti", "scope", "scp", "client_id", "resource"];
+
+pub(super) fn extra_claims_are_ignored(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    let errors = if t.subject.profile == Profile::Salesforce { salesforce } else { rfc };
-    let all = assertions(t);
-    for (x, a, _) in
-        all.iter().filter(|(x, _, flaws)| flaws[..] == [flaw] || x.granted() && flaws.contains(&flaw))
-    {
-        let same_app = |y: &Exchange, b: &AssertionFacts| match a.issuer() {
-            Some(issuer) => b.issuer() == Some(issuer),
-            None => y.app == x.app,
-        };
-        let control = all.iter().any(|(y, b, flaws)| {
-            y.granted()
-                && same_app(y, b)
-                && b.verifies == Some(true)
-                && flaws.iter().all(|f| *f == Flaw::Doubt)
+    let all = assertions(t, JWT);
+    for (x, a, flaws) in &all {
+        if !flaws.is_empty() || a.claims.keys().all(|name| KNOWN.contains(&name.as_str())) {
+            continue;
+        }
+        let plain = all.iter().any(|(y, b, _)| {
+            let bare = b.claims.keys().all(|name| KNOWN.contains(&name.as_str()));
+            y.granted() && bare && b.issuer() == a.issuer() && claim(b, "sub") == claim(a, "sub")
         });
-        j.refused(x, control, errors, because);
+        if x.granted() {
+            j.pass();
+        } else if plain && (400..500).contains(&x.status()) {
+            j.fail(&[x], "200 with an access token: claims that mean nothing here are ignored", x.outcome());
+        }
     }
     j
 }
 
-/// Whom an access token acts for, as userinfo or the identity URL say later.
-fn shown_user<'t>(t: &'t Transcript, x: &Exchange) -> Option<(&'t Exchange, &'t str)> {
-    let token = x.text("access_token")?;
-    let uses = |z: &Exchange| {
-        let sent = z.request.bearer().or(z.param("access_token")).or(z.param("oauth_token"));
-        matches!(z.endpoint, Endpoint::Userinfo | Endpoint::Identity)
-            && sent == Some(token)
-            && z.status() == 200
+pub(super) fn other_encoding_is_refused(t: &Transcript) -> Judgement {
+    let unreadable = |x: &crate::transcript::Exchange| {
+        x.facts.assertion.as_ref().is_some_and(|a| a.malformed.is_some()) && tweaked(x, "encoding: ")
+            || x.request.form().repeated() == Some("assertion")
     };
-    let told = |z: &'t Exchange| Some((z, z.text("preferred_username").or(z.text("username"))?));
-    t.after(x).filter(|z| uses(z)).find_map(told)
+    let errors = &["invalid_grant", "invalid_request", "invalid_client"];
+    refused_forms(t, JWT, unreadable, errors, "what stands in assertion is not one base64url JWS")
 }
 
-/// The user's part of Salesforce's identity URL.
-fn user_id(x: &Exchange) -> Option<&str> {
-    let (_, path) = x.text("id")?.split_once("/id/")?;
-    let (_, user) = path.split_once('/')?;
-    Some(user.get(..15).unwrap_or(user))
+pub(super) fn prn_decides(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for x in t.requests_of(JWT.grant_type).filter(|_| t.subject.profile == Profile::Salesforce) {
+        let text = |name: &str| claim(x.facts.assertion.as_ref()?, name)?.as_str();
+        let (Some(prn), Some(sub)) = (text("prn"), text("sub")) else { continue };
+        if same_user(prn, sub) || !x.granted() {
+            continue;
+        }
+        let expected = || format!("a token that acts for {prn}, whom prn names");
+        match shown_user(t, x) {
+            Some((_, name)) if same_user(name, prn) => j.pass(),
+            Some((z, name)) if same_user(name, sub) => {
+                j.fail(&[x, z], expected(), format!("it acts for {name}"));
+            }
+            _ => {}
+        }
+    }
+    j
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::jwt_bearer::flaws::audience;
+    use crate::catalog::assertion::audience;
     use crate::catalog::{find, judge_one};
     use crate::oauth::grant::jwt_bearer::GRANT_TYPE;
-    use crate::transcript::script;
+    use crate::transcript::{AssertionFacts, script};
     use crate::verdict::Level;
     use crate::verdict::{Finding, Verdict};
     use serde_json::Value;
@@ -219,8 +246,8 @@ mod tests {
             claims: [("aud".to_owned(), Value::from(host))].into_iter().collect(),
             ..AssertionFacts::default()
         };
-        assert_eq!(audience(&sandbox, &aud("https://login.salesforce.com")), Some(Flaw::WrongAudience));
-        assert_eq!(audience(&sandbox, &aud("https://test.salesforce.com")), None);
+        assert_eq!(audience(&sandbox, JWT, &aud("https://login.salesforce.com")), Some(Flaw::WrongAudience));
+        assert_eq!(audience(&sandbox, JWT, &aud("https://test.salesforce.com")), None);
     }
 
     #[test]
@@ -240,7 +267,7 @@ mod tests {
         assert_eq!(wrong_signature_is_refused(&t).verdict(), Verdict::Skip);
         // HMAC may be made with a secret that both know; ours is made with the public key.
         let hs256 = |tweak: &str| rs384.replace("RS384", "HS256").replace("\n<", &format!("\n{tweak}\n<"));
-        let judge = |text: &str| wrong_signature_is_refused(&script::read(text)).verdict();
+        let judge = |text: &str| public_key_is_no_secret(&script::read(text)).verdict();
         assert_eq!((judge(&hs256("")), judge(&hs256("! tweak alg: HS256"))), (Verdict::Skip, Verdict::Fail));
     }
 

@@ -201,7 +201,7 @@ pub(super) const CHECKS: &[Check] = &[
         explain: "Salesforce uses invalid_grant for half a dozen causes, so clients read the description: expired \
             access/refresh token means that only a new login helps, while a collision means wait and repeat. It stands for a \
             token revoked, rotated out, pushed out by a newer approval, ended by policy, or sent to the wrong org; a policy \
-            that ran out may say token validity expired. Send the user through the web server flow again, and store every new \
+            that ran out may say token validity expired, and an approval that was revoked user hasn't approved this consumer. Send the user through the web server flow again, and store every new \
             refresh token under rotation.",
         passes: "= salesforce\n\
             > POST token grant_type=refresh_token&refresh_token=X&client_id=main&client_secret=s\n\

@@ -15,6 +15,9 @@ use crate::transcript::{Exchange, Transcript};
 /// What is said of a refresh token that is dead.
 const DEAD: &[&str] = &["expired access/refresh token", "token validity expired"];
 
+/// What is said of a user whose approval is gone.
+const UNAPPROVED: &str = "user hasn't approved this consumer";
+
 /// Errors about the app or its user, whatever the token.
 const NOT_OF_THE_TOKEN: &[&str] = &[
     "app_blocked",
@@ -130,7 +133,9 @@ pub(super) fn dead_refresh_token_says_expired(t: &Transcript) -> Judgement {
         let judged = !x.error().is_some_and(|e| NOT_OF_THE_TOKEN.contains(&e.error.as_str()));
         if dead && judged && (400..500).contains(&x.status()) && x.status() != 429 {
             let expected = "400 invalid_grant (expired access/refresh token)";
-            j.holds(says(x, "invalid_grant", DEAD), x, expected);
+            // An approval that was revoked with its token is told so, too.
+            let gone = !is_forged(t, token, x) && says(x, "invalid_grant", &[UNAPPROVED]);
+            j.holds(says(x, "invalid_grant", DEAD) || gone, x, expected);
         }
     }
     j
