@@ -66,6 +66,12 @@ const DEVIATIONS: &[Deviation] = &[
         source: "sfdx-core (sends milliseconds)",
         accepts: true,
     },
+    Deviation {
+        check: "saml-bearer/replay-is-refused",
+        because: "nothing is known of a Salesforce that refuses a SAML assertion that it granted before",
+        source: "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow (names no such rule)",
+        accepts: true,
+    },
 ];
 
 /// Every known deviation of Salesforce.

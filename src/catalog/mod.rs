@@ -16,6 +16,7 @@ mod refresh;
 mod resource;
 mod revocation;
 mod salesforce;
+mod saml_bearer;
 mod token;
 
 pub use dialect::{Deviation, deviation, deviations};
@@ -98,6 +99,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         client_auth::CHECKS,
         refresh::CHECKS,
         jwt_bearer::CHECKS,
+        saml_bearer::CHECKS,
         client_credentials::CHECKS,
         resource::CHECKS,
         introspection::CHECKS,

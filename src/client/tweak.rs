@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Template;
+use crate::oauth::saml::forgery::Forgery;
 
 /// Where in a request a name stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Tweak {
     pub shows_key: bool,
     /// What is wrong with the signature, or where it stands.
     pub signature: Option<SignatureForm>,
+    /// What the SAML assertion is forged into.
+    pub forgery: Option<&'static Forgery>,
     /// How the assertion is encoded.
     pub encoding: Option<Encoding>,
     /// How the body is written.

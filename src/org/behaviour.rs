@@ -235,7 +235,8 @@ behaviours! {
             "Audience as for JWT; Recipient is the token endpoint here or on a login host; the confirmation \
             is bearer"
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "outside of its times it is expired authorization code, otherwise invalid assertion"
-        Assumed "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow" "" "an assertion may be used again"
+        Assumed "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow; RFC 7522 §3" "profile"
+            "an assertion may be used again; under profile rfc it is good for one grant"
     }
     "Client credentials" {
         Observed "Salesforce Help: OAuth 2.0 Client Credentials Flow" "" "on a login host it is request not supported on this domain"

@@ -143,6 +143,23 @@ faults! {
     SCOPE_IGNORED "scope-ignored" ["SF-29"] "ignores a scope where it takes none"
     JWT_UNAPPROVED "jwt-unapproved" ["JB-19"] "gives a token for a user who never approved the client"
 
+    // SAML bearer.
+    SAML_WRONG_USER "saml-wrong-user" ["SB-01"] "gives a token for another user than the SAML assertion names"
+    SAML_ISSUER_ANY "saml-issuer-any" ["SB-02"] "finds the client by its key where Issuer names nobody"
+    SAML_AUDIENCE_ANY "saml-audience-any" ["SB-03"] "takes a SAML assertion for another server"
+    SAML_SUBJECT_OPTIONAL "saml-subject-optional" ["SB-04"] "takes the first approved user where the Subject names nobody"
+    SAML_EXPIRED "saml-expired" ["SB-05"] "takes a SAML assertion that has expired"
+    SAML_METHOD_ANY "saml-method-any" ["SB-06"] "takes every way of subject confirmation"
+    SAML_RECIPIENT_ANY "saml-recipient-any" ["SB-07"] "takes a SAML assertion for another recipient"
+    SAML_UNSIGNED "saml-unsigned" ["SB-08"] "takes a SAML assertion without a signature"
+    SAML_UNVERIFIED "saml-unverified" ["SB-08"] "does not verify the signature of a SAML assertion"
+    SAML_REPLAY "saml-replay" ["SB-09"] "takes a SAML assertion again, under profile rfc too"
+    SAML_WRAPPED "saml-wrapped" ["SB-10"] "believes the outermost assertion where a signature stands somewhere within"
+    SAML_COMMENT_CUTS "saml-comment-cuts" ["SB-11"] "reads a NameID up to its first comment"
+    SAML_DOCTYPE "saml-doctype" ["SB-12"] "reads over a document type declaration"
+    SAML_BASE64_LENIENT "saml-base64-lenient" ["SB-13"] "reads over line breaks and the other alphabet of base64 in a SAML assertion"
+    SAML_ERROR_RENAMED "saml-error-renamed" ["SB-05", "SB-14"] "says invalid_request for a SAML assertion that has expired"
+
     // Client credentials.
     CLIENT_CREDENTIALS_REFUSED "client-credentials-refused" ["CC-01"] "refuses client credentials with the right secret"
     RUN_AS_ANYBODY "run-as-anybody" ["CC-05"] "takes the first user where the app names none"
