@@ -75,6 +75,9 @@ pub(super) fn unknown(org: &Org) -> Refused {
         "app_not_found" => {
             invalid_client("app_not_found", "External client app is not installed in this org")
         }
+        _ if org.faults.has(&fault::UNKNOWN_CLIENT_RENAMED) => {
+            invalid_client("invalid_client_id", "no such app")
+        }
         _ => invalid_client("invalid_client_id", "client identifier invalid"),
     }
 }
@@ -129,6 +132,8 @@ pub(super) fn prove(
                 .is_some_and(|secret| readings.iter().any(|one| same(one, secret.expose())));
             if right || org.faults.has(&fault::ANY_SECRET) {
                 Ok(Authenticated { jti: None })
+            } else if org.faults.has(&fault::SECRET_RENAMED) {
+                Err(invalid_client("invalid_client", "wrong secret"))
             } else {
                 Err(WRONG)
             }

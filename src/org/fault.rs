@@ -108,7 +108,7 @@ faults! {
     REFRESH_ANY "refresh-any" ["RF-02"] "takes refresh tokens that it never issued"
     REFRESH_UNBOUND "refresh-unbound" ["RF-03"] "takes the refresh token of another client"
     REFRESH_UNAUTHENTICATED "refresh-unauthenticated" ["RF-04"] "refreshes without the secret that the app must send"
-    REFRESH_WIDEN "refresh-widen" ["RF-05"] "grants on refresh whatever scope is asked for"
+    REFRESH_WIDEN "refresh-widen" ["RF-05", "SF-29"] "grants on refresh whatever scope is asked for"
     ROTATE_NO_REVOKE "rotate-no-revoke" ["RF-09"] "takes a refresh token that was rotated out"
     ROTATE_NO_FAMILY "rotate-no-family" ["RF-10"] "leaves the active refresh token alive when an old one is used again"
     ROTATE_RACY "rotate-racy" ["RF-12"] "lets every one of several simultaneous refreshes win"
@@ -137,9 +137,9 @@ faults! {
     JWT_USER_UNKNOWN "jwt-user-unknown" ["JB-20"] "takes the first approved user where it does not know the one that is named"
     JWT_INACTIVE "jwt-inactive" ["JB-20"] "gives a token for a user who was deactivated or frozen"
     JWT_ISS_ANY "jwt-iss-any" ["JB-21"] "finds the client by its key where iss names nobody"
-    JWT_REFRESH_TOKEN "jwt-refresh-token" ["JB-22", "SF-04"] "hands out a refresh token with JWT bearer"
+    JWT_REFRESH_TOKEN "jwt-refresh-token" ["JB-22", "SF-04", "SF-32"] "hands out a refresh token with JWT bearer"
     JWT_SUB_WINS "jwt-sub-wins" ["JB-25"] "lets sub win over prn"
-    SCOPE_GRANTED "scope-granted" ["JB-23"] "grants an assertion and client credentials whatever scope is asked for"
+    SCOPE_GRANTED "scope-granted" ["JB-23", "CC-08", "SF-29"] "grants an assertion and client credentials whatever scope is asked for"
     SCOPE_IGNORED "scope-ignored" ["SF-29"] "ignores a scope where it takes none"
     JWT_UNAPPROVED "jwt-unapproved" ["JB-19"] "gives a token for a user who never approved the client"
 
@@ -162,6 +162,10 @@ faults! {
 
     // Client credentials.
     CLIENT_CREDENTIALS_REFUSED "client-credentials-refused" ["CC-01"] "refuses client credentials with the right secret"
+    CLIENT_CREDENTIALS_PUBLIC "client-credentials-public" ["CC-02"] "grants client credentials to a public client"
+    CLIENT_CREDENTIALS_UNLISTED "client-credentials-unlisted" ["CC-04"] "grants client credentials to an app that does not list the flow"
+    RUN_AS_OTHER "run-as-other" ["CC-06"] "runs client credentials as another user than the app names"
+    USER_SCOPES_GRANTED "user-scopes-granted" ["CC-09"] "grants client credentials with scopes of users alone"
     RUN_AS_ANYBODY "run-as-anybody" ["CC-05"] "takes the first user where the app names none"
 
     // Resources.
@@ -198,6 +202,12 @@ faults! {
     IDENTITY_401 "identity-401" ["SF-07"] "answers 401 and JSON for a bad token at the identity family"
     SOAP_401 "soap-401" ["SF-08"] "answers 401 for an expired session at the SOAP API"
     REFRESH_DEAD_RENAMED "refresh-dead-renamed" ["SF-09"] "has its own text for a dead refresh token"
+    UNKNOWN_CLIENT_RENAMED "unknown-client-renamed" ["SF-14"] "has its own text for an unknown client"
+    SECRET_RENAMED "secret-renamed" ["SF-15"] "has its own text for a wrong secret"
+    REDIRECT_RENAMED "redirect-renamed" ["SF-16"] "has its own text for a redirect URI that is not registered"
+    INTROSPECT_MILLIS "introspect-millis" ["SF-19"] "tells the times of a token in milliseconds"
+    SCOPE_AS_EXPIRY "scope-as-expiry" ["SF-31"] "says of a token without the scope api that it has expired"
+    JWT_SIGNED_ANSWER "jwt-signed-answer" ["SF-32"] "signs the answer to a JWT assertion"
     COLLISION_RENAMED "collision-renamed" ["SF-10"] "has its own text for a collision in flight"
 }
 

@@ -35,6 +35,9 @@ pub struct Facts {
     /// Whether `signature` of the answer is the HMAC that Salesforce documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_fits: Option<bool>,
+    /// Whether the access token of the answer is a JWT.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub jwt_access_token: bool,
     /// The ID token of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<TokenFacts>,
@@ -190,6 +193,7 @@ impl Facts {
             verifier_length: verifier.map(str::len),
             signature_fits: response.and_then(|response| signature_fits(response, known?.expose())),
             id_token: response.and_then(id_token),
+            jwt_access_token: response.is_some_and(has_jwt),
             basic_client_id: basic.map(|(id, _)| id),
             assertion,
             client_assertion,
@@ -211,6 +215,11 @@ fn signature_fits(response: &Response, secret: &str) -> Option<bool> {
     let text = |name: &str| json.get(name).and_then(Value::as_str);
     let signature = text("signature")?;
     Some(signature == salesforce::signature(secret, text("id")?, text("issued_at")?))
+}
+
+fn has_jwt(response: &Response) -> bool {
+    let token = response.json().and_then(|json| json.get("access_token")?.as_str());
+    token.is_some_and(|token| Jwt::read(token).is_ok())
 }
 
 fn id_token(response: &Response) -> Option<TokenFacts> {

@@ -245,6 +245,170 @@ pub(super) const CHECKS: &[Check] = &[
             = end",
         judge: refusals::refresh_collision_has_its_text,
     },
+    Check {
+        id: "salesforce/unknown-client-has-its-error",
+        title: "an unknown consumer key is invalid_client_id with client identifier invalid",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Vendor,
+        origin: "SF-14",
+        cites: &[Salesforce("OAuth 2.0 Authorization Errors")],
+        explain: "invalid_client_id says that no app has this consumer key here: a typing error, another org's app, or \
+            an app that was created minutes ago and has not spread yet. It is not the invalid_client of a wrong \
+            secret, and clients that take one for the other send people to look at the wrong place. An external \
+            client app that is not installed answers app_not_found, and some hosts invalid_client. Compare the \
+            key, and ask the My Domain of the org.",
+        passes: "= salesforce\n\
+            > POST token grant_type=client_credentials&client_id=no-such-client-of-this-org&client_secret=s\n\
+            < 400 {\"error\":\"invalid_client_id\",\"error_description\":\"client identifier invalid\"}",
+        fails: "= salesforce\n\
+            > POST token grant_type=client_credentials&client_id=no-such-client-of-this-org&client_secret=s\n\
+            < 400 {\"error\":\"invalid_grant\",\"error_description\":\"no such app\"}",
+        judge: refusals::unknown_client_has_its_error,
+    },
+    Check {
+        id: "salesforce/wrong-secret-has-its-text",
+        title: "a wrong secret is invalid_client with invalid client credentials",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Community,
+        origin: "SF-15",
+        cites: &[
+            Community("Salesforce developer forums: invalid client credentials"),
+            Salesforce("OAuth 2.0 Authorization Errors"),
+        ],
+        explain: "invalid client credentials is what Salesforce is seen to say of a secret that is wrong or missing, \
+            and of an assertion with an algorithm that it does not take. The text is known from field reports \
+            alone. Copy the secret again, look whether it was rotated, and whether body and Basic name the same \
+            app; after Apply on a new secret, old and new are both refused for some minutes.",
+        passes: "= salesforce\n\
+            > POST token grant_type=client_credentials&client_id=main&client_secret=x\n\
+            ! secret wrong\n\
+            < 400 {\"error\":\"invalid_client\",\"error_description\":\"invalid client credentials\"}",
+        fails: "= salesforce\n\
+            > POST token grant_type=client_credentials&client_id=main&client_secret=x\n\
+            ! secret wrong\n\
+            < 400 {\"error\":\"invalid_client\",\"error_description\":\"wrong password\"}",
+        judge: refusals::wrong_secret_has_its_text,
+    },
+    Check {
+        id: "salesforce/redirect-uri-mismatch-has-its-text",
+        title: "a wrong redirect URI is redirect_uri_mismatch with redirect_uri must match configuration",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Vendor,
+        origin: "SF-16",
+        cites: &[Salesforce("OAuth 2.0 Authorization Errors")],
+        explain: "A callback that is not registered is told on the spot: 400, and a form-encoded text with \
+            redirect_uri_mismatch. It is the first thing that people see when an app is new, and what tools look \
+            for to explain it. Copy the URL into the app as it is sent, with its scheme, port and last slash, \
+            and wait some minutes after a change.",
+        passes: "= salesforce\n\
+            > GET authorize response_type=code&client_id=main&redirect_uri=https://rogue.example/callback\n\
+            ! tweak with redirect_uri\n\
+            < 400 error=redirect_uri_mismatch&error_description=redirect_uri%20must%20match%20configuration",
+        fails: "= salesforce\n\
+            > GET authorize response_type=code&client_id=main&redirect_uri=https://rogue.example/callback\n\
+            ! tweak with redirect_uri\n\
+            < 400 error=invalid_request&error_description=bad%20uri",
+        judge: refusals::redirect_uri_mismatch_has_its_text,
+    },
+    Check {
+        id: "salesforce/introspection-has-its-members",
+        title: "introspection tells times in seconds, the kind of token, and the identity URL as sub",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Vendor,
+        origin: "SF-19",
+        cites: &[Salesforce("OAuth 2.0 Token Introspection")],
+        explain: "There is no expires_in in a token response of Salesforce, so introspection is where a client learns \
+            how long a token lives: exp, iat and nbf are whole seconds, while issued_at of a token response is \
+            milliseconds. token_type is access_token or refresh_token here and not Bearer, and sub is the \
+            identity URL, not an id. Clients that mix these up refresh at once or never. An emulator has to keep \
+            to the same units and names.",
+        passes: "= salesforce\n\
+            > POST introspect token=A&client_id=main&client_secret=s\n\
+            < 200 {\"active\":true,\"token_type\":\"access_token\",\"sub\":\"https://org.example/id/00Dxx0000000001EAA/005xx0000000001AAA\",\"exp\":{now+100},\"iat\":{now}}",
+        fails: "= salesforce\n\
+            > POST introspect token=A&client_id=main&client_secret=s\n\
+            < 200 {\"active\":true,\"token_type\":\"access_token\",\"sub\":\"https://org.example/id/00Dxx0000000001EAA/005xx0000000001AAA\",\"exp\":{ms}}",
+        judge: response::introspection_has_its_members,
+    },
+    Check {
+        id: "salesforce/scope-parameter-is-refused",
+        title: "a scope with a refresh, an assertion or client credentials is refused",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Vendor,
+        origin: "SF-29",
+        cites: &[
+            Salesforce("OAuth 2.0 Refresh Token Flow for Renewed Sessions"),
+            Community("appsmith issue 30239"),
+        ],
+        explain: "Where RFC 6749 lets a client ask for less, Salesforce takes no scope at all: with refresh_token, JWT \
+            bearer, SAML bearer and client_credentials it answers invalid_request (scope parameter not \
+            supported). Generic OAuth libraries send scope by habit and fail here, at the first refresh and not \
+            at the login. Leave the parameter out; the scope is that of the grant, or of the app. An emulator \
+            that ignores it hides the fault of the client.",
+        passes: "= salesforce\n\
+            > POST token grant_type=refresh_token&refresh_token=R&scope=api&client_id=main&client_secret=s\n\
+            ! tweak with scope: api\n\
+            < 400 {\"error\":\"invalid_request\",\"error_description\":\"scope parameter not supported\"}",
+        fails: "= salesforce\n\
+            > POST token grant_type=refresh_token&refresh_token=R&scope=api&client_id=main&client_secret=s\n\
+            ! tweak with scope: api\n\
+            < 200 {\"access_token\":\"A\"}",
+        judge: refusals::scope_parameter_is_refused,
+    },
+    Check {
+        id: "salesforce/session-without-api-has-its-text",
+        title: "a live token without the scope api is 401 with This session is not valid for use with the REST API",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Community,
+        origin: "SF-31",
+        cites: &[
+            Community("Salesforce-Inspector-Advanced issue 244"),
+            Community("jsforce: no refresh on this message"),
+        ],
+        explain: "A token that lives but may not call the API is refused with the status and the code of a dead one, \
+            401 INVALID_SESSION_ID, and only the message tells them apart. A client that refreshes on the code \
+            alone gets a new token with the same scope and loops for ever. Read the message, and do not refresh \
+            on this one: give the app the scope api, or look at API Access Control.",
+        passes: "= salesforce\n\
+            > POST token grant_type=authorization_code&code=C&client_id=main&client_secret=s\n\
+            < 200 {\"access_token\":\"A\",\"scope\":\"id\"}\n\
+            > GET api\n\
+            > Authorization: Bearer A\n\
+            < 401 [{\"message\":\"This session is not valid for use with the REST API\",\"errorCode\":\"INVALID_SESSION_ID\"}]",
+        fails: "= salesforce\n\
+            > POST token grant_type=authorization_code&code=C&client_id=main&client_secret=s\n\
+            < 200 {\"access_token\":\"A\",\"scope\":\"id\"}\n\
+            > GET api\n\
+            > Authorization: Bearer A\n\
+            < 401 [{\"message\":\"Session expired or invalid\",\"errorCode\":\"INVALID_SESSION_ID\"}]",
+        judge: refusals::session_without_api_has_its_text,
+    },
+    Check {
+        id: "salesforce/jwt-bearer-answer-is-short",
+        title: "a JWT bearer answer has no refresh token, issued_at or signature",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Vendor,
+        origin: "SF-32",
+        cites: &[Salesforce("OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration")],
+        explain: "The classic answer to an assertion is shorter than that of the other flows: no refresh_token, no \
+            issued_at, no signature. Clients that read issued_at to guess the end of the token, or check the \
+            signature, fail on it, so an emulator must not be more generous. A refresh token weighs more than \
+            the other two. Where access tokens are JWTs, issued_at and signature do come, and are not judged.",
+        passes: "= salesforce\n\
+            > POST token grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=a\n\
+            < 200 {\"access_token\":\"A\",\"scope\":\"api\",\"instance_url\":\"i\",\"id\":\"u\",\"token_type\":\"Bearer\"}",
+        fails: "= salesforce\n\
+            > POST token grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=a\n\
+            < 200 {\"access_token\":\"A\",\"scope\":\"api\",\"instance_url\":\"i\",\"id\":\"u\",\"token_type\":\"Bearer\",\"refresh_token\":\"R\"}",
+        judge: response::jwt_bearer_answer_is_short,
+    },
 ];
 
 /// Every exchange, where the subject speaks as Salesforce does.
@@ -258,5 +422,7 @@ fn grants(t: &Transcript) -> impl Iterator<Item = &Exchange> {
 
 /// Whether access tokens of that answer are JWTs.
 fn is_jwt(t: &Transcript, handed: &Exchange) -> bool {
-    handed.text("token_format") == Some("jwt") || t.subject.settings.is("jwt_access_tokens")
+    handed.text("token_format") == Some("jwt")
+        || handed.facts.jwt_access_token
+        || t.subject.settings.is("jwt_access_tokens")
 }

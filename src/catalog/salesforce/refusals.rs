@@ -2,12 +2,13 @@
 
 use super::{exchanges, is_jwt};
 use crate::catalog::Judgement;
+use crate::catalog::assertion::NO_CLIENT;
 use crate::catalog::resource::{
     calls, handed_out, is_expired, is_forged, is_live, is_soap, let_in, owner, presented, sent_once,
 };
 use crate::catalog::revocation::{authenticated, revoked, shows_credentials};
 use crate::oauth::Endpoint;
-use crate::oauth::grant::refresh_token;
+use crate::oauth::grant::{client_credentials, jwt_bearer, refresh_token, saml_bearer};
 use crate::oauth::salesforce::Profile;
 use crate::subject::Flow;
 use crate::transcript::{Exchange, Transcript};
@@ -160,6 +161,100 @@ pub(super) fn refresh_collision_has_its_text(t: &Transcript) -> Judgement {
     j
 }
 
+/// Token requests that were refused as requests, not for the load of the server.
+fn refused_at_token(t: &Transcript) -> impl Iterator<Item = &Exchange> {
+    let refused = |x: &&Exchange| (400..500).contains(&x.status()) && x.status() != 429;
+    exchanges(t).filter(|x| x.endpoint == Endpoint::Token && x.request.method == "POST").filter(refused)
+}
+
+pub(super) fn unknown_client_has_its_error(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for x in refused_at_token(t).filter(|x| x.client_id() == Some(NO_CLIENT)) {
+        let other = ["invalid_client", "app_not_found"];
+        let known = x.error().is_some_and(|error| other.contains(&error.error.as_str()))
+            || says(x, "invalid_client_id", &["client identifier invalid"]);
+        j.holds(known, x, "400 invalid_client_id (client identifier invalid)");
+    }
+    j
+}
+
+pub(super) fn wrong_secret_has_its_text(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for x in refused_at_token(t).filter(|x| x.facts.secret_is_right == Some(false)) {
+        // What is wrong with the app, or with the rest of the request, is told before.
+        if x.error().is_some_and(|error| error.error == "invalid_client") {
+            let said = says(x, "invalid_client", &["invalid client credentials"]);
+            j.holds(said, x, "400 invalid_client (invalid client credentials)");
+        }
+    }
+    j
+}
+
+pub(super) fn redirect_uri_mismatch_has_its_text(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for x in exchanges(t).filter(|x| x.endpoint == Endpoint::Authorize && x.tweak.is_some()) {
+        let query = x.request.query();
+        let app = query.get("client_id").and_then(|id| t.subject.app_of(id));
+        let (Some(app), Some(uri)) = (app, query.get("redirect_uri")) else { continue };
+        let mismatch = query.repeated().is_none() && !app.redirect_uris.iter().any(|own| own == uri);
+        if mismatch && !app.redirect_uris.is_empty() && (400..500).contains(&x.status()) {
+            let text = says(x, "redirect_uri_mismatch", &["redirect_uri must match configuration"]);
+            j.holds(text, x, "400 redirect_uri_mismatch (redirect_uri must match configuration)");
+        }
+    }
+    j
+}
+
+pub(super) fn scope_parameter_is_refused(t: &Transcript) -> Judgement {
+    let grants = [
+        refresh_token::GRANT_TYPE,
+        jwt_bearer::GRANT_TYPE,
+        saml_bearer::GRANT_TYPE,
+        client_credentials::GRANT_TYPE,
+    ];
+    let mut j = Judgement::new();
+    let asks = |x: &&Exchange| {
+        x.param("scope").is_some_and(|scope| !scope.is_empty())
+            && x.grant_type().is_some_and(|grant| grants.contains(&grant))
+    };
+    for x in exchanges(t).filter(asks) {
+        let expected = "400 invalid_request (scope parameter not supported)";
+        let alone =
+            x.tweak.as_deref().is_some_and(|tweak| tweak.starts_with("with scope") && !tweak.contains(','));
+        if says(x, "invalid_request", &["scope parameter not supported"]) {
+            j.pass();
+        } else if x.granted() {
+            j.fail(&[x], expected, x.outcome());
+        } else if alone && x.status() == 400 {
+            j.fail_lesser(&[x], expected, x.outcome());
+        }
+    }
+    j
+}
+
+pub(super) fn session_without_api_has_its_text(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for x in exchanges(t).filter(|x| x.endpoint == Endpoint::Resource && !is_soap(x) && sent_once(x)) {
+        let Some(token) = presented(x).filter(|token| x.tweak.is_none() && is_live(t, token, x)) else {
+            continue;
+        };
+        let scope = handed_out(t, token, x).and_then(|handed| handed.text("scope"));
+        if scope.is_none_or(|scope| scope.split(' ').any(|s| s == "api" || s == "full")) {
+            continue;
+        }
+        let first = x.response().and_then(|r| r.json()?.as_array()?.first());
+        let text = |name: &str| first.and_then(|first| first.get(name)?.as_str());
+        let known = text("errorCode") == Some("INVALID_SESSION_ID")
+            && text("message") == Some("This session is not valid for use with the REST API");
+        // With access tokens in JWT format another code is seen.
+        let jwt = handed_out(t, token, x).is_some_and(|handed| is_jwt(t, handed));
+        if x.status() == 401 && (!jwt || known) {
+            j.holds(known, x, "401 INVALID_SESSION_ID (This session is not valid for use with the REST API)");
+        }
+    }
+    j
+}
+
 #[cfg(test)]
 mod tests {
     use crate::catalog::{find, judge_one};
@@ -190,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_member_too_many_weighs_less_than_one_too_few() {
-        let id = "salesforce/token-response-has-its-members";
+        let id = "salesforce/jwt-bearer-answer-is-short";
         let with = |more: &str| {
             format!(
                 "> POST token grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=a\n\
@@ -200,7 +295,9 @@ mod tests {
         let more = ",\"issued_at\":\"1\",\"signature\":\"s\"";
         assert_eq!(judged(id, &with(more)), (Verdict::Fail, Some(Level::Should)));
         assert_eq!(verdict(id, &with(&format!("{more},\"token_format\":\"jwt\""))), Verdict::Pass);
-        assert_eq!(judged(id, &with(",\"token_format\":\"jwt\"")), (Verdict::Fail, Some(Level::Must)));
+        let whole = "salesforce/token-response-has-its-members";
+        assert_eq!(verdict(whole, &with(more)), Verdict::Pass);
+        assert_eq!(judged(whole, &with(",\"token_format\":\"jwt\"")), (Verdict::Fail, Some(Level::Must)));
     }
 
     #[test]

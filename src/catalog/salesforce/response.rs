@@ -21,7 +21,8 @@ fn members_of(t: &Transcript, x: &Exchange) -> Option<(&'static [&'static str], 
         authorization_code::GRANT_TYPE | refresh_token::GRANT_TYPE => (WITH_SIGNATURE, &[]),
         client_credentials::GRANT_TYPE => (WITH_SIGNATURE, &["id_token"]),
         jwt_bearer::GRANT_TYPE if is_jwt(t, x) => (WITH_SIGNATURE, &[]),
-        jwt_bearer::GRANT_TYPE => (&WITH_SIGNATURE[..5], &["issued_at", "signature"]),
+        // What it must not have is judged by itself.
+        jwt_bearer::GRANT_TYPE => (&WITH_SIGNATURE[..5], &[]),
         saml_bearer::GRANT_TYPE if is_jwt(t, x) => (&["access_token", "instance_url", "scope"], &[]),
         saml_bearer::GRANT_TYPE => (&["access_token", "instance_url", "scope"], &["issued_at", "signature"]),
         "password" => (&["access_token", "instance_url", "id", "token_type", "issued_at", "signature"], &[]),
@@ -163,6 +164,53 @@ pub(super) fn identity_url_answers_its_user(t: &Transcript) -> Judgement {
             }
             401 | 403 | 404 if its_own.is_some() => j.fail(&[x], expected, x.outcome()),
             _ => {}
+        }
+    }
+    j
+}
+
+pub(super) fn jwt_bearer_answer_is_short(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for x in grants(t).filter(|x| x.grant_type() == Some(jwt_bearer::GRANT_TYPE)) {
+        let there = |name: &&str| x.member(name).is_some_and(|value| !value.is_null());
+        let signed = ["issued_at", "signature"].into_iter().filter(there).collect::<Vec<_>>();
+        let expected = "a token response without refresh_token, issued_at and signature";
+        if there(&"refresh_token") {
+            j.fail(&[x], expected, "it holds a refresh token");
+        } else if !signed.is_empty() && !is_jwt(t, x) {
+            j.fail_lesser(&[x], expected, format!("it has {}", signed.join(", ")));
+        } else {
+            j.pass();
+        }
+    }
+    j
+}
+
+/// Seconds since the epoch from 2001 to 2286: milliseconds are beyond it.
+const SECONDS: std::ops::Range<i64> = 1_000_000_000..10_000_000_000;
+
+pub(super) fn introspection_has_its_members(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    let asked = exchanges(t).filter(|x| x.endpoint == Endpoint::Introspect && x.status() == 200);
+    for x in asked.filter(|x| x.member("active") == Some(&Value::Bool(true))) {
+        let mut wrong = Vec::new();
+        for name in ["exp", "iat", "nbf"] {
+            let value = x.member(name).filter(|value| !value.is_null());
+            if value.is_some_and(|value| value.as_i64().is_none_or(|at| !SECONDS.contains(&at))) {
+                wrong.push(name);
+            }
+        }
+        if !matches!(x.text("token_type"), Some("access_token" | "refresh_token")) {
+            wrong.push("token_type");
+        }
+        if x.text("sub").and_then(named).is_none() {
+            wrong.push("sub");
+        }
+        let expected =
+            "times in whole seconds, token_type access_token or refresh_token, the identity URL as sub";
+        match wrong[..] {
+            [] => j.pass(),
+            ref wrong => j.fail(&[x], expected, format!("otherwise in {}", wrong.join(", "))),
         }
     }
     j
