@@ -48,6 +48,36 @@ const DEVIATIONS: &[Deviation] = &[
         source: "Salesforce: Revoke OAuth Tokens",
         accepts: true,
     },
+    Deviation {
+        check: "jwt-bearer/not-yet-valid-is-refused",
+        because: "Salesforce ignores nbf",
+        source: "Salesforce Help: OAuth 2.0 JWT Bearer Flow (names no such claim); sfdx-core; field notes",
+        accepts: true,
+    },
+    Deviation {
+        check: "jwt-bearer/strange-issue-time-is-refused",
+        because: "Salesforce ignores iat",
+        source: "Salesforce Help: OAuth 2.0 JWT Bearer Flow (names no such claim); sfdx-core; field notes",
+        accepts: true,
+    },
+    Deviation {
+        check: "jwt-bearer/replay-is-refused",
+        because: "Salesforce ignores jti: an assertion may be used again",
+        source: "Salesforce Help: OAuth 2.0 JWT Bearer Flow (names no such claim); sfdx-core; field notes",
+        accepts: true,
+    },
+    Deviation {
+        check: "jwt-bearer/far-expiry-is-refused",
+        because: "Salesforce enforces no upper bound of exp",
+        source: "sfdx-core (sends milliseconds)",
+        accepts: true,
+    },
+    Deviation {
+        check: "saml-bearer/replay-is-refused",
+        because: "nothing is known of a Salesforce that refuses a SAML assertion that it granted before",
+        source: "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow (names no such rule)",
+        accepts: true,
+    },
 ];
 
 /// Every known deviation of Salesforce.

@@ -1,6 +1,7 @@
 //! The catalogue: each check is a row and a function that judges a transcript. It never sees a socket,
 //! a suite or a clock; on a record that shows nothing about it, a check says skip.
 
+mod assertion;
 mod authorize;
 mod client_auth;
 mod client_credentials;
@@ -17,6 +18,7 @@ mod refresh;
 mod resource;
 mod revocation;
 mod salesforce;
+mod saml_bearer;
 mod token;
 mod transport;
 mod userinfo;
@@ -101,6 +103,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         client_auth::CHECKS,
         refresh::CHECKS,
         jwt_bearer::CHECKS,
+        saml_bearer::CHECKS,
         client_credentials::CHECKS,
         resource::CHECKS,
         introspection::CHECKS,

@@ -132,7 +132,10 @@ const fn row(
 
 const GRANT: Refusal = token(&["invalid_grant"]);
 const CLIENT: Refusal = client(&["invalid_client"]);
-const DEAD: Refusal = said(&["invalid_grant"], &["expired access/refresh token", "token validity expired"]);
+const DEAD: Refusal = said(
+    &["invalid_grant"],
+    &["expired access/refresh token", "token validity expired", "user hasn't approved this consumer"],
+);
 const ASSERTION: Refusal = said(&["invalid_grant"], &["invalid assertion"]);
 const FLOW: Refusal = Refusal::Error {
     status: &[400, 401],

@@ -18,7 +18,7 @@ use crate::subject::Flow;
 /// The most that a `jti` is remembered for, in milliseconds.
 const LONGEST_MEMORY: i64 = 24 * 3_600_000;
 /// The longest `jti` that is looked at.
-const LONGEST_JTI: usize = 1024;
+pub(super) const LONGEST_JTI: usize = 1024;
 
 /// A client that says who it is.
 pub(super) struct Claimed {
@@ -75,6 +75,9 @@ pub(super) fn unknown(org: &Org) -> Refused {
         "app_not_found" => {
             invalid_client("app_not_found", "External client app is not installed in this org")
         }
+        _ if org.faults.has(&fault::UNKNOWN_CLIENT_RENAMED) => {
+            invalid_client("invalid_client_id", "no such app")
+        }
         _ => invalid_client("invalid_client_id", "client identifier invalid"),
     }
 }
@@ -129,6 +132,8 @@ pub(super) fn prove(
                 .is_some_and(|secret| readings.iter().any(|one| same(one, secret.expose())));
             if right || org.faults.has(&fault::ANY_SECRET) {
                 Ok(Authenticated { jti: None })
+            } else if org.faults.has(&fault::SECRET_RENAMED) {
+                Err(invalid_client("invalid_client", "wrong secret"))
             } else {
                 Err(WRONG)
             }

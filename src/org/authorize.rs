@@ -182,7 +182,11 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Box<Reply>> {
         None if app.registered.redirect_uris.len() == 1 => app.registered.redirect_uri(),
         None => return Err(shown(refused("redirect_uri_missing", "redirect_uri not provided"))),
         Some(_) => {
-            return Err(shown(refused("redirect_uri_mismatch", "redirect_uri must match configuration")));
+            let text = match org.faults.has(&fault::REDIRECT_RENAMED) {
+                true => "the redirect URI is not registered",
+                false => "redirect_uri must match configuration",
+            };
+            return Err(shown(refused("redirect_uri_mismatch", text)));
         }
     };
     admit(org, ask, app)?;

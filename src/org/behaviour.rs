@@ -214,7 +214,11 @@ behaviours! {
         Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core; sources contradict each other (sfdx-core, simple-salesforce)" "exp_limit"
             "exp may be a number, a numeric text, or milliseconds, and lie as far ahead as it likes"
         Documented "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "leeway" "exp in the past, beyond three minutes of leeway, is expired authorization code"
-        Assumed "RFC 7523 §3 (5)" "leeway" "nbf in the future is invalid assertion"
+        Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow (names no such claim); sfdx-core; field notes" "nbf"
+            "nbf is ignored; under profile rfc an assertion before its nbf is invalid assertion"
+        Assumed "RFC 7523 §3 (4), (6), (7)" "profile"
+            "under profile rfc an iat in the future or older than a day, an exp more than a day ahead, and a jti \
+            that was used before are invalid assertion"
         Assumed "RFC 7523 §3" "" "without iss, sub, aud or exp it is invalid assertion"
         Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "" "jti and iat are ignored: an assertion may be used again; prn wins over sub"
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
@@ -236,7 +240,8 @@ behaviours! {
             "Audience as for JWT; Recipient is the token endpoint here or on a login host; the confirmation \
             is bearer"
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "outside of its times it is expired authorization code, otherwise invalid assertion"
-        Assumed "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow" "" "an assertion may be used again"
+        Assumed "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow; RFC 7522 §3" "profile"
+            "an assertion may be used again; under profile rfc it is good for one grant"
     }
     "Client credentials" {
         Observed "Salesforce Help: OAuth 2.0 Client Credentials Flow" "" "on a login host it is request not supported on this domain"

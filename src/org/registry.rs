@@ -54,6 +54,8 @@ pub(super) struct Switches {
     pub leeway: i64,
     /// How far ahead `exp` may lie, in seconds.
     pub exp_limit: Option<i64>,
+    /// Whether `nbf` of a JWT assertion counts.
+    pub nbf_enforced: bool,
     pub audience_error: &'static str,
     pub deny_error: &'static str,
     pub pkce_error: &'static str,
@@ -207,7 +209,14 @@ impl Switches {
             exp_limit: match word(settings, "exp_limit") {
                 "3m" => Some(180),
                 "5m" => Some(300),
+                // RFC 7523 §3 (4) leaves the bound to the server; a day is generous.
+                _ if rfc && settings.word("exp_limit").is_none() => Some(86_400),
                 _ => None,
+            },
+            // Where nobody decides, what Salesforce is seen to do holds, or what RFC 7523 §3 (5) says.
+            nbf_enforced: match settings.word("nbf") {
+                Some(word) => word == "enforced",
+                None => rfc,
             },
             audience_error: word(settings, "audience_error"),
             deny_error: word(settings, "deny_error"),

@@ -207,7 +207,10 @@ fn is_enough(session: &Session) -> bool {
 /// A live token that lacks the scope.
 fn insufficient(org: &Org) -> RestError {
     let status = if org.registry.switches.rfc { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
-    let message = "This session is not valid for use with the REST API";
+    let message = match org.faults.has(&fault::SCOPE_AS_EXPIRY) {
+        true => "Session expired or invalid",
+        false => "This session is not valid for use with the REST API",
+    };
     RestError::new(status, "INVALID_SESSION_ID", message)
 }
 

@@ -57,6 +57,11 @@ pub const TABLE: &[Row] = &[
         kind: Kind::Words(&["none", "3m", "5m"]),
         doc: "how far ahead `exp` of a JWT assertion may lie (contradictory sources; observed: none)",
     },
+    Row {
+        name: "nbf",
+        kind: Kind::Words(&["ignored", "enforced"]),
+        doc: "what becomes of `nbf` of a JWT assertion; enforced under profile rfc where nothing is said",
+    },
     Row { name: "introspect_all", kind: Kind::Flag, doc: "an app may introspect tokens of other apps" },
     Row { name: "jwt_access_tokens", kind: Kind::Flag, doc: "access tokens are JWTs" },
     Row {

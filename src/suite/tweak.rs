@@ -349,6 +349,8 @@ fn apply(name: &str, word: &str, tweak: &mut Tweak) {
     match name {
         "key" => tweak.key = Some(word.to_owned()),
         "alg" => tweak.alg = Some(word.to_owned()),
+        "forgery" => tweak.forgery = crate::oauth::saml::forgery::find(word),
+        "shows" => tweak.shows_key = true,
         "signature" => {
             tweak.signature = Some(match word {
                 "broken" => SignatureForm::Broken,

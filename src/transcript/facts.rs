@@ -35,6 +35,9 @@ pub struct Facts {
     /// Whether `signature` of the answer is the HMAC that Salesforce documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_fits: Option<bool>,
+    /// Whether the access token of the answer is a JWT.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub jwt_access_token: bool,
     /// The ID token of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<TokenFacts>,
@@ -57,6 +60,12 @@ pub struct AssertionFacts {
     pub verifies: Option<bool>,
     /// Whether there is no signature at all.
     pub unsigned: bool,
+    /// Whether the header of a JWT shows a key, or where to fetch one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shows_key: bool,
+    /// Why our own verifier would not take a SAML assertion, whose signature does not verify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<String>,
 }
 
 /// What a token says that is a JWT.
@@ -157,6 +166,8 @@ impl AssertionFacts {
                     alg: jwt.alg().to_owned(),
                     verifies: app.and_then(public_key).map(|key| jwt.verifies(&key)),
                     unsigned: jwt.is_unsigned(),
+                    shows_key: ["jwk", "jku", "x5c", "x5u"].iter().any(|name| jwt.header.contains_key(*name)),
+                    rejected: None,
                     claims: jwt.claims,
                 }
             }
@@ -172,11 +183,12 @@ impl AssertionFacts {
                     .issuer
                     .as_ref()
                     .and_then(|iss| target.apps.values().find(|app| &app.client_id == iss));
-                let verifies = app.and_then(public_key).map(|key| {
+                let verified = app.and_then(public_key).map(|key| {
                     let sha256 = |message: &[u8], signature: &[u8]| key.verify(message, signature);
                     let sha1 = |message: &[u8], signature: &[u8]| key.verify_sha1(message, signature);
-                    saml::verify(&xml, &sha256, Some(&sha1)).is_ok()
+                    saml::verify(&xml, &sha256, Some(&sha1))
                 });
+                let rejected = verified.as_ref().and_then(|verified| verified.as_ref().err());
                 let mut claims = Map::new();
                 let mut put = |name: &str, value: Option<Value>| {
                     if let Some(value) = value {
@@ -187,6 +199,7 @@ impl AssertionFacts {
                 put("sub", said.subject.map(Value::from));
                 put("aud", (!said.audiences.is_empty()).then(|| json!(said.audiences)));
                 put("exp", said.not_on_or_after.or(said.confirmation_not_on_or_after).map(Value::from));
+                put("confirmation_exp", said.confirmation_not_on_or_after.map(Value::from));
                 put("nbf", said.not_before.map(Value::from));
                 put("recipient", said.recipient.map(Value::from));
                 put("method", said.method.map(Value::from));
@@ -195,7 +208,9 @@ impl AssertionFacts {
                     kind: "saml".into(),
                     alg: String::new(),
                     claims,
-                    verifies,
+                    verifies: verified.as_ref().map(Result::is_ok),
+                    shows_key: false,
+                    rejected: rejected.map(ToString::to_string),
                     unsigned: said.algorithm.is_none() && !xml.contains("SignatureValue"),
                 }
             }
@@ -229,6 +244,7 @@ impl Facts {
             verifier_length: verifier.map(str::len),
             signature_fits: response.and_then(|response| signature_fits(response, known?.expose())),
             id_token: response.and_then(id_token),
+            jwt_access_token: response.is_some_and(has_jwt),
             basic_client_id: basic.map(|(id, _)| id),
             assertion,
             client_assertion,
@@ -250,6 +266,11 @@ fn signature_fits(response: &Response, secret: &str) -> Option<bool> {
     let text = |name: &str| json.get(name).and_then(Value::as_str);
     let signature = text("signature")?;
     Some(signature == salesforce::signature(secret, text("id")?, text("issued_at")?))
+}
+
+fn has_jwt(response: &Response) -> bool {
+    let token = response.json().and_then(|json| json.get("access_token")?.as_str());
+    token.is_some_and(|token| Jwt::read(token).is_ok())
 }
 
 fn id_token(response: &Response) -> Option<TokenFacts> {

@@ -14,6 +14,7 @@
 //! = end                                  ... until here
 //! = rfc | salesforce                     profile of the subject
 //! = setting rotation true                what is known of the subject
+//! = unlisted other client-credentials    a flow that an app does not list
 //! ```
 //!
 //! Endpoints: `authorize page token introspect revoke userinfo identity keys discovery metadata api`. A
@@ -43,6 +44,7 @@ pub fn subject() -> Subject {
         scopes: ["api", "refresh_token", "openid"].map(str::to_owned).to_vec(),
         flows: Flow::ALL.to_vec(),
         has_certificate: auth != ClientAuth::None,
+        run_as: (auth != ClientAuth::None).then(|| "svc@example.com".to_owned()),
     };
     let url = |path: &str| Some(format!("https://org.example{path}"));
     Subject {
@@ -144,6 +146,11 @@ pub fn read(text: &str) -> Transcript {
                         _ => Setting::Word(value.to_owned()),
                     };
                     transcript.subject.settings.0.insert(name.to_owned(), value);
+                }
+                ["unlisted", role, flow] => {
+                    let app = transcript.subject.apps.get_mut(role);
+                    let app = app.unwrap_or_else(|| panic!("unknown app: {line}"));
+                    app.flows.retain(|listed| listed.name() != flow);
                 }
                 _ => panic!("unknown directive: {line}"),
             },

@@ -105,11 +105,13 @@ fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {
     // RFC 6749 §6 lets a refresh ask for less; Salesforce takes no scope at all.
     let takes_scope = grant_type == Some(refresh_token::GRANT_TYPE)
         && (org.registry.switches.rfc || org.faults.has(&fault::REFRESH_WIDEN));
+    let takes_scope =
+        takes_scope || org.faults.has(&fault::SCOPE_IGNORED) || org.faults.has(&fault::SCOPE_GRANTED);
     let no_scope = || match given(params, "scope") {
         Some(_) if !takes_scope => Err(invalid_request("scope parameter not supported")),
         _ => Ok(()),
     };
-    match grant_type {
+    let checked = match grant_type {
         Some(authorization_code::GRANT_TYPE) => code::check(org, ask, params),
         Some(refresh_token::GRANT_TYPE) => no_scope().and_then(|()| refresh::check(org, ask, params)),
         Some(jwt_bearer::GRANT_TYPE) => no_scope().and_then(|()| jwt::check(org, ask, params)),
@@ -122,6 +124,13 @@ fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {
             Err(invalid_request("grant type not supported"))
         }
         _ => Err(refused("unsupported_grant_type", "grant type not supported")),
+    };
+    match (checked, given(params, "scope").filter(|_| org.faults.has(&fault::SCOPE_GRANTED))) {
+        (Ok(Checked { app, jti, kind: Kind::Direct { user, grant, .. } }), Some(asked)) => {
+            let scopes = Scopes::of(asked.split(' '));
+            Ok(Checked { app, jti, kind: Kind::Direct { user, scopes, grant } })
+        }
+        (checked, _) => checked,
     }
 }
 
@@ -132,7 +141,12 @@ fn issue(org: &Org, app: AppId, jti: Option<(String, i64)>, kind: Kind, now: i64
     {
         // The guard goes before the grant, which may have to lock again to let its refresh token go.
         drop(state);
-        return Err(replayed());
+        return Err(match kind {
+            Kind::Direct { grant: store::Grant::JwtBearer | store::Grant::SamlBearer, .. } => {
+                invalid_grant("invalid assertion")
+            }
+            _ => replayed(),
+        });
     }
     let mut issued = match kind {
         Kind::Code(redemption) => code::redeem(org, &mut state, app, redemption, now)?,
@@ -152,9 +166,11 @@ fn issue(org: &Org, app: AppId, jti: Option<(String, i64)>, kind: Kind, now: i64
             Issued { key, session, refresh_token: None, nonce: None, auth_time: None }
         }
     };
-    let unasked = matches!(issued.session.grant, store::Grant::ClientCredentials | store::Grant::Code)
-        && !issued.session.scopes.offline();
-    if unasked && org.faults.has(&fault::REFRESH_TOKEN_UNASKED) {
+    let grant = issued.session.grant;
+    let unasked = matches!(grant, store::Grant::ClientCredentials | store::Grant::Code)
+        && !issued.session.scopes.offline()
+        && org.faults.has(&fault::REFRESH_TOKEN_UNASKED);
+    if unasked || grant == store::Grant::JwtBearer && org.faults.has(&fault::JWT_REFRESH_TOKEN) {
         issued.refresh_token = Some(format!("5Aep861{}", state.random(80)));
     }
     Ok(issued)

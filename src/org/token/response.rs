@@ -21,7 +21,7 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
     let jwt = !issued.session.slides;
     let signed = match grant {
         Grant::Code | Grant::Refresh | Grant::ClientCredentials => true,
-        Grant::JwtBearer => jwt,
+        Grant::JwtBearer => jwt || has(&fault::JWT_SIGNED_ANSWER),
         Grant::SamlBearer | Grant::Soap => false,
     };
     let access_token = match jwt {
