@@ -235,7 +235,7 @@ fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenari
 fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Scenario) -> Option<String> {
     let role = step.app.as_ref().unwrap_or(&scenario.app);
     // Documents are published for everybody; of the two about the server, one is enough.
-    if let Action::Discover { oauth } = step.action {
+    if let Action::Discover { oauth, .. } = step.action {
         let (url, document) = if oauth {
             (&around.endpoints.metadata, "RFC 8414 document")
         } else {
