@@ -95,6 +95,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         token::CHECKS,
         pkce::CHECKS,
         client_auth::CHECKS,
+        client_auth::assertion::CHECKS,
         refresh::CHECKS,
         jwt_bearer::CHECKS,
         client_credentials::CHECKS,
