@@ -23,6 +23,25 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
+        check: "client-auth/two-methods-are-refused",
+        because: "Salesforce takes the secret of the body and does not look at HTTP Basic beside it",
+        source: "REST API Developer Guide: Web Server OAuth Flow",
+        accepts: true,
+    },
+    Deviation {
+        check: "client-auth/assertion-beside-a-secret-is-refused",
+        because: "Salesforce reads client_assertion only where there is no client_secret",
+        source: "Salesforce Help: OAuth 2.0 Web Server Flow",
+        accepts: true,
+    },
+    Deviation {
+        check: "client-auth/unknown-client-and-wrong-secret-look-alike",
+        because: "Salesforce says invalid_client_id (or app_not_found) for an unknown consumer key and invalid_client for a \
+            wrong secret",
+        source: "Salesforce Help: OAuth 2.0 Authorization Errors",
+        accepts: false,
+    },
+    Deviation {
         check: "token/error-code-is-registered",
         because: "Salesforce has error codes of its own at the token endpoint, among them redirect_uri_mismatch, \
             redirect_uri_missing, invalid_client_id, app_not_found, invalid_app_access, oauth_flow_disabled, inactive_user",

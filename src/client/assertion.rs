@@ -44,7 +44,11 @@ pub(super) fn jwt(
             _ => {}
         }
     }
-    let key = key(cx, tweak)?;
+    let carried = tweak.signature == Some(SignatureForm::Carried);
+    let key = if carried { FRESH.clone() } else { key(cx, tweak)? };
+    if carried {
+        draft.header.insert("jwk".into(), key.public().jwk("fresh"));
+    }
     let pem;
     let signing = match (tweak.alg.as_deref(), tweak.signature) {
         (Some("none"), _) => Signing::None,

@@ -147,6 +147,9 @@ behaviours! {
         Documented "REST API Developer Guide; captures of response headers" ""
             "client_id and client_secret in the body, or HTTP Basic; the body wins; client_assertion is read \
             where there is no secret"
+        Assumed "RFC 6749 §2.3, §5.2" "profile"
+            "under profile rfc two ways of client authentication in one request are refused with \
+            invalid_request, and an unknown client is told the same as a wrong secret"
         Observed "measured with twenty client libraries" "" "Basic is read both raw and form-encoded"
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "a wrong or missing secret is invalid_client, invalid client credentials, with 400"
         Observed "sources contradict each other" "unknown_client_error"

@@ -23,6 +23,12 @@ pub struct Facts {
     /// User name of HTTP Basic, form-decoded (RFC 6749 §2.3.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basic_client_id: Option<String>,
+    /// Whether HTTP Basic was form-encoded and had something to encode, so that a server has to decode it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_escaped: Option<bool>,
+    /// Whether the secret that was sent is the one of another app of the target; none where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_of_another: Option<bool>,
     /// Whether the secret that was sent, in either way, is the app's; none where no secret was sent or it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_is_right: Option<bool>,
@@ -51,6 +57,9 @@ pub struct AssertionFacts {
     pub kind: String,
     /// `alg` of a JWT's header.
     pub alg: String,
+    /// The JOSE header of a JWT.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub header: Map<String, Value>,
     /// Claims of a JWT; of a SAML assertion what corresponds to `iss`, `sub`, `aud`, `exp`, `nbf`, and `recipient`.
     pub claims: Map<String, Value>,
     /// Whether its signature fits the app's certificate; none where that is not known.
@@ -106,6 +115,7 @@ impl AssertionFacts {
                     alg: jwt.alg().to_owned(),
                     verifies: app.and_then(public_key).map(|key| jwt.verifies(&key)),
                     unsigned: jwt.is_unsigned(),
+                    header: jwt.header,
                     claims: jwt.claims,
                 }
             }
@@ -142,6 +152,7 @@ impl AssertionFacts {
                 Self {
                     malformed: None,
                     kind: "saml".into(),
+                    header: Map::new(),
                     alg: String::new(),
                     claims,
                     verifies,
@@ -173,6 +184,17 @@ impl Facts {
         let sent = form.get("client_secret").or(basic.as_ref().map(|(_, secret)| secret.as_str()));
         let known = app.and_then(|app| app.client_secret.as_ref());
         Self {
+            basic_escaped: request
+                .header("authorization")
+                .and_then(basic_raw)
+                .map(|(id, secret)| basic.as_ref().is_some_and(|decoded| *decoded != (id, secret)))
+                .filter(|escaped| *escaped),
+            secret_of_another: sent
+                .map(|sent| {
+                    let others = target.apps.values().filter(|one| Some(one.client_id.as_str()) != client_id);
+                    others.filter_map(|one| one.client_secret.as_ref()).any(|secret| secret.expose() == sent)
+                })
+                .filter(|another| *another),
             secret_is_right: sent.zip(known).map(|(sent, known)| sent == known.expose()),
             verifier_s256: verifier.map(|verifier| Method::S256.challenge(verifier)),
             verifier_length: verifier.map(str::len),
@@ -187,11 +209,17 @@ impl Facts {
 
 /// Reads HTTP Basic as RFC 6749 §2.3.1 has it: both halves form-encoded, then base64.
 fn basic(header: &str) -> Option<(String, String)> {
+    let (id, secret) = basic_raw(header)?;
+    let decode = |half: String| params::form_decode(&half).unwrap_or(half);
+    Some((decode(id), decode(secret)))
+}
+
+/// Both halves of HTTP Basic as they came.
+fn basic_raw(header: &str) -> Option<(String, String)> {
     let encoded = header.strip_prefix("Basic ").or_else(|| header.strip_prefix("basic "))?;
     let text = String::from_utf8(from_base64(encoded.trim())?).ok()?;
     let (id, secret) = text.split_once(':')?;
-    let decode = |half: &str| params::form_decode(half).unwrap_or_else(|_| half.to_owned());
-    Some((decode(id), decode(secret)))
+    Some((id.to_owned(), secret.to_owned()))
 }
 
 fn signature_fits(response: &Response, secret: &str) -> Option<bool> {

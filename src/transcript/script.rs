@@ -4,7 +4,7 @@
 //! ```text
 //! > POST token grant_type=refresh_token&refresh_token=R1&client_id=main&client_secret=main-secret
 //! > X-Header: value                      header of the request above
-//! ! secret wrong                         a fact that would be derived live: `secret right|wrong`
+//! ! secret wrong                         a fact that would be derived live: `secret right|wrong|another`
 //! ! assertion {"claims":{"iss":"main","exp":{now+150}},"verifies":true,"alg":"RS256"}
 //! < 200 {"access_token":"A2"}            the answer: status, body
 //! < Cache-Control: no-store              header of the answer
@@ -246,7 +246,11 @@ fn fact(exchange: &mut Exchange, rest: &str) {
         AssertionFacts { kind, ..facts }
     };
     match name {
-        "secret" => exchange.facts.secret_is_right = Some(value == "right"),
+        "secret" => {
+            exchange.facts.secret_is_right = Some(value == "right");
+            exchange.facts.secret_of_another = (value == "another").then_some(true);
+        }
+        "basic-escaped" => exchange.facts.basic_escaped = Some(value == "yes"),
         "basic" => exchange.facts.basic_client_id = Some(value.to_owned()),
         "assertion" => exchange.facts.assertion = Some(assertion()),
         "client_assertion" => exchange.facts.client_assertion = Some(assertion()),

@@ -5,9 +5,7 @@ use url::Url;
 use super::super::Cite::{OpenIdCore, Rfc};
 use super::super::code::beside_the_point;
 use super::super::{Check, Judgement, Party};
-use super::{
-    app, by_basic, grant_is_clean, granted_alike, needs_authentication, refuses_the_client, requests,
-};
+use super::{app, by_basic, grant_is_clean, needs_authentication, refuses_the_client, requests};
 use crate::oauth::Endpoint;
 use crate::oauth::grant::CLIENT_ASSERTION_TYPE;
 use crate::oauth::salesforce::Profile;
@@ -135,7 +133,7 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
 
 fn right_assertion_is_accepted(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    for x in with_assertion(t).filter(|x| is_right(t, x)) {
+    for x in with_assertion(t).filter(|x| is_right(t, x) && !names_the_issuer(t, x)) {
         let registered = app(t, x).is_some_and(|app| app.client_auth == ClientAuth::PrivateKeyJwt);
         if x.granted() {
             j.pass();
@@ -148,6 +146,14 @@ fn right_assertion_is_accepted(t: &Transcript) -> Judgement {
         }
     }
     j
+}
+
+/// Whether the audience is the issuer and not the token endpoint: that is judged by itself.
+pub(super) fn names_the_issuer(t: &Transcript, x: &Exchange) -> bool {
+    let Some(assertion) = &x.facts.client_assertion else { return false };
+    let (issuer, token) = (t.subject.endpoints.issuer.as_deref(), t.subject.endpoints.token.as_deref());
+    let names = |url: Option<&str>| url.is_some_and(|url| assertion.audiences().contains(&url));
+    names(issuer) && !names(token)
 }
 
 fn assertion_for_another_audience_is_refused(t: &Transcript) -> Judgement {
@@ -167,27 +173,42 @@ fn unsigned_assertion_is_refused(t: &Transcript) -> Judgement {
 }
 
 fn assertion_is_refused(t: &Transcript, wrong: Wrong, because: &str) -> Judgement {
+    refused_for(t, wrong, &["invalid_client"], because)
+}
+
+/// Judges assertions with that flaw: a granted one is a fail whatever else is wrong with it, a refused one
+/// counts where nothing else is and the client got a token with another assertion.
+pub(super) fn refused_for(t: &Transcript, wrong: Wrong, errors: &[&str], because: &str) -> Judgement {
     let mut j = Judgement::new();
     for x in with_assertion(t) {
         let found = wrongs(t, x);
         if !found.contains(&wrong) {
             continue;
         }
-        let aud = |z: &Exchange| z.facts.client_assertion.as_ref().and_then(|a| a.claims.get("aud").cloned());
-        // Which audiences a server takes is not always known: the control had the same one.
-        let control = granted_alike(t, x).any(|y| {
-            let alike = wrong == Wrong::Audience || aud(y) == aud(x);
-            y.facts.client_assertion.is_some() && alike && wrongs(t, y).is_empty()
-        });
+        let control = has_control(t, x, wrong);
         // That a signature does not fit is known as well as the key is: a grant that nothing was done to
         // and no other assertion of the client vouches for may be one of a key that the target does not state.
-        let vouched = wrong != Wrong::Signature || control || x.tweak.is_some();
+        let by_key = matches!(wrong, Wrong::Signature | Wrong::Carried);
+        let vouched = !by_key || control || x.tweak.is_some();
         let alone = found == [wrong] && grant_is_clean(t, x) && !beside_the_point(x);
         if x.granted() && vouched || !x.granted() && alone {
-            j.refused(x, control, &["invalid_client"], because);
+            j.refused(x, control, errors, because);
         }
     }
     j
+}
+
+/// Whether the same client was granted the same by an assertion that is right.
+pub(super) fn has_control(t: &Transcript, x: &Exchange, wrong: Wrong) -> bool {
+    let aud = |z: &Exchange| z.facts.client_assertion.as_ref().and_then(|a| a.claims.get("aud").cloned());
+    let issuer = x.facts.client_assertion.as_ref().and_then(|assertion| assertion.issuer());
+    let client = if wrong == Wrong::Named { issuer } else { x.client_id() };
+    let granted = requests(t).filter(|y| y.granted() && y.grant_type() == x.grant_type());
+    granted.filter(|y| y.client_id() == client).any(|y| {
+        // Which audiences a server takes is not always known: the control had the same one.
+        let alike = matches!(wrong, Wrong::Audience | Wrong::AudienceMissing) || aud(y) == aud(x);
+        y.facts.client_assertion.is_some() && alike && wrongs(t, y).is_empty()
+    })
 }
 
 /// What is wrong with a client assertion, as far as the record proves it (RFC 7523 §3).
@@ -199,16 +220,28 @@ pub(super) enum Wrong {
     Type,
     /// `iss` or `sub` is not the client.
     Party,
+    /// It is right for another client than `client_id` names.
+    Named,
     /// `aud` names other servers only.
     Audience,
     /// No `aud`.
     AudienceMissing,
     /// Past `exp` and leeway.
     Expired,
-    /// No `exp`, or `exp` or `nbf` within the leeway or beyond it.
+    /// No `exp`.
+    ExpMissing,
+    /// Before `nbf` and leeway.
+    Early,
+    /// `exp` or `nbf` within the leeway.
     Time,
     /// RS256 with a signature that does not fit.
     Signature,
+    /// RS256 with a signature that does not fit, and a header that brings a key or names where one is.
+    Carried,
+    /// Signed with an HMAC though the client is registered with a key pair.
+    Symmetric,
+    /// A header that must be understood and that nobody defines.
+    Crit,
     /// `alg: none` or no signature.
     Unsigned,
     /// The same assertion, or its `jti`, came before.
@@ -232,19 +265,37 @@ pub(super) fn wrongs(t: &Transcript, x: &Exchange) -> Vec<Wrong> {
     note(x.param("client_assertion_type") != Some(CLIENT_ASSERTION_TYPE), Wrong::Type);
     let claim = |name: &str| assertion.claims.get(name).and_then(serde_json::Value::as_str);
     let client = x.client_id();
-    note(claim("iss") != client || claim("sub") != client || app(t, x).is_none(), Wrong::Party);
+    // Both name one client of the server, and the parameter another.
+    let named = x.param("client_id").is_some_and(|id| claim("iss").is_some_and(|iss| iss != id))
+        && claim("iss") == claim("sub")
+        && claim("iss").is_some_and(|iss| t.subject.app_of(iss).is_some());
+    let party = !named && (claim("iss") != client || claim("sub") != client || app(t, x).is_none());
+    note(named, Wrong::Named);
+    note(party, Wrong::Party);
     note(audience(t, x) == Audience::Another, Wrong::Audience);
     note(assertion.audiences().is_empty(), Wrong::AudienceMissing);
     let leeway = t.subject.settings.millis("leeway").unwrap_or(LEEWAY);
     let millis = |seconds: i64| seconds.saturating_mul(1000);
     let past = assertion.exp().map(|exp| x.at.saturating_sub(millis(exp)));
     note(past.is_some_and(|past| past >= leeway.max(1)), Wrong::Expired);
-    let early = assertion.nbf().is_some_and(|nbf| millis(nbf) > x.at);
-    note(past.is_none_or(|past| (0..leeway.max(1)).contains(&past)) || early, Wrong::Time);
+    note(past.is_none(), Wrong::ExpMissing);
+    let ahead = assertion.nbf().map(|nbf| millis(nbf).saturating_sub(x.at));
+    let early = ahead.is_some_and(|ahead| ahead > leeway);
+    note(early, Wrong::Early);
+    let doubtful = past.is_some_and(|past| (0..leeway.max(1)).contains(&past));
+    note(doubtful || !early && ahead.is_some_and(|ahead| ahead > 0), Wrong::Time);
     let unsigned = assertion.unsigned || assertion.alg.eq_ignore_ascii_case("none");
     note(unsigned, Wrong::Unsigned);
+    let by_key = app(t, x).is_some_and(|app| app.client_auth == ClientAuth::PrivateKeyJwt);
+    note(!unsigned && by_key && assertion.alg.starts_with("HS"), Wrong::Symmetric);
+    let crit = assertion.header.contains_key("crit");
+    note(crit, Wrong::Crit);
     // Of other algorithms the fact does not tell: a server may take them, and the verifier here knows RS256 alone.
-    note(!unsigned && assertion.verifies == Some(false) && assertion.alg == "RS256", Wrong::Signature);
+    // Whose key it is to fit is not known where the issuer is wrong, and what must be understood is refused anyway.
+    let unfit = !unsigned && !party && !crit && assertion.verifies == Some(false) && assertion.alg == "RS256";
+    let carried = ["jwk", "jku", "x5u", "x5c"].iter().any(|name| assertion.header.contains_key(*name));
+    note(unfit && carried, Wrong::Carried);
+    note(unfit && !carried, Wrong::Signature);
     let replayed = t.before(x).any(|y| {
         let same_text =
             y.param("client_assertion").is_some_and(|text| x.param("client_assertion") == Some(text));
@@ -322,7 +373,7 @@ fn is_salesforce(text: &str) -> bool {
 }
 
 /// Token requests in which a client assertion alone stands for the client.
-fn with_assertion(t: &Transcript) -> impl Iterator<Item = &Exchange> {
+pub(super) fn with_assertion(t: &Transcript) -> impl Iterator<Item = &Exchange> {
     requests(t)
         .filter(|x| x.facts.client_assertion.is_some() && needs_authentication(t, x))
         .filter(|x| x.param("client_secret").is_none() && !by_basic(x))

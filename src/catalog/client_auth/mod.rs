@@ -18,6 +18,9 @@ macro_rules! answer {
     (refused) => {
         "401 {\"error\":\"invalid_client\"}\n"
     };
+    (renamed) => {
+        "400 {\"error\":\"invalid_grant\"}\n"
+    };
 }
 
 /// A client credentials request by HTTP Basic with a `right` or `wrong` secret, and its answer.
@@ -34,6 +37,8 @@ macro_rules! basic {
 
 // After the macros that its examples are written with.
 pub(super) mod assertion;
+pub(super) mod claims;
+pub(super) mod methods;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {

@@ -2,8 +2,8 @@
 
 use super::{Checked, Kind, user_may};
 use crate::oauth::Params;
-use crate::org::answer::{Refused, invalid_grant, refused};
-use crate::org::ask::Ask;
+use crate::org::answer::{Refused, invalid_client, invalid_grant, refused};
+use crate::org::ask::{Ask, given};
 use crate::org::authentication::{admit, identify, prove};
 use crate::org::store::Grant;
 use crate::org::{Org, fault};
@@ -19,7 +19,10 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let claimed = identify(org, ask, params)?;
     let app = org.registry.app(claimed.id);
     admit(app, Flow::ClientCredentials)?;
-    let authenticated = prove(org, ask, &claimed, true, false)?;
+    if org.faults.has(&fault::POST_REFUSED) && given(params, "client_secret").is_some() {
+        return Err(invalid_client("invalid_client", "invalid client credentials"));
+    }
+    let authenticated = prove(org, ask, &claimed, !org.faults.has(&fault::SECRET_NOT_ASKED), false)?;
     let anybody = || match org.faults.has(&fault::RUN_AS_ANYBODY) {
         true => org.registry.user_ids().map(|(id, _)| id).find(|id| user_may(org, claimed.id, *id).is_ok()),
         false => None,

@@ -27,7 +27,8 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let claimed = identify(org, ask, params)?;
     let app = org.registry.app(claimed.id);
     admit(app, Flow::WebServer)?;
-    let authenticated = prove(org, ask, &claimed, is_required(app, Flow::WebServer), true)?;
+    let required = is_required(app, Flow::WebServer) && !org.faults.has(&fault::SECRET_NOT_ASKED);
+    let authenticated = prove(org, ask, &claimed, required, true)?;
     let text = given(params, "code").ok_or_else(|| missing("code"))?;
     let code = org.store.lock().code(text).cloned();
     let Some(code) = code else {

@@ -121,6 +121,7 @@ fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {
 fn issue(org: &Org, app: AppId, jti: Option<(String, i64)>, kind: Kind, now: i64) -> Result<Issued, Refused> {
     let mut state = org.store.lock();
     if let Some((jti, until)) = jti
+        && !org.faults.has(&fault::CLIENT_ASSERTION_REPLAYED)
         && !state.first_use(app, &jti, until, now)
     {
         // The guard goes before the grant, which may have to lock again to let its refresh token go.
