@@ -16,6 +16,8 @@ mod resource;
 mod revocation;
 mod salesforce;
 mod token;
+mod token_answer;
+mod token_form;
 
 pub use dialect::{Deviation, deviation, deviations};
 pub use judgement::Judgement;
@@ -93,6 +95,8 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         authorize::CHECKS,
         code::CHECKS,
         token::CHECKS,
+        token_form::CHECKS,
+        token_answer::CHECKS,
         pkce::CHECKS,
         client_auth::CHECKS,
         client_auth::methods::CHECKS,

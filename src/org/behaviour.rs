@@ -116,7 +116,10 @@ behaviours! {
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "what is not a form sent by POST has no grant_type: unsupported_grant_type, grant type not \
             supported"
-        Documented "Salesforce Help: OAuth Endpoints" "" "parameters of the query count as well"
+        Documented "Salesforce Help: OAuth Endpoints" "profile" "parameters of the query count as well; under profile rfc those of the body alone"
+        Assumed "RFC 6749 §5.1, RFC 6750 §5.3" "profile"
+            "under profile rfc an answer says expires_in, an access token lives for an hour where no setting says \
+            otherwise, and client credentials of an app that may not use them are unauthorized_client"
         Observed "inferred from field reports" ""
             "the order of checks: grant type, forbidden scope, client, app state, flow, secret, grant, user, \
             approval, scopes, login rate"

@@ -38,6 +38,9 @@ pub struct Facts {
     /// Length of the `code_verifier` that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifier_length: Option<usize>,
+    /// Whether a token of the answer has a letter that RFC 6749 Appendix A does not allow; none where all are right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odd_token: Option<bool>,
     /// Whether `signature` of the answer is the HMAC that Salesforce documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_fits: Option<bool>,
@@ -198,6 +201,7 @@ impl Facts {
             secret_is_right: sent.zip(known).map(|(sent, known)| sent == known.expose()),
             verifier_s256: verifier.map(|verifier| Method::S256.challenge(verifier)),
             verifier_length: verifier.map(str::len),
+            odd_token: response.map(has_odd_token).filter(|odd| *odd),
             signature_fits: response.and_then(|response| signature_fits(response, known?.expose())),
             id_token: response.and_then(id_token),
             basic_client_id: basic.map(|(id, _)| id),
@@ -220,6 +224,13 @@ fn basic_raw(header: &str) -> Option<(String, String)> {
     let text = String::from_utf8(from_base64(encoded.trim())?).ok()?;
     let (id, secret) = text.split_once(':')?;
     Some((id.to_owned(), secret.to_owned()))
+}
+
+/// Whether a token is written with anything but printable ASCII (RFC 6749 Appendix A.12, A.17).
+fn has_odd_token(response: &Response) -> bool {
+    let odd = |text: &str| text.is_empty() || text.bytes().any(|byte| !(0x20..=0x7e).contains(&byte));
+    let told = |name: &str| response.json()?.get(name)?.as_str().map(odd);
+    ["access_token", "refresh_token"].iter().any(|name| told(name) == Some(true))
 }
 
 fn signature_fits(response: &Response, secret: &str) -> Option<bool> {

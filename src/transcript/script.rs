@@ -12,6 +12,7 @@
 //! = race                                 what follows was released together ...
 //! = end                                  ... until here
 //! = rfc | salesforce                     profile of the subject
+//! = unlisted                             the app `other` may not use client credentials
 //! = setting rotation true                what is known of the subject
 //! ```
 //!
@@ -133,6 +134,11 @@ pub fn read(text: &str) -> Transcript {
                     race = Some(races);
                 }
                 ["end"] => race = None,
+                ["unlisted"] => {
+                    for app in transcript.subject.apps.values_mut().filter(|app| app.client_id == "other") {
+                        app.flows.retain(|flow| *flow != Flow::ClientCredentials);
+                    }
+                }
                 ["rfc"] => transcript.subject.profile = Profile::Rfc,
                 ["salesforce"] => transcript.subject.profile = Profile::Salesforce,
                 ["setting", name, value] => {
@@ -250,6 +256,8 @@ fn fact(exchange: &mut Exchange, rest: &str) {
             exchange.facts.secret_is_right = Some(value == "right");
             exchange.facts.secret_of_another = (value == "another").then_some(true);
         }
+        "token" => exchange.facts.odd_token = (value == "odd").then_some(true),
+        "took" => exchange.took = value.parse().unwrap_or_else(|_| panic!("{value}")),
         "basic-escaped" => exchange.facts.basic_escaped = Some(value == "yes"),
         "basic" => exchange.facts.basic_client_id = Some(value.to_owned()),
         "assertion" => exchange.facts.assertion = Some(assertion()),

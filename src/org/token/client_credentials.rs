@@ -18,12 +18,15 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     }
     let claimed = identify(org, ask, params)?;
     let app = org.registry.app(claimed.id);
-    admit(app, Flow::ClientCredentials)?;
+    if app.may(Flow::ClientCredentials) || !org.faults.has(&fault::FLOW_ANY) {
+        admit(app, Flow::ClientCredentials)?;
+    }
     if org.faults.has(&fault::POST_REFUSED) && given(params, "client_secret").is_some() {
         return Err(invalid_client("invalid_client", "invalid client credentials"));
     }
     let authenticated = prove(org, ask, &claimed, !org.faults.has(&fault::SECRET_NOT_ASKED), false)?;
-    let anybody = || match org.faults.has(&fault::RUN_AS_ANYBODY) {
+    let unlisted = !app.may(Flow::ClientCredentials) && org.faults.has(&fault::FLOW_ANY);
+    let anybody = || match org.faults.has(&fault::RUN_AS_ANYBODY) || unlisted {
         true => org.registry.user_ids().map(|(id, _)| id).find(|id| user_may(org, claimed.id, *id).is_ok()),
         false => None,
     };
