@@ -72,7 +72,8 @@ pub(super) fn identify(org: &Org, ask: &Ask, params: &Params) -> Result<Claimed,
         let readings = own.map(|secret| secret.expose().to_owned()).into_iter().collect();
         return Ok(Claimed { id, proof: Proof::Secret(readings) });
     }
-    if let Some(secret) = given(params, "client_secret") {
+    let unread = given(params, "client_assertion").is_some() && org.faults.has(&fault::TWO_METHODS);
+    if let Some(secret) = given(params, "client_secret").filter(|_| !unread) {
         let id = named.and_then(|name| org.registry.app_of(name)).ok_or_else(|| unknown(org))?;
         return Ok(Claimed { id, proof: Proof::Secret(vec![secret.to_owned()]) });
     }
@@ -212,7 +213,9 @@ fn by_assertion(
         let id = named.and_then(|name| org.registry.app_of(name)).ok_or_else(|| unknown(org))?;
         return Ok(Claimed { id, proof: Proof::Broken });
     };
-    let sub = || jwt.text("sub").filter(|name| org.registry.app_of(name).is_some());
+    let sub = || {
+        jwt.text("sub").filter(|name| jwt.text("iss") == Some(name) && org.registry.app_of(name).is_some())
+    };
     let beyond = if org.faults.has(&fault::CLIENT_ASSERTION_ID_IGNORED) { sub() } else { None };
     let name = beyond.or(named).or(jwt.text("sub")).or(jwt.text("iss"));
     let id = name.and_then(|name| org.registry.app_of(name)).ok_or_else(|| unknown(org))?;

@@ -182,7 +182,12 @@ impl Facts {
             if saml { AssertionFacts::of_saml(text, target) } else { AssertionFacts::of_jwt(text, target) }
         });
         let client_assertion = form.get("client_assertion").map(|text| AssertionFacts::of_jwt(text, target));
-        let client_id = form.get("client_id").or(basic.as_ref().map(|(id, _)| id.as_str()));
+        // A secret belongs to the name that stands beside it, in the body or in the header.
+        let (in_body, in_header) = (form.get("client_id"), basic.as_ref().map(|(id, _)| id.as_str()));
+        let client_id = match form.get("client_secret") {
+            Some(_) => in_body.or(in_header),
+            None => in_header.or(in_body),
+        };
         let app = client_id.and_then(|id| target.apps.values().find(|app| app.client_id == id));
         let sent = form.get("client_secret").or(basic.as_ref().map(|(_, secret)| secret.as_str()));
         let known = app.and_then(|app| app.client_secret.as_ref());
