@@ -23,6 +23,55 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
+        check: "client-auth/two-methods-are-refused",
+        because: "Salesforce takes the secret of the body and does not look at HTTP Basic beside it",
+        source: "REST API Developer Guide: Web Server OAuth Flow",
+        accepts: true,
+    },
+    Deviation {
+        check: "client-auth/assertion-beside-a-secret-is-refused",
+        because: "Salesforce reads client_assertion only where there is no client_secret",
+        source: "Salesforce Help: OAuth 2.0 Web Server Flow",
+        accepts: true,
+    },
+    Deviation {
+        check: "client-auth/unknown-client-and-wrong-secret-look-alike",
+        because: "Salesforce says invalid_client_id (or app_not_found) for an unknown consumer key and invalid_client for a \
+            wrong secret",
+        source: "Salesforce Help: OAuth 2.0 Authorization Errors",
+        accepts: false,
+    },
+    Deviation {
+        check: "token/credentials-in-the-url-are-refused",
+        because: "Salesforce reads the parameters of the query as it reads those of the body",
+        source: "Salesforce Help: OAuth Endpoints",
+        accepts: true,
+    },
+    Deviation {
+        check: "token/missing-grant-type-is-refused",
+        because: "Salesforce says unsupported_grant_type where grant_type is missing",
+        source: "Salesforce Help: OAuth 2.0 Authorization Errors",
+        accepts: false,
+    },
+    Deviation {
+        check: "token/unlisted-grant-is-unauthorized-client",
+        because: "Salesforce says invalid_grant, client credentials flow not enabled, where an app may not use the flow",
+        source: "Salesforce Help: OAuth 2.0 Client Credentials Flow",
+        accepts: false,
+    },
+    Deviation {
+        check: "token/lifetime-is-told",
+        because: "Salesforce's token responses have no expires_in: the session timeout decides, and use extends it",
+        source: "Salesforce Help: OAuth 2.0 Refresh Token Flow",
+        accepts: false,
+    },
+    Deviation {
+        check: "token/access-token-is-short-lived",
+        because: "a session of Salesforce lasts two hours where nobody says otherwise, and use extends it",
+        source: "Salesforce Help: OAuth 2.0 Refresh Token Flow",
+        accepts: false,
+    },
+    Deviation {
         check: "token/error-code-is-registered",
         because: "Salesforce has error codes of its own at the token endpoint, among them redirect_uri_mismatch, \
             redirect_uri_missing, invalid_client_id, app_not_found, invalid_app_access, oauth_flow_disabled, inactive_user",

@@ -20,6 +20,8 @@ mod revocation;
 mod salesforce;
 mod saml_bearer;
 mod token;
+mod token_answer;
+mod token_form;
 mod transport;
 mod userinfo;
 
@@ -99,8 +101,13 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         authorize::CHECKS,
         code::CHECKS,
         token::CHECKS,
+        token_form::CHECKS,
+        token_answer::CHECKS,
         pkce::CHECKS,
         client_auth::CHECKS,
+        client_auth::methods::CHECKS,
+        client_auth::assertion::CHECKS,
+        client_auth::claims::CHECKS,
         refresh::CHECKS,
         jwt_bearer::CHECKS,
         saml_bearer::CHECKS,

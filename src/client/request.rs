@@ -367,7 +367,15 @@ fn token_request(cx: &Context<'_>, step: &Asked<'_>, url: String) -> Result<Draf
 
 fn authenticate(cx: &Context<'_>, step: &Asked<'_>, draft: &mut Draft) -> Result<(), Missing> {
     let id = cx.app.client_id.clone();
-    let secret = cx.app.client_secret.as_ref().map_or(String::new(), |s| s.expose().to_owned());
+    let secret = match &step.tweak.secret {
+        Some(role) => cx.target.apps.get(role).and_then(|app| app.client_secret.as_ref()),
+        None => cx.app.client_secret.as_ref(),
+    };
+    let secret = secret.map_or(String::new(), |s| s.expose().to_owned());
+    if step.tweak.basic_besides {
+        let pair = format!("{}:{}", form_encode(&id), form_encode(&secret));
+        draft.headers.push(("authorization".into(), format!("Basic {}", base64(pair))));
+    }
     let form = draft.form.get_or_insert_default();
     match cx.auth {
         ClientAuth::Post => {

@@ -45,6 +45,10 @@ pub struct Tweak {
     pub reversed: bool,
     /// Whether HTTP Basic carries id and secret without form-encoding them first.
     pub basic_raw: bool,
+    /// Role of the app whose secret is sent in place of the own one.
+    pub secret: Option<String>,
+    /// Whether HTTP Basic comes besides what is in the body.
+    pub basic_besides: bool,
     /// The edits in words.
     pub words: Vec<String>,
 }

@@ -70,6 +70,9 @@ impl Refused {
     /// The code as the RFCs have it, where Salesforce has one of its own.
     pub fn registered(mut self) -> Self {
         let code = match self.error.as_ref() {
+            "invalid_grant" if self.description == "client credentials flow not enabled" => {
+                "unauthorized_client"
+            }
             "invalid_client_id" | "app_not_found" | "app_blocked" | "invalid_basic_auth_header" => {
                 self.client = true;
                 "invalid_client"

@@ -117,6 +117,7 @@ pub(super) fn grant(
         issued_at: now,
         expires: now.saturating_add(org.registry.switches.code_ttl),
         used: false,
+        tries: 0,
     });
     let has = |fault| org.faults.has(fault);
     let mut answer = format!("code={}", percent(&code));

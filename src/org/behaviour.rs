@@ -121,7 +121,10 @@ behaviours! {
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "what is not a form sent by POST has no grant_type: unsupported_grant_type, grant type not \
             supported"
-        Documented "Salesforce Help: OAuth Endpoints" "" "parameters of the query count as well"
+        Documented "Salesforce Help: OAuth Endpoints" "profile" "parameters of the query count as well; under profile rfc those of the body alone"
+        Assumed "RFC 6749 §5.1, RFC 6750 §5.3" "profile"
+            "under profile rfc an answer says expires_in, an access token lives for an hour where no setting says \
+            otherwise, and client credentials of an app that may not use them are unauthorized_client"
         Observed "inferred from field reports" ""
             "the order of checks: grant type, forbidden scope, client, app state, flow, secret, grant, user, \
             approval, scopes, login rate"
@@ -152,6 +155,9 @@ behaviours! {
         Documented "REST API Developer Guide; captures of response headers" ""
             "client_id and client_secret in the body, or HTTP Basic; the body wins; client_assertion is read \
             where there is no secret"
+        Assumed "RFC 6749 §2.3, §5.2" "profile"
+            "under profile rfc two ways of client authentication in one request are refused with \
+            invalid_request, and an unknown client is told the same as a wrong secret"
         Observed "measured with twenty client libraries" "" "Basic is read both raw and form-encoded"
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "a wrong or missing secret is invalid_client, invalid client credentials, with 400"
         Observed "sources contradict each other" "unknown_client_error"

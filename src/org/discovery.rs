@@ -88,6 +88,10 @@ fn members(org: &Org, ask: &Ask) -> Value {
         "code_challenge_methods_supported": methods,
         "claims_supported": claims(),
     });
+    if org.faults.has(&fault::DISC_SECRETS_ALONE) {
+        document["token_endpoint_auth_methods_supported"] =
+            json!(["client_secret_post", "client_secret_basic"]);
+    }
     document[org.registry.switches.discovery_spelling] = at("/services/oauth2/register").into();
     let mut put = |name: &str, value: Value| document[name] = value;
     if has(&fault::DISC_HTTP) {

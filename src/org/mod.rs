@@ -97,8 +97,12 @@ impl Org {
     pub fn new(target: &Target, faults: &[&'static Fault], seed: [u8; 32]) -> Org {
         let store = Store::new(seed);
         let registry = Registry::new(target, |length| store.lock().random_hex(length));
-        store.lock().counts_logins = registry.switches.login_rate;
-        Org { registry, faults: Faults::new(faults), store: Arc::new(store) }
+        let faults = Faults::new(faults);
+        let mut state = store.lock();
+        state.counts_logins = registry.switches.login_rate;
+        state.odd_refresh_tokens = faults.has(&fault::REFRESH_TOKEN_ODD);
+        drop(state);
+        Org { registry, faults, store: Arc::new(store) }
     }
 
     /// The first half of an answer: everything that is expensive or only reads. `now` is in milliseconds since

@@ -94,6 +94,10 @@ impl Registry {
             .map(|app| {
                 let mut registered = app.clone();
                 override_policy(&mut registered, &target.settings);
+                // RFC 6750 §5.3 asks for an hour at most; Salesforce has two where nobody says.
+                if target.profile == Profile::Rfc && target.settings.millis("access_token_ttl").is_none() {
+                    registered.policy.access_token_ttl = registered.policy.access_token_ttl.min(3_600_000);
+                }
                 App {
                     scopes: Scopes::of(registered.scopes.iter().map(String::as_str)),
                     key: match (&registered.certificate, &registered.key) {

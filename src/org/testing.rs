@@ -173,6 +173,7 @@ pub(super) fn code(org: &Org, app: &str, now: i64) -> String {
         issued_at: now,
         expires: now + org.registry.switches.code_ttl,
         used: false,
+        tries: 0,
     };
     org.store.lock().issue_code(code)
 }

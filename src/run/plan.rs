@@ -266,6 +266,11 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
     {
         return Some(format!("the target gives no key for an app `{role}`"));
     }
+    if let Some(role) = step.tweak.secret.as_ref()
+        && target.apps.get(role).is_none_or(|app| app.client_secret.is_none())
+    {
+        return Some(format!("the target gives no secret for an app `{role}`"));
+    }
     // What a foreign app must be refused is asked for on purpose; everything else it must be able to do.
     let refused = step.expect.as_ref().is_some_and(crate::suite::Expect::is_refusal);
     let unlisted =

@@ -61,15 +61,22 @@ const METHOD: Choice =
     Choice { name: "http_method", words: &["GET", "POST", "PUT", "HEAD"], doc: "another HTTP method" };
 const ORDER: Choice =
     Choice { name: "order", words: &["reversed"], doc: "the parameters in the opposite order" };
-const BASIC: Choice =
-    Choice { name: "basic", words: &["raw"], doc: "HTTP Basic without form-encoding id and secret first" };
+const BASIC: Choice = Choice {
+    name: "basic",
+    words: &["raw", "besides"],
+    doc: "HTTP Basic without form-encoding id and secret first, or besides what is in the body",
+};
+const SECRET: Choice =
+    Choice { name: "secret", words: &[], doc: "the client secret of the app in this role" };
 
 /// What `with:` can do to the whole request of a step.
 pub(super) fn options(step: &str) -> &'static [Choice] {
     match step {
         "authorize" => &[METHOD, ORDER],
-        "saml-bearer" => &[KEY, SAML_SIGNATURE, FORGERY, ENCODING, BODY, METHOD, ORDER, BASIC],
-        step if has_form(step) => &[KEY, ALG, SHOWS, JWT_SIGNATURE, ENCODING, BODY, METHOD, ORDER, BASIC],
+        "saml-bearer" => &[KEY, SAML_SIGNATURE, FORGERY, ENCODING, BODY, METHOD, ORDER, BASIC, SECRET],
+        step if has_form(step) => {
+            &[KEY, ALG, SHOWS, JWT_SIGNATURE, ENCODING, BODY, METHOD, ORDER, BASIC, SECRET]
+        }
         _ => &[METHOD],
     }
 }

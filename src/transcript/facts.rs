@@ -23,6 +23,12 @@ pub struct Facts {
     /// User name of HTTP Basic, form-decoded (RFC 6749 §2.3.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basic_client_id: Option<String>,
+    /// Whether HTTP Basic was form-encoded and had something to encode, so that a server has to decode it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_escaped: Option<bool>,
+    /// Whether the secret that was sent is the one of another app of the target; none where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_of_another: Option<bool>,
     /// Whether the secret that was sent, in either way, is the app's; none where no secret was sent or it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_is_right: Option<bool>,
@@ -32,6 +38,9 @@ pub struct Facts {
     /// Length of the `code_verifier` that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifier_length: Option<usize>,
+    /// Whether a token of the answer has a letter that RFC 6749 Appendix A does not allow; none where all are right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odd_token: Option<bool>,
     /// Whether `signature` of the answer is the HMAC that Salesforce documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_fits: Option<bool>,
@@ -54,6 +63,9 @@ pub struct AssertionFacts {
     pub kind: String,
     /// `alg` of a JWT's header.
     pub alg: String,
+    /// The JOSE header of a JWT.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub header: Map<String, Value>,
     /// Claims of a JWT; of a SAML assertion what corresponds to `iss`, `sub`, `aud`, `exp`, `nbf`, and `recipient`.
     pub claims: Map<String, Value>,
     /// Whether its signature fits the app's certificate; none where that is not known.
@@ -168,6 +180,7 @@ impl AssertionFacts {
                     unsigned: jwt.is_unsigned(),
                     shows_key: ["jwk", "jku", "x5c", "x5u"].iter().any(|name| jwt.header.contains_key(*name)),
                     rejected: None,
+                    header: jwt.header,
                     claims: jwt.claims,
                 }
             }
@@ -206,6 +219,7 @@ impl AssertionFacts {
                 Self {
                     malformed: None,
                     kind: "saml".into(),
+                    header: Map::new(),
                     alg: String::new(),
                     claims,
                     verifies: verified.as_ref().map(Result::is_ok),
@@ -234,14 +248,31 @@ impl Facts {
             if saml { AssertionFacts::of_saml(text, target) } else { AssertionFacts::of_jwt(text, target) }
         });
         let client_assertion = form.get("client_assertion").map(|text| AssertionFacts::of_jwt(text, target));
-        let client_id = form.get("client_id").or(basic.as_ref().map(|(id, _)| id.as_str()));
+        // A secret belongs to the name that stands beside it, in the body or in the header.
+        let (in_body, in_header) = (form.get("client_id"), basic.as_ref().map(|(id, _)| id.as_str()));
+        let client_id = match form.get("client_secret") {
+            Some(_) => in_body.or(in_header),
+            None => in_header.or(in_body),
+        };
         let app = client_id.and_then(|id| target.apps.values().find(|app| app.client_id == id));
         let sent = form.get("client_secret").or(basic.as_ref().map(|(_, secret)| secret.as_str()));
         let known = app.and_then(|app| app.client_secret.as_ref());
         Self {
+            basic_escaped: request
+                .header("authorization")
+                .and_then(basic_raw)
+                .map(|(id, secret)| basic.as_ref().is_some_and(|decoded| *decoded != (id, secret)))
+                .filter(|escaped| *escaped),
+            secret_of_another: sent
+                .map(|sent| {
+                    let others = target.apps.values().filter(|one| Some(one.client_id.as_str()) != client_id);
+                    others.filter_map(|one| one.client_secret.as_ref()).any(|secret| secret.expose() == sent)
+                })
+                .filter(|another| *another),
             secret_is_right: sent.zip(known).map(|(sent, known)| sent == known.expose()),
             verifier_s256: verifier.map(|verifier| Method::S256.challenge(verifier)),
             verifier_length: verifier.map(str::len),
+            odd_token: response.map(has_odd_token).filter(|odd| *odd),
             signature_fits: response.and_then(|response| signature_fits(response, known?.expose())),
             id_token: response.and_then(id_token),
             jwt_access_token: response.is_some_and(has_jwt),
@@ -254,11 +285,24 @@ impl Facts {
 
 /// Reads HTTP Basic as RFC 6749 §2.3.1 has it: both halves form-encoded, then base64.
 fn basic(header: &str) -> Option<(String, String)> {
+    let (id, secret) = basic_raw(header)?;
+    let decode = |half: String| params::form_decode(&half).unwrap_or(half);
+    Some((decode(id), decode(secret)))
+}
+
+/// Both halves of HTTP Basic as they came.
+fn basic_raw(header: &str) -> Option<(String, String)> {
     let encoded = header.strip_prefix("Basic ").or_else(|| header.strip_prefix("basic "))?;
     let text = String::from_utf8(from_base64(encoded.trim())?).ok()?;
     let (id, secret) = text.split_once(':')?;
-    let decode = |half: &str| params::form_decode(half).unwrap_or_else(|_| half.to_owned());
-    Some((decode(id), decode(secret)))
+    Some((id.to_owned(), secret.to_owned()))
+}
+
+/// Whether a token is written with anything but printable ASCII (RFC 6749 Appendix A.12, A.17).
+fn has_odd_token(response: &Response) -> bool {
+    let odd = |text: &str| text.is_empty() || text.bytes().any(|byte| !(0x20..=0x7e).contains(&byte));
+    let told = |name: &str| response.json()?.get(name)?.as_str().map(odd);
+    ["access_token", "refresh_token"].iter().any(|name| told(name) == Some(true))
 }
 
 fn signature_fits(response: &Response, secret: &str) -> Option<bool> {

@@ -4,7 +4,7 @@
 //! ```text
 //! > POST token grant_type=refresh_token&refresh_token=R1&client_id=main&client_secret=main-secret
 //! > X-Header: value                      header of the request above
-//! ! secret wrong                         a fact that would be derived live: `secret right|wrong`
+//! ! secret wrong                         a fact that would be derived live: `secret right|wrong|another`
 //! ! assertion {"claims":{"iss":"main","exp":{now+150}},"verifies":true,"alg":"RS256"}
 //! ! id_token {"header":{"alg":"RS256"},"claims":{"sub":"u"},"verifies":true}   of the answer
 //! < 200 {"access_token":"A2"}            the answer: status, body
@@ -13,6 +13,7 @@
 //! = race                                 what follows was released together ...
 //! = end                                  ... until here
 //! = rfc | salesforce                     profile of the subject
+//! = unlisted                             the app `other` may not use client credentials
 //! = setting rotation true                what is known of the subject
 //! = unlisted other client-credentials    a flow that an app does not list
 //! ```
@@ -136,6 +137,11 @@ pub fn read(text: &str) -> Transcript {
                     race = Some(races);
                 }
                 ["end"] => race = None,
+                ["unlisted"] => {
+                    for app in transcript.subject.apps.values_mut().filter(|app| app.client_id == "other") {
+                        app.flows.retain(|flow| *flow != Flow::ClientCredentials);
+                    }
+                }
                 ["rfc"] => transcript.subject.profile = Profile::Rfc,
                 ["salesforce"] => transcript.subject.profile = Profile::Salesforce,
                 ["setting", name, value] => {
@@ -254,7 +260,13 @@ fn fact(exchange: &mut Exchange, rest: &str) {
         AssertionFacts { kind, ..facts }
     };
     match name {
-        "secret" => exchange.facts.secret_is_right = Some(value == "right"),
+        "secret" => {
+            exchange.facts.secret_is_right = Some(value == "right");
+            exchange.facts.secret_of_another = (value == "another").then_some(true);
+        }
+        "token" => exchange.facts.odd_token = (value == "odd").then_some(true),
+        "took" => exchange.took = value.parse().unwrap_or_else(|_| panic!("{value}")),
+        "basic-escaped" => exchange.facts.basic_escaped = Some(value == "yes"),
         "basic" => exchange.facts.basic_client_id = Some(value.to_owned()),
         "assertion" => exchange.facts.assertion = Some(assertion()),
         "client_assertion" => exchange.facts.client_assertion = Some(assertion()),

@@ -43,6 +43,10 @@ impl<K: Eq + Hash, V: Aged> Bounded<K, V> {
         self.map.values()
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.map.iter()
+    }
+
     pub fn insert(&mut self, key: K, value: V, now: i64) {
         if self.map.len() >= self.sweep_at.min(self.most) || now.saturating_sub(self.swept) >= SWEEP_EVERY {
             self.sweep(now);

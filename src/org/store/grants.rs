@@ -31,6 +31,8 @@ pub(in crate::org) struct Code {
     pub issued_at: i64,
     pub expires: i64,
     pub used: bool,
+    /// How often it came to be redeemed.
+    pub tries: u32,
 }
 
 /// Number of a family.
@@ -120,7 +122,10 @@ impl State {
     /// Uses a code up; false where somebody else did it first.
     #[must_use]
     pub fn use_code(&mut self, text: &str) -> bool {
-        self.codes.get_mut(&text.to_owned()).is_some_and(|code| !std::mem::replace(&mut code.used, true))
+        self.codes.get_mut(&text.to_owned()).is_some_and(|code| {
+            code.tries += 1;
+            !std::mem::replace(&mut code.used, true)
+        })
     }
 
     /// Opens a family for an approval and issues its refresh token. The sixth of a user and app drops the oldest.
@@ -155,7 +160,8 @@ impl State {
     }
 
     fn issue_refresh(&mut self, id: FamilyId, now: i64) -> String {
-        let token = format!("5Aep861{}", self.random(80));
+        let odd = if self.odd_refresh_tokens { "é" } else { "" };
+        let token = format!("5Aep861{}{odd}", self.random(80));
         let refresh =
             Refresh { family: id, born: now, rotated: false, flight: None, collided: false, over: None };
         self.refresh_tokens.insert(token.clone(), refresh, now);

@@ -47,6 +47,9 @@ pub(super) struct State {
     pub records: BTreeMap<String, Record>,
     /// Calls to the REST API.
     pub api_calls: u64,
+    token_requests: u64,
+    /// Whether refresh tokens have a letter that no token may have.
+    pub odd_refresh_tokens: bool,
     next: u64,
 }
 
@@ -79,6 +82,8 @@ impl Store {
             logins_of_browsers: Bounded::new(20_000),
             records: BTreeMap::new(),
             api_calls: 0,
+            token_requests: 0,
+            odd_refresh_tokens: false,
             next: 0,
         }))
     }
@@ -103,6 +108,12 @@ impl State {
         let mut bytes = vec![0; length];
         self.rng.fill_bytes(&mut bytes);
         bytes.iter().map(|byte| char::from(b"0123456789ABCDEF"[usize::from(byte & 15)])).collect()
+    }
+
+    /// Counts a token request.
+    pub fn asked(&mut self) -> u64 {
+        self.token_requests += 1;
+        self.token_requests
     }
 
     /// A number that was never given before.

@@ -2,8 +2,8 @@
 
 use super::{Checked, Kind, user_may};
 use crate::oauth::Params;
-use crate::org::answer::{Refused, invalid_grant, refused};
-use crate::org::ask::Ask;
+use crate::org::answer::{Refused, invalid_client, invalid_grant, refused};
+use crate::org::ask::{Ask, given};
 use crate::org::authentication::{admit, identify, prove};
 use crate::org::store::Grant;
 use crate::org::{Org, fault};
@@ -18,15 +18,20 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     }
     let claimed = identify(org, ask, params)?;
     let app = org.registry.app(claimed.id);
-    let open = app.registered.is_public() && org.faults.has(&fault::CLIENT_CREDENTIALS_PUBLIC)
-        || !app.registered.is_public()
-            && !app.may(Flow::ClientCredentials)
-            && org.faults.has(&fault::CLIENT_CREDENTIALS_UNLISTED);
-    if !open {
+    let has = |fault| org.faults.has(fault);
+    let listed = app.may(Flow::ClientCredentials);
+    let open = app.registered.is_public() && has(&fault::CLIENT_CREDENTIALS_PUBLIC)
+        || !app.registered.is_public() && !listed && has(&fault::CLIENT_CREDENTIALS_UNLISTED);
+    if !open && (listed || !has(&fault::FLOW_ANY)) {
         admit(app, Flow::ClientCredentials)?;
     }
-    let authenticated = prove(org, ask, &claimed, !app.registered.is_public() || !open, false)?;
-    let anybody = || match open || org.faults.has(&fault::RUN_AS_ANYBODY) {
+    if has(&fault::POST_REFUSED) && given(params, "client_secret").is_some() {
+        return Err(invalid_client("invalid_client", "invalid client credentials"));
+    }
+    let required = (!app.registered.is_public() || !open) && !has(&fault::SECRET_NOT_ASKED);
+    let authenticated = prove(org, ask, &claimed, required, false)?;
+    let unlisted = !listed && has(&fault::FLOW_ANY);
+    let anybody = || match open || unlisted || has(&fault::RUN_AS_ANYBODY) {
         true => org.registry.user_ids().map(|(id, _)| id).find(|id| user_may(org, claimed.id, *id).is_ok()),
         false => None,
     };

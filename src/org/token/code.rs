@@ -27,8 +27,12 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let claimed = identify(org, ask, params)?;
     let app = org.registry.app(claimed.id);
     admit(app, Flow::WebServer)?;
-    let authenticated = prove(org, ask, &claimed, is_required(app, Flow::WebServer), true)?;
-    let text = given(params, "code").ok_or_else(|| missing("code"))?;
+    let required = is_required(app, Flow::WebServer) && !org.faults.has(&fault::SECRET_NOT_ASKED);
+    let authenticated = prove(org, ask, &claimed, required, true)?;
+    let text = given(params, "code").ok_or_else(|| match org.faults.has(&fault::CODE_MISSING_RENAMED) {
+        true => refused("unsupported_grant_type", "grant type not supported"),
+        false => missing("code"),
+    })?;
     let code = org.store.lock().code(text).cloned();
     let Some(code) = code else {
         return Err(match org.faults.has(&fault::CODE_UNKNOWN_RENAMED) {
@@ -39,11 +43,15 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     if code.app != claimed.id && !org.faults.has(&fault::CODE_UNBOUND) {
         return Err(invalid_grant(UNKNOWN));
     }
-    if code.expires <= ask.now || code.used && !org.faults.has(&fault::CODE_REUSABLE) {
+    let eternal = org.faults.has(&fault::CODE_ETERNAL);
+    if code.expires <= ask.now && !eternal || code.used && !org.faults.has(&fault::CODE_REUSABLE) {
         return Err(expired());
     }
     if !org.faults.has(&fault::REDIRECT_UNCHECKED_AT_TOKEN) {
-        same_redirect_uri(app, &code, given(params, "redirect_uri"))?;
+        let sent = given(params, "redirect_uri");
+        if sent.is_some() || !org.faults.has(&fault::REDIRECT_OPTIONAL_AT_TOKEN) {
+            same_redirect_uri(app, &code, sent)?;
+        }
     }
     fitting_verifier(org, &code, given(params, "code_verifier"))?;
     user_may(org, claimed.id, code.user)?;
@@ -60,14 +68,19 @@ pub(super) fn redeem(
     now: i64,
 ) -> Result<Issued, Refused> {
     let Redemption { text, code } = redemption;
-    let first = state.use_code(text.expose());
+    let twelfth = org.faults.has(&fault::CODE_TWO_OF_TWENTY)
+        && state.code(text.expose()).is_some_and(|code| code.tries == 11);
+    let first = state.use_code(text.expose()) || twelfth;
     let looks_again = !org.faults.has(&fault::CODE_RACY) && !org.faults.has(&fault::CODE_REUSABLE);
-    if !first && looks_again || code.expires <= now {
+    if !first && looks_again || code.expires <= now && !org.faults.has(&fault::CODE_ETERNAL) {
         return Err(expired());
     }
     if !state.login(code.user, now) {
         return Err(login_rate());
     }
+    let others = || org.registry.user_ids().map(|(other, _)| other).find(|other| *other != code.user);
+    let wrong = if org.faults.has(&fault::CODE_WRONG_USER) { others() } else { None };
+    let code = Code { user: wrong.unwrap_or(code.user), ..code };
     let app = org.registry.app(id);
     let mut session = session(app, id, code.user, code.scopes.clone(), Grant::Code, now);
     let mut refresh_token = None;

@@ -73,7 +73,8 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
     }
     put("id", identity.into());
     if !(has(&fault::TOKEN_TYPE_MISSING) && grant == Grant::Code) {
-        put("token_type", "Bearer".into());
+        let kind = if has(&fault::TOKEN_TYPE_RENAMED) { "jwt" } else { "Bearer" };
+        put("token_type", kind.into());
     }
     if signed {
         let value = match has(&fault::SF_ISSUED_AT_INT) {
@@ -81,6 +82,11 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
             false => issued_at.to_string().into(),
         };
         put("issued_at", value);
+    }
+    if org.registry.switches.rfc && !has(&fault::EXPIRES_IN_MISSING) {
+        let seconds = issued.session.ttl.div_euclid(1000);
+        let seconds = if has(&fault::EXPIRES_IN_LONG) { seconds.max(86_400) } else { seconds };
+        put("expires_in", seconds.into());
     }
     if jwt {
         put("api_instance_url", "https://api.salesforce.com".into());

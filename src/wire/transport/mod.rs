@@ -44,15 +44,21 @@ impl Transport {
     /// Sends one request and waits for the answer.
     pub async fn send(&self, outgoing: &Outgoing) -> Timed {
         let watch = Watch::start();
+        // Nobody waits in process, but how long the org would have kept its client waiting is told.
+        let mut delay = 0;
         let answer = match self {
             Transport::InProcess(..) if outgoing.truncated => {
                 Answer::Nothing(Failure::Broken("a cut body needs a socket".into()))
             }
-            Transport::InProcess(org, clock) => response_of(&org.handle(&outgoing.request, clock.now())),
+            Transport::InProcess(org, clock) => {
+                let reply = org.handle(&outgoing.request, clock.now());
+                delay = reply.delay_ms.saturating_mul(1000);
+                response_of(&reply)
+            }
             Transport::Http(http) if outgoing.truncated => http.send_truncated(&outgoing.request).await,
             Transport::Http(http) => http.send(&outgoing.request).await,
         };
-        (answer, watch.micros())
+        (answer, watch.micros().saturating_add(delay))
     }
 
     /// Sends several requests so that the org has all of them before it can finish one: connections are open and
@@ -69,7 +75,7 @@ impl Transport {
                         Begun::Reply(reply) => reply,
                         Begun::Pending(pending) => org.commit(pending, now),
                     })
-                    .map(|reply| (response_of(&reply), watch.micros()))
+                    .map(|reply| (response_of(&reply), watch.micros() + reply.delay_ms.saturating_mul(1000)))
                     .collect()
             }
             Transport::Http(http) => http.race(requests).await,
