@@ -310,6 +310,8 @@ behaviours! {
         Assumed "a limit on everything" ""
             "bodies of 256 KiB (413), queries of 32 KiB (414), values of 8 KiB but for assertions, 200 \
             parameters; 10,000 created records; the oldest tokens are forgotten past 500,000"
+        Assumed "a limit on everything" "rotation"
+            "of each grant the last 64 refresh tokens are known: an older one that comes back is refused, and ends nothing"
     }
 }
 
