@@ -30,6 +30,12 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
+        check: "refresh/narrower-scope-is-for-once",
+        because: "Salesforce takes no scope with a refresh: invalid_request, scope parameter not supported",
+        source: "Salesforce Help: OAuth 2.0 Refresh Token Flow for Renewed Sessions; field reports",
+        accepts: false,
+    },
+    Deviation {
         check: "resource/invalid-token-is-401-with-challenge",
         because: "Salesforce's REST API names another scheme in WWW-Authenticate and says INVALID_SESSION_ID in the body; \
             userinfo answers 403 Bad_OAuth_Token",

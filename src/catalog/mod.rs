@@ -96,6 +96,8 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         pkce::CHECKS,
         client_auth::CHECKS,
         refresh::CHECKS,
+        refresh::renewal::CHECKS,
+        refresh::policy::CHECKS,
         jwt_bearer::CHECKS,
         client_credentials::CHECKS,
         resource::CHECKS,

@@ -97,7 +97,11 @@ impl Org {
     pub fn new(target: &Target, faults: &[&'static Fault], seed: [u8; 32]) -> Org {
         let store = Store::new(seed);
         let registry = Registry::new(target, |length| store.lock().random_hex(length));
-        Org { registry, faults: Faults::new(faults), store: Arc::new(store) }
+        let faults = Faults::new(faults);
+        if faults.has(&fault::REFRESH_TOKEN_SHORT) {
+            store.lock().refresh_length = 12;
+        }
+        Org { registry, faults, store: Arc::new(store) }
     }
 
     /// The first half of an answer: everything that is expensive or only reads. `now` is in milliseconds since

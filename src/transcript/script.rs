@@ -251,6 +251,13 @@ fn fact(exchange: &mut Exchange, rest: &str) {
         "assertion" => exchange.facts.assertion = Some(assertion()),
         "client_assertion" => exchange.facts.client_assertion = Some(assertion()),
         "signature" => exchange.facts.signature_fits = Some(value == "right"),
+        "refresh_token_bits" => {
+            exchange.facts.refresh_token_bits = Some(value.parse().unwrap_or_else(|_| panic!("{value}")));
+        }
+        "id_token" => {
+            let claims = json().as_object().cloned().unwrap_or_default();
+            exchange.facts.id_token = Some(super::TokenFacts { claims, ..Default::default() });
+        }
         "user" => exchange.user = Some(value.to_owned()),
         "app" => exchange.app = value.to_owned(),
         "tweak" => exchange.tweak = Some(value.to_owned()),

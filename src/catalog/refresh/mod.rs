@@ -78,6 +78,9 @@ macro_rules! collision {
     };
 }
 
+pub(super) mod policy;
+pub(super) mod renewal;
+
 const RENEWAL: super::Cite = Salesforce("OAuth 2.0 Refresh Token Flow for Renewed Sessions");
 
 pub(super) const CHECKS: &[Check] = &[

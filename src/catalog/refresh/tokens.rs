@@ -199,7 +199,7 @@ pub(super) struct Family<'t> {
     /// The answer that gave the first of them, where the record has it.
     pub(super) origin: Option<&'t Exchange>,
     pub(super) refresh: Vec<&'t str>,
-    access: Vec<&'t str>,
+    pub(super) access: Vec<&'t str>,
 }
 
 impl<'t> Family<'t> {

@@ -7,7 +7,7 @@ mod grants;
 mod sessions;
 
 pub(super) use browser::Visit;
-pub(super) use grants::{Code, FamilyId, Flight, Found, Kill};
+pub(super) use grants::{Code, Family, FamilyId, Flight, Found, Kill};
 pub(super) use sessions::{End, Grant, Session};
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -45,6 +45,8 @@ pub(super) struct State {
     pub records: BTreeMap<String, Record>,
     /// Calls to the REST API.
     pub api_calls: u64,
+    /// How many characters of chance a refresh token has.
+    pub refresh_length: usize,
     next: u64,
 }
 
@@ -76,6 +78,7 @@ impl Store {
             logins_of_browsers: Bounded::new(20_000),
             records: BTreeMap::new(),
             api_calls: 0,
+            refresh_length: 80,
             next: 0,
         }))
     }
