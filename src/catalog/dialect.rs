@@ -43,6 +43,30 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
+        check: "resource/missing-token-is-challenged",
+        because: "Salesforce's REST API names another scheme in WWW-Authenticate; userinfo answers 403 Missing_OAuth_Token",
+        source: "Salesforce REST API Developer Guide: Status Codes and Error Responses",
+        accepts: false,
+    },
+    Deviation {
+        check: "revocation/confidential-client-must-authenticate",
+        because: "Salesforce asks for no client authentication here: whoever holds a token may revoke it",
+        source: "Salesforce: Revoke OAuth Tokens",
+        accepts: true,
+    },
+    Deviation {
+        check: "revocation/foreign-token-is-refused",
+        because: "Salesforce does not ask which client revokes a token",
+        source: "Salesforce: Revoke OAuth Tokens",
+        accepts: true,
+    },
+    Deviation {
+        check: "revocation/get-is-refused",
+        because: "Salesforce documents revocation by GET",
+        source: "Salesforce: Revoke OAuth Tokens",
+        accepts: true,
+    },
+    Deviation {
         check: "revocation/dead-token-is-answered-200",
         because: "Salesforce answers 400 invalid_token or unsupported_token_type for a token that it does not know",
         source: "Salesforce: Revoke OAuth Tokens",

@@ -101,11 +101,13 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         jwt_bearer::CHECKS,
         client_credentials::CHECKS,
         resource::CHECKS,
+        resource::presentation::CHECKS,
         introspection::CHECKS,
         introspection::caller::CHECKS,
         introspection::content::CHECKS,
         introspection::states::CHECKS,
         revocation::CHECKS,
+        revocation::request::CHECKS,
         discovery::CHECKS,
         salesforce::CHECKS,
     ]

@@ -120,7 +120,7 @@ faults! {
     ROTATE_RACY_PAIR "rotate-racy-pair" ["RF-12"] "lets two of many simultaneous refreshes win"
     REFRESH_IDLE_ETERNAL "refresh-idle-eternal" ["RF-18"] "takes a refresh token however long it was not used"
     REFRESH_IDLE_FROM_GRANT "refresh-idle-from-grant" ["RF-19"] "counts the idle period from the grant, whatever the use"
-    REFRESH_ONCE "refresh-once" ["RF-21", "RF-01", "RF-19"] "takes a refresh token once, and gives no other for it"
+    REFRESH_ONCE "refresh-once" ["RF-21", "RF-01", "RF-14", "RF-19"] "takes a refresh token once, and gives no other for it"
     REFRESH_TOKEN_OPENS "refresh-token-opens" ["RF-23"] "serves data for a refresh token"
     ACCESS_TOKEN_REFRESHES "access-token-refreshes" ["RF-23", "RF-02"] "takes an access token for a refresh token"
     REFRESH_TOKEN_SHORT "refresh-token-short" ["RF-24"] "makes refresh tokens that can be guessed"
@@ -148,8 +148,12 @@ faults! {
 
     // Resources.
     BEARER_REFUSED "bearer-refused" ["RS-01"] "takes the token of a first grant under the scheme OAuth alone"
-    REST_UNCHALLENGED "rest-unchallenged" ["RS-06"] "answers 401 without WWW-Authenticate"
+    REST_UNCHALLENGED "rest-unchallenged" ["RS-06", "RS-05"] "answers 401 without WWW-Authenticate"
     ACCESS_ETERNAL "access-eternal" ["RS-07", "IN-14"] "serves data for an expired access token"
+    REST_ANONYMOUS "rest-anonymous" ["RS-05"] "serves data for a call without a token"
+    SCHEME_CASE "scheme-case" ["RS-10"] "knows the scheme Bearer in this spelling only"
+    BEARER_FIRST_WORD "bearer-first-word" ["RS-11"] "takes the first of two tokens in a Bearer header"
+    ID_TOKEN_OPENS "id-token-opens" ["RS-15"] "takes every JWT that it signed for an access token"
 
     // Introspection and revocation.
     INTROSPECT_OPEN "introspect-open" ["IN-01", "IN-02", "IN-09", "IN-17"] "introspects for anybody"
@@ -173,12 +177,19 @@ faults! {
     INTROSPECT_BEARER "introspect-bearer" ["IN-17"] "takes any access token for the right to introspect"
     INTROSPECT_ROTATED_ACTIVE "introspect-rotated-active" ["IN-18"] "says that a rotated-out refresh token is active"
     REVOKE_NOOP_REFRESH "revoke-noop-refresh" ["RV-01", "RV-10"] "leaves a revoked refresh token alive"
-    REVOKE_NOOP_ACCESS "revoke-noop-access" ["RV-02", "RV-10"] "leaves a revoked access token alive at resources"
+    REVOKE_NOOP_ACCESS "revoke-noop-access" ["RV-02", "RV-06", "RV-07", "RV-10", "RS-08"] "leaves a revoked access token alive at resources"
     REVOKE_KEEPS_ACCESS "revoke-keeps-access" ["RV-03"] "leaves the access tokens of a revoked refresh token alive"
-    REVOKE_GHOST "revoke-ghost" ["RV-01", "RV-10", "RF-29", "RF-01"] "answers a refresh with a revoked token by an access token that is dead"
+    REVOKE_GHOST "revoke-ghost" ["RV-01", "RV-10", "RF-29", "RF-01", "RF-10", "RS-01"] "answers a refresh with a revoked token by an access token that is dead"
     REVOKE_FORGOTTEN "revoke-forgotten" ["RV-01"] "takes a revoked refresh token again after ten minutes"
+    REVOKE_HINT "revoke-hint" ["RV-06"] "revokes a token only where its hint says that it is"
+    REVOKE_HINT_STRICT "revoke-hint-strict" ["RV-07"] "refuses a revocation with an unknown hint"
+    REVOKE_OPEN "revoke-open" ["RV-08", "RV-09"] "revokes for anybody, under profile rfc too"
+    REVOKE_ANYBODYS "revoke-anybodys" ["RV-09"] "revokes tokens of other clients, under profile rfc too"
+    REVOKE_MISSING_OK "revoke-missing-ok" ["RV-12"] "answers 200 to a revocation without a token"
+    REVOKE_GET "revoke-get" ["RV-15"] "revokes by GET, under profile rfc too"
+    REVOKE_RACY "revoke-racy" ["RV-17"] "answers 500 to the second of two simultaneous revocations"
     REVOKE_UNKNOWN_ERROR "revoke-unknown-error" ["RV-05"] "answers 400 for an unknown token, under profile rfc too"
-    REVOKE_LATE "revoke-late" ["RV-10", "RV-02"] "revokes access tokens five seconds late"
+    REVOKE_LATE "revoke-late" ["RV-10", "RV-02", "RV-06", "RV-07", "RS-08"] "revokes access tokens five seconds late"
 
     // Discovery.
     DISC_AS_TEXT "disc-as-text" ["DS-01"] "says that the discovery document is plain text"

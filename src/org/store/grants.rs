@@ -190,6 +190,11 @@ impl State {
             .map(|family| (family.user, family.scopes.clone()))
     }
 
+    /// The family of that number.
+    pub fn family(&self, id: FamilyId) -> Option<&Family> {
+        self.families.get(&id)
+    }
+
     /// Another user with a live family of that app.
     pub fn another_user(&self, app: AppId, user: UserId) -> Option<UserId> {
         let other = |family: &&Family| family.killed.is_none() && family.app == app && family.user != user;

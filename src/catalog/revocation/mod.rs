@@ -1,5 +1,7 @@
 //! Token revocation (RFC 7009): what is revoked is dead, at once, with what hangs on it.
 
+pub(super) mod request;
+
 use super::Cite::Rfc;
 use super::resource::{
     calls, ended, grant_of, grant_of_refresh_token, handed_out, is_expired, is_forged, is_live, let_in,
