@@ -241,7 +241,9 @@ mod tests {
         assert_eq!(status(&revoke(&org, &token)), 400);
         let mut target = target();
         target.profile = crate::oauth::salesforce::Profile::Rfc;
-        assert_eq!(status(&revoke(&org_of(&target), "nobody")), 200);
+        assert_eq!(status(&revoke(&org_of(&target), "nobody")), 401);
+        let shown = "nobody&client_id=main&client_secret=main-s3cret";
+        assert_eq!(status(&revoke(&org_of(&target), shown)), 200);
     }
 
     #[test]
