@@ -79,6 +79,12 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
+        check: "refresh/narrower-scope-is-for-once",
+        because: "Salesforce takes no scope with a refresh: invalid_request, scope parameter not supported",
+        source: "Salesforce Help: OAuth 2.0 Refresh Token Flow for Renewed Sessions; field reports",
+        accepts: false,
+    },
+    Deviation {
         check: "resource/invalid-token-is-401-with-challenge",
         because: "Salesforce's REST API names another scheme in WWW-Authenticate and says INVALID_SESSION_ID in the body; \
             userinfo answers 403 Bad_OAuth_Token",
@@ -90,6 +96,30 @@ const DEVIATIONS: &[Deviation] = &[
         because: "Salesforce answers 403 with Missing_OAuth_Token or Bad_OAuth_Token as plain text, and no challenge",
         source: "field reports; Salesforce Help: Query for User Information",
         accepts: false,
+    },
+    Deviation {
+        check: "resource/missing-token-is-challenged",
+        because: "Salesforce's REST API names another scheme in WWW-Authenticate; userinfo answers 403 Missing_OAuth_Token",
+        source: "Salesforce REST API Developer Guide: Status Codes and Error Responses",
+        accepts: false,
+    },
+    Deviation {
+        check: "revocation/confidential-client-must-authenticate",
+        because: "Salesforce asks for no client authentication here: whoever holds a token may revoke it",
+        source: "Salesforce: Revoke OAuth Tokens",
+        accepts: true,
+    },
+    Deviation {
+        check: "revocation/foreign-token-is-refused",
+        because: "Salesforce does not ask which client revokes a token",
+        source: "Salesforce: Revoke OAuth Tokens",
+        accepts: true,
+    },
+    Deviation {
+        check: "revocation/get-is-refused",
+        because: "Salesforce documents revocation by GET",
+        source: "Salesforce: Revoke OAuth Tokens",
+        accepts: true,
     },
     Deviation {
         check: "revocation/dead-token-is-answered-200",

@@ -303,6 +303,9 @@ behaviours! {
     }
     "Revocation" {
         Documented "Salesforce developer blog: Revoking OAuth 2.0 Tokens" "" "by form, by GET or as JSONP, without client authentication: 200 and nothing"
+        Assumed "RFC 7009 §2.1" "profile"
+            "under profile rfc only POST is answered, confidential clients authenticate, and a token of another client is \
+            unauthorized_client"
         Documented "Salesforce developer blog: Revoking OAuth 2.0 Tokens" "" "a refresh token takes its access tokens along; an access token leaves it alive"
         Observed "Salesforce developer blog: Revoking OAuth 2.0 Tokens (jsforce)" "profile" "an unknown or dead token is 400 invalid_token as a form"
         Documented "Salesforce developer blog: Revoking OAuth 2.0 Tokens" "" "a session that OAuth did not make is unsupported_token_type"
@@ -327,6 +330,8 @@ behaviours! {
         Assumed "a limit on everything" ""
             "bodies of 256 KiB (413), queries of 32 KiB (414), values of 8 KiB but for assertions, 200 \
             parameters; 10,000 created records; the oldest tokens are forgotten past 500,000"
+        Assumed "a limit on everything" "rotation"
+            "of each grant the last 64 refresh tokens are known: an older one that comes back is refused, and ends nothing"
     }
 }
 

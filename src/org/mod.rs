@@ -101,6 +101,9 @@ impl Org {
         let mut state = store.lock();
         state.counts_logins = registry.switches.login_rate;
         state.odd_refresh_tokens = faults.has(&fault::REFRESH_TOKEN_ODD);
+        if faults.has(&fault::REFRESH_TOKEN_SHORT) {
+            state.refresh_length = 12;
+        }
         drop(state);
         Org { registry, faults, store: Arc::new(store) }
     }

@@ -50,6 +50,9 @@ pub struct Facts {
     /// The ID token of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<TokenFacts>,
+    /// How many random bits the refresh token of the answer can hold at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token_bits: Option<u32>,
 }
 
 /// What an assertion says.
@@ -276,6 +279,8 @@ impl Facts {
             signature_fits: response.and_then(|response| signature_fits(response, known?.expose())),
             id_token: response.and_then(id_token),
             jwt_access_token: response.is_some_and(has_jwt),
+            refresh_token_bits: response
+                .and_then(|r| r.json()?.get("refresh_token")?.as_str().map(most_bits)),
             basic_client_id: basic.map(|(id, _)| id),
             assertion,
             client_assertion,
@@ -325,6 +330,24 @@ fn id_token(response: &Response) -> Option<TokenFacts> {
     let at_hash_fits =
         jwt.claims.get("at_hash").zip(right).map(|(said, right)| said.as_str() == Some(&right));
     Some(TokenFacts { at_hash_fits, verifies: None, header: jwt.header, claims: jwt.claims })
+}
+
+/// An upper bound of what a token can hold: its length, in the smallest alphabet that it could be written in. A
+/// hyphen between hexadecimal digits, as in a UUID, holds nothing.
+fn most_bits(token: &str) -> u32 {
+    let all = |of: fn(u8) -> bool| token.bytes().all(of);
+    let (counted, bits) = match () {
+        () if all(|b| b.is_ascii_digit()) => (token.len(), 3.33),
+        () if all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-')
+            || all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b) || b == b'-') =>
+        {
+            (token.bytes().filter(|b| *b != b'-').count(), 4.0)
+        }
+        () if all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) => (token.len(), 5.17),
+        () if all(|b| b.is_ascii_alphanumeric()) => (token.len(), 5.96),
+        () => (token.len(), 6.56),
+    };
+    (counted.min(100_000) as f64 * bits) as u32
 }
 
 #[cfg(test)]

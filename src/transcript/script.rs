@@ -275,6 +275,9 @@ fn fact(exchange: &mut Exchange, rest: &str) {
             exchange.facts.id_token = Some(facts);
         }
         "signature" => exchange.facts.signature_fits = Some(value == "right"),
+        "refresh_token_bits" => {
+            exchange.facts.refresh_token_bits = Some(value.parse().unwrap_or_else(|_| panic!("{value}")));
+        }
         "user" => exchange.user = Some(value.to_owned()),
         "app" => exchange.app = value.to_owned(),
         "tweak" => exchange.tweak = Some(value.to_owned()),

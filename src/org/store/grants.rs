@@ -161,7 +161,7 @@ impl State {
 
     fn issue_refresh(&mut self, id: FamilyId, now: i64) -> String {
         let odd = if self.odd_refresh_tokens { "é" } else { "" };
-        let token = format!("5Aep861{}{odd}", self.random(80));
+        let token = format!("5Aep861{}{odd}", self.random(self.refresh_length));
         let refresh =
             Refresh { family: id, born: now, rotated: false, flight: None, collided: false, over: None };
         self.refresh_tokens.insert(token.clone(), refresh, now);
@@ -196,6 +196,34 @@ impl State {
             .filter(|family| family.killed.is_none() && family.app == app)
             .max_by_key(|family| family.granted_at)
             .map(|family| (family.user, family.scopes.clone()))
+    }
+
+    /// The family of that number.
+    pub fn family(&self, id: FamilyId) -> Option<&Family> {
+        self.families.get(&id)
+    }
+
+    /// Another user with a live family of that app.
+    pub fn another_user(&self, app: AppId, user: UserId) -> Option<UserId> {
+        let other = |family: &&Family| family.killed.is_none() && family.app == app && family.user != user;
+        self.families.values().filter(other).map(|family| family.user).min()
+    }
+
+    /// Takes scope away from a family.
+    pub fn narrow(&mut self, id: FamilyId, scopes: Scopes) {
+        if let Some(family) = self.families.get_mut(&id) {
+            family.scopes = scopes;
+        }
+    }
+
+    /// Forgets a refresh token.
+    pub fn forget_refresh(&mut self, token: &str) {
+        self.refresh_tokens.remove(&token.to_owned());
+    }
+
+    /// Whether a request was turned away while another works on that refresh token.
+    pub fn collided(&self, token: &str) -> bool {
+        self.refresh_tokens.get(&token.to_owned()).is_some_and(|refresh| refresh.collided)
     }
 
     /// Whether the user was asked about these scopes before.
@@ -290,6 +318,11 @@ impl Family {
     /// Whether its refresh tokens are of no use any more.
     pub fn is_dead(&self) -> bool {
         self.killed.is_some_and(|killed| killed.what.refresh_tokens)
+    }
+
+    /// Whether it was ended after that moment.
+    pub fn killed_since(&self, moment: i64) -> bool {
+        self.killed.is_some_and(|killed| killed.at > moment)
     }
 }
 

@@ -7,7 +7,7 @@ mod grants;
 mod sessions;
 
 pub(super) use browser::Visit;
-pub(super) use grants::{Code, FamilyId, Flight, Found, Kill};
+pub(super) use grants::{Code, Family, FamilyId, Flight, Found, Kill};
 pub(super) use sessions::{End, Grant, Session};
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -50,6 +50,8 @@ pub(super) struct State {
     token_requests: u64,
     /// Whether refresh tokens have a letter that no token may have.
     pub odd_refresh_tokens: bool,
+    /// How many characters of chance a refresh token has.
+    pub refresh_length: usize,
     next: u64,
 }
 
@@ -84,6 +86,7 @@ impl Store {
             api_calls: 0,
             token_requests: 0,
             odd_refresh_tokens: false,
+            refresh_length: 80,
             next: 0,
         }))
     }

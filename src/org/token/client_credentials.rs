@@ -22,7 +22,7 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let listed = app.may(Flow::ClientCredentials);
     let open = app.registered.is_public() && has(&fault::CLIENT_CREDENTIALS_PUBLIC)
         || !app.registered.is_public() && !listed && has(&fault::CLIENT_CREDENTIALS_UNLISTED);
-    if !open && (listed || !has(&fault::FLOW_ANY)) {
+    if !open {
         admit(app, Flow::ClientCredentials)?;
     }
     if has(&fault::POST_REFUSED) && given(params, "client_secret").is_some() {
@@ -30,8 +30,7 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     }
     let required = (!app.registered.is_public() || !open) && !has(&fault::SECRET_NOT_ASKED);
     let authenticated = prove(org, ask, &claimed, required, false)?;
-    let unlisted = !listed && has(&fault::FLOW_ANY);
-    let anybody = || match open || unlisted || has(&fault::RUN_AS_ANYBODY) {
+    let anybody = || match open || has(&fault::RUN_AS_ANYBODY) {
         true => org.registry.user_ids().map(|(id, _)| id).find(|id| user_may(org, claimed.id, *id).is_ok()),
         false => None,
     };

@@ -202,7 +202,8 @@ fn issue(org: &Org, app: AppId, jti: Option<(String, i64)>, kind: Kind, now: i64
         Kind::Refresh(renewal) => refresh::renew(org, &mut state, app, renewal, now)?,
         Kind::Reused(family) => {
             if !org.faults.has(&fault::ROTATE_NO_FAMILY) {
-                state.kill(family, store::Kill::WHOLE, now);
+                let access_tokens = !org.faults.has(&fault::REUSE_SPARES_ACCESS);
+                state.kill(family, store::Kill { access_tokens, refresh_tokens: true }, now);
             }
             return Err(refresh::dead(org));
         }

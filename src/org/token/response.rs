@@ -13,6 +13,9 @@ use crate::org::{Org, fault, signing};
 /// How long an ID token is valid, in seconds.
 const ID_TOKEN_TTL: i64 = 120;
 
+/// An instance that the org is not on.
+const OTHER_INSTANCE: &str = "https://elsewhere.my.salesforce.com";
+
 /// The members, in the order of the wire.
 pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i64) -> Map<String, Value> {
     let (app, account) = (org.registry.app(id), org.registry.user(issued.session.user));
@@ -66,7 +69,8 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
         put("id_token", id_token(org, app, account, host, issued, &access_token, now).into());
     }
     if !has(&fault::INSTANCE_URL_MISSING) {
-        put("instance_url", host.instance().into());
+        let moved = grant == Grant::Refresh && has(&fault::REFRESH_OTHER_INSTANCE);
+        put("instance_url", if moved { OTHER_INSTANCE.into() } else { host.instance().into() });
     }
     if saml {
         put("access_token", access_token.as_str().into());

@@ -1,6 +1,8 @@
 //! The protected resource: what an access token opens, and how a refusal says so (RFC 6750). What a record
 //! proves about an access token is asked here, by other families too.
 
+pub(super) mod presentation;
+
 use super::Cite::Rfc;
 use super::revocation::revoked;
 use super::{Check, Judgement, Party};
