@@ -42,6 +42,12 @@ const DEVIATIONS: &[Deviation] = &[
         source: "Salesforce: Revoke OAuth Tokens",
         accepts: true,
     },
+    Deviation {
+        check: "pkce/verifier-without-challenge-is-refused",
+        because: "Salesforce ignores a code_verifier that no challenge asked for",
+        source: "code of client libraries (jsforce sends one with every token request)",
+        accepts: true,
+    },
 ];
 
 /// Every known deviation of Salesforce.

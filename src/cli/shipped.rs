@@ -16,6 +16,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("org/flows.yaml", include_str!("../../suites/org/flows.yaml")),
     ("org/introspection.yaml", include_str!("../../suites/org/introspection.yaml")),
     ("org/jwt-bearer.yaml", include_str!("../../suites/org/jwt-bearer.yaml")),
+    ("org/pkce.yaml", include_str!("../../suites/org/pkce.yaml")),
     ("org/refresh.yaml", include_str!("../../suites/org/refresh.yaml")),
     ("org/resource.yaml", include_str!("../../suites/org/resource.yaml")),
     ("org/revocation.yaml", include_str!("../../suites/org/revocation.yaml")),

@@ -176,7 +176,8 @@ behaviours! {
             "redirect_uri left out, though the authorization request had one, is redirect_uri_missing"
         Observed "sources contradict each other" "pkce_error" "a verifier that does not fit is invalid_grant, invalid code verifier"
         Observed "sources contradict each other" "verifier_limit" "a verifier has 43 to 171 characters; 128 under profile rfc"
-        Assumed "RFC 9700 §2.1.1; Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK knows of refresh only" "" "a verifier for a code without a challenge is refused"
+        Observed "code of client libraries (jsforce)" "unasked_verifier"
+            "a verifier for a code without a challenge is ignored; under profile rfc it is refused (RFC 9700 §2.1.1)"
         Documented "Salesforce Help: OAuth 2.0 Web Server Flow" ""
             "a refresh token comes with scope refresh_token or offline_access, where the app lists the flow"
     }

@@ -112,6 +112,11 @@ pub const TABLE: &[Row] = &[
         doc: "what a challenge without a method is taken for (contradictory sources)",
     },
     Row {
+        name: "unasked_verifier",
+        kind: Kind::Words(&["ignored", "refused"]),
+        doc: "what becomes of a verifier for a code without a challenge (client libraries: ignored; RFC 9700: refused)",
+    },
+    Row {
         name: "run_as_needs_approval",
         kind: Kind::Flag,
         doc: "client credentials need the run-as user to be pre-authorized (contradictory sources)",

@@ -98,12 +98,12 @@ fn same_redirect_uri(app: &App, code: &Code, sent: Option<&str>) -> Result<(), R
     }
 }
 
-/// RFC 7636 §4.6. A verifier that no challenge asks for is refused, as RFC 9700 §2.1.1 has it.
+/// RFC 7636 §4.6. A verifier that no challenge asks for is ignored, or refused, as RFC 9700 §2.1.1 has it.
 fn fitting_verifier(org: &Org, code: &Code, verifier: Option<&str>) -> Result<(), Refused> {
     let has = |fault| org.faults.has(fault);
     let fits = match (&code.challenge, verifier) {
         (None, None) => true,
-        (None, Some(_)) => has(&fault::PKCE_DOWNGRADE),
+        (None, Some(_)) => !org.registry.switches.unasked_verifier_refused || has(&fault::PKCE_DOWNGRADE),
         (Some(_), None) => has(&fault::PKCE_OPTIONAL),
         (Some((challenge, method)), Some(verifier)) => {
             let formed = (SHORTEST_VERIFIER..=org.registry.switches.longest_verifier)
