@@ -23,6 +23,12 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
+        check: "authorize/error-is-well-formed",
+        because: "Salesforce has error codes of its own at the authorization endpoint, among them immediate_unsuccessful",
+        source: "Salesforce Help: OAuth 2.0 Authorization Errors",
+        accepts: false,
+    },
+    Deviation {
         check: "token/error-code-is-registered",
         because: "Salesforce has error codes of its own at the token endpoint, among them redirect_uri_mismatch, \
             redirect_uri_missing, invalid_client_id, app_not_found, invalid_app_access, oauth_flow_disabled, inactive_user",
@@ -40,6 +46,18 @@ const DEVIATIONS: &[Deviation] = &[
         check: "revocation/dead-token-is-answered-200",
         because: "Salesforce answers 400 invalid_token or unsupported_token_type for a token that it does not know",
         source: "Salesforce: Revoke OAuth Tokens",
+        accepts: true,
+    },
+    Deviation {
+        check: "pkce/long-verifier-is-refused",
+        because: "Salesforce takes verifiers of up to 171 characters, which its own text tells clients to make",
+        source: "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce",
+        accepts: true,
+    },
+    Deviation {
+        check: "pkce/method-is-not-assumed-to-be-s256",
+        because: "Salesforce takes a code_challenge without a method for S256",
+        source: "code of Salesforce's mobile SDKs and of jsforce, which leave the method out",
         accepts: true,
     },
     Deviation {

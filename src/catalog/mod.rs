@@ -91,9 +91,15 @@ pub struct Check {
 pub fn all() -> impl Iterator<Item = &'static Check> {
     [
         authorize::CHECKS,
+        authorize::URIS,
+        authorize::REQUESTS,
+        authorize::ANSWERS,
+        authorize::PAGES,
         code::CHECKS,
         token::CHECKS,
         pkce::CHECKS,
+        pkce::METHODS,
+        pkce::VERIFIERS,
         client_auth::CHECKS,
         refresh::CHECKS,
         jwt_bearer::CHECKS,

@@ -10,6 +10,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("targets/keys/assertion.key", include_str!("../../suites/targets/keys/assertion.key")),
     ("targets/keys/assertion.crt", include_str!("../../suites/targets/keys/assertion.crt")),
     ("org/authorize.yaml", include_str!("../../suites/org/authorize.yaml")),
+    ("org/authorize-requests.yaml", include_str!("../../suites/org/authorize-requests.yaml")),
     ("org/client-auth.yaml", include_str!("../../suites/org/client-auth.yaml")),
     ("org/client-credentials.yaml", include_str!("../../suites/org/client-credentials.yaml")),
     ("org/discovery.yaml", include_str!("../../suites/org/discovery.yaml")),

@@ -64,6 +64,12 @@ fn members(org: &Org, ask: &Ask) -> Value {
         "code_challenge_methods_supported": methods,
         "claims_supported": claims(),
     });
+    if org.registry.switches.response_iss {
+        document["authorization_response_iss_parameter_supported"] = true.into();
+    }
+    if let Some(members) = document.as_object_mut().filter(|_| org.faults.has(&fault::PKCE_UNLISTED)) {
+        members.remove("code_challenge_methods_supported");
+    }
     document[org.registry.switches.discovery_spelling] = at("/services/oauth2/register").into();
     document
 }

@@ -59,6 +59,10 @@ pub(super) struct Switches {
     pub pkce_error: &'static str,
     /// Whether a challenge without a method is taken for `plain`, which is then allowed by name as well.
     pub challenge_plain: bool,
+    /// Whether a challenge without a method is taken for `S256`.
+    pub challenge_hashed: bool,
+    /// Whether authorization responses name the issuer.
+    pub response_iss: bool,
     /// Whether a verifier that no challenge asks for is refused.
     pub unasked_verifier_refused: bool,
     pub run_as_needs_approval: bool,
@@ -213,6 +217,11 @@ impl Switches {
             deny_error: word(settings, "deny_error"),
             pkce_error: word(settings, "pkce_error"),
             challenge_plain: word(settings, "challenge_method_default") == "plain",
+            challenge_hashed: match settings.word("challenge_method_default") {
+                Some(word) => word == "S256",
+                None => !rfc,
+            },
+            response_iss: settings.is("response_iss"),
             unasked_verifier_refused: match settings.word("unasked_verifier") {
                 Some(word) => word == "refused",
                 None => rfc,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Request, Response};
 use crate::oauth::jwt::Jwt;
-use crate::oauth::pkce::Method;
+use crate::oauth::pkce::{self, Method};
 use crate::oauth::{from_base64, params, salesforce, saml};
 use crate::subject::{ConnectedApp, Target};
 
@@ -32,6 +32,12 @@ pub struct Facts {
     /// Length of the `code_verifier` that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifier_length: Option<usize>,
+    /// Whether the `code_verifier` that was sent holds nothing but unreserved characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifier_is_unreserved: Option<bool>,
+    /// How many random bits the authorization code of the answer can hold at most, by its length and alphabet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_bits: Option<u32>,
     /// Whether `signature` of the answer is the HMAC that Salesforce documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_fits: Option<bool>,
@@ -176,6 +182,8 @@ impl Facts {
             secret_is_right: sent.zip(known).map(|(sent, known)| sent == known.expose()),
             verifier_s256: verifier.map(|verifier| Method::S256.challenge(verifier)),
             verifier_length: verifier.map(str::len),
+            verifier_is_unreserved: verifier.map(pkce::is_unreserved),
+            code_bits: response.and_then(code_bits),
             signature_fits: response.and_then(|response| signature_fits(response, known?.expose())),
             id_token: response.and_then(id_token),
             basic_client_id: basic.map(|(id, _)| id),
@@ -192,6 +200,25 @@ fn basic(header: &str) -> Option<(String, String)> {
     let (id, secret) = text.split_once(':')?;
     let decode = |half: &str| params::form_decode(half).unwrap_or_else(|_| half.to_owned());
     Some((decode(id), decode(secret)))
+}
+
+/// The bits that a code can hold at most. What it was drawn from is guessed wide: a text that only happens to have no
+/// capital is not taken for one that can have none.
+pub(super) fn code_bits(response: &Response) -> Option<u32> {
+    let (_, params) = response.redirect()?;
+    let code = params.get("code").filter(|code| !code.is_empty())?.trim_end_matches('=');
+    let drawn_from = |digits: fn(u8) -> bool| code.bytes().all(|b| digits(b) || b == b'-');
+    let (alphabet, dashes) = if drawn_from(|b| b.is_ascii_digit()) {
+        (10.0, false)
+    } else if drawn_from(|b| b.is_ascii_hexdigit()) {
+        (16.0, false)
+    } else if drawn_from(|b| b.is_ascii_alphanumeric() || b"._~+/".contains(&b)) {
+        (68.0_f64, true)
+    } else {
+        (95.0, true)
+    };
+    let length = code.chars().filter(|c| dashes || *c != '-').count();
+    Some((f64::from(u32::try_from(length).ok()?) * alphabet.log2()) as u32)
 }
 
 fn signature_fits(response: &Response, secret: &str) -> Option<bool> {

@@ -28,6 +28,10 @@ pub(in crate::org) struct Visit {
     pub must_login: bool,
     /// `prompt=consent`: whatever was approved is asked again.
     pub must_approve: bool,
+    /// An access token is asked for instead of a code.
+    pub implicit: bool,
+    /// The issuer, by the host that was asked.
+    pub issuer: String,
     /// Nobody may be asked anything.
     pub immediate: bool,
     /// The browser that came with it, by its cookie: nobody else goes on with it.

@@ -56,7 +56,9 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
     if jwt {
         put("token_format", "jwt".into());
     }
-    put("scope", issued.session.scopes.to_string().into());
+    if !(has(&fault::SCOPE_DROPPED) && grant == Grant::Code) {
+        put("scope", issued.session.scopes.to_string().into());
+    }
     if issued.session.scopes.has("openid") && matches!(grant, Grant::Code | Grant::Refresh) {
         put("id_token", id_token(app, account, host, issued, &access_token, now).into());
     }
