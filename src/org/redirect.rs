@@ -55,7 +55,12 @@ fn is_taken_for(org: &Org, app: &App, registered: &str, uri: &str) -> bool {
     has(&fault::REDIRECT_HOST) && name
         || has(&fault::REDIRECT_PORT) && scheme && name && path && query
         || has(&fault::REDIRECT_NORMALISED) && even(registered) == even(uri)
-        || has(&fault::REDIRECT_CONFUSED) && scheme && host && query && confused && asked.path.starts_with(known.path)
+        || has(&fault::REDIRECT_CONFUSED)
+            && scheme
+            && host
+            && query
+            && confused
+            && asked.path.starts_with(known.path)
         || has(&fault::REDIRECT_AUTHORITY) && scheme && stands_elsewhere
         || has(&fault::REDIRECT_FRAGMENT) && scheme && host && path && known.query == asked.query
         || has(&fault::REDIRECT_PREFIX) && scheme && host && query && asked.path.starts_with(known.path)
@@ -66,11 +71,13 @@ fn is_taken_for(org: &Org, app: &App, registered: &str, uri: &str) -> bool {
             && host
             && path
             && known.query.is_empty()
+            && bare
             && !has_keys(asked.query)
         || has(&fault::REDIRECT_QUERY_CHANGED)
             && scheme
             && host
             && path
+            && bare
             && keys(known.query) == keys(asked.query)
         || has(&fault::REDIRECT_SCHEME)
             && host

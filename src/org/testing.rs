@@ -173,7 +173,7 @@ pub(super) fn code(org: &Org, app: &str, now: i64) -> String {
         expires: now + org.registry.switches.code_ttl,
         used: false,
     };
-    org.store.lock().issue_code(code)
+    org.store.lock().issue_code(code, 76)
 }
 
 /// The redemption of a code by `main`.

@@ -136,7 +136,7 @@ scenarios:
   - scenario: a person logs in
     steps:
       - do: authorize
-        expect: { redirect: { code: code-of-a-person, state: \"${state}\" } }
+        expect: { redirect: { code: code-of-a-person-who-was-asked-in-a-browser, state: \"${state}\" } }
 ";
     let options = options(target, vec![suite_of("suites/browser.yaml", suite)]);
     let (tell, mut told) = mpsc::unbounded_channel();
@@ -149,9 +149,10 @@ scenarios:
             let state =
                 Params::read(url.split_once('?').unwrap().1).unwrap().get("state").unwrap().to_owned();
             tokio::task::spawn_blocking(move || {
-                for path in
-                    ["/favicon.ico".to_owned(), format!("/callback?code=code-of-a-person&state={state}")]
-                {
+                for path in [
+                    "/favicon.ico".to_owned(),
+                    format!("/callback?code=code-of-a-person-who-was-asked-in-a-browser&state={state}"),
+                ] {
                     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
                     write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
                     let _ = stream.read_to_string(&mut String::new());

@@ -274,15 +274,27 @@ mod tests {
         let bad = find(id).unwrap().passes.replace("no+such+scope", "no%0Asuch%22scope");
         let judged = judge_one(find(id).unwrap(), &script::read(&bad));
         assert!(judged.verdict == Verdict::Fail && judged.findings[0].grave);
-        comes_to(id, &find(id).unwrap().fails.replace("https://client.example/callback?", "/error?"), Verdict::Skip);
+        comes_to(
+            id,
+            &find(id).unwrap().fails.replace("https://client.example/callback?", "/error?"),
+            Verdict::Skip,
+        );
     }
 
     #[test]
     fn an_issuer_is_compared_character_by_character() {
         let id = "authorize/issuer-is-told-with-the-code";
         let passes = find(id).unwrap().passes;
-        comes_to(id, &passes.replace("iss=https%3A%2F%2Forg.example", "iss=https%3A%2F%2Forg.example%2F"), Verdict::Fail);
-        comes_to(id, &find(id).unwrap().fails.replace("supported\":true", "supported\":false"), Verdict::Skip);
+        comes_to(
+            id,
+            &passes.replace("iss=https%3A%2F%2Forg.example", "iss=https%3A%2F%2Forg.example%2F"),
+            Verdict::Fail,
+        );
+        comes_to(
+            id,
+            &find(id).unwrap().fails.replace("supported\":true", "supported\":false"),
+            Verdict::Skip,
+        );
     }
 
     #[test]
@@ -293,6 +305,10 @@ mod tests {
         comes_to(id, &with("0123456789abcdef0123456789abcde"), Verdict::Fail);
         comes_to(id, &with("01234567-89ab-cdef-0123-456789abcdef"), Verdict::Pass);
         comes_to(id, &with("abcdefghijklmnopqrstuv"), Verdict::Pass);
-        comes_to(id, &format!("{}\n{}", with("abcdefghijklmnopqrstuv"), with("abcdefghijklmnopqrstuv")), Verdict::Fail);
+        comes_to(
+            id,
+            &format!("{}\n{}", with("abcdefghijklmnopqrstuv"), with("abcdefghijklmnopqrstuv")),
+            Verdict::Fail,
+        );
     }
 }

@@ -254,11 +254,20 @@ mod tests {
     #[test]
     fn frame_ancestors_win_over_the_older_header() {
         let id = "authorize/pages-cannot-be-framed";
-        let page = |headers: &str| format!("> GET page\n< 200 <form></form>\n< Content-Type: text/html\n{headers}");
+        let page =
+            |headers: &str| format!("> GET page\n< 200 <form></form>\n< Content-Type: text/html\n{headers}");
         comes_to(id, &page("< X-Frame-Options: SAMEORIGIN"), Verdict::Pass);
         comes_to(id, &page("< X-Frame-Options: ALLOW-FROM https://a.example"), Verdict::Fail);
-        comes_to(id, &page("< X-Frame-Options: DENY\n< Content-Security-Policy: frame-ancestors *"), Verdict::Fail);
-        comes_to(id, &page("< Content-Security-Policy: frame-ancestors 'self' https://a.example"), Verdict::Pass);
+        comes_to(
+            id,
+            &page("< X-Frame-Options: DENY\n< Content-Security-Policy: frame-ancestors *"),
+            Verdict::Fail,
+        );
+        comes_to(
+            id,
+            &page("< Content-Security-Policy: frame-ancestors 'self' https://a.example"),
+            Verdict::Pass,
+        );
         let busting = "> GET page\n< 200 <form></form><script>if (self !== top) {}</script>\n< Content-Type: text/html\n";
         comes_to(id, busting, Verdict::Inconclusive);
         comes_to(id, "> GET page\n< 400 <form></form>\n", Verdict::Skip);

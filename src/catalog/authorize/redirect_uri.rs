@@ -186,7 +186,8 @@ fn flaw(registered: &[String], uri: &str) -> Option<Flaw> {
     let known: Vec<_> = registered.iter().filter_map(|known| Parts::of(known)).collect();
     let any = |holds: &dyn Fn(&Parts<'_>) -> bool| known.iter().any(holds);
     let named_elsewhere = || {
-        let rest = format!("{}?{}#{}", asked.path, asked.query.write(), fragment.unwrap_or("")).to_lowercase();
+        let rest =
+            format!("{}?{}#{}", asked.path, asked.query.write(), fragment.unwrap_or("")).to_lowercase();
         let is_name = |host: &str| host.contains('.') && host.bytes().any(|b| b.is_ascii_alphabetic());
         any(&|k| is_name(k.host()) && rest.contains(k.host()))
             && !any(&|k| k.host() == asked.host() || resembles(k.host(), asked.host()))
@@ -225,10 +226,7 @@ fn flaw(registered: &[String], uri: &str) -> Option<Flaw> {
     } else if any(&|k| k.same_origin(&asked)) {
         Flaw::Path
     } else if any(&|k| {
-        k.scheme == asked.scheme
-            && k.host() == asked.host()
-            && k.path == asked.path
-            && k.query == asked.query
+        k.scheme == asked.scheme && k.host() == asked.host() && k.path == asked.path && k.query == asked.query
     }) {
         Flaw::Port
     } else if any(&|k| {

@@ -254,7 +254,12 @@ fn repeated_parameter_is_refused(t: &Transcript) -> Judgement {
 fn empty_parameter_counts_as_left_out(t: &Transcript) -> Judgement {
     // Those without which a request is refused are judged where they are missing.
     const NEEDED: &[&str] = &[
-        "response_type", "client_id", "redirect_uri", "code_challenge", "code_challenge_method", "request",
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "code_challenge",
+        "code_challenge_method",
+        "request",
         "request_uri",
     ];
     let mut j = Judgement::new();
@@ -296,12 +301,14 @@ fn unknown_scope_is_not_granted_silently(t: &Transcript) -> Judgement {
             .filter(|word| !word.is_empty() && !known(word) && !app.scopes.iter().any(|own| own == word))
             .collect();
         // Salesforce's full stands for others, and `scope` of an app may be a pattern.
-        let clear = !app.scopes.is_empty() && !app.scopes.iter().any(|own| own == "full" || own.contains('*'));
+        let clear =
+            !app.scopes.is_empty() && !app.scopes.iter().any(|own| own == "full" || own.contains('*'));
         if foreign.is_empty() || !clear {
             continue;
         }
         let foreign_words = foreign.join(" ");
-        let expected = format!("a refusal with invalid_scope, or a scope without {foreign_words} that is told");
+        let expected =
+            format!("a refusal with invalid_scope, or a scope without {foreign_words} that is told");
         if journey.end == End::Code {
             let Some(redeemed) = redemption(t, &journey) else { continue };
             let granted: Option<Vec<&str>> = redeemed.text("scope").map(|scope| scope.split(' ').collect());
@@ -461,7 +468,11 @@ mod tests {
     fn scope_values_in_another_order_are_the_same_request() {
         let id = "authorize/order-makes-no-difference";
         let ask = |scope: &str, answer: &str| {
-            format!("{}< 302\n< Location: https://client.example/callback?{answer}&state=s2\n", asks_for!("https://client.example/callback&scope=").replace("scope=", &format!("scope={scope}")))
+            format!(
+                "{}< 302\n< Location: https://client.example/callback?{answer}&state=s2\n",
+                asks_for!("https://client.example/callback&scope=")
+                    .replace("scope=", &format!("scope={scope}"))
+            )
         };
         let granted = ask("api+openid", "code=C2");
         comes_to(id, &format!("{granted}{}", ask("openid+api", "error=invalid_scope")), Verdict::Fail);
@@ -473,7 +484,11 @@ mod tests {
     fn a_garbled_parameter_may_be_refused_or_echoed() {
         let id = "authorize/control-characters-break-nothing";
         let passes = find(id).unwrap().passes;
-        comes_to(id, &passes.replace("< 400 error=invalid_request", "< 302\n< Location: /login"), Verdict::Pass);
+        comes_to(
+            id,
+            &passes.replace("< 400 error=invalid_request", "< 302\n< Location: /login"),
+            Verdict::Pass,
+        );
         comes_to(id, &passes.replace("a%00b", "ab"), Verdict::Skip);
         comes_to(id, &passes.replace("< 400 error=invalid_request", "< nothing"), Verdict::Skip);
     }

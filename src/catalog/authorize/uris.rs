@@ -298,7 +298,11 @@ mod tests {
         comes_to(id, &page("<p>data:text/html,&lt;script&gt;alert(1)&lt;/script&gt;</p>"), Verdict::Pass);
         comes_to(id, &page("<p>data:text/html,<script>alert(1)</script></p>"), Verdict::Fail);
         let link = page("<a href=\"javascript:alert(1)\">back</a>");
-        comes_to(id, &link.replace("data:text/html,<script>alert(1)</script>", "javascript:alert(1)"), Verdict::Fail);
+        comes_to(
+            id,
+            &link.replace("data:text/html,<script>alert(1)</script>", "javascript:alert(1)"),
+            Verdict::Fail,
+        );
     }
 
     #[test]

@@ -84,12 +84,18 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
             metadata!(),
             asks!("main", challenge!()),
             granted!(),
-            asks!("main", "&code_challenge=plain-plain-plain-plain-plain-plain-plain-00&code_challenge_method=plain"),
+            asks!(
+                "main",
+                "&code_challenge=plain-plain-plain-plain-plain-plain-plain-00&code_challenge_method=plain"
+            ),
             shown!()
         ),
         fails: concat!(
             metadata!(),
-            asks!("main", "&code_challenge=plain-plain-plain-plain-plain-plain-plain-00&code_challenge_method=plain"),
+            asks!(
+                "main",
+                "&code_challenge=plain-plain-plain-plain-plain-plain-plain-00&code_challenge_method=plain"
+            ),
             granted!()
         ),
         judge: plain_is_refused_unless_advertised,
@@ -108,11 +114,17 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
         passes: concat!(
             asks!("main", challenge!()),
             granted!(),
-            asks!("main", "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S1024"),
+            asks!(
+                "main",
+                "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S1024"
+            ),
             shown!()
         ),
         fails: concat!(
-            asks!("main", "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S1024"),
+            asks!(
+                "main",
+                "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S1024"
+            ),
             granted!()
         ),
         judge: unknown_method_is_refused,
@@ -302,8 +314,7 @@ fn method_is_not_assumed_to_be_s256(t: &Transcript) -> Judgement {
     let expected = "the challenge taken as it stands, or a refusal: there is no code_challenge_method";
     for journey in journeys(t).filter(|journey| bare(journey) && !is_hidden(journey)) {
         // A code says nothing yet: what it is compared with shows at the redemption.
-        if journey.end != End::Code
-            && journey.refused(&mut j, t, false, &["code_challenge_method"], expected)
+        if journey.end != End::Code && journey.refused(&mut j, t, false, &["code_challenge_method"], expected)
         {
             j.pass();
         }
@@ -387,7 +398,10 @@ mod tests {
     fn a_challenge_without_a_method_may_be_plain() {
         let id = "pkce/method-is-not-assumed-to-be-s256";
         let fails = find(id).unwrap().fails;
-        let plain = fails.replace("verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "verifier=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        let plain = fails.replace(
+            "verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+            "verifier=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        );
         comes_to(id, &plain, Verdict::Pass);
         let refused = fails.replace(taken!(), refused!());
         comes_to(id, &refused, Verdict::Inconclusive);

@@ -59,11 +59,7 @@ macro_rules! hexadecimal {
 /// Two codes, of which the second is redeemed with the verifier of the first.
 macro_rules! swapped {
     () => {
-        exchange!(
-            "C2",
-            s256!("0o7r05FUOMkKYH-oLZRShlK_jwITLsL4yxrke8su3vY"),
-            verifier!()
-        )
+        exchange!("C2", s256!("0o7r05FUOMkKYH-oLZRShlK_jwITLsL4yxrke8su3vY"), verifier!())
     };
 }
 
