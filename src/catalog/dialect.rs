@@ -23,6 +23,12 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
+        check: "authorize/error-is-well-formed",
+        because: "Salesforce has error codes of its own at the authorization endpoint, among them immediate_unsuccessful",
+        source: "Salesforce Help: OAuth 2.0 Authorization Errors",
+        accepts: false,
+    },
+    Deviation {
         check: "client-auth/two-methods-are-refused",
         because: "Salesforce takes the secret of the body and does not look at HTTP Basic beside it",
         source: "REST API Developer Guide: Web Server OAuth Flow",
@@ -155,6 +161,24 @@ const DEVIATIONS: &[Deviation] = &[
         check: "saml-bearer/replay-is-refused",
         because: "nothing is known of a Salesforce that refuses a SAML assertion that it granted before",
         source: "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow (names no such rule)",
+        accepts: true,
+    },
+    Deviation {
+        check: "pkce/long-verifier-is-refused",
+        because: "Salesforce takes verifiers of up to 171 characters, which its own text tells clients to make",
+        source: "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce",
+        accepts: true,
+    },
+    Deviation {
+        check: "pkce/method-is-not-assumed-to-be-s256",
+        because: "Salesforce takes a code_challenge without a method for S256",
+        source: "code of Salesforce's mobile SDKs and of jsforce, which leave the method out",
+        accepts: true,
+    },
+    Deviation {
+        check: "pkce/verifier-without-challenge-is-refused",
+        because: "Salesforce ignores a code_verifier that no challenge asked for",
+        source: "code of client libraries (jsforce sends one with every token request)",
         accepts: true,
     },
 ];

@@ -99,11 +99,17 @@ pub struct Check {
 pub fn all() -> impl Iterator<Item = &'static Check> {
     [
         authorize::CHECKS,
+        authorize::URIS,
+        authorize::REQUESTS,
+        authorize::ANSWERS,
+        authorize::PAGES,
         code::CHECKS,
         token::CHECKS,
         token_form::CHECKS,
         token_answer::CHECKS,
         pkce::CHECKS,
+        pkce::METHODS,
+        pkce::VERIFIERS,
         client_auth::CHECKS,
         client_auth::methods::CHECKS,
         client_auth::assertion::CHECKS,

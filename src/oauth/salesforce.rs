@@ -161,6 +161,13 @@ pub const OUTCOMES: &[Outcome] = &[
         Refusal::Shown { error: &["redirect_uri_mismatch"] },
     ),
     row(
+        "redirect-uri-missing",
+        Endpoint::Authorize,
+        "several redirect URIs are registered, and the request names none",
+        Refusal::Shown { error: &[] },
+        Refusal::Shown { error: &["redirect_uri_missing", "redirect_uri_mismatch"] },
+    ),
+    row(
         "repeated-parameter",
         Endpoint::Authorize,
         "a parameter stands twice",

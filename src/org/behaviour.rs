@@ -112,7 +112,9 @@ behaviours! {
             "where PKCE is required, a missing challenge is refused before the login"
         Assumed "RFC 9700 §2.1.1" "" "a public client must send a challenge"
         Observed "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK; sources contradict each other (mobile SDKs, jsforce)" "challenge_method_default"
-            "a challenge without a method is S256; plain is refused, as it is not advertised"
+            "a challenge without a method is S256; plain is refused, as it is not advertised; under profile rfc the \
+            challenge without a method is refused as well (RFC 7636 §4.3)"
+        Assumed "no source found; RFC 9207" "response_iss" "authorization responses do not name the issuer"
         Assumed "RFC 9700 §4.12; field reports; RFC 6749 §10.12" ""
             "pages cannot be framed, tell no referrer, load nothing, and carry a value against request \
             forgery; a request goes on only in the browser that brought it; passwords are answered with 303"
@@ -187,7 +189,8 @@ behaviours! {
             "redirect_uri left out, though the authorization request had one, is redirect_uri_missing"
         Observed "sources contradict each other" "pkce_error" "a verifier that does not fit is invalid_grant, invalid code verifier"
         Observed "sources contradict each other" "verifier_limit" "a verifier has 43 to 171 characters; 128 under profile rfc"
-        Assumed "RFC 9700 §2.1.1; Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK knows of refresh only" "" "a verifier for a code without a challenge is refused"
+        Observed "code of client libraries (jsforce)" "unasked_verifier"
+            "a verifier for a code without a challenge is ignored; under profile rfc it is refused (RFC 9700 §2.1.1)"
         Documented "Salesforce Help: OAuth 2.0 Web Server Flow" ""
             "a refresh token comes with scope refresh_token or offline_access, where the app lists the flow"
     }

@@ -92,6 +92,12 @@ fn members(org: &Org, ask: &Ask) -> Value {
         document["token_endpoint_auth_methods_supported"] =
             json!(["client_secret_post", "client_secret_basic"]);
     }
+    if org.registry.switches.response_iss {
+        document["authorization_response_iss_parameter_supported"] = true.into();
+    }
+    if let Some(members) = document.as_object_mut().filter(|_| org.faults.has(&fault::PKCE_UNLISTED)) {
+        members.remove("code_challenge_methods_supported");
+    }
     document[org.registry.switches.discovery_spelling] = at("/services/oauth2/register").into();
     let mut put = |name: &str, value: Value| document[name] = value;
     if has(&fault::DISC_HTTP) {

@@ -61,6 +61,12 @@ pub(super) struct Switches {
     pub pkce_error: &'static str,
     /// Whether a challenge without a method is taken for `plain`, which is then allowed by name as well.
     pub challenge_plain: bool,
+    /// Whether a challenge without a method is taken for `S256`.
+    pub challenge_hashed: bool,
+    /// Whether authorization responses name the issuer.
+    pub response_iss: bool,
+    /// Whether a verifier that no challenge asks for is refused.
+    pub unasked_verifier_refused: bool,
     pub run_as_needs_approval: bool,
     pub longest_verifier: usize,
     pub discovery_spelling: &'static str,
@@ -226,6 +232,15 @@ impl Switches {
             deny_error: word(settings, "deny_error"),
             pkce_error: word(settings, "pkce_error"),
             challenge_plain: word(settings, "challenge_method_default") == "plain",
+            challenge_hashed: match settings.word("challenge_method_default") {
+                Some(word) => word == "S256",
+                None => !rfc,
+            },
+            response_iss: settings.is("response_iss"),
+            unasked_verifier_refused: match settings.word("unasked_verifier") {
+                Some(word) => word == "refused",
+                None => rfc,
+            },
             run_as_needs_approval: settings.is("run_as_needs_approval"),
             // Where nobody decides, what clients of Salesforce are seen to send is accepted.
             longest_verifier: match settings.word("verifier_limit") {

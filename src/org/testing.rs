@@ -175,7 +175,7 @@ pub(super) fn code(org: &Org, app: &str, now: i64) -> String {
         used: false,
         tries: 0,
     };
-    org.store.lock().issue_code(code)
+    org.store.lock().issue_code(code, 76)
 }
 
 /// The redemption of a code by `main`.

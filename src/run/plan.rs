@@ -208,11 +208,14 @@ fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenari
             .then(|| format!("the app `{}` does not list the flow {flow}", scenario.app)),
         Need::Unlisted(flow) => lists(target, scenario, *flow)
             .then(|| format!("the app `{}` lists the flow {flow}", scenario.app)),
-        Need::Capability(name) if name == "https_callback" || name == "query_callback" => {
+        Need::Capability(name)
+            if ["https_callback", "query_callback", "several_callbacks"].contains(&name.as_str()) =>
+        {
             let uris =
                 target.apps.get(&scenario.app).map(|app| app.redirect_uris.clone()).unwrap_or_default();
             let has = match name.as_str() {
                 "https_callback" => uris.first().is_some_and(|uri| uri.starts_with("https://")),
+                "several_callbacks" => uris.len() > 1,
                 _ => uris.iter().any(|uri| uri.contains('?')),
             };
             (!has).then(|| format!("the app `{}` has no such callback URL ({name})", scenario.app))

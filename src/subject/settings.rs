@@ -95,6 +95,11 @@ pub const TABLE: &[Row] = &[
         doc: "how long a refresh token lives under its policy",
     },
     Row {
+        name: "response_iss",
+        kind: Kind::Flag,
+        doc: "authorization responses name the issuer, and the metadata says so (RFC 9207)",
+    },
+    Row {
         name: "rotation",
         kind: Kind::Flag,
         doc: "each refresh answers with a new refresh token and kills the old one",
@@ -119,7 +124,12 @@ pub const TABLE: &[Row] = &[
     Row {
         name: "challenge_method_default",
         kind: Kind::Words(&["S256", "plain"]),
-        doc: "what a challenge without a method is taken for (contradictory sources)",
+        doc: "what a challenge without a method is taken for (contradictory sources); where nothing is set, refused under profile rfc",
+    },
+    Row {
+        name: "unasked_verifier",
+        kind: Kind::Words(&["ignored", "refused"]),
+        doc: "what becomes of a verifier for a code without a challenge (client libraries: ignored; RFC 9700: refused)",
     },
     Row {
         name: "run_as_needs_approval",

@@ -27,6 +27,7 @@ pub const CAPABILITIES: &[(&str, &str)] = &[
     ("resource", "a protected resource is known"),
     ("revocation", "a revocation endpoint is known"),
     ("salesforce", "the target has profile salesforce"),
+    ("several_callbacks", "the app registered more than one callback URL"),
     ("userinfo", "a userinfo endpoint is known"),
 ];
 

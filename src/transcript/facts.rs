@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Exchange, Request, Response};
 use crate::oauth::jwt::{self, Jwt};
-use crate::oauth::pkce::Method;
+use crate::oauth::pkce::{self, Method};
 use crate::oauth::{Endpoint, from_base64, params, salesforce, saml};
 use crate::subject::{ConnectedApp, Target};
 
@@ -41,6 +41,12 @@ pub struct Facts {
     /// Whether a token of the answer has a letter that RFC 6749 Appendix A does not allow; none where all are right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub odd_token: Option<bool>,
+    /// Whether the `code_verifier` that was sent holds nothing but unreserved characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifier_is_unreserved: Option<bool>,
+    /// How many random bits the authorization code of the answer can hold at most, by its length and alphabet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_bits: Option<u32>,
     /// Whether `signature` of the answer is the HMAC that Salesforce documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_fits: Option<bool>,
@@ -276,6 +282,8 @@ impl Facts {
             verifier_s256: verifier.map(|verifier| Method::S256.challenge(verifier)),
             verifier_length: verifier.map(str::len),
             odd_token: response.map(has_odd_token).filter(|odd| *odd),
+            verifier_is_unreserved: verifier.map(pkce::is_unreserved),
+            code_bits: response.and_then(code_bits),
             signature_fits: response.and_then(|response| signature_fits(response, known?.expose())),
             id_token: response.and_then(id_token),
             jwt_access_token: response.is_some_and(has_jwt),
@@ -310,6 +318,12 @@ fn has_odd_token(response: &Response) -> bool {
     ["access_token", "refresh_token"].iter().any(|name| told(name) == Some(true))
 }
 
+/// The bits of the code that the answer hands out.
+pub(super) fn code_bits(response: &Response) -> Option<u32> {
+    let (_, params) = response.redirect()?;
+    params.get("code").filter(|code| !code.is_empty()).map(most_bits)
+}
+
 fn signature_fits(response: &Response, secret: &str) -> Option<bool> {
     let json = response.json()?;
     let text = |name: &str| json.get(name).and_then(Value::as_str);
@@ -332,22 +346,22 @@ fn id_token(response: &Response) -> Option<TokenFacts> {
     Some(TokenFacts { at_hash_fits, verifies: None, header: jwt.header, claims: jwt.claims })
 }
 
-/// An upper bound of what a token can hold: its length, in the smallest alphabet that it could be written in. A
-/// hyphen between hexadecimal digits, as in a UUID, holds nothing.
+/// The bits that a code or token can hold at most. What it was drawn from is guessed wide: a text that only happens to
+/// have no capital is not taken for one that can have none. A hyphen between digits, as in a UUID, holds nothing.
 fn most_bits(token: &str) -> u32 {
-    let all = |of: fn(u8) -> bool| token.bytes().all(of);
-    let (counted, bits) = match () {
-        () if all(|b| b.is_ascii_digit()) => (token.len(), 3.33),
-        () if all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-')
-            || all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b) || b == b'-') =>
-        {
-            (token.bytes().filter(|b| *b != b'-').count(), 4.0)
-        }
-        () if all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) => (token.len(), 5.17),
-        () if all(|b| b.is_ascii_alphanumeric()) => (token.len(), 5.96),
-        () => (token.len(), 6.56),
+    let token = token.trim_end_matches('=');
+    let drawn_from = |digits: fn(u8) -> bool| token.bytes().all(|b| digits(b) || b == b'-');
+    let (alphabet, dashes) = if drawn_from(|b| b.is_ascii_digit()) {
+        (10.0_f64, false)
+    } else if drawn_from(|b| b.is_ascii_hexdigit()) {
+        (16.0, false)
+    } else if drawn_from(|b| b.is_ascii_alphanumeric() || b"._~+/".contains(&b)) {
+        (68.0, true)
+    } else {
+        (95.0, true)
     };
-    (counted.min(100_000) as f64 * bits) as u32
+    let length = token.chars().filter(|c| dashes || *c != '-').count().min(100_000);
+    (length as f64 * alphabet.log2()) as u32
 }
 
 #[cfg(test)]

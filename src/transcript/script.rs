@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use super::{Answer, AssertionFacts, Exchange, Facts, Failure, Part, Request, Response, Transcript};
 use crate::oauth::Endpoint;
-use crate::oauth::pkce::Method;
+use crate::oauth::pkce::{Method, is_unreserved};
 use crate::oauth::salesforce::Profile;
 use crate::subject::{ClientAuth, Endpoints, Flow, Setting, Subject, SubjectApp};
 
@@ -114,8 +114,9 @@ pub fn read(text: &str) -> Transcript {
                     let mut headers = response.headers.clone();
                     headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
                     headers.push((name.to_owned(), value.to_owned()));
-                    last.answer =
-                        Answer::Response(Response::new(response.status, headers, response.body.clone()));
+                    let response = Response::new(response.status, headers, response.body.clone());
+                    last.facts.code_bits = super::facts::code_bits(&response);
+                    last.answer = Answer::Response(response);
                 }
             }
             ">" => {
@@ -214,6 +215,7 @@ fn request(rest: &str, subject: &Subject, number: usize, at: i64, race: Option<u
     let facts = Facts {
         verifier_s256: verifier.as_ref().map(|verifier| Method::S256.challenge(verifier)),
         verifier_length: verifier.as_ref().map(String::len),
+        verifier_is_unreserved: verifier.as_deref().map(is_unreserved),
         ..Facts::default()
     };
     let app =

@@ -32,6 +32,10 @@ pub(in crate::org) struct Visit {
     pub silent: Option<&'static str>,
     /// How long ago the login may be, in seconds.
     pub max_age: Option<i64>,
+    /// An access token is asked for instead of a code.
+    pub implicit: bool,
+    /// The issuer, by the host that was asked.
+    pub issuer: String,
     /// The browser that came with it, by its cookie: nobody else goes on with it.
     pub browser: String,
     /// What a form must bring back.

@@ -107,11 +107,16 @@ pub(in crate::org) struct Flight {
 
 impl State {
     /// Issues a code. It begins with `aPrx` and ends with `==`, as on the wire (REST API Developer Guide: Web Server OAuth Flow).
-    pub fn issue_code(&mut self, code: Code) -> String {
-        let text = format!("aPrx{}==", self.random(76));
+    pub fn issue_code(&mut self, code: Code, length: usize) -> String {
+        let text = format!("aPrx{}==", self.random(length));
         let now = code.issued_at;
         self.codes.insert(text.clone(), code, now);
         text
+    }
+
+    /// Whether a code was asked for with that challenge.
+    pub fn has_challenge(&self, challenge: &str) -> bool {
+        self.codes.values().any(|code| code.challenge.as_ref().is_some_and(|(known, _)| known == challenge))
     }
 
     /// The code of that text, used or not.

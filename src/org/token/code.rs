@@ -1,8 +1,8 @@
 //! The redemption of an authorization code: once, by its client, with its redirect URI and its verifier.
 
 use super::{Checked, Issued, Kind, login_rate, missing, session, user_may};
-use crate::oauth::Params;
 use crate::oauth::pkce;
+use crate::oauth::{Params, from_base64url};
 use crate::org::answer::{Refused, invalid_grant, invalid_request, refused};
 use crate::org::ask::{Ask, given};
 use crate::org::authentication::{admit, identify, is_required, prove};
@@ -28,12 +28,23 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let app = org.registry.app(claimed.id);
     admit(app, Flow::WebServer)?;
     let required = is_required(app, Flow::WebServer) && !org.faults.has(&fault::SECRET_NOT_ASKED);
-    let authenticated = prove(org, ask, &claimed, required, true)?;
+    let proof = match prove(org, ask, &claimed, required, true) {
+        Err(error) if !org.faults.has(&fault::PKCE_FOR_SECRET) => return Err(error),
+        proof => proof,
+    };
     let text = given(params, "code").ok_or_else(|| match org.faults.has(&fault::CODE_MISSING_RENAMED) {
         true => refused("unsupported_grant_type", "grant type not supported"),
         false => missing("code"),
     })?;
     let code = org.store.lock().code(text).cloned();
+    let fits = |code: &Code| {
+        let verifier = given(params, "code_verifier");
+        code.challenge.is_some() && fitting_verifier(org, code, verifier).is_ok()
+    };
+    let jti = match proof {
+        Err(_) if code.as_ref().is_some_and(fits) => None,
+        proof => proof?.jti,
+    };
     let Some(code) = code else {
         return Err(match org.faults.has(&fault::CODE_UNKNOWN_RENAMED) {
             true => invalid_request(UNKNOWN),
@@ -56,7 +67,7 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     fitting_verifier(org, &code, given(params, "code_verifier"))?;
     user_may(org, claimed.id, code.user)?;
     let redemption = Redemption { text: text.into(), code };
-    Ok(Checked { app: claimed.id, jti: authenticated.jti, kind: Kind::Code(redemption) })
+    Ok(Checked { app: claimed.id, jti, kind: Kind::Code(redemption) })
 }
 
 /// Uses the code up and issues, if nobody was faster.
@@ -111,23 +122,34 @@ fn same_redirect_uri(app: &App, code: &Code, sent: Option<&str>) -> Result<(), R
     }
 }
 
-/// RFC 7636 §4.6. A verifier that no challenge asks for is refused, as RFC 9700 §2.1.1 has it.
+/// RFC 7636 §4.6. A verifier that no challenge asks for is ignored, or refused, as RFC 9700 §2.1.1 has it.
 fn fitting_verifier(org: &Org, code: &Code, verifier: Option<&str>) -> Result<(), Refused> {
     let has = |fault| org.faults.has(fault);
     let fits = match (&code.challenge, verifier) {
         (None, None) => true,
-        (None, Some(_)) => has(&fault::PKCE_DOWNGRADE),
+        (None, Some(_)) => !org.registry.switches.unasked_verifier_refused || has(&fault::PKCE_DOWNGRADE),
         (Some(_), None) => has(&fault::PKCE_OPTIONAL),
         (Some((challenge, method)), Some(verifier)) => {
-            let formed = (SHORTEST_VERIFIER..=org.registry.switches.longest_verifier)
-                .contains(&verifier.len())
-                && pkce::is_unreserved(verifier);
-            let right = method.challenge(verifier) == *challenge && !has(&fault::PKCE_BROKEN);
+            let long = (SHORTEST_VERIFIER..=org.registry.switches.longest_verifier).contains(&verifier.len());
+            let formed = (long || has(&fault::PKCE_SHORT_OK))
+                && (pkce::is_unreserved(verifier) || has(&fault::PKCE_CHARACTERS_ANY));
+            let made = method.challenge(verifier);
+            let right = made == *challenge && !has(&fault::PKCE_BROKEN)
+                || has(&fault::PKCE_ENCODINGS) && is_written_otherwise(challenge, &made)
+                || has(&fault::PKCE_SWAPPED) && org.store.lock().has_challenge(&made)
+                || has(&fault::PKCE_CASE) && made.eq_ignore_ascii_case(challenge);
             let itself = verifier == challenge;
             formed && (right || has(&fault::PKCE_ANY) && !itself || has(&fault::PKCE_PLAIN_TOO) && itself)
         }
     };
     if fits { Ok(()) } else { Err(refused(org.registry.switches.pkce_error, "invalid code verifier")) }
+}
+
+/// Whether a challenge is the right one in hexadecimal digits, with padding, or in the standard alphabet.
+fn is_written_otherwise(challenge: &str, right: &str) -> bool {
+    let hash = from_base64url(right).unwrap_or_default();
+    let hexadecimal: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    challenge == hexadecimal || challenge.trim_end_matches('=').replace('+', "-").replace('/', "_") == right
 }
 
 #[cfg(test)]

@@ -60,7 +60,9 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
     if jwt {
         put("token_format", "jwt".into());
     }
-    put("scope", issued.session.scopes.to_string().into());
+    if !(has(&fault::SCOPE_DROPPED) && grant == Grant::Code) {
+        put("scope", issued.session.scopes.to_string().into());
+    }
     let openid = match issued.session.scopes.has("openid") {
         true => !has(&fault::IDT_MISSING),
         false => has(&fault::IDT_UNASKED) && grant == Grant::Code,
