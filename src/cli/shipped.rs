@@ -23,6 +23,8 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("org/saml-bearer.yaml", include_str!("../../suites/org/saml-bearer.yaml")),
     ("org/token.yaml", include_str!("../../suites/org/token.yaml")),
     ("org/web-server.yaml", include_str!("../../suites/org/web-server.yaml")),
+    ("stubs/business-endpoint.yaml", include_str!("../../suites/stubs/business-endpoint.yaml")),
+    ("stubs/hand-written-server.yaml", include_str!("../../suites/stubs/hand-written-server.yaml")),
 ];
 
 /// The content of a shipped file.

@@ -162,6 +162,9 @@ impl Control {
 fn key(scenario: &Scenario, steps: &[Step], stand_ins: &(Option<String>, Option<String>)) -> String {
     use std::fmt::Write as _;
     let mut key = format!("{}/{}/{:?}/{:?}", scenario.app, scenario.user, scenario.settings, stand_ins);
+    if let Some(stubs) = &scenario.stubs {
+        let _ = write!(key, "/{stubs:?}");
+    }
     for step in steps {
         let _ = write!(
             key,

@@ -152,6 +152,9 @@ fn others(scenario: &Scenario) -> impl Iterator<Item = &str> {
 
 fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) -> Option<String> {
     let target = &options.target;
+    if scenario.stubs.is_some() && !target.is_embedded() {
+        return Some("its stubs are served in place of the embedded org, and the target is another".into());
+    }
     for need in &scenario.needs {
         if let Some(why) = unmet(need, target, around, scenario) {
             return Some(why);

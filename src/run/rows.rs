@@ -23,6 +23,8 @@ pub(super) struct Seen {
     pub(super) did: Vec<Did>,
     /// Findings of expectations, each with its step.
     pub(super) findings: Vec<(usize, Finding)>,
+    /// Findings about the play as a whole.
+    pub(super) over: Vec<Finding>,
     pub(super) stopped: bool,
 }
 
@@ -95,6 +97,7 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
             row_of(&finding, Some(format!("step {} {action}", step + 1)))
         })
         .collect();
+    findings.extend(seen.over.iter().map(|finding| row_of(finding, None)));
     let mut checks = Vec::new();
     let mut bugs = 0;
     for judged in catalog::judge(&transcript, Party::Org) {

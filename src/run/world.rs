@@ -19,7 +19,7 @@ use crate::suite::{Scenario, Step};
 use crate::transcript::{Answer, Exchange, Facts, Part, Request, Response};
 use crate::wire::browser::WITHIN;
 use crate::wire::host::Host;
-use crate::wire::{Clock, Transport, dice};
+use crate::wire::{Clock, Transport, dice, stubs};
 use rand::SeedableRng as _;
 
 /// The most pages and redirects on the way from authorize to the callback.
@@ -42,6 +42,8 @@ pub(super) struct World<'w> {
     jars: BTreeMap<String, Jar>,
     races: u32,
     host: Option<Host>,
+    /// The server of the suite's stubs, where it declares them.
+    stubs: Option<stubs::Server>,
     /// Whether the play begins with the refresh token that the target gives.
     given: bool,
     /// What the client knows.
@@ -80,7 +82,7 @@ impl<'w> World<'w> {
         target.settings = target.settings.with(&scenario.settings);
         let seed = dice::seed_of(options.seed, key);
         let clock = Clock::own(shared.begin);
-        let mut host = None;
+        let (mut host, mut server) = (None, None);
         let (transport, org, endpoints, clock) = match &shared.surroundings.transport {
             Some(transport) => {
                 let around = &shared.surroundings;
@@ -88,7 +90,13 @@ impl<'w> World<'w> {
             }
             None => {
                 let org = Arc::new(Org::new(&target, &options.faults, seed));
-                if options.socket {
+                if let Some(stubs) = &scenario.stubs {
+                    let behind = (!stubs.alone).then(|| (org, clock.clone()));
+                    let started = stubs::Server::start(stubs, behind).await?;
+                    let transport = Transport::stubs(started.address(), options.within)?;
+                    server = Some(started);
+                    (transport, EMBEDDED.to_owned(), shared.surroundings.endpoints.clone(), clock)
+                } else if options.socket {
                     let started = shared.host(org, clock.clone()).await?;
                     let url = started.url();
                     host = Some(started);
@@ -130,6 +138,7 @@ impl<'w> World<'w> {
             jars: BTreeMap::new(),
             races: 0,
             host,
+            stubs: server,
             session: Session {
                 refresh_token: shared.given().clone().filter(|_| given),
                 ..Session::default()
@@ -157,6 +166,11 @@ impl<'w> World<'w> {
     /// The target as this play has it: settings of the scenario on top.
     pub(super) fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// How often each stub of the suite answered, in their order.
+    pub(super) fn calls(&self) -> Vec<u64> {
+        self.stubs.as_ref().map(stubs::Server::calls).unwrap_or_default()
     }
 
     /// Ends what was started for it.

@@ -2,8 +2,10 @@
 //! its behaviour. Whoever reads a file makes these; whoever plays or judges reads them.
 
 mod settings;
+mod stub;
 
 pub use settings::{Kind, Row, Setting, Settings, TABLE as SETTINGS};
+pub use stub::{Body, Called, Canned, Stub, Stubs, Wanted};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@ mod schema;
 mod shape;
 mod step;
 mod steps;
+mod stubs;
 mod syntax;
 mod target;
 mod tweak;
@@ -26,7 +27,8 @@ use serde_json::Value;
 
 use crate::client::{Action, Tweak};
 use crate::diagnostic::{Diagnostic, Span, Text};
-use crate::subject::{ClientAuth, Flow, Settings};
+use crate::subject::{ClientAuth, Flow, Settings, Stubs};
+use std::sync::Arc;
 
 /// A suite: scenarios that judge an org.
 #[derive(Clone, Debug)]
@@ -68,6 +70,8 @@ pub struct Scenario {
     pub checks: Vec<String>,
     /// Checks that this scenario is let off, with the reason.
     pub waive: Vec<(String, String)>,
+    /// The server that its suite declares, where it does.
+    pub stubs: Option<Arc<Stubs>>,
 }
 
 impl Scenario {

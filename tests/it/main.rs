@@ -17,5 +17,6 @@ mod recording;
 mod reports;
 mod schema;
 mod secrets;
+mod stubs;
 mod support;
 mod wire;
