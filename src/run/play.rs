@@ -11,7 +11,7 @@ use super::world::{Done, World};
 use crate::client::{Action, Tweak};
 use crate::oauth::Endpoint;
 use crate::suite::{Capture, Control, Expect, ItemKind, Need, Scenario, Source, Step};
-use crate::transcript::{Exchange, Part, Transcript};
+use crate::transcript::{Answer, Exchange, Failure, Part, Transcript};
 use crate::verdict::{Finding, Level, Verdict};
 use crate::wire::clock::Watch;
 
@@ -57,7 +57,8 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned) -> Option<Judge
 async fn whole(shared: &Shared, planned: &Planned, sibling: &Arc<Scenario>) -> Played {
     let key = format!("{}/{}", planned.suite, sibling.name);
     let proofs = Box::pin(Proofs::play(shared, planned, sibling)).await;
-    let world = match World::new(shared, sibling, Part::Control, &key).await {
+    // A recording has it as a scenario of its own.
+    let world = match World::new(shared, sibling, Part::Scenario, &key).await {
         Ok(world) => world,
         Err(why) => return Played { succeeded: false, why_not: why.to_string(), exchanges: Vec::new() },
     };
@@ -162,7 +163,9 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
         let own_failed = step.expect.is_none() && !findings.is_empty();
         let findings = if refuses { weigh(findings, proof, step, scenario, &exchanges) } else { findings };
         seen.findings.extend(findings.into_iter().map(|finding| (i, finding)));
-        if own_failed {
+        // What was not recorded leads nowhere, and what comes of it later would be nobody's doing.
+        let unrecorded = |x: &Exchange| x.answer == Answer::Nothing(Failure::Unrecorded);
+        if own_failed || exchanges.iter().any(unrecorded) {
             broken_off = true;
             break;
         }

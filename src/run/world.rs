@@ -16,7 +16,7 @@ use crate::oauth::Endpoint;
 use crate::org::Org;
 use crate::subject::{ClientAuth, Endpoints, Login, Page, Target};
 use crate::suite::{Scenario, Step};
-use crate::transcript::{Answer, Exchange, Facts, Part, Request, Response};
+use crate::transcript::{Answer, Exchange, Facts, Part, Replay, Request, Response};
 use crate::wire::browser::WITHIN;
 use crate::wire::host::Host;
 use crate::wire::{Clock, Transport, dice, stubs};
@@ -83,12 +83,21 @@ impl<'w> World<'w> {
         let seed = dice::seed_of(options.seed, key);
         let clock = Clock::own(shared.begin);
         let (mut host, mut server) = (None, None);
-        let (transport, org, endpoints, clock) = match &shared.surroundings.transport {
-            Some(transport) => {
-                let around = &shared.surroundings;
+        let around = &shared.surroundings;
+        let (transport, org, endpoints, clock) = match (&around.transport, &options.replay) {
+            (_, Some(recording)) => {
+                let replay = Replay::new(recording.clone(), &scenario.full_name(), part);
+                let clock = Clock::own(replay.begin().unwrap_or(shared.begin));
+                let started =
+                    stubs::Server::replaying(replay, Arc::new(target.clone()), clock.clone()).await?;
+                let transport = Transport::stubs(started.address(), options.within)?;
+                server = Some(started);
+                (transport, around.org.clone(), around.endpoints.clone(), clock)
+            }
+            (Some(transport), None) => {
                 (transport.clone(), around.org.clone(), around.endpoints.clone(), Clock::real())
             }
-            None => {
+            (None, None) => {
                 let org = Arc::new(Org::new(&target, &options.faults, seed));
                 if let Some(stubs) = &scenario.stubs {
                     let behind = (!stubs.alone).then(|| (org, clock.clone()));
@@ -319,6 +328,9 @@ impl<'w> World<'w> {
     /// Counts a token request and waits as the target asks for.
     async fn pace(&mut self, step: &Step) -> Result<(), String> {
         self.spend(step)?;
+        if self.shared.options.replay.is_some() {
+            return Ok(());
+        }
         let pace =
             self.target.settings.millis("pace").filter(|_| step.action.endpoint() == Some(Endpoint::Token));
         if let Some(pace) = pace.and_then(|pace| u64::try_from(pace).ok()) {
@@ -351,6 +363,8 @@ impl<'w> World<'w> {
             Answer::Nothing(_) => None,
         };
         let facts = Facts::of(&request, response, &self.target);
+        let replayed = self.shared.options.replay.is_some();
+        let facts = if replayed { facts.without_signatures() } else { facts };
         let position = self.exchanges.len();
         let exchange = Exchange {
             number: position,
@@ -383,7 +397,8 @@ impl<'w> World<'w> {
         deny: bool,
         follow: bool,
     ) -> Done {
-        if self.target.login == Login::Browser && follow {
+        // What a person's browser brought stands in a recording as the answer to the first request.
+        if self.target.login == Login::Browser && follow && self.shared.options.replay.is_none() {
             return self.browser(number, step, actor, &first).await;
         }
         let mut pages = match (deny, &self.target.deny, &self.target.login) {

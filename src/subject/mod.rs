@@ -5,7 +5,7 @@ mod settings;
 mod stub;
 
 pub use settings::{Kind, Row, Setting, Settings, TABLE as SETTINGS};
-pub use stub::{Body, Called, Canned, Stub, Stubs, Wanted};
+pub use stub::{Body, Called, Canned, OF_THE_CONNECTION, Stub, Stubs, Wanted};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

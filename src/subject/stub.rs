@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use crate::diagnostic::Span;
 
+/// Header fields that a server writes as the connection needs them: another value would break it.
+pub const OF_THE_CONNECTION: [&str; 4] = ["connection", "content-length", "date", "transfer-encoding"];
+
 /// The server that a suite declares under `stubs:`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stubs {

@@ -48,6 +48,8 @@ pub struct Suite {
 pub struct Scenario {
     /// A sentence that says what holds.
     pub name: String,
+    /// Id of its suite.
+    pub suite: String,
     /// The file.
     pub text: Text,
     /// Where its name stands.
@@ -75,6 +77,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// Its name in a transcript.
+    pub fn full_name(&self) -> String {
+        format!("{} › {}", self.suite, self.name)
+    }
+
     /// The flows that its steps belong to.
     pub fn flows(&self) -> Vec<crate::subject::Flow> {
         self.steps.iter().filter_map(|step| step.action.flow()).collect()

@@ -42,7 +42,7 @@ pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnost
         }
     }
     let names = expanded.iter().filter_map(name_of).map(str::to_owned).collect();
-    let mut reader = Reader { text, problems, names, written: &written, root: node, stubs };
+    let mut reader = Reader { text, problems, names, written: &written, root: node, id, stubs };
     let scenarios: Vec<Scenario> = expanded.iter().map(|node| reader.scenario(node)).collect();
     reader.own_waivers();
     reader.names_differ(&scenarios);
@@ -80,6 +80,8 @@ struct Reader<'r> {
     /// The scenarios as they are written.
     written: &'r [&'r Node],
     root: &'r Node,
+    /// Id of the suite.
+    id: &'r str,
     stubs: Option<Arc<Stubs>>,
 }
 
@@ -127,6 +129,7 @@ impl Reader<'_> {
         }
         Scenario {
             name: name_of(node).unwrap_or("").to_owned(),
+            suite: self.id.to_owned(),
             text: self.text.clone(),
             span: name_node.map_or(node.span, |n| n.span),
             app: text_of("app").unwrap_or_else(|| "main".into()),

@@ -10,12 +10,10 @@ use super::words::DURATION;
 use crate::client::Template;
 use crate::diagnostic::{Diagnostic, Span, Text};
 use crate::oauth::duration;
-use crate::subject::{Body, Called, Canned, Stub, Stubs, Wanted};
+use crate::subject::{Body, Called, Canned, OF_THE_CONNECTION, Stub, Stubs, Wanted};
 
 /// The longest that a stub may take over its answer, in milliseconds.
 const LONGEST_DELAY: i64 = 60_000;
-/// Fields that the server writes itself: another value would break the connection.
-const WRITTEN: [&str; 4] = ["connection", "content-length", "date", "transfer-encoding"];
 
 const PATH: Form = Form {
     code: "bad-path",
@@ -218,7 +216,7 @@ impl Reader<'_> {
     fn respond(&mut self, node: &Node) -> Canned {
         for (key, value) in node.get("headers").map(Node::entries).unwrap_or_default() {
             let name = key.text().unwrap_or("").to_ascii_lowercase();
-            if WRITTEN.contains(&name.as_str()) || name.starts_with("grantcheck-") {
+            if OF_THE_CONNECTION.contains(&name.as_str()) || name.starts_with("grantcheck-") {
                 let help = "leave it out: the server writes it as the connection needs it";
                 self.problem(
                     "misplaced",

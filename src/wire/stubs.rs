@@ -1,12 +1,12 @@
-//! Servers that a suite writes by hand (wiremock): each stub answers what it is for, and what none answers goes to the
-//! org behind them, or nowhere.
+//! Servers that are no org (wiremock). One has the stubs that a suite writes by hand: each answers what it is for, and
+//! what none answers goes to the org behind them, or nowhere. Another has a recording, and answers as was recorded.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wiremock::{Match, Mock, MockServer, Respond, ResponseTemplate};
 
@@ -14,13 +14,14 @@ use super::{Clock, Error};
 use crate::client::Template;
 use crate::oauth::params::form_encode;
 use crate::org::{Org, Reply};
-use crate::subject::{Body, Canned, Stub, Stubs, Wanted};
-use crate::transcript::{Failure, Request};
+use crate::subject::{Body, Canned, OF_THE_CONNECTION, Stub, Stubs, Target, Wanted};
+use crate::transcript::{Answer as Said, Facts, Failure, Replay, Replayed, Request};
 
 /// A header field by which a server of ours tells our transport that nothing is answered, and why.
 pub(super) const NOTHING: &str = "grantcheck-nothing";
-/// Fields that the connection writes itself.
-pub(super) const OF_THE_CONNECTION: [&str; 4] = ["connection", "content-length", "date", "transfer-encoding"];
+
+/// And by which it tells how long an answer took in a recording, in microseconds.
+pub(super) const TOOK: &str = "grantcheck-took";
 
 /// A server that answers with stubs. It ends when this is dropped.
 pub struct Server {
@@ -55,6 +56,17 @@ impl Server {
         Ok(Self { server, calls })
     }
 
+    /// Puts a recording on a free port of the loopback interface. Time goes by there as it did in the recording.
+    ///
+    /// # Errors
+    /// No port can be listened on.
+    pub async fn replaying(replay: Replay, target: Arc<Target>, clock: Clock) -> Result<Self, Error> {
+        let server = listen().await?;
+        let recorded = Recorded { replay: Mutex::new(replay), target, clock };
+        Mock::given(wiremock::matchers::any()).respond_with(recorded).mount(&server).await;
+        Ok(Self { server, calls: Vec::new() })
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         *self.server.address()
@@ -67,14 +79,14 @@ impl Server {
 }
 
 /// A server without any answer yet. wiremock would keep every request; the transcript has them already.
-pub(super) async fn listen() -> Result<MockServer, Error> {
+async fn listen() -> Result<MockServer, Error> {
     let fail = |why| Error::Listen { address: "127.0.0.1:0".to_owned(), why };
     let listener = TcpListener::bind("127.0.0.1:0").map_err(fail)?;
     Ok(MockServer::builder().listener(listener).disable_request_recording().start().await)
 }
 
 /// A request as it came in, with the host that the client meant.
-pub(super) fn read(request: &wiremock::Request) -> Request {
+fn read(request: &wiremock::Request) -> Request {
     let headers: Vec<(String, String)> = super::transport::headers_of(&request.headers);
     let host = request.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let query = request.url.query().map_or(String::new(), |query| format!("?{query}"));
@@ -140,12 +152,7 @@ fn said(canned: &Canned, request: &Request) -> ResponseTemplate {
 }
 
 /// A response out of its parts. What cannot be said in a header field is left out.
-pub(super) fn response(
-    status: u16,
-    headers: &[(String, String)],
-    body: Vec<u8>,
-    delay_ms: u64,
-) -> ResponseTemplate {
+fn response(status: u16, headers: &[(String, String)], body: Vec<u8>, delay_ms: u64) -> ResponseTemplate {
     let mut template = ResponseTemplate::new(status).set_body_bytes(body);
     for (name, value) in headers {
         if OF_THE_CONNECTION.iter().any(|own| name.eq_ignore_ascii_case(own)) {
@@ -161,7 +168,7 @@ pub(super) fn response(
 }
 
 /// No response, and why.
-pub(super) fn nothing(failure: &Failure) -> ResponseTemplate {
+fn nothing(failure: &Failure) -> ResponseTemplate {
     let why = serde_json::to_string(failure).unwrap_or_default();
     response(500, &[(NOTHING.to_owned(), why)], Vec::new(), 0)
 }
@@ -218,6 +225,33 @@ impl Respond for Behind {
         }
         let headers = super::transport::headers_of(answer.headers());
         response(answer.status().as_u16(), &headers, answer.body().to_vec(), delay_ms)
+    }
+}
+
+/// A recording that answers.
+struct Recorded {
+    replay: Mutex<Replay>,
+    /// What the facts of a request are told by.
+    target: Arc<Target>,
+    clock: Clock,
+}
+
+impl Respond for Recorded {
+    fn respond(&self, request: &wiremock::Request) -> ResponseTemplate {
+        let request = read(request);
+        let facts = Facts::of(&request, None, &self.target);
+        let mut replay = self.replay.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Replayed { answer, took, at } = replay.answer(&request, &facts, self.clock.now());
+        if let Some(at) = at {
+            self.clock.reach(at);
+        }
+        match answer {
+            Said::Response(mut said) => {
+                said.headers.push((TOOK.to_owned(), took.to_string()));
+                response(said.status, &said.headers, said.body.into_bytes(), 0)
+            }
+            Said::Nothing(failure) => nothing(&failure),
+        }
     }
 }
 

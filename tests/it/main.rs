@@ -14,6 +14,7 @@ mod format;
 mod golden;
 mod peers;
 mod recording;
+mod replay;
 mod reports;
 mod schema;
 mod secrets;

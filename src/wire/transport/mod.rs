@@ -56,16 +56,19 @@ impl Transport {
     /// Sends one request and waits for the answer.
     pub async fn send(&self, outgoing: &Outgoing) -> Timed {
         let watch = Watch::start();
+        if let (Transport::Stubs(http, to), false) = (self, outgoing.truncated) {
+            let answer = http.send(&toward(&outgoing.request, *to)).await;
+            return told(answer, watch.micros());
+        }
         let answer = match self {
             Transport::InProcess(..) if outgoing.truncated => {
                 Answer::Nothing(Failure::Broken("a cut body needs a socket".into()))
             }
             Transport::InProcess(org, clock) => response_of(&org.handle(&outgoing.request, clock.now())),
             // wiremock would break down over it.
-            Transport::Stubs(..) if outgoing.truncated => {
+            Transport::Stubs(..) => {
                 Answer::Nothing(Failure::Broken("a server of stubs takes no half request".into()))
             }
-            Transport::Stubs(http, to) => told(http.send(&toward(&outgoing.request, *to)).await),
             Transport::Http(http) if outgoing.truncated => http.send_truncated(&outgoing.request).await,
             Transport::Http(http) => http.send(&outgoing.request).await,
         };
@@ -92,7 +95,7 @@ impl Transport {
             Transport::Http(http) => http.race(requests).await,
             Transport::Stubs(http, to) => {
                 let requests: Vec<_> = requests.iter().map(|request| toward(request, *to)).collect();
-                http.race(&requests).await.into_iter().map(|(answer, took)| (told(answer), took)).collect()
+                http.race(&requests).await.into_iter().map(|(answer, took)| told(answer, took)).collect()
             }
         }
     }
@@ -112,15 +115,17 @@ fn toward(request: &Request<Bytes>, to: SocketAddr) -> Request<Bytes> {
     request
 }
 
-/// An answer of a server of ours, which may say that there is none.
-fn told(answer: Answer) -> Answer {
-    if let Answer::Response(response) = &answer
-        && let Some(why) = response.header(stubs::NOTHING)
-    {
-        let broken = |_| Failure::Broken("the server of stubs broke off".into());
-        return Answer::Nothing(serde_json::from_str(why).unwrap_or_else(broken));
+/// An answer of a server of ours, which may say that there is none, or how long it took in a recording.
+fn told(mut answer: Answer, mut took: u64) -> Timed {
+    if let Answer::Response(response) = &mut answer {
+        if let Some(why) = response.header(stubs::NOTHING) {
+            let broken = |_| Failure::Broken("the server of stubs broke off".into());
+            return (Answer::Nothing(serde_json::from_str(why).unwrap_or_else(broken)), took);
+        }
+        took = response.header(stubs::TOOK).and_then(|took| took.parse().ok()).unwrap_or(took);
+        response.headers.retain(|(name, _)| name != stubs::TOOK);
     }
-    answer
+    (answer, took)
 }
 
 fn response_of(reply: &Reply) -> Answer {
