@@ -1,6 +1,6 @@
 //! What a judge says, and the words it says it with.
 
-use crate::transcript::{Answer, Exchange, Failure};
+use crate::transcript::{Answer, Exchange};
 use crate::verdict::{Finding, Level, Verdict};
 
 /// The collected evidence of one judge.
@@ -88,8 +88,7 @@ impl Judgement {
             [] => format!("a refusal: {because}"),
             errors => format!("a refusal with {}: {because}", errors.join(" or ")),
         };
-        if let Answer::Nothing(Failure::Unreachable(_) | Failure::TimedOut(_) | Failure::Broken(_)) = x.answer
-        {
+        if let Answer::Nothing(_) = x.answer {
             return;
         }
         let named =

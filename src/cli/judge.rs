@@ -7,7 +7,6 @@ use super::{Exit, Io};
 use crate::diagnostic::Diagnostic;
 use crate::oauth::salesforce::Profile;
 use crate::report::console;
-use crate::wire::files;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -36,10 +35,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         None => None,
     };
     let shown = arguments.file.display().to_string();
-    let transcript = crate::transcript::read(&files::read(&arguments.file)?).map_err(|why| {
-        Diagnostic::bare("bad-recording", format!("{shown}: {why}"))
-            .help("`grantcheck run --record FILE` writes one")
-    })?;
+    let transcript = super::load_files::transcript(&arguments.file)?;
     let report = crate::run::judge_recording(&transcript, &shown, profile);
     reports.write(&report)?;
     write!(

@@ -1,11 +1,14 @@
 //! From paths to suites and targets.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::shipped;
 use crate::diagnostic::{Diagnostic, Text};
 use crate::subject::Target;
 use crate::suite::{Lookup, Suite, default_profile, read_suite, read_target};
+use crate::transcript::{self, Recording, Transcript};
 use crate::wire::files;
 
 /// The suites at these paths, the shipped ones where there is no path. All problems of all files at once.
@@ -80,4 +83,42 @@ pub(super) fn target(named: Option<&str>) -> Result<Target, super::CannotStart> 
         Lookup::Variable(name) => files::variable(name),
     };
     Ok(read_target(&text, &look_up)?)
+}
+
+/// The transcript that `run --record` wrote.
+pub(super) fn transcript(path: &Path) -> Result<Transcript, super::CannotStart> {
+    let read = transcript::read(&files::read(path)?).map_err(|why| {
+        Diagnostic::bare("bad-recording", format!("{}: {why}", path.display()))
+            .help("`grantcheck run --record FILE` writes one")
+    })?;
+    Ok(read)
+}
+
+/// A recording that answers in place of that target. What the target sends as its own must be what was sent then.
+pub(super) fn recording(path: &Path, target: &Target) -> Result<Arc<Recording>, super::CannotStart> {
+    let transcript = transcript(path)?;
+    let mut roles: BTreeMap<&str, (Option<&str>, Option<&str>)> = BTreeMap::new();
+    for (role, app) in &transcript.subject.apps {
+        roles.entry(role).or_default().0 = Some(&app.client_id);
+    }
+    for (role, app) in &target.apps {
+        roles.entry(role).or_default().1 = Some(&app.client_id);
+    }
+    let strange: Vec<_> = roles.into_iter().filter(|(_, (recorded, now))| recorded != now).collect();
+    if let Some((role, (recorded, now))) = strange.first() {
+        let said = |id: &Option<&str>| match id {
+            Some(id) => format!("the client_id `{id}`"),
+            None => "no such app".to_owned(),
+        };
+        let message = format!(
+            "{} is a recording of another target: for the app `{role}` it has {}, the target {}",
+            path.display(),
+            said(recorded),
+            said(now),
+        );
+        return Err(Diagnostic::bare("another-target", message)
+            .help("name the target of the recorded run with `--target`")
+            .into());
+    }
+    Ok(Arc::new(Recording::new(transcript)))
 }

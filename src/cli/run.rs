@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, closest};
 use crate::oauth::salesforce::Profile;
 use crate::org::fault::{self, Fault};
 use crate::report::{self, console};
-use crate::run::{self, Options, Progress, Selection, look_around, plan};
+use crate::run::{self, Options, Progress, Selection, look_around, look_back, plan};
 use crate::wire::files;
 
 #[derive(Args)]
@@ -53,6 +53,9 @@ pub(super) struct Arguments {
     /// Reach the embedded org over a loopback socket instead of in process
     #[arg(long)]
     socket: bool,
+    /// Let a recording of `--record` answer in place of the org, to which nothing is sent
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
     /// List the selected scenarios and play none
     #[arg(long)]
     list: bool,
@@ -81,7 +84,10 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     let reports = reports(&arguments.report)?;
     let options = options(&arguments)?;
     let runtime = runtime()?;
-    let around = runtime.block_on(look_around(&options.target, options.within))?;
+    let around = match &options.replay {
+        Some(recording) => look_back(&options.target, recording),
+        None => runtime.block_on(look_around(&options.target, options.within))?,
+    };
     let planned = plan(&options, &around);
     if planned.plays.is_empty() {
         return Err(nothing_selected(&options).into());
@@ -178,6 +184,15 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
             .help("leave `--target` out")
             .into());
     }
+    let replay = arguments.replay.as_ref().map(|path| load_files::recording(path, &target)).transpose()?;
+    if replay.is_some() && (!faults.is_empty() || arguments.socket) {
+        return Err(Diagnostic::bare(
+            "bad-flag",
+            "`--fault` and `--socket` are for an org that is played against",
+        )
+        .help("leave `--replay` out, or let the recording be one of a run with that fault")
+        .into());
+    }
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Options {
         target,
@@ -191,6 +206,7 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
         begin: None,
         jobs: arguments.jobs.unwrap_or(processors),
         within: Duration::from_millis(within.unwrap_or(10_000)),
+        replay,
     })
 }
 
@@ -251,7 +267,7 @@ fn nothing_selected(options: &Options) -> Diagnostic {
 
 /// On a foreign org the cost is told before it is caused: asked for on a terminal, bounded by a flag elsewhere.
 fn ask_for_budget(options: &Options, cost: &run::Cost, io: &mut Io<'_>) -> Result<(), CannotStart> {
-    if options.target.is_embedded() || cost.token_requests == 0 {
+    if options.target.is_embedded() || options.replay.is_some() || cost.token_requests == 0 {
         return Ok(());
     }
     let logins: Vec<String> = cost.logins.iter().map(|(user, n)| format!("{user} {n}")).collect();

@@ -125,5 +125,6 @@ fn options(arguments: &Arguments) -> Result<Options, super::CannotStart> {
         begin: Some(real_now()),
         jobs: arguments.jobs.unwrap_or(processors),
         within: Duration::from_secs(10),
+        replay: None,
     })
 }

@@ -29,6 +29,8 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("org/transport.yaml", include_str!("../../suites/org/transport.yaml")),
     ("org/userinfo.yaml", include_str!("../../suites/org/userinfo.yaml")),
     ("org/web-server.yaml", include_str!("../../suites/org/web-server.yaml")),
+    ("stubs/business-endpoint.yaml", include_str!("../../suites/stubs/business-endpoint.yaml")),
+    ("stubs/hand-written-server.yaml", include_str!("../../suites/stubs/hand-written-server.yaml")),
 ];
 
 /// The content of a shipped file.

@@ -85,7 +85,7 @@ impl Shared {
 
     /// Counts one token request against the budget of a foreign target.
     pub(super) fn spend(&self) -> Result<(), String> {
-        if self.options.target.is_embedded() {
+        if self.options.target.is_embedded() || self.options.replay.is_some() {
             return Ok(());
         }
         let spent = self.spent.fetch_add(1, Ordering::Relaxed);
@@ -162,6 +162,9 @@ impl Control {
 fn key(scenario: &Scenario, steps: &[Step], stand_ins: &(Option<String>, Option<String>)) -> String {
     use std::fmt::Write as _;
     let mut key = format!("{}/{}/{:?}/{:?}", scenario.app, scenario.user, scenario.settings, stand_ins);
+    if let Some(stubs) = &scenario.stubs {
+        let _ = write!(key, "/{stubs:?}");
+    }
     for step in steps {
         let _ = write!(
             key,

@@ -68,6 +68,10 @@ impl Judge<'_> {
                 findings.push(finding);
             }
         }
+        // How many would have been like what, nobody knows.
+        if answers.iter().any(|x| x.answer == Answer::Nothing(Failure::Unrecorded)) {
+            return findings;
+        }
         let heard: Vec<&Exchange> = answers.iter().copied().filter(|x| x.response().is_some()).collect();
         let Some(expect) = expect else {
             findings.extend(heard.iter().filter_map(|x| self.own_success(x, span)));
@@ -105,7 +109,7 @@ impl Judge<'_> {
     fn silence(&self, x: &Exchange, span: crate::diagnostic::Span) -> Option<Finding> {
         let Answer::Nothing(failure) = &x.answer else { return None };
         let verdict = match failure {
-            Failure::Unreachable(_) => Verdict::Inconclusive,
+            Failure::Unreachable(_) | Failure::Unrecorded => Verdict::Inconclusive,
             // Half a request may be met with a closed door.
             Failure::Broken(_) if self.truncated => return None,
             Failure::TimedOut(_) | Failure::Broken(_) => Verdict::Fail,

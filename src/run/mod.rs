@@ -6,11 +6,12 @@ mod given;
 mod plan;
 mod play;
 mod preflight;
+mod replay;
 mod rows;
 mod world;
 
 pub use plan::{Cost, Plan, Selection, plan};
-pub use preflight::{EMBEDDED, Surroundings, embedded_endpoints, look_around};
+pub use preflight::{EMBEDDED, Surroundings, embedded_endpoints, look_around, look_back};
 pub use rows::judge_recording;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::org::fault::Fault;
 use crate::report::Report;
 use crate::subject::Target;
 use crate::suite::Suite;
-use crate::transcript::{Redactor, Transcript};
+use crate::transcript::{Recording, Redactor, Transcript};
 use crate::wire::clock::Watch;
 
 /// What a run is about.
@@ -49,6 +50,8 @@ pub struct Options {
     pub jobs: usize,
     /// How long an answer may take.
     pub within: Duration,
+    /// A recording that answers in place of the target, to which nothing is sent then.
+    pub replay: Option<Arc<Recording>>,
 }
 
 /// What a run tells while it goes on.
@@ -101,7 +104,7 @@ pub async fn run(
         Arc::new(control::Shared::new(options.clone(), surroundings, progress.clone(), stop.clone()));
     // Scenarios of a foreign target share its users and limits, and those of a socket its port: they are played
     // one after another.
-    let alone = !options.target.is_embedded() || options.socket;
+    let alone = (!options.target.is_embedded() || options.socket) && options.replay.is_none();
     let jobs = if alone { 1 } else { options.jobs.max(1) };
     let room = Arc::new(Semaphore::new(jobs));
     let mut tasks = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::given::instead_of_a_login;
-use super::{Options, Surroundings};
+use super::{Options, Surroundings, replay};
 use crate::client::Action;
 use crate::subject::{ClientAuth, Flow, Kind, Login, SETTINGS, Target};
 use crate::suite::{Control, Need, Scenario, Step};
@@ -152,6 +152,9 @@ fn others(scenario: &Scenario) -> impl Iterator<Item = &str> {
 
 fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) -> Option<String> {
     let target = &options.target;
+    if scenario.stubs.is_some() && !target.is_embedded() {
+        return Some("its stubs are served in place of the embedded org, and the target is another".into());
+    }
     for need in &scenario.needs {
         // On a socket the embedded org speaks no TLS.
         if options.socket && target.is_embedded() && *need == Need::Capability("https".to_owned()) {
@@ -181,11 +184,13 @@ fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) 
                 return Some(format!("the target does not say `settings: {{ {name}: {value} }}`"));
             }
         }
-        if is_destructive(scenario) && !options.destructive && !target.disposable {
+        let harmless = options.destructive || target.disposable || options.replay.is_some();
+        if is_destructive(scenario) && !harmless {
             return Some("it is destructive: allow it with `--allow destructive`, or say `disposable: true` in the target".into());
         }
     }
-    None
+    // What the target lacks is the better reason.
+    options.replay.as_ref().and_then(|recording| replay::stands_in_the_way(recording, scenario))
 }
 
 /// Whether a scenario may harm an org that somebody works with: it says so itself, it revokes a token, or it

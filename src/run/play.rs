@@ -11,7 +11,7 @@ use super::world::{Done, World};
 use crate::client::{Action, Tweak};
 use crate::oauth::Endpoint;
 use crate::suite::{Capture, Control, Expect, ItemKind, Need, Scenario, Source, Step};
-use crate::transcript::{Exchange, Part, Transcript};
+use crate::transcript::{Answer, Exchange, Failure, Part, Transcript};
 use crate::verdict::{Finding, Level, Verdict};
 use crate::wire::clock::Watch;
 
@@ -57,7 +57,8 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned) -> Option<Judge
 async fn whole(shared: &Shared, planned: &Planned, sibling: &Arc<Scenario>) -> Played {
     let key = format!("{}/{}", planned.suite, sibling.name);
     let proofs = Box::pin(Proofs::play(shared, planned, sibling)).await;
-    let world = match World::new(shared, sibling, Part::Control, &key).await {
+    // A recording has it as a scenario of its own.
+    let world = match World::new(shared, sibling, Part::Scenario, &key).await {
         Ok(world) => world,
         Err(why) => return Played { succeeded: false, why_not: why.to_string(), exchanges: Vec::new() },
     };
@@ -66,7 +67,7 @@ async fn whole(shared: &Shared, planned: &Planned, sibling: &Arc<Scenario>) -> P
     for x in &mut exchanges {
         x.part = Part::Control;
     }
-    let first = seen.findings.first().map(|(_, f)| f.observed.clone());
+    let first = seen.findings.iter().map(|(_, f)| f).chain(&seen.over).next().map(|f| f.observed.clone());
     Played { succeeded: first.is_none(), why_not: first.unwrap_or_default(), exchanges }
 }
 
@@ -118,6 +119,7 @@ pub(super) async fn control(
 async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proofs: Proofs) -> Seen {
     let mut seen = Seen { subject: world.target().subject(), ..Seen::default() };
     let mut step_succeeded = vec![false; scenario.steps.len()];
+    let mut broken_off = false;
     for (i, step) in scenario.steps.iter().enumerate() {
         if *shared.stop.borrow() {
             seen.stopped = true;
@@ -146,6 +148,7 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
         }
         if let Some(why) = missing {
             seen.findings.push((i, could_not(step, &why, scenario, !seen.findings.is_empty())));
+            broken_off = true;
             break;
         }
         if wants_keys(step) {
@@ -160,7 +163,10 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
         let own_failed = step.expect.is_none() && !findings.is_empty();
         let findings = if refuses { weigh(findings, proof, step, scenario, &exchanges) } else { findings };
         seen.findings.extend(findings.into_iter().map(|finding| (i, finding)));
-        if own_failed {
+        // What was not recorded leads nowhere, and what comes of it later would be nobody's doing.
+        let unrecorded = |x: &Exchange| x.answer == Answer::Nothing(Failure::Unrecorded);
+        if own_failed || exchanges.iter().any(unrecorded) {
+            broken_off = true;
             break;
         }
     }
@@ -169,9 +175,33 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
         world.step(scenario.steps.len() + i, step).await;
     }
     world.tidy_up(scenario.steps.len() + scenario.cleanup.len()).await;
+    if !seen.stopped {
+        seen.over = miscalled(scenario, &world.calls(), broken_off);
+    }
     seen.controls = proofs.played.iter().flat_map(|played| played.exchanges.clone()).collect();
     seen.exchanges = world.end().await;
     seen
+}
+
+/// Stubs that answered more or less often than the suite says. Where the rest of a scenario was left out, too few calls
+/// are no wonder.
+fn miscalled(scenario: &Scenario, calls: &[u64], broken_off: bool) -> Vec<Finding> {
+    let stubs = scenario.stubs.as_ref().map(|stubs| stubs.answers.as_slice()).unwrap_or_default();
+    let wrong = stubs.iter().zip(calls).filter_map(|(stub, calls)| {
+        let called = stub.called.filter(|called| !called.fits(*calls))?;
+        let too_few = *calls < u64::from(called.at_least);
+        (!(broken_off && too_few)).then(|| Finding {
+            check: None,
+            verdict: Verdict::Fail,
+            level: Level::Must,
+            expected: format!("{} calls of the stub {}", called.words(), stub.name()),
+            observed: format!("it answered {calls} times"),
+            exchanges: Vec::new(),
+            grave: false,
+            at: Some((scenario.text.clone(), called.span)),
+        })
+    });
+    wrong.collect()
 }
 
 /// What proves the refusals of a scenario, played before it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::client::{Outgoing, Remember};
 use crate::oauth::salesforce::Profile;
 use crate::subject::{Endpoints, Login, Target};
-use crate::transcript::Answer;
+use crate::transcript::{Answer, Recording};
 use crate::wire::{Error, Transport};
 
 /// Where the embedded org answers in process.
@@ -84,6 +84,20 @@ pub async fn look_around(target: &Target, within: Duration) -> Result<Surroundin
     }
     let capabilities = capabilities(target, &endpoints);
     Ok(Surroundings { org, endpoints, capabilities, transport: Some(transport), unreachable })
+}
+
+/// What a recording says of its target's surroundings: where it answered is where it seems to answer again.
+pub fn look_back(target: &Target, recording: &Recording) -> Surroundings {
+    let subject = &recording.transcript().subject;
+    let (org, endpoints) = if target.is_embedded() {
+        let org = recording.origin().unwrap_or_else(|| EMBEDDED.to_owned());
+        let endpoints = over(&target.endpoints, &embedded_endpoints(&org));
+        (org, endpoints)
+    } else {
+        (subject.org.clone(), subject.endpoints.clone())
+    };
+    let capabilities = capabilities(target, &endpoints);
+    Surroundings { org, endpoints, capabilities, transport: None, unreachable: None }
 }
 
 async fn get(transport: &Transport, url: &str) -> Result<Option<Value>, String> {

@@ -23,6 +23,8 @@ pub(super) struct Seen {
     pub(super) did: Vec<Did>,
     /// Findings of expectations, each with its step.
     pub(super) findings: Vec<(usize, Finding)>,
+    /// Findings about the play as a whole.
+    pub(super) over: Vec<Finding>,
     pub(super) stopped: bool,
 }
 
@@ -95,6 +97,7 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
             row_of(&finding, Some(format!("step {} {action}", step + 1)))
         })
         .collect();
+    findings.extend(seen.over.iter().map(|finding| row_of(finding, None)));
     let mut checks = Vec::new();
     let mut bugs = 0;
     for judged in catalog::judge(&transcript, Party::Org) {
@@ -126,8 +129,16 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         Some(check) => f.verdict != Word::Warn || covered(&scenario.checks, check),
         None => true,
     };
-    let verdict =
+    let mut verdict =
         if seen.stopped { Word::Inconclusive } else { verdict(findings.iter().filter(|f| about(f))) };
+    let mut reason = None;
+    if let Some(recording) =
+        shared.options.replay.as_ref().filter(|_| verdict == Word::Inconclusive && !seen.stopped)
+        && let Some(why) =
+            super::replay::needs_a_signature(recording, scenario, &transcript.subject, &findings)
+    {
+        (verdict, reason) = (Word::NotTestable, Some(why));
+    }
     let steps = seen
         .did
         .into_iter()
@@ -141,7 +152,7 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         suite: planned.suite.clone(),
         scenario: scenario.name.clone(),
         verdict,
-        reason: None,
+        reason,
         duration_ms: micros as f64 / 1000.0,
         at: at(&scenario.text, scenario.span),
         tags: scenario.tags.clone(),
@@ -332,6 +343,10 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
             report.summary.waived += usize::from(row.verdict == Word::Waived);
             report.checks.push(row);
         }
+    }
+    if options.replay.is_some() {
+        // Nobody must take it for a run on the org itself.
+        report.subject.org = format!("a recording of {}", report.subject.org);
     }
     report.unused_waivers = unused_waivers(options, &report.scenarios, &used);
     report.transcript = crate::transcript::rows(&transcript);

@@ -16,10 +16,10 @@ use crate::oauth::Endpoint;
 use crate::org::Org;
 use crate::subject::{ClientAuth, Endpoints, Login, Page, Target};
 use crate::suite::{Scenario, Step};
-use crate::transcript::{Answer, Exchange, Facts, Part, Request, Response, verify_id_tokens};
+use crate::transcript::{Answer, Exchange, Facts, Part, Replay, Request, Response, verify_id_tokens};
 use crate::wire::browser::WITHIN;
 use crate::wire::host::Host;
-use crate::wire::{Clock, Transport, dice};
+use crate::wire::{Clock, Transport, dice, stubs};
 use rand::SeedableRng as _;
 
 /// The most pages and redirects on the way from authorize to the callback.
@@ -42,6 +42,8 @@ pub(super) struct World<'w> {
     jars: BTreeMap<String, Jar>,
     races: u32,
     host: Option<Host>,
+    /// The server of the suite's stubs, where it declares them.
+    stubs: Option<stubs::Server>,
     /// Whether the play begins with the refresh token that the target gives.
     given: bool,
     /// What the client knows.
@@ -80,15 +82,30 @@ impl<'w> World<'w> {
         target.settings = target.settings.with(&scenario.settings);
         let seed = dice::seed_of(options.seed, key);
         let clock = Clock::own(shared.begin);
-        let mut host = None;
-        let (transport, org, endpoints, clock) = match &shared.surroundings.transport {
-            Some(transport) => {
-                let around = &shared.surroundings;
+        let (mut host, mut server) = (None, None);
+        let around = &shared.surroundings;
+        let (transport, org, endpoints, clock) = match (&around.transport, &options.replay) {
+            (_, Some(recording)) => {
+                let replay = Replay::new(recording.clone(), &scenario.full_name(), part);
+                let clock = Clock::own(replay.begin().unwrap_or(shared.begin));
+                let started =
+                    stubs::Server::replaying(replay, Arc::new(target.clone()), clock.clone()).await?;
+                let transport = Transport::stubs(started.address(), options.within)?;
+                server = Some(started);
+                (transport, around.org.clone(), around.endpoints.clone(), clock)
+            }
+            (Some(transport), None) => {
                 (transport.clone(), around.org.clone(), around.endpoints.clone(), Clock::real())
             }
-            None => {
+            (None, None) => {
                 let org = Arc::new(Org::new(&target, &options.faults, seed));
-                if options.socket {
+                if let Some(stubs) = &scenario.stubs {
+                    let behind = (!stubs.alone).then(|| (org, clock.clone()));
+                    let started = stubs::Server::start(stubs, behind).await?;
+                    let transport = Transport::stubs(started.address(), options.within)?;
+                    server = Some(started);
+                    (transport, EMBEDDED.to_owned(), shared.surroundings.endpoints.clone(), clock)
+                } else if options.socket {
                     let started = shared.host(org, clock.clone()).await?;
                     let url = started.url();
                     host = Some(started);
@@ -130,6 +147,7 @@ impl<'w> World<'w> {
             jars: BTreeMap::new(),
             races: 0,
             host,
+            stubs: server,
             session: Session {
                 refresh_token: shared.given().clone().filter(|_| given),
                 ..Session::default()
@@ -157,6 +175,11 @@ impl<'w> World<'w> {
     /// The target as this play has it: settings of the scenario on top.
     pub(super) fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// How often each stub of the suite answered, in their order.
+    pub(super) fn calls(&self) -> Vec<u64> {
+        self.stubs.as_ref().map(stubs::Server::calls).unwrap_or_default()
     }
 
     /// Ends what was started for it.
@@ -305,6 +328,9 @@ impl<'w> World<'w> {
     /// Counts a token request and waits as the target asks for.
     async fn pace(&mut self, step: &Step) -> Result<(), String> {
         self.spend(step)?;
+        if self.shared.options.replay.is_some() {
+            return Ok(());
+        }
         let pace =
             self.target.settings.millis("pace").filter(|_| step.action.endpoint() == Some(Endpoint::Token));
         if let Some(pace) = pace.and_then(|pace| u64::try_from(pace).ok()) {
@@ -337,6 +363,8 @@ impl<'w> World<'w> {
             Answer::Nothing(_) => None,
         };
         let facts = Facts::of(&request, response, &self.target);
+        let replayed = self.shared.options.replay.is_some();
+        let facts = if replayed { facts.without_signatures() } else { facts };
         let position = self.exchanges.len();
         let exchange = Exchange {
             number: position,
@@ -373,7 +401,8 @@ impl<'w> World<'w> {
         deny: bool,
         follow: bool,
     ) -> Done {
-        if self.target.login == Login::Browser && follow {
+        // What a person's browser brought stands in a recording as the answer to the first request.
+        if self.target.login == Login::Browser && follow && self.shared.options.replay.is_none() {
             return self.browser(number, step, actor, &first).await;
         }
         let mut pages = match (deny, &self.target.deny, &self.target.login) {

@@ -2,8 +2,10 @@
 //! its behaviour. Whoever reads a file makes these; whoever plays or judges reads them.
 
 mod settings;
+mod stub;
 
 pub use settings::{Kind, Row, Setting, Settings, TABLE as SETTINGS};
+pub use stub::{Body, Called, Canned, OF_THE_CONNECTION, Stub, Stubs, Wanted};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@ mod schema;
 mod shape;
 mod step;
 mod steps;
+mod stubs;
 mod syntax;
 mod target;
 mod tweak;
@@ -26,7 +27,8 @@ use serde_json::Value;
 
 use crate::client::{Action, Tweak};
 use crate::diagnostic::{Diagnostic, Span, Text};
-use crate::subject::{ClientAuth, Flow, Settings};
+use crate::subject::{ClientAuth, Flow, Settings, Stubs};
+use std::sync::Arc;
 
 /// A suite: scenarios that judge an org.
 #[derive(Clone, Debug)]
@@ -46,6 +48,8 @@ pub struct Suite {
 pub struct Scenario {
     /// A sentence that says what holds.
     pub name: String,
+    /// Id of its suite.
+    pub suite: String,
     /// The file.
     pub text: Text,
     /// Where its name stands.
@@ -68,9 +72,16 @@ pub struct Scenario {
     pub checks: Vec<String>,
     /// Checks that this scenario is let off, with the reason.
     pub waive: Vec<(String, String)>,
+    /// The server that its suite declares, where it does.
+    pub stubs: Option<Arc<Stubs>>,
 }
 
 impl Scenario {
+    /// Its name in a transcript.
+    pub fn full_name(&self) -> String {
+        format!("{} › {}", self.suite, self.name)
+    }
+
     /// The flows that its steps belong to.
     pub fn flows(&self) -> Vec<crate::subject::Flow> {
         self.steps.iter().filter_map(|step| step.action.flow()).collect()

@@ -1,6 +1,7 @@
 //! From a tree to a suite: names are looked up, rows expanded, refusals given their control.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::expand::{left_over, rows};
 use super::names::{Known, literal};
@@ -8,10 +9,10 @@ use super::parse::{Kind, Node};
 use super::shape::check;
 use super::step::Reader as Steps;
 use super::words::{CAPABILITIES, FRAME, SCENARIO};
-use super::{Control, Need, Scenario, Suite};
+use super::{Control, Need, Scenario, Suite, stubs};
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::duration;
-use crate::subject::{Flow, Kind as SettingKind, SETTINGS, Setting, Settings};
+use crate::subject::{Flow, Kind as SettingKind, SETTINGS, Setting, Settings, Stubs};
 
 /// Resolves a tree.
 ///
@@ -20,10 +21,15 @@ use crate::subject::{Flow, Kind as SettingKind, SETTINGS, Setting, Settings};
 pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     check(text, node, &FRAME, &mut problems);
+    let mut stubs = None;
     for (key, value) in node.entries().iter().filter(|(key, _)| key.text() != Some("scenarios")) {
         left_over(text, key, &mut problems);
         left_over(text, value, &mut problems);
-        literal(text, value, &BTreeSet::new(), &mut problems);
+        if key.text() == Some("stubs") {
+            stubs = Some(Arc::new(stubs::read(text, value, &mut problems)));
+        } else {
+            literal(text, value, &BTreeSet::new(), &mut problems);
+        }
     }
     let listed = node.get("scenarios").filter(|n| matches!(n.kind, Kind::List(_))).map(Node::items);
     let written: Vec<&Node> =
@@ -36,7 +42,7 @@ pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnost
         }
     }
     let names = expanded.iter().filter_map(name_of).map(str::to_owned).collect();
-    let mut reader = Reader { text, problems, names, written: &written, root: node };
+    let mut reader = Reader { text, problems, names, written: &written, root: node, id, stubs };
     let scenarios: Vec<Scenario> = expanded.iter().map(|node| reader.scenario(node)).collect();
     reader.own_waivers();
     reader.names_differ(&scenarios);
@@ -74,6 +80,9 @@ struct Reader<'r> {
     /// The scenarios as they are written.
     written: &'r [&'r Node],
     root: &'r Node,
+    /// Id of the suite.
+    id: &'r str,
+    stubs: Option<Arc<Stubs>>,
 }
 
 impl Reader<'_> {
@@ -120,6 +129,7 @@ impl Reader<'_> {
         }
         Scenario {
             name: name_of(node).unwrap_or("").to_owned(),
+            suite: self.id.to_owned(),
             text: self.text.clone(),
             span: name_node.map_or(node.span, |n| n.span),
             app: text_of("app").unwrap_or_else(|| "main".into()),
@@ -131,6 +141,7 @@ impl Reader<'_> {
             cleanup,
             checks: checks.into_iter().filter_map(|n| n.text().map(str::to_owned)).collect(),
             waive,
+            stubs: self.stubs.clone(),
         }
     }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use std::sync::LazyLock;
 
 use super::shape::{Either, Form, Key, Never, Record, Shape, may, must, named, one_or_many, record};
-use super::steps;
+use super::{steps, stubs};
 use crate::oauth::salesforce::OUTCOMES;
 use crate::oauth::{Endpoint, duration};
 use crate::subject::{Flow, Kind, SETTINGS};
@@ -93,6 +93,7 @@ fn suite(scenario: Shape) -> Shape {
         may("needs", needs(), "what the target must have for all its scenarios"),
         may("settings", settings(), "what the server must be set up for, in all its scenarios"),
         may("waive", waivers(), "checks that its scenarios are let off, each with the reason"),
+        may("stubs", stubs::stubs(), "a server that its scenarios are played against"),
         must(
             "scenarios",
             Shape::Item(Box::new(Shape::List(Box::new(scenario), Some(no_scenarios)))),

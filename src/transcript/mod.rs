@@ -6,12 +6,14 @@ mod fingerprint;
 mod needles;
 pub mod questions;
 mod record;
+mod replay;
 pub mod script;
 
 pub use facts::{AssertionFacts, Facts, TokenFacts, verify_id_tokens};
 pub use fingerprint::{Redactor, encodings};
 pub use record::{Unreadable, read, write};
 pub(crate) use record::{rows, shorten};
+pub use replay::{Recording, Replay, Replayed};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -126,6 +128,8 @@ pub enum Failure {
     TimedOut(u64),
     /// It closed or broke the connection, or what it sent is no HTTP: its fail.
     Broken(String),
+    /// A recording was asked in its place and does not say: nobody's fail.
+    Unrecorded,
 }
 
 impl fmt::Display for Failure {
@@ -134,6 +138,7 @@ impl fmt::Display for Failure {
             Failure::Unreachable(why) => write!(f, "could not be reached: {why}"),
             Failure::TimedOut(limit) => write!(f, "no answer within {limit} ms"),
             Failure::Broken(why) => write!(f, "the connection broke: {why}"),
+            Failure::Unrecorded => f.write_str("the recording has no answer to this request"),
         }
     }
 }

@@ -201,6 +201,11 @@ impl Row {
     }
 }
 
+/// Whether a body was cut when it was recorded.
+pub(super) fn is_cut(body: &str) -> bool {
+    body.len() > LONGEST_BODY && body.ends_with(" bytes in all)")
+}
+
 fn cut(body: &str) -> String {
     if body.len() <= LONGEST_BODY {
         return body.to_owned();

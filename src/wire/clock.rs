@@ -39,6 +39,13 @@ impl Clock {
         }
     }
 
+    /// Lets time go by until that moment, where it has not come yet; the machine's clock goes by itself.
+    pub fn reach(&self, moment: i64) {
+        if let Clock::Own(at) = self {
+            at.fetch_max(moment, Ordering::Relaxed);
+        }
+    }
+
     /// Lets time go by.
     pub fn advance(&self, millis: i64) {
         match self {

@@ -6,6 +6,7 @@ pub mod dice;
 pub mod files;
 pub mod host;
 pub mod renewal;
+pub mod stubs;
 mod tls;
 pub mod transport;
 

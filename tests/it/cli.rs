@@ -297,3 +297,31 @@ fn serve_tells_its_address_and_answers() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn a_recording_answers_in_place_of_its_target_and_of_no_other() {
+    let folder = Folder::new("replay");
+    let file = folder.path("r.json");
+    let (exit, out, err) = grantcheck(&["run", &suite("client-credentials"), "--record", &file]);
+    assert_eq!((exit, err.as_str()), (0, ""), "{out}");
+    let (exit, out, err) =
+        grantcheck(&["run", &suite("client-credentials"), "--replay", &file, "--seed", "7"]);
+    assert_eq!((exit, err.as_str()), (0, ""), "{out}");
+    let other = folder.path("other.yaml");
+    let target = "org: https://login.example.com\napps:\n  main: { client_id: another, client_secret: s, flows: [client-credentials] }\n";
+    std::fs::write(&other, target).unwrap();
+    let (exit, out, err) =
+        grantcheck(&["run", &suite("client-credentials"), "--replay", &file, "--target", &other]);
+    assert_eq!((exit, out.as_str()), (2, ""));
+    let told = "is a recording of another target: for the app `admin-approved` it has the client_id";
+    assert!(
+        err.contains(told) && err.contains("the target no such app") && err.contains("--target"),
+        "{err}"
+    );
+    let (exit, _, err) = grantcheck(&["run", "--replay", &file, "--fault", "code-reusable"]);
+    assert!(exit == 2 && err.contains("leave `--replay` out"), "{err}");
+    let (exit, _, err) = grantcheck(&["run", "--replay", &other]);
+    assert!(exit == 2 && err.contains("is not a grantcheck recording"), "{err}");
+    let (exit, _, err) = grantcheck(&["run", "--replay", &folder.path("nowhere.json")]);
+    assert!(exit == 2 && err.contains("nowhere.json"), "{err}");
+}

@@ -43,7 +43,7 @@ pub fn told(validator: &Validator, value: &Value) -> Vec<String> {
 
 #[test]
 fn every_shipped_file_fits_its_schema() {
-    for (kind, folder) in [("suite", "suites/org"), ("target", "suites/targets")] {
+    for (kind, folder) in [("suite", "suites/org"), ("suite", "suites/stubs"), ("target", "suites/targets")] {
         let validator = validator(kind);
         let files = files(folder, ".yaml");
         assert!(!files.is_empty(), "{folder}");
@@ -94,7 +94,7 @@ fn what_is_listed_as_semantic_is_there_and_has_a_reason() {
 /// Words of all files that people may write, to put one in place of another.
 fn words() -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for folder in ["suites/org", "suites/targets", "suites/broken"] {
+    for folder in ["suites/org", "suites/stubs", "suites/targets", "suites/broken"] {
         for path in files(folder, ".yaml") {
             words.extend(read(&path).split([' ', '\n', ',']).map(str::to_owned));
         }
@@ -107,7 +107,8 @@ fn words() -> Vec<String> {
 
 /// Right files: the shipped ones, the first ones, and the examples of the page.
 fn right() -> Vec<String> {
-    let shipped = ["suites/org", "suites/targets"].into_iter().flat_map(|folder| files(folder, ".yaml"));
+    let folders = ["suites/org", "suites/stubs", "suites/targets"];
+    let shipped = folders.into_iter().flat_map(|folder| files(folder, ".yaml"));
     let page = read("docs/suite-format.md");
     let examples = page.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
     let examples = examples.filter(|source| source.starts_with("suite:") || source.starts_with("org:"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use grantcheck::diagnostic::Text;
 use grantcheck::report::Report;
-use grantcheck::run::{Options, Outcome, Selection, look_around, run};
+use grantcheck::run::{Options, Outcome, Selection, look_around, look_back, run};
 use grantcheck::subject::Target;
 use grantcheck::suite::{Lookup, Suite, read_suite, read_target};
 use tokio::sync::{mpsc, watch};
@@ -96,6 +96,7 @@ pub fn options(target: Target, suites: Vec<Suite>) -> Options {
         begin: None,
         jobs: 2,
         within: Duration::from_secs(10),
+        replay: None,
     }
 }
 
@@ -109,7 +110,10 @@ pub fn outcome(options: &Options) -> Outcome {
 pub async fn outcome_async(options: &Options) -> Outcome {
     let (tell, _told) = mpsc::unbounded_channel();
     let (_stop, stopped) = watch::channel(false);
-    let around = look_around(&options.target, options.within).await.unwrap();
+    let around = match &options.replay {
+        Some(recording) => look_back(&options.target, recording),
+        None => look_around(&options.target, options.within).await.unwrap(),
+    };
     run(options, around, tell, stopped).await.unwrap()
 }
 

@@ -160,7 +160,7 @@ fn with_body(
     let uri = request.uri();
     let path = uri.path_and_query().map_or("/", |p| p.as_str());
     let mut builder = Request::builder().method(request.method().clone()).uri(path);
-    if let Some(authority) = uri.authority() {
+    if let Some(authority) = uri.authority().filter(|_| !request.headers().contains_key("host")) {
         builder = builder.header("host", authority.as_str());
     }
     for (name, value) in request.headers() {

@@ -4,13 +4,14 @@
 mod bare;
 mod http;
 
-use ::http::Request;
+use ::http::{Request, header};
 use bytes::Bytes;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Watch;
-use super::{Clock, Error};
+use super::{Clock, Error, stubs};
 use crate::client::Outgoing;
 use crate::org::{Begun, Org, Reply};
 use crate::transcript::{Answer, Failure, Response};
@@ -27,6 +28,8 @@ pub enum Transport {
     InProcess(Arc<Org>, Clock),
     /// A server at a URL.
     Http(Http),
+    /// A server of ours that answers for whatever host a URL names.
+    Stubs(Http, SocketAddr),
 }
 
 /// What came back, and how long it took in microseconds.
@@ -41,14 +44,31 @@ impl Transport {
         Http::new(ca, within, org).map(Self::Http)
     }
 
+    /// A way to a server of ours at that address, whatever host a URL names: each play has a port of its own, and what
+    /// the client says and hears must not depend on it.
+    ///
+    /// # Errors
+    /// The platform's authorities cannot be used.
+    pub fn stubs(address: SocketAddr, within: Duration) -> Result<Self, Error> {
+        Ok(Self::Stubs(Http::new(None, within, &format!("http://{address}"))?, address))
+    }
+
     /// Sends one request and waits for the answer.
     pub async fn send(&self, outgoing: &Outgoing) -> Timed {
         let watch = Watch::start();
+        if let (Transport::Stubs(http, to), false) = (self, outgoing.truncated) {
+            let answer = http.send(&toward(&outgoing.request, *to)).await;
+            return told(answer, watch.micros());
+        }
         // Nobody waits in process, but how long the org would have kept its client waiting is told.
         let mut delay = 0;
         let answer = match self {
             Transport::InProcess(..) if outgoing.truncated => {
                 Answer::Nothing(Failure::Broken("a cut body needs a socket".into()))
+            }
+            // wiremock would break down over it.
+            Transport::Stubs(..) => {
+                Answer::Nothing(Failure::Broken("a server of stubs takes no half request".into()))
             }
             Transport::InProcess(org, clock) => {
                 let reply = org.handle(&outgoing.request, clock.now());
@@ -79,8 +99,39 @@ impl Transport {
                     .collect()
             }
             Transport::Http(http) => http.race(requests).await,
+            Transport::Stubs(http, to) => {
+                let requests: Vec<_> = requests.iter().map(|request| toward(request, *to)).collect();
+                http.race(&requests).await.into_iter().map(|(answer, took)| told(answer, took)).collect()
+            }
         }
     }
+}
+
+/// The same request to another address; the host that it means stays in its header.
+fn toward(request: &Request<Bytes>, to: SocketAddr) -> Request<Bytes> {
+    let mut request = request.clone();
+    let host = request.uri().authority().and_then(|authority| authority.as_str().parse().ok());
+    if let Some(host) = host.filter(|_| !request.headers().contains_key(header::HOST)) {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    if let Ok(uri) = format!("http://{to}{path}").parse() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// An answer of a server of ours, which may say that there is none, or how long it took in a recording.
+fn told(mut answer: Answer, mut took: u64) -> Timed {
+    if let Answer::Response(response) = &mut answer {
+        if let Some(why) = response.header(stubs::NOTHING) {
+            let broken = |_| Failure::Broken("the server of stubs broke off".into());
+            return (Answer::Nothing(serde_json::from_str(why).unwrap_or_else(broken)), took);
+        }
+        took = response.header(stubs::TOOK).and_then(|took| took.parse().ok()).unwrap_or(took);
+        response.headers.retain(|(name, _)| name != stubs::TOOK);
+    }
+    (answer, took)
 }
 
 fn response_of(reply: &Reply) -> Answer {
@@ -92,7 +143,7 @@ fn response_of(reply: &Reply) -> Answer {
 }
 
 /// Header fields as text, in order.
-fn headers_of(headers: &::http::HeaderMap) -> Vec<(String, String)> {
+pub(super) fn headers_of(headers: &::http::HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
         .map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
