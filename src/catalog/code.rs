@@ -42,6 +42,17 @@ macro_rules! redeemed {
     };
 }
 
+/// A redemption of `D` by `main` without its redirect_uri.
+macro_rules! without_uri {
+    ($answer:literal) => {
+        concat!(
+            "> POST token grant_type=authorization_code&client_secret=s&client_id=main&code=D\n! secret right\n< ",
+            $answer,
+            "\n"
+        )
+    };
+}
+
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "code/valid-code-is-granted",
@@ -157,6 +168,85 @@ pub(super) const CHECKS: &[Check] = &[
         fails: concat!(authorized!("C"), redeemed!("made-up", "main", granted)),
         judge: unknown_code_is_refused,
     },
+    Check {
+        id: "code/redirect-uri-is-required-again",
+        title: "a redemption without redirect_uri is refused where the authorization request had one",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CD-14",
+        cites: &[Rfc(6749, "4.1.3"), Rfc(6749, "5.2")],
+        explain: "Leaving the parameter out must not be a way around the comparison: if the authorization request \
+            named a redirect_uri, the redemption has to name the same one. A server that compares only what it \
+            is sent lets whoever caught a code at another address say nothing of it. OAuth 2.1 drops the \
+            parameter where PKCE does its work, so the finding weighs less where a right verifier came along. \
+            Salesforce says redirect_uri_missing.",
+        passes: concat!(
+            authorized!("C"),
+            redeemed!("C", "main", granted),
+            authorized!("D"),
+            without_uri!("400 {\"error\":\"invalid_request\"}")
+        ),
+        fails: concat!(
+            authorized!("D"),
+            without_uri!("200 {\"access_token\":\"A\",\"token_type\":\"Bearer\"}")
+        ),
+        judge: redirect_uri_is_required_again,
+    },
+    Check {
+        id: "code/expires",
+        title: "a code is refused once its lifetime is over",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CD-15",
+        cites: &[Rfc(6749, "4.1.2"), Rfc(6749, "10.5")],
+        explain: "A code lies in browser histories and logs for ever; that it must be redeemed within minutes is what \
+            keeps it from being found there. RFC 6749 says that it must expire shortly and recommends ten \
+            minutes at most. The check takes the setting code_ttl of the target, an hour where none is given; a \
+            code that lives longer than ten minutes and less than that weighs less. Store the moment of issue \
+            with the code and compare it at redemption.",
+        passes: concat!(
+            "= setting code_ttl 10m\n",
+            authorized!("C"),
+            redeemed!("C", "main", granted),
+            authorized!("D"),
+            "+ 12m\n",
+            redeemed!("D", "main", refused)
+        ),
+        fails: concat!(
+            "= setting code_ttl 10m\n",
+            authorized!("D"),
+            "+ 12m\n",
+            redeemed!("D", "main", granted)
+        ),
+        judge: expires,
+    },
+    Check {
+        id: "code/tokens-are-of-the-user-who-agreed",
+        title: "the tokens of a code belong to the user who agreed",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CD-39",
+        cites: &[Rfc(6749, "1.3.1"), Rfc(6749, "4.1.4")],
+        explain: "A code stands for the consent of one user. If the tokens that come of it are another's, that one's \
+            data is read and written under a stranger's login: the worst that an authorization server can do, \
+            and most often the work of a session or a cache that two requests share. What userinfo and the \
+            identity URL say of the token is compared with the users of the target: a failure names another one \
+            of them.",
+        passes: concat!(
+            authorized!("C"),
+            redeemed!("C", "main", granted),
+            "> GET userinfo\n> Authorization: Bearer A\n< 200 {\"preferred_username\":\"svc@example.com\"}\n"
+        ),
+        fails: concat!(
+            authorized!("C"),
+            redeemed!("C", "main", granted),
+            "> GET userinfo\n> Authorization: Bearer A\n< 200 {\"preferred_username\":\"stranger@example.com\"}\n"
+        ),
+        judge: tokens_are_of_the_user_who_agreed,
+    },
 ];
 
 fn valid_code_is_granted(t: &Transcript) -> Judgement {
@@ -243,6 +333,75 @@ fn redirect_uri_is_compared(t: &Transcript) -> Judgement {
 
 fn unknown_code_is_refused(t: &Transcript) -> Judgement {
     flaw_is_refused(t, Flaw::Unknown, &["invalid_grant"], "no such code was issued")
+}
+
+fn redirect_uri_is_required_again(t: &Transcript) -> Judgement {
+    let errors: &[&str] = match t.subject.profile {
+        Profile::Rfc => &["invalid_request", "invalid_grant"],
+        Profile::Salesforce => {
+            &["redirect_uri_missing", "redirect_uri_mismatch", "invalid_request", "invalid_grant"]
+        }
+    };
+    let because = "the authorization request had a redirect_uri";
+    let mut j = Judgement::new();
+    for x in redemptions(t) {
+        let flaws = flaws(t, x);
+        if !flaws.contains(&Flaw::RedirectUriMissing) {
+            continue;
+        }
+        let counts = || flaws[..] == [Flaw::RedirectUriMissing] && client_auth::lists(t, x, Flow::WebServer);
+        if x.hands_out_a_token() && x.facts.verifier_s256.is_some() && !flaws.contains(&Flaw::Verifier) {
+            let observed = format!("{}; a right PKCE verifier came along", x.outcome());
+            j.fail_lesser(&[x], format!("a refusal: {because}"), observed);
+        } else if x.hands_out_a_token() || counts() && !beside_the_point(x) {
+            let control = x.client_id().is_some_and(|client| has_redeemed(t, client));
+            j.refused(x, control, errors, because);
+        }
+    }
+    j
+}
+
+fn expires(t: &Transcript) -> Judgement {
+    /// What RFC 6749 §4.1.2 recommends, and what nobody may exceed, in milliseconds.
+    const RECOMMENDED: i64 = 600_000;
+    const LONGEST: i64 = 3_600_000;
+    let mut j = Judgement::new();
+    for x in redemptions(t) {
+        let flaws = flaws(t, x);
+        let Some(issued) = code_of(x).and_then(|code| t.code(code)) else { continue };
+        let age = x.at - issued.issued.at;
+        let over = age > t.subject.settings.millis("code_ttl").unwrap_or(LONGEST);
+        let counts = || flaws[..] == [Flaw::Late] && client_auth::lists(t, x, Flow::WebServer);
+        let because = format!("the code is {} minutes old", age / 60_000);
+        if over && (x.hands_out_a_token() || counts() && !beside_the_point(x)) {
+            let control = x.client_id().is_some_and(|client| has_redeemed(t, client));
+            j.refused(x, control, &["invalid_grant"], &because);
+        } else if x.hands_out_a_token() && age > RECOMMENDED {
+            j.fail_lesser(&[x], "codes that live ten minutes at most", format!("{}: {because}", x.outcome()));
+        }
+    }
+    j
+}
+
+fn tokens_are_of_the_user_who_agreed(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for x in t.exchanges.iter().filter(|x| matches!(x.endpoint, Endpoint::Userinfo | Endpoint::Identity)) {
+        let grant = x.request.bearer().and_then(|token| t.origin_of_access_token(token));
+        let Some(grant) = grant.filter(|grant| grant.grant_type() == Some(GRANT_TYPE) && x.status() == 200)
+        else {
+            continue;
+        };
+        let agreed = code_of(grant).and_then(|code| t.code(code)).and_then(|i| i.authorize.user.as_deref());
+        let Some(own) = agreed.and_then(|role| t.subject.users.get(role)) else { continue };
+        let named: Vec<&str> = ["preferred_username", "username"].iter().filter_map(|m| x.text(m)).collect();
+        let is = |name: &str| named.iter().any(|one| one.eq_ignore_ascii_case(name));
+        if is(own) {
+            j.pass();
+        } else if t.subject.users.values().any(|other| is(other)) {
+            j.fail(&[grant, x], "the user who agreed", "another user of the target");
+        }
+    }
+    j
 }
 
 /// Judges redemptions with that flaw: a granted one is a fail whatever else is wrong with it, a refused

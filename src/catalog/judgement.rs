@@ -110,6 +110,12 @@ impl Judgement {
         }
     }
 
+    /// Takes over what another judge of the same check has seen.
+    pub fn merge(&mut self, other: Judgement) {
+        self.passed |= other.passed;
+        self.observations.extend(other.observations);
+    }
+
     /// The heaviest of what was seen.
     pub fn verdict(&self) -> Verdict {
         let seen = self.observations.iter().map(|o| o.verdict).max();

@@ -1,21 +1,29 @@
 //! The catalogue: each check is a row and a function that judges a transcript. It never sees a socket,
 //! a suite or a clock; on a record that shows nothing about it, a check says skip.
 
+mod assertion;
 mod authorize;
 mod client_auth;
 mod client_credentials;
 mod code;
 mod dialect;
 mod discovery;
+mod id_token;
 mod introspection;
 mod judgement;
 mod jwt_bearer;
+mod openid;
 mod pkce;
 mod refresh;
 mod resource;
 mod revocation;
 mod salesforce;
+mod saml_bearer;
 mod token;
+mod token_answer;
+mod token_form;
+mod transport;
+mod userinfo;
 
 pub use dialect::{Deviation, deviation, deviations};
 pub use judgement::Judgement;
@@ -91,17 +99,43 @@ pub struct Check {
 pub fn all() -> impl Iterator<Item = &'static Check> {
     [
         authorize::CHECKS,
+        authorize::URIS,
+        authorize::REQUESTS,
+        authorize::ANSWERS,
+        authorize::PAGES,
         code::CHECKS,
         token::CHECKS,
+        token_form::CHECKS,
+        token_answer::CHECKS,
         pkce::CHECKS,
+        pkce::METHODS,
+        pkce::VERIFIERS,
         client_auth::CHECKS,
+        client_auth::methods::CHECKS,
+        client_auth::assertion::CHECKS,
+        client_auth::claims::CHECKS,
         refresh::CHECKS,
+        refresh::renewal::CHECKS,
+        refresh::policy::CHECKS,
         jwt_bearer::CHECKS,
+        saml_bearer::CHECKS,
         client_credentials::CHECKS,
         resource::CHECKS,
+        resource::presentation::CHECKS,
         introspection::CHECKS,
+        introspection::caller::CHECKS,
+        introspection::content::CHECKS,
+        introspection::states::CHECKS,
         revocation::CHECKS,
+        revocation::request::CHECKS,
         discovery::CHECKS,
+        discovery::MEMBERS,
+        discovery::KEYS,
+        discovery::TRUTH,
+        openid::CHECKS,
+        id_token::CHECKS,
+        userinfo::CHECKS,
+        transport::CHECKS,
         salesforce::CHECKS,
     ]
     .into_iter()

@@ -3,9 +3,10 @@
 use clap::Args;
 use std::sync::Arc;
 
+use super::run::faults_named;
 use super::{CannotStart, Exit, Io, load_files, runtime};
 use crate::diagnostic::Diagnostic;
-use crate::org::{Org, fault};
+use crate::org::Org;
 use crate::wire::host::Host;
 use crate::wire::{Clock, dice};
 
@@ -29,15 +30,10 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
             .help("say `org: embedded` in the target file")
             .into());
     }
-    let mut faults = Vec::new();
-    for name in &arguments.fault {
-        let unknown = || {
-            CannotStart::from(Diagnostic::bare(
-                "unknown-fault",
-                format!("the embedded org has no fault `{name}`"),
-            ))
-        };
-        faults.push(fault::find(name).ok_or_else(unknown)?);
+    let mut problems = Vec::new();
+    let faults = faults_named(&arguments.fault, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems.into());
     }
     let runtime = runtime()?;
     runtime.block_on(async {

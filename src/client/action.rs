@@ -34,6 +34,8 @@ pub enum Action {
     Discover {
         /// RFC 8414's instead of OpenID Connect's.
         oauth: bool,
+        /// Path of another issuer on the target's host.
+        below: Option<String>,
     },
     /// Fetches the JSON Web Key Set.
     Keys,

@@ -45,6 +45,13 @@ pub(super) fn jwt(
         }
     }
     let key = key(cx, tweak)?;
+    if tweak.shows_key {
+        let mut jwk = key.public().jwk("");
+        if let Some(members) = jwk.as_object_mut() {
+            members.shift_remove("kid");
+        }
+        draft.header.insert("jwk".into(), jwk);
+    }
     let pem;
     let signing = match (tweak.alg.as_deref(), tweak.signature) {
         (Some("none"), _) => Signing::None,
@@ -126,9 +133,16 @@ pub(super) fn saml(cx: &Context<'_>, tweak: &Tweak) -> Result<String, Missing> {
         }
         signature
     };
-    let xml = match tweak.signature {
-        Some(SignatureForm::Missing) => draft.unsigned(),
-        _ => draft.sign(&sign, &saml::Signing { placement, ..saml::Signing::default() }),
+    let signed =
+        |draft: &saml::Draft| draft.sign(&sign, &saml::Signing { placement, ..saml::Signing::default() });
+    let xml = match (tweak.forgery, tweak.signature) {
+        (Some(forgery), _) => {
+            // Somebody else where there is one; what a comment cuts off leaves the user of the play.
+            let other = cx.target.users.get("second").filter(|_| forgery.wraps());
+            forgery.forge(&draft, &other.unwrap_or(cx.user).username, &signed)
+        }
+        (None, Some(SignatureForm::Missing)) => draft.unsigned(),
+        (None, _) => signed(&draft),
     };
     Ok(encode(saml::encode(&xml), tweak.encoding))
 }

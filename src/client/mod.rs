@@ -5,6 +5,7 @@ mod action;
 mod assertion;
 mod jar;
 pub mod page;
+pub mod renewal;
 mod request;
 mod session;
 mod template;

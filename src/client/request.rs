@@ -247,7 +247,14 @@ pub fn build(cx: &Context<'_>, step: &Asked<'_>) -> Result<Outgoing, Missing> {
             let url = cx.known("identity_url")?;
             Draft::new(which.method.as_deref().unwrap_or("GET"), url).bearer(&cx.token(which)?)
         }
-        Action::Discover { oauth } => {
+        // RFC 8414 §3.1 puts its part before the path of the issuer, OpenID Connect Discovery §4 behind it.
+        Action::Discover { oauth: true, below: Some(path) } => {
+            Draft::new("GET", format!("{}/.well-known/oauth-authorization-server{path}", cx.org))
+        }
+        Action::Discover { oauth: false, below: Some(path) } => {
+            Draft::new("GET", format!("{}{path}/.well-known/openid-configuration", cx.org))
+        }
+        Action::Discover { oauth, below: None } => {
             let (url, path) = if *oauth {
                 (&endpoints.metadata, "/.well-known/oauth-authorization-server")
             } else {
@@ -360,7 +367,15 @@ fn token_request(cx: &Context<'_>, step: &Asked<'_>, url: String) -> Result<Draf
 
 fn authenticate(cx: &Context<'_>, step: &Asked<'_>, draft: &mut Draft) -> Result<(), Missing> {
     let id = cx.app.client_id.clone();
-    let secret = cx.app.client_secret.as_ref().map_or(String::new(), |s| s.expose().to_owned());
+    let secret = match &step.tweak.secret {
+        Some(role) => cx.target.apps.get(role).and_then(|app| app.client_secret.as_ref()),
+        None => cx.app.client_secret.as_ref(),
+    };
+    let secret = secret.map_or(String::new(), |s| s.expose().to_owned());
+    if step.tweak.basic_besides {
+        let pair = format!("{}:{}", form_encode(&id), form_encode(&secret));
+        draft.headers.push(("authorization".into(), format!("Basic {}", base64(pair))));
+    }
     let form = draft.form.get_or_insert_default();
     match cx.auth {
         ClientAuth::Post => {

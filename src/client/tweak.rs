@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Template;
+use crate::oauth::saml::forgery::Forgery;
 
 /// Where in a request a name stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +29,12 @@ pub struct Tweak {
     pub key: Option<String>,
     /// `alg` to sign with: `RS256`, `RS384`, `RS512`, `PS256`, `HS256` (keyed with the public key) or `none`.
     pub alg: Option<String>,
+    /// Whether the header shows the key that signs, as `jwk` (RFC 7515 §4.1.3).
+    pub shows_key: bool,
     /// What is wrong with the signature, or where it stands.
     pub signature: Option<SignatureForm>,
+    /// What the SAML assertion is forged into.
+    pub forgery: Option<&'static Forgery>,
     /// How the assertion is encoded.
     pub encoding: Option<Encoding>,
     /// How the body is written.
@@ -40,6 +45,10 @@ pub struct Tweak {
     pub reversed: bool,
     /// Whether HTTP Basic carries id and secret without form-encoding them first.
     pub basic_raw: bool,
+    /// Role of the app whose secret is sent in place of the own one.
+    pub secret: Option<String>,
+    /// Whether HTTP Basic comes besides what is in the body.
+    pub basic_besides: bool,
     /// The edits in words.
     pub words: Vec<String>,
 }

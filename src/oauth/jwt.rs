@@ -210,6 +210,21 @@ impl Jwt {
     }
 }
 
+/// The left half of a hash, in base64url, with the hash function of a signature algorithm: `at_hash` (OpenID Connect
+/// Core §3.1.3.6). None where the algorithm does not name one.
+pub fn half_hash(alg: &str, text: &str) -> Option<String> {
+    use aws_lc_rs::digest::{SHA256, SHA384, SHA512, digest};
+    let function = match alg.get(2..)? {
+        "256" => &SHA256,
+        "384" => &SHA384,
+        "512" => &SHA512,
+        _ => return None,
+    };
+    let hash = digest(function, text.as_bytes());
+    let bytes = hash.as_ref();
+    Some(base64url(&bytes[..bytes.len() / 2]))
+}
+
 /// Whole seconds of a NumericDate that is a number or a numeric string.
 pub fn seconds(value: &Value) -> Option<i64> {
     match value {
@@ -269,6 +284,14 @@ mod tests {
         let token = draft.sign(&Signing::None);
         let claims = from_base64url(token.split('.').nth(1).unwrap()).unwrap();
         assert_eq!(String::from_utf8(claims).unwrap(), r#"{"iss":"client","exp":10,"exp":99}"#);
+    }
+
+    #[test]
+    fn half_a_hash_is_that_of_the_algorithm() {
+        let token = "00Dxx0000000001!AQEAQExampleTokenForAtHash";
+        assert_eq!(half_hash("RS256", token).as_deref(), Some("vVAQjaHE1u-U8a0ULZp2Gw"));
+        assert_eq!(half_hash("ES384", token).map(|hash| hash.len()), Some(32));
+        assert_eq!((half_hash("EdDSA", token), half_hash("", token)), (None, None));
     }
 
     #[test]

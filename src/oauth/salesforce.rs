@@ -132,7 +132,10 @@ const fn row(
 
 const GRANT: Refusal = token(&["invalid_grant"]);
 const CLIENT: Refusal = client(&["invalid_client"]);
-const DEAD: Refusal = said(&["invalid_grant"], &["expired access/refresh token", "token validity expired"]);
+const DEAD: Refusal = said(
+    &["invalid_grant"],
+    &["expired access/refresh token", "token validity expired", "user hasn't approved this consumer"],
+);
 const ASSERTION: Refusal = said(&["invalid_grant"], &["invalid assertion"]);
 const FLOW: Refusal = Refusal::Error {
     status: &[400, 401],
@@ -156,6 +159,13 @@ pub const OUTCOMES: &[Outcome] = &[
         "the redirect_uri is not registered; the user agent stays",
         Refusal::Shown { error: &[] },
         Refusal::Shown { error: &["redirect_uri_mismatch"] },
+    ),
+    row(
+        "redirect-uri-missing",
+        Endpoint::Authorize,
+        "several redirect URIs are registered, and the request names none",
+        Refusal::Shown { error: &[] },
+        Refusal::Shown { error: &["redirect_uri_missing", "redirect_uri_mismatch"] },
     ),
     row(
         "repeated-parameter",

@@ -14,6 +14,9 @@ use super::{Org, Reply, fault};
 use crate::oauth::Params;
 use crate::oauth::params::form_encode;
 
+/// Two years (captures of response headers).
+const HSTS: &str = "max-age=63072000; includeSubDomains";
+
 /// An OAuth error: HTTP 400 unless it says otherwise (Salesforce Help: OAuth 2.0 Authorization Errors).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
@@ -67,6 +70,9 @@ impl Refused {
     /// The code as the RFCs have it, where Salesforce has one of its own.
     pub fn registered(mut self) -> Self {
         let code = match self.error.as_ref() {
+            "invalid_grant" if self.description == "client credentials flow not enabled" => {
+                "unauthorized_client"
+            }
             "invalid_client_id" | "app_not_found" | "app_blocked" | "invalid_basic_auth_header" => {
                 self.client = true;
                 "invalid_client"
@@ -170,7 +176,7 @@ fn members_in(status: StatusCode, members: &Map<String, Value>, style: Style, no
     // The order of the capture; `Cache-Control` stands twice there.
     let mut builder = Response::builder().status(status).header(header::DATE, date(now));
     if style.secure {
-        builder = builder.header(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
+        builder = builder.header(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
     let response = builder
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
@@ -260,6 +266,15 @@ pub(super) fn text(status: StatusCode, kind: &str, body: impl Into<Bytes>, now: 
         .header(header::EXPIRES, "Thu, 01 Jan 1970 00:00:00 GMT")
         .header(header::CONTENT_TYPE, kind);
     finish(builder, body)
+}
+
+/// Tells a browser to come by TLS alone (captures of response headers).
+pub(super) fn demand_tls(org: &Org, response: &mut Response<Bytes>) {
+    if org.faults.has(&fault::HSTS_MISSING) {
+        response.headers_mut().remove(header::STRICT_TRANSPORT_SECURITY);
+    } else {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
 }
 
 /// A status and nothing else.

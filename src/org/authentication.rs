@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
-use super::answer::{Refused, invalid_client, refused};
+use super::answer::{Refused, invalid_client, invalid_request, refused};
 use super::ask::{Ask, given};
 use super::registry::{App, AppId};
 use super::{Org, fault};
@@ -18,7 +18,7 @@ use crate::subject::Flow;
 /// The most that a `jti` is remembered for, in milliseconds.
 const LONGEST_MEMORY: i64 = 24 * 3_600_000;
 /// The longest `jti` that is looked at.
-const LONGEST_JTI: usize = 1024;
+pub(super) const LONGEST_JTI: usize = 1024;
 
 /// A client that says who it is.
 pub(super) struct Claimed {
@@ -54,7 +54,26 @@ const WRONG: Refused = Refused {
 /// read only where there is no secret.
 pub(super) fn identify(org: &Org, ask: &Ask, params: &Params) -> Result<Claimed, Refused> {
     let named = given(params, "client_id");
-    if let Some(secret) = given(params, "client_secret") {
+    let ways = [
+        given(params, "client_secret").is_some(),
+        given(params, "client_assertion").is_some(),
+        ask.authorization(&["Basic"]).is_some(),
+    ];
+    // RFC 6749 §2.3 and §5.2; Salesforce takes the first that it finds.
+    let several = ways.iter().filter(|way| **way).count() > 1;
+    if several && org.registry.switches.rfc && !org.faults.has(&fault::TWO_METHODS) {
+        return Err(invalid_request("more than one way of client authentication"));
+    }
+    let sent_empty = params.get("client_secret").is_some_and(str::is_empty);
+    if let Some(id) = named.and_then(|name| org.registry.app_of(name)).filter(|_| sent_empty)
+        && org.faults.has(&fault::EMPTY_SECRET)
+    {
+        let own = org.registry.app(id).registered.client_secret.as_ref();
+        let readings = own.map(|secret| secret.expose().to_owned()).into_iter().collect();
+        return Ok(Claimed { id, proof: Proof::Secret(readings) });
+    }
+    let unread = given(params, "client_assertion").is_some() && org.faults.has(&fault::TWO_METHODS);
+    if let Some(secret) = given(params, "client_secret").filter(|_| !unread) {
         let id = named.and_then(|name| org.registry.app_of(name)).ok_or_else(|| unknown(org))?;
         return Ok(Claimed { id, proof: Proof::Secret(vec![secret.to_owned()]) });
     }
@@ -70,10 +89,17 @@ pub(super) fn identify(org: &Org, ask: &Ask, params: &Params) -> Result<Claimed,
 
 /// What is said of a consumer key that nobody has (sources contradict each other).
 pub(super) fn unknown(org: &Org) -> Refused {
+    // An RFC has one error for both (RFC 6749 §5.2), and one text tells nobody which clients there are.
+    if org.registry.switches.rfc && !org.faults.has(&fault::UNKNOWN_CLIENT_TOLD) {
+        return WRONG;
+    }
     match org.registry.switches.unknown_client_error {
         "invalid_client" => WRONG,
         "app_not_found" => {
             invalid_client("app_not_found", "External client app is not installed in this org")
+        }
+        _ if org.faults.has(&fault::UNKNOWN_CLIENT_RENAMED) => {
+            invalid_client("invalid_client_id", "no such app")
         }
         _ => invalid_client("invalid_client_id", "client identifier invalid"),
     }
@@ -127,8 +153,14 @@ pub(super) fn prove(
                 .client_secret
                 .as_ref()
                 .is_some_and(|secret| readings.iter().any(|one| same(one, secret.expose())));
+            let secrets =
+                || org.registry.apps().iter().filter_map(|app| app.registered.client_secret.as_ref());
+            let anybodys = || secrets().any(|secret| readings.iter().any(|one| same(one, secret.expose())));
+            let right = right || org.faults.has(&fault::SECRET_OF_ANYBODY) && anybodys();
             if right || org.faults.has(&fault::ANY_SECRET) {
                 Ok(Authenticated { jti: None })
+            } else if org.faults.has(&fault::SECRET_RENAMED) {
+                Err(invalid_client("invalid_client", "wrong secret"))
             } else {
                 Err(WRONG)
             }
@@ -155,12 +187,17 @@ fn by_basic(org: &Org, named: Option<&str>, encoded: &str) -> Result<Claimed, Re
     };
     let readings = |text: &str| {
         let mut all = vec![text.to_owned()];
-        all.extend(form_decode(text).ok().filter(|decoded| decoded != text));
+        let decoded = form_decode(text).ok().filter(|decoded| decoded != text);
+        all.extend(decoded.filter(|_| !org.faults.has(&fault::BASIC_RAW)));
         all
     };
     let id = readings(user).iter().find_map(|name| org.registry.app_of(name)).ok_or_else(|| unknown(org))?;
     let proof = match password {
-        _ if named.is_some_and(|name| org.registry.app_of(name) != Some(id)) => Proof::Broken,
+        _ if named.is_some_and(|name| org.registry.app_of(name) != Some(id))
+            && !org.faults.has(&fault::BASIC_ID_IGNORED) =>
+        {
+            Proof::Broken
+        }
         "" => Proof::Nothing,
         password => Proof::Secret(readings(password)),
     };
@@ -173,14 +210,19 @@ fn by_assertion(
     params: &Params,
     assertion: &str,
 ) -> Result<Claimed, Refused> {
-    if given(params, "client_assertion_type") != Some(CLIENT_ASSERTION_TYPE) {
+    let any = org.faults.has(&fault::CLIENT_ASSERTION_TYPE_ANY);
+    if given(params, "client_assertion_type") != Some(CLIENT_ASSERTION_TYPE) && !any {
         return Err(refused("invalid_assertion_type", "invalid client assertion type"));
     }
     let Ok(jwt) = Jwt::read(assertion) else {
         let id = named.and_then(|name| org.registry.app_of(name)).ok_or_else(|| unknown(org))?;
         return Ok(Claimed { id, proof: Proof::Broken });
     };
-    let name = named.or(jwt.text("sub")).or(jwt.text("iss"));
+    let sub = || {
+        jwt.text("sub").filter(|name| jwt.text("iss") == Some(name) && org.registry.app_of(name).is_some())
+    };
+    let beyond = if org.faults.has(&fault::CLIENT_ASSERTION_ID_IGNORED) { sub() } else { None };
+    let name = beyond.or(named).or(jwt.text("sub")).or(jwt.text("iss"));
     let id = name.and_then(|name| org.registry.app_of(name)).ok_or_else(|| unknown(org))?;
     Ok(Claimed { id, proof: Proof::Assertion(Box::new(jwt)) })
 }
@@ -195,29 +237,55 @@ fn verify(org: &Org, ask: &Ask, app: &App, jwt: &Jwt) -> Result<Authenticated, R
         Some(key) => {
             jwt.verifies(key)
                 || has(&fault::CLIENT_ASSERTION_NONE) && jwt.is_unsigned()
+                || has(&fault::CLIENT_ASSERTION_HS256) && jwt.verifies_hs256(key.pem().as_bytes())
+                || has(&fault::CLIENT_ASSERTION_JWK) && brings_its_key(jwt)
+                || has(&fault::CLIENT_ASSERTION_CRIT_IGNORED) && without_crit(jwt).verifies(key)
                 || has(&fault::CLIENT_ASSERTION_UNVERIFIED) && !jwt.is_unsigned() && jwt.alg() == "RS256"
         }
         None => false,
     };
-    let expires = jwt.seconds("exp").ok_or(WRONG)?;
+    let wrong = || match has(&fault::CLIENT_ASSERTION_RENAMED) {
+        true => refused("invalid_grant", "invalid client assertion"),
+        false => WRONG,
+    };
+    let endless = has(&fault::CLIENT_ASSERTION_EXP_OPTIONAL) && !jwt.claims.contains_key("exp");
+    let expires = if endless { now + 300 } else { jwt.seconds("exp").ok_or_else(wrong)? };
     let in_time = expires.saturating_add(leeway) > now || has(&fault::CLIENT_ASSERTION_EXPIRED);
     let begun = !jwt.claims.contains_key("nbf")
-        || jwt.seconds("nbf").is_some_and(|nbf| nbf.saturating_sub(leeway) <= now);
-    let meant = jwt.audiences().iter().any(|aud| ask.host.is_audience(aud))
-        || has(&fault::CLIENT_ASSERTION_AUD_ANY) && jwt.claims.contains_key("aud");
+        || jwt.seconds("nbf").is_some_and(|nbf| nbf.saturating_sub(leeway) <= now)
+        || has(&fault::CLIENT_ASSERTION_NBF_IGNORED);
+    let is_audience = |aud: &&str| match has(&fault::CLIENT_ASSERTION_ISSUER_REFUSED) {
+        true => ask.host.is_token_endpoint(aud),
+        false => ask.host.is_audience(aud),
+    };
+    let meant = jwt.audiences().iter().any(is_audience)
+        || has(&fault::CLIENT_ASSERTION_AUD_ANY) && jwt.claims.contains_key("aud")
+        || has(&fault::CLIENT_ASSERTION_AUD_OPTIONAL) && !jwt.claims.contains_key("aud");
+    let itself_twice = jwt.text("iss") == itself && jwt.text("sub") == itself;
     let jti = jwt.text("jti").filter(|jti| jti.len() <= LONGEST_JTI);
     let good = signed
         && in_time
         && begun
         && meant
-        && jwt.text("iss") == itself
-        && jwt.text("sub") == itself
+        && (itself_twice || has(&fault::CLIENT_ASSERTION_PARTY_ANY))
         && (jti.is_some() || !jwt.claims.contains_key("jti"));
     if !good {
-        return Err(WRONG);
+        return Err(wrong());
     }
     let until = expires.saturating_add(leeway).saturating_mul(1000).min(ask.now + LONGEST_MEMORY);
     Ok(Authenticated { jti: jti.map(|jti| (jti.to_owned(), until)) })
+}
+
+/// Whether the signature fits the key that the header brings along.
+fn brings_its_key(jwt: &Jwt) -> bool {
+    jwt.header.get("jwk").is_some_and(|key| jwt.verifies_with_set(&serde_json::json!({ "keys": [key] })))
+}
+
+/// The same as a reader sees it who does not know `crit`.
+fn without_crit(jwt: &Jwt) -> Jwt {
+    let mut other = jwt.clone();
+    other.header.shift_remove("crit");
+    other
 }
 
 /// What is said of a `jti` that was used before.

@@ -8,6 +8,7 @@ use super::ask::{Ask, given};
 use super::pages::{self, Browser};
 use super::redirect::{carrying, is_registered, percent};
 use super::registry::{App, UserId};
+use super::scopes::Scopes;
 use super::store::{Code, State, Visit};
 use super::{Begun, Org, Pending, Reply, Work, fault};
 use crate::oauth::Params;
@@ -44,9 +45,12 @@ pub(super) struct Arrival {
     browser: Browser,
 }
 
+/// Characters of a code between its prefix and its padding, six random bits each.
+const CODE_LENGTH: usize = 76;
+
 /// Reads a request. Who it comes from is not asked yet.
 pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
-    match check(org, ask) {
+    match check(org, ask).map_err(|reply| Box::new(for_scripts(org, *reply))) {
         Ok(visit) => {
             let browser = Browser::of(ask);
             Begun::Pending(Pending(Work::Authorize(Box::new(Arrival { visit, browser }))))
@@ -55,17 +59,37 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
     }
 }
 
-/// Hands out a code where nobody has to be asked; otherwise sends the browser to a page.
+/// The second half of an answer.
 pub(super) fn commit(org: &Org, arrival: Arrival, now: i64) -> Reply {
+    for_scripts(org, go_on(org, arrival, now))
+}
+
+/// What a script of another site may read: nothing (RFC 9700 §2.6).
+fn for_scripts(org: &Org, mut reply: Reply) -> Reply {
+    if org.faults.has(&fault::AUTHORIZE_CORS) {
+        let anybody = http::HeaderValue::from_static("*");
+        reply.response.headers_mut().insert(http::header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
+    }
+    reply
+}
+
+/// Hands out a code where nobody has to be asked; otherwise sends the browser to a page.
+fn go_on(org: &Org, arrival: Arrival, now: i64) -> Reply {
     let Arrival { mut visit, mut browser } = arrival;
     let mut state = org.store.lock();
     let user = browser.sid.as_deref().and_then(|sid| state.logged_in(sid, now)).filter(|_| !visit.must_login);
+    let login = browser.sid.as_deref().and_then(|sid| state.login_at(sid));
+    let oldest = visit.max_age.map(|seconds| now.saturating_sub(seconds.saturating_mul(1000)));
+    let too_old = login.zip(oldest).is_some_and(|(login, oldest)| login < oldest);
+    let user = user.filter(|_| !too_old || org.faults.has(&fault::MAX_AGE_STALE));
     let silent = user.filter(|user| !visit.must_approve && is_approved(org, &state, &visit, *user));
     if let Some(user) = silent {
-        return grant(org, &mut state, visit, user, now);
+        return grant(org, &mut state, visit, user, login, now);
     }
-    if visit.immediate {
-        return tell(org, &visit, "error=immediate_unsuccessful", now);
+    if let Some(error) = visit.silent {
+        // OpenID Connect Core §3.1.2.6 tells a missing login from a missing approval.
+        let error = if error == "login_required" && user.is_some() { "consent_required" } else { error };
+        return tell(org, &visit, &format!("error={error}"), now);
     }
     if browser.id.is_empty() {
         browser.id = state.random(22);
@@ -79,7 +103,7 @@ pub(super) fn commit(org: &Org, arrival: Arrival, now: i64) -> Reply {
         Some(_) => pages::go(StatusCode::FOUND, &pages::approval_url(&handle), now),
         None => pages::go(StatusCode::FOUND, &pages::login_url(&handle), now),
     };
-    browser.remember(&mut reply);
+    browser.remember(org, &mut reply);
     reply
 }
 
@@ -90,21 +114,38 @@ pub(super) fn is_approved(org: &Org, state: &State, visit: &Visit, user: UserId)
             && state.has_consent(user, visit.app, &visit.scopes)
 }
 
-/// Issues the code and sends the user agent back with it.
-pub(super) fn grant(org: &Org, state: &mut State, visit: Visit, user: UserId, now: i64) -> Reply {
+/// Issues the code and sends the user agent back with it. `login` is when the user logged in.
+pub(super) fn grant(
+    org: &Org,
+    state: &mut State,
+    visit: Visit,
+    user: UserId,
+    login: Option<i64>,
+    now: i64,
+) -> Reply {
     state.consent(user, visit.app, &visit.scopes);
-    let code = state.issue_code(Code {
+    let has = |fault| org.faults.has(fault);
+    if visit.implicit {
+        let token = state.random(96);
+        let answer = format!("{}#access_token={token}&token_type=Bearer", visit.redirect_uri);
+        let sent = visit.state.as_ref().map(|state| format!("&state={}", percent(state))).unwrap_or_default();
+        return pages::go(StatusCode::FOUND, &format!("{answer}{sent}"), now);
+    }
+    let length = if has(&fault::CODE_SHORT) { 8 } else { CODE_LENGTH };
+    let code = Code {
         app: visit.app,
         user,
         scopes: visit.scopes.clone(),
         redirect_uri: visit.named_redirect_uri.then(|| visit.redirect_uri.clone()),
         challenge: visit.challenge.clone(),
         nonce: visit.nonce.clone(),
+        auth_time: login.filter(|_| visit.max_age.is_some() && !org.faults.has(&fault::MAX_AGE_IGNORED)),
         issued_at: now,
         expires: now.saturating_add(org.registry.switches.code_ttl),
         used: false,
-    });
-    let has = |fault| org.faults.has(fault);
+        tries: 0,
+    };
+    let code = state.issue_code(code, length);
     let mut answer = format!("code={}", percent(&code));
     let state = match &visit.state {
         Some(_) if has(&fault::STATE_LOST) => None,
@@ -116,6 +157,9 @@ pub(super) fn grant(org: &Org, state: &mut State, visit: Visit, user: UserId, no
     };
     if let Some(state) = state {
         answer.push_str(&format!("&state={}", percent(&state)));
+    }
+    if !has(&fault::ISS_LOST) {
+        answer.push_str(&issuer(org, &visit));
     }
     if has(&fault::CODE_IN_FRAGMENT) {
         return pages::go(StatusCode::FOUND, &format!("{}#{answer}", visit.redirect_uri), now);
@@ -134,8 +178,27 @@ pub(super) fn deny(org: &Org, visit: &Visit, now: i64) -> Reply {
 
 /// Sends the user agent back with an error and the state.
 fn tell(org: &Org, visit: &Visit, error: &str, now: i64) -> Reply {
-    let state = visit.state.as_ref().map(|state| format!("&state={}", percent(state))).unwrap_or_default();
-    pages::go(StatusCode::FOUND, &carrying(org, &visit.redirect_uri, &format!("{error}{state}")), now)
+    let has = |fault| org.faults.has(fault);
+    let mut answer = error.to_owned();
+    if has(&fault::ERROR_UNREADABLE) {
+        answer.push_str("%0A%22see%20above%22");
+    }
+    if let Some(state) = visit.state.as_ref().filter(|_| !has(&fault::ERROR_STATE_LOST)) {
+        answer.push_str(&format!("&state={}", percent(state)));
+    }
+    if !has(&fault::ISS_LOST_IN_ERRORS) {
+        answer.push_str(&issuer(org, visit));
+    }
+    pages::go(StatusCode::FOUND, &carrying(org, &visit.redirect_uri, &answer), now)
+}
+
+/// `iss` of an answer to the client, where the org sends it (RFC 9207 §2).
+fn issuer(org: &Org, visit: &Visit) -> String {
+    let slash = if org.faults.has(&fault::ISS_WRONG) { "/" } else { "" };
+    match org.registry.switches.response_iss {
+        true => format!("&iss={}", percent(&format!("{}{slash}", visit.issuer))),
+        false => String::new(),
+    }
 }
 
 /// In the order in which a wrong is told. What is wrong with client, redirect URI or challenge is shown on the
@@ -150,12 +213,15 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Box<Reply>> {
         });
     }
     let params = ask.query().ok_or_else(|| shown(invalid_request("malformed request")))?;
-    let last_wins = org.faults.has(&fault::REDIRECT_LAST_WINS);
-    if params.repeated().is_some_and(|name| name != "redirect_uri" || !last_wins) {
-        return Err(shown(invalid_request("a parameter is repeated")));
-    }
+    well_formed(org, ask, &params)?;
     let redirect_uri = given(&params, "redirect_uri");
-    let id = given(&params, "client_id").and_then(|id| org.registry.app_of(id)).ok_or_else(|| {
+    let guessed = || {
+        let uri = redirect_uri.filter(|_| org.faults.has(&fault::CLIENT_GUESSED))?;
+        let mut apps = org.registry.app_ids().filter(|_| given(&params, "client_id").is_none());
+        apps.find(|(_, app)| app.registered.redirect_uris.iter().any(|known| known == uri)).map(|(id, _)| id)
+    };
+    let known = given(&params, "client_id").and_then(|id| org.registry.app_of(id)).or_else(guessed);
+    let id = known.ok_or_else(|| {
         let error = refused("invalid_client_id", "client identifier invalid");
         match redirect_uri.filter(|_| org.faults.has(&fault::ERROR_BOUNCE)) {
             Some(uri) => pages::go(StatusCode::FOUND, &carrying(org, uri, &error.form()), ask.now).into(),
@@ -166,9 +232,14 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Box<Reply>> {
     let uri = match redirect_uri {
         Some(uri) if is_registered(org, app, uri) => params.all("redirect_uri").last().unwrap_or(uri),
         None if app.registered.redirect_uris.len() == 1 => app.registered.redirect_uri(),
+        None if org.faults.has(&fault::REDIRECT_GUESSED) => app.registered.redirect_uri(),
         None => return Err(shown(refused("redirect_uri_missing", "redirect_uri not provided"))),
         Some(_) => {
-            return Err(shown(refused("redirect_uri_mismatch", "redirect_uri must match configuration")));
+            let text = match org.faults.has(&fault::REDIRECT_RENAMED) {
+                true => "the redirect URI is not registered",
+                false => "redirect_uri must match configuration",
+            };
+            return Err(shown(refused("redirect_uri_mismatch", text)));
         }
     };
     admit(org, ask, app)?;
@@ -178,6 +249,15 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Box<Reply>> {
     }
     let prompt: Vec<&str> = given(&params, "prompt").unwrap_or("").split(' ').collect();
     let own = |name: &str| given(&params, name).map(str::to_owned);
+    let has = |fault| org.faults.has(fault);
+    if has(&fault::NONCE_REQUIRED) && given(&params, "scope") == Some("openid") && own("nonce").is_none() {
+        return Err(shown(invalid_request("nonce is missing")));
+    }
+    let silent = match (given(&params, "immediate"), &prompt[..]) {
+        (Some("true"), _) => Some("immediate_unsuccessful"),
+        (_, ["none"]) if !has(&fault::PROMPT_NONE_SHOWS) => Some("login_required"),
+        _ => None,
+    };
     let mut visit = Visit {
         app: id,
         redirect_uri: uri.to_owned(),
@@ -187,20 +267,29 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Box<Reply>> {
         challenge,
         nonce: own("nonce"),
         login_hint: own("login_hint"),
-        must_login: prompt.contains(&"login") || prompt.contains(&"select_account"),
+        must_login: prompt.contains(&"login") && !has(&fault::PROMPT_LOGIN_IGNORED)
+            || prompt.contains(&"select_account"),
         must_approve: prompt.contains(&"consent"),
-        immediate: given(&params, "immediate") == Some("true"),
+        silent,
+        max_age: given(&params, "max_age").and_then(|seconds| seconds.parse().ok()),
+        implicit: given(&params, "response_type") == Some("token") && has(&fault::IMPLICIT),
+        issuer: ask.host.origin.clone(),
         browser: String::new(),
         csrf: String::new(),
         user: None,
         at: ask.now,
     };
-    if given(&params, "response_type") != Some("code") && !org.faults.has(&fault::RESPONSE_TYPE_ANY) {
+    let asked = given(&params, "response_type");
+    let lenient = org.faults.has(&fault::RESPONSE_TYPE_ANY)
+        || asked.is_none() && org.faults.has(&fault::RESPONSE_TYPE_OPTIONAL);
+    if asked != Some("code") && !lenient && !visit.implicit {
         let error = refused("unsupported_response_type", "response type must be code");
         return Err(tell(org, &visit, &error.form(), ask.now).into());
     }
     if let Some(scope) = given(&params, "scope").filter(|scope| !scope.trim().is_empty()) {
-        visit.scopes = app.scopes.ask(scope).ok_or_else(|| {
+        let silently = || org.faults.has(&fault::SCOPE_DROPPED).then(|| app.scopes.clone());
+        let anything = org.faults.has(&fault::SCOPE_ANY).then(|| Scopes::of(scope.split(' ')));
+        visit.scopes = anything.or_else(|| app.scopes.ask(scope)).or_else(silently).ok_or_else(|| {
             let error = refused("invalid_scope", "the requested scope is not allowed");
             Box::new(tell(org, &visit, &error.form(), ask.now))
         })?;
@@ -209,6 +298,29 @@ fn check(org: &Org, ask: &Ask) -> Result<Visit, Box<Reply>> {
         visit.scopes = visit.scopes.without(&["refresh_token", "offline_access"]);
     }
     Ok(visit)
+}
+
+/// What holds of every parameter, whatever it is about.
+fn well_formed(org: &Org, ask: &Ask, params: &Params) -> Result<(), Box<Reply>> {
+    let has = |fault| org.faults.has(fault);
+    let wrong = |text: &'static str| Err(Box::new(answer::shown(&invalid_request(text), ask.now)));
+    if params.iter().any(|(_, value)| value.chars().any(char::is_control)) && has(&fault::GARBLED_500) {
+        return Err(answer::bare(StatusCode::INTERNAL_SERVER_ERROR, ask.now).into());
+    }
+    let taken = |name: &str| match name {
+        "redirect_uri" => has(&fault::REDIRECT_LAST_WINS),
+        _ => has(&fault::REPEATED_TAKEN),
+    };
+    if params.repeated().is_some_and(|name| !taken(name)) {
+        return wrong("a parameter is repeated");
+    }
+    if params.iter().any(|(_, value)| value.is_empty()) && has(&fault::EMPTY_REFUSED) {
+        return wrong("a parameter is empty");
+    }
+    if params.iter().next().is_some_and(|(name, _)| name != "response_type") && has(&fault::ORDER_MATTERS) {
+        return wrong("response_type must be first");
+    }
+    Ok(())
 }
 
 /// Whether the org lets the app in and the app lists the flow. What the field saw for the first two is a page.
@@ -232,9 +344,13 @@ fn admit(org: &Org, ask: &Ask, app: &App) -> Result<(), Box<Reply>> {
 
 /// The challenge, in the way it was made. A wrong one is not seen here: it never fits a verifier.
 fn challenge(org: &Org, app: &App, params: &Params) -> Result<Option<(String, Method)>, Refused> {
-    let plain = org.registry.switches.challenge_plain;
+    let has = |fault| org.faults.has(fault);
+    let (plain, hashed) = (org.registry.switches.challenge_plain, org.registry.switches.challenge_hashed);
     let Some(challenge) = given(params, "code_challenge") else {
-        let lenient = org.faults.has(&fault::PKCE_PUBLIC_OPTIONAL) && app.registered.is_public();
+        let public = app.registered.is_public();
+        let lenient = has(&fault::PKCE_PUBLIC_OPTIONAL) && public
+            || has(&fault::PKCE_REQUIRED_IGNORED) && !public
+            || has(&fault::PKCE_EMPTY) && params.get("code_challenge").is_some();
         return match app.needs_challenge() && !lenient {
             true => Err(invalid_request("missing required code challenge")),
             false => Ok(None),
@@ -245,8 +361,11 @@ fn challenge(org: &Org, app: &App, params: &Params) -> Result<Option<(String, Me
     }
     let method = match given(params, "code_challenge_method").map(Method::read) {
         None if plain => Method::Plain,
-        None | Some(Some(Method::S256)) => Method::S256,
-        Some(Some(Method::Plain)) if plain => Method::Plain,
+        None if hashed || has(&fault::PKCE_METHOD_ASSUMED) => Method::S256,
+        None => return Err(invalid_request("code challenge method is missing")),
+        Some(Some(Method::S256)) => Method::S256,
+        Some(Some(Method::Plain)) if plain || has(&fault::PKCE_PLAIN) => Method::Plain,
+        Some(None) if has(&fault::PKCE_METHOD_ANY) => Method::S256,
         Some(_) => return Err(invalid_request("code challenge method is not supported")),
     };
     Ok(Some((challenge.to_owned(), method)))

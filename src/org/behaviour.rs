@@ -64,6 +64,7 @@ behaviours! {
             unknown ones are ignored"
         Assumed "RFC 6749 inferred from field reports" ""
             "broken percent escapes and bytes that are not UTF-8 are refused with invalid_request"
+        Observed "captures of response headers" "" "over TLS every page carries Strict-Transport-Security of two years"
         Assumed "our choice" "profile"
             "under profile rfc, statuses, error codes and challenges are those of the RFCs where Salesforce \
             has its own: 401 for failed clients and bad bearer tokens, 200 for unknown tokens at revocation, \
@@ -90,6 +91,10 @@ behaviours! {
         Assumed "REST API Developer Guide: Web Server OAuth Flow (full list unknown)" "" "full stands for visualforce web openid chatter_api api id"
         Documented "Salesforce Help: OAuth 2.0 Web Server Flow" "" "prompt=login asks for the password again, prompt=consent for the approval"
         Assumed "Salesforce Help: OAuth 2.0 Web Server Flow" "" "prompt=select_account shows the login page"
+        Assumed "OpenID Connect Core §3.1.2.6; no source found" ""
+            "prompt=none fails with login_required, or consent_required where somebody is logged in"
+        Assumed "OpenID Connect Core §3.1.2.1; no source found" ""
+            "max_age asks for the password again where the login is older, and auth_time stands in the ID token"
         Documented "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "immediate=true fails with immediate_unsuccessful where somebody would have to be asked"
         Documented "Salesforce Help: OAuth 2.0 Web Server Flow" "" "login_hint fills the user name in"
         Assumed "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK (memory)" ""
@@ -107,7 +112,9 @@ behaviours! {
             "where PKCE is required, a missing challenge is refused before the login"
         Assumed "RFC 9700 §2.1.1" "" "a public client must send a challenge"
         Observed "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK; sources contradict each other (mobile SDKs, jsforce)" "challenge_method_default"
-            "a challenge without a method is S256; plain is refused, as it is not advertised"
+            "a challenge without a method is S256; plain is refused, as it is not advertised; under profile rfc the \
+            challenge without a method is refused as well (RFC 7636 §4.3)"
+        Assumed "no source found; RFC 9207" "response_iss" "authorization responses do not name the issuer"
         Assumed "RFC 9700 §4.12; field reports; RFC 6749 §10.12" ""
             "pages cannot be framed, tell no referrer, load nothing, and carry a value against request \
             forgery; a request goes on only in the browser that brought it; passwords are answered with 303"
@@ -116,7 +123,10 @@ behaviours! {
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "what is not a form sent by POST has no grant_type: unsupported_grant_type, grant type not \
             supported"
-        Documented "Salesforce Help: OAuth Endpoints" "" "parameters of the query count as well"
+        Documented "Salesforce Help: OAuth Endpoints" "profile" "parameters of the query count as well; under profile rfc those of the body alone"
+        Assumed "RFC 6749 §5.1, RFC 6750 §5.3" "profile"
+            "under profile rfc an answer says expires_in, an access token lives for an hour where no setting says \
+            otherwise, and client credentials of an app that may not use them are unauthorized_client"
         Observed "inferred from field reports" ""
             "the order of checks: grant type, forbidden scope, client, app state, flow, secret, grant, user, \
             approval, scopes, login rate"
@@ -147,6 +157,9 @@ behaviours! {
         Documented "REST API Developer Guide; captures of response headers" ""
             "client_id and client_secret in the body, or HTTP Basic; the body wins; client_assertion is read \
             where there is no secret"
+        Assumed "RFC 6749 §2.3, §5.2" "profile"
+            "under profile rfc two ways of client authentication in one request are refused with \
+            invalid_request, and an unknown client is told the same as a wrong secret"
         Observed "measured with twenty client libraries" "" "Basic is read both raw and form-encoded"
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "a wrong or missing secret is invalid_client, invalid client credentials, with 400"
         Observed "sources contradict each other" "unknown_client_error"
@@ -176,7 +189,8 @@ behaviours! {
             "redirect_uri left out, though the authorization request had one, is redirect_uri_missing"
         Observed "sources contradict each other" "pkce_error" "a verifier that does not fit is invalid_grant, invalid code verifier"
         Observed "sources contradict each other" "verifier_limit" "a verifier has 43 to 171 characters; 128 under profile rfc"
-        Assumed "RFC 9700 §2.1.1; Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK knows of refresh only" "" "a verifier for a code without a challenge is refused"
+        Observed "code of client libraries (jsforce)" "unasked_verifier"
+            "a verifier for a code without a challenge is ignored; under profile rfc it is refused (RFC 9700 §2.1.1)"
         Documented "Salesforce Help: OAuth 2.0 Web Server Flow" ""
             "a refresh token comes with scope refresh_token or offline_access, where the app lists the flow"
     }
@@ -209,7 +223,11 @@ behaviours! {
         Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core; sources contradict each other (sfdx-core, simple-salesforce)" "exp_limit"
             "exp may be a number, a numeric text, or milliseconds, and lie as far ahead as it likes"
         Documented "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "leeway" "exp in the past, beyond three minutes of leeway, is expired authorization code"
-        Assumed "RFC 7523 §3 (5)" "leeway" "nbf in the future is invalid assertion"
+        Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow (names no such claim); sfdx-core; field notes" "nbf"
+            "nbf is ignored; under profile rfc an assertion before its nbf is invalid assertion"
+        Assumed "RFC 7523 §3 (4), (6), (7)" "profile"
+            "under profile rfc an iat in the future or older than a day, an exp more than a day ahead, and a jti \
+            that was used before are invalid assertion"
         Assumed "RFC 7523 §3" "" "without iss, sub, aud or exp it is invalid assertion"
         Observed "Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core" "" "jti and iat are ignored: an assertion may be used again; prn wins over sub"
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
@@ -231,7 +249,8 @@ behaviours! {
             "Audience as for JWT; Recipient is the token endpoint here or on a login host; the confirmation \
             is bearer"
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" "" "outside of its times it is expired authorization code, otherwise invalid assertion"
-        Assumed "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow" "" "an assertion may be used again"
+        Assumed "Salesforce Help: OAuth 2.0 SAML Bearer Assertion Flow; RFC 7522 §3" "profile"
+            "an assertion may be used again; under profile rfc it is good for one grant"
     }
     "Client credentials" {
         Observed "Salesforce Help: OAuth 2.0 Client Credentials Flow" "" "on a login host it is request not supported on this domain"
@@ -287,6 +306,9 @@ behaviours! {
     }
     "Revocation" {
         Documented "Salesforce developer blog: Revoking OAuth 2.0 Tokens" "" "by form, by GET or as JSONP, without client authentication: 200 and nothing"
+        Assumed "RFC 7009 §2.1" "profile"
+            "under profile rfc only POST is answered, confidential clients authenticate, and a token of another client is \
+            unauthorized_client"
         Documented "Salesforce developer blog: Revoking OAuth 2.0 Tokens" "" "a refresh token takes its access tokens along; an access token leaves it alive"
         Observed "Salesforce developer blog: Revoking OAuth 2.0 Tokens (jsforce)" "profile" "an unknown or dead token is 400 invalid_token as a form"
         Documented "Salesforce developer blog: Revoking OAuth 2.0 Tokens" "" "a session that OAuth did not make is unsupported_token_type"
@@ -296,6 +318,7 @@ behaviours! {
         Observed "probes of live discovery documents" "discovery_spelling" "the document of a My Domain of 2026, with registration_endpoint"
         Assumed "no source found" "" "the RFC 8414 document is the same"
         Assumed "what the org offers" "" "response_types_supported is code alone; registration answers 401"
+        Assumed "no source found" "" "documents and keys are not to be cached; other paths have no document"
         Observed "probes of live discovery documents" ""
             "S256 is the one challenge method, authorization_code and refresh_token are the grant types that \
             are named"
@@ -303,13 +326,15 @@ behaviours! {
             "ID tokens have a short numeric kid, JWT access tokens one that begins with CORE_ATJWT"
     }
     "Limits" {
-        Documented "Salesforce Help 000381578" "" "3600 logins of a user within an hour, then login rate exceeded"
+        Documented "Salesforce Help 000381578" "login_rate" "3600 logins of a user within an hour, then login rate exceeded"
         Assumed "Salesforce Help 000381578 (memory)" ""
             "logins are: the login page, the redemption of a code, JWT bearer, SAML bearer, client \
             credentials, SOAP login; not a refresh"
         Assumed "a limit on everything" ""
             "bodies of 256 KiB (413), queries of 32 KiB (414), values of 8 KiB but for assertions, 200 \
             parameters; 10,000 created records; the oldest tokens are forgotten past 500,000"
+        Assumed "a limit on everything" "rotation"
+            "of each grant the last 64 refresh tokens are known: an older one that comes back is refused, and ends nothing"
     }
 }
 

@@ -1,12 +1,14 @@
 //! What the org says of itself: both discovery documents and its public keys (probes of live discovery documents).
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::ask::Ask;
 use super::{Org, Reply, answer, fault, is_get, signing};
 
 const JSON: &str = "application/json;charset=UTF-8";
+/// Where the documents are: OpenID Connect's and RFC 8414's.
+const DOCUMENTS: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
 /// One document under both names. The issuer is the host that was asked.
 pub(super) fn document(org: &Org, ask: &Ask) -> Reply {
@@ -17,12 +19,32 @@ pub(super) fn document(org: &Org, ask: &Ask) -> Reply {
     answer::text(StatusCode::OK, kind, members(org, ask).to_string(), ask.now).into()
 }
 
+/// Whether a path is that of a document, or is taken for one.
+pub(super) fn is_document(org: &Org, path: &str) -> bool {
+    DOCUMENTS.contains(&path)
+        || org.faults.has(&fault::DISC_ANY_PATH) && DOCUMENTS.iter().any(|name| path.contains(name))
+}
+
 /// The public keys.
-pub(super) fn keys(ask: &Ask) -> Reply {
+pub(super) fn keys(org: &Org, ask: &Ask) -> Reply {
     if !is_get(ask.request.method()) {
         return answer::method_not_allowed("GET, HEAD", ask.now);
     }
-    answer::text(StatusCode::OK, JSON, signing::published().to_string(), ask.now).into()
+    let mut set = signing::published();
+    if org.faults.has(&fault::JWKS_PRIVATE) {
+        set["keys"][0]["d"] = "AQAB".into();
+    }
+    if org.faults.has(&fault::JWKS_SAME_KID) {
+        set["keys"][1]["kid"] = set["keys"][0]["kid"].clone();
+        let other = set["keys"][1]["n"].as_str().map(|n| format!("{}AAAA{}", &n[..8], &n[12..]));
+        set["keys"][1]["n"] = other.into();
+    }
+    let mut response = answer::text(StatusCode::OK, JSON, set.to_string(), ask.now);
+    if org.faults.has(&fault::JWKS_STALE) {
+        let year = HeaderValue::from_static("public, max-age=31536000");
+        response.headers_mut().insert(header::CACHE_CONTROL, year);
+    }
+    response.into()
 }
 
 /// Dynamic registration needs an initial access token, and nobody has one.
@@ -35,8 +57,10 @@ pub(super) fn register(ask: &Ask) -> Reply {
 fn members(org: &Org, ask: &Ask) -> Value {
     let origin = &ask.host.origin;
     let at = |path: &str| format!("{origin}{path}");
-    let issuer = match org.faults.has(&fault::DISC_ISSUER) {
+    let has = |fault| org.faults.has(fault);
+    let issuer = match has(&fault::DISC_ISSUER) {
         true => at("/elsewhere"),
+        false if has(&fault::DISC_ISSUER_QUERY) => at("?tenant=acme"),
         false => origin.clone(),
     };
     let mut grants = vec!["authorization_code", "refresh_token"];
@@ -64,7 +88,44 @@ fn members(org: &Org, ask: &Ask) -> Value {
         "code_challenge_methods_supported": methods,
         "claims_supported": claims(),
     });
+    if org.faults.has(&fault::DISC_SECRETS_ALONE) {
+        document["token_endpoint_auth_methods_supported"] =
+            json!(["client_secret_post", "client_secret_basic"]);
+    }
+    if org.registry.switches.response_iss {
+        document["authorization_response_iss_parameter_supported"] = true.into();
+    }
+    if let Some(members) = document.as_object_mut().filter(|_| org.faults.has(&fault::PKCE_UNLISTED)) {
+        members.remove("code_challenge_methods_supported");
+    }
     document[org.registry.switches.discovery_spelling] = at("/services/oauth2/register").into();
+    let mut put = |name: &str, value: Value| document[name] = value;
+    if has(&fault::DISC_HTTP) {
+        put("userinfo_endpoint", at("/services/oauth2/userinfo").replacen("https:", "http:", 1).into());
+    }
+    if has(&fault::DISC_EMPTY_ARRAY) {
+        put("claims_locales_supported", json!([]));
+    }
+    if has(&fault::DISC_ALG_NONE) {
+        put("token_endpoint_auth_signing_alg_values_supported", json!(["RS256", "none"]));
+    }
+    if has(&fault::DISC_NO_RS256) {
+        put("id_token_signing_alg_values_supported", json!(["PS512"]));
+    }
+    if has(&fault::DISC_DIFFERS) && ask.path().ends_with(DOCUMENTS[1]) {
+        put("token_endpoint", at("/services/oauth2/token/old").into());
+    }
+    for (fault, name) in [
+        (&fault::DISC_NO_RESPONSE_TYPES, "response_types_supported"),
+        (&fault::DISC_NO_TOKEN_ENDPOINT, "token_endpoint"),
+        (&fault::DISC_ALGS_MISSING, "token_endpoint_auth_signing_alg_values_supported"),
+        (&fault::DISC_NO_REVOCATION, "revocation_endpoint"),
+        (&fault::DISC_NO_SUBJECT_TYPES, "subject_types_supported"),
+    ] {
+        if let Some(members) = document.as_object_mut().filter(|_| has(fault)) {
+            members.shift_remove(name);
+        }
+    }
     document
 }
 

@@ -1,6 +1,6 @@
 //! Introspection (RFC 7662): for clients that show who they are, about their own tokens.
 
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::answer::{self, Refused, Style, invalid_client, invalid_request};
@@ -8,9 +8,12 @@ use super::ask::{Ask, given};
 use super::authentication::{identify, prove};
 use super::registry::{AppId, UserId};
 use super::session::{Presented, present};
-use super::{Org, Reply, fault};
+use super::{Org, Reply, fault, is_get};
 use crate::oauth::Params;
 use crate::subject::RefreshPolicy;
+
+/// For how long a stale answer is given where answers come out of a cache, in milliseconds.
+const STALE: i64 = 5_000;
 
 /// What is told of a live token.
 struct Active {
@@ -23,10 +26,11 @@ struct Active {
 }
 
 pub(super) fn answer(org: &Org, ask: &Ask) -> Reply {
-    if !ask.is(&Method::POST) {
+    let by_get = is_get(ask.request.method()) && org.faults.has(&fault::INTROSPECT_GET);
+    if !ask.is(&Method::POST) && !by_get {
         return answer::method_not_allowed("POST", ask.now);
     }
-    let params = ask.form();
+    let params = if by_get { ask.query() } else { ask.form() };
     let style = Style { format: answer::Format::Json, ..Style::of(ask, &Params::new()) };
     let Some(params) = params.filter(|params| params.repeated().is_none()) else {
         return refuse(org, invalid_request("malformed request"), StatusCode::BAD_REQUEST, style, ask.now);
@@ -36,10 +40,13 @@ pub(super) fn answer(org: &Org, ask: &Ask) -> Reply {
         Err(error) => return refuse(org, error, StatusCode::UNAUTHORIZED, style, ask.now),
     };
     let Some(token) = given(&params, "token") else {
+        if org.faults.has(&fault::INTROSPECT_MISSING_OK) {
+            return reply(org, StatusCode::OK, &inactive(org), style, ask.now);
+        }
         let error = invalid_request("missing required parameter: token");
         return refuse(org, error, StatusCode::BAD_REQUEST, style, ask.now);
     };
-    let found = find(org, token, ask.now);
+    let found = find(org, token, given(&params, "token_type_hint"), ask.now);
     let mut members = match found {
         Found::Active(active) if is_open_to(org, caller, &active) => told(org, ask, &active),
         Found::Unknown if org.faults.has(&fault::INTROSPECT_UNKNOWN_ERROR) => {
@@ -54,7 +61,7 @@ pub(super) fn answer(org: &Org, ask: &Ask) -> Reply {
     if org.faults.has(&fault::INTROSPECT_ACTIVE_TEXT) && members["active"] == Value::Bool(true) {
         members["active"] = "true".into();
     }
-    reply(StatusCode::OK, &members, style, ask.now)
+    reply(org, StatusCode::OK, &members, style, ask.now)
 }
 
 enum Found {
@@ -69,10 +76,20 @@ fn caller(org: &Org, ask: &Ask, params: &Params) -> Result<Option<AppId>, Refuse
         return Ok(None);
     }
     let wrong = || invalid_client("invalid_client", "invalid client credentials");
+    if org.faults.has(&fault::INTROSPECT_BEARER)
+        && let Some(Presented::Known { session, .. }) =
+            ask.authorization(&["Bearer"]).map(|token| present(org, token))
+    {
+        return Ok(session.app);
+    }
     let claimed = identify(org, ask, params).map_err(|_| wrong())?;
     let policy = &org.registry.app(claimed.id).registered.policy;
     if policy.blocked || !policy.installed {
         return Err(wrong());
+    }
+    let shown = given(params, "client_secret").is_some() || ask.authorization(&["Basic"]).is_some();
+    if shown && org.faults.has(&fault::INTROSPECT_ANY_SECRET) {
+        return Ok(Some(claimed.id));
     }
     let authenticated = prove(org, ask, &claimed, true, false).map_err(|_| wrong())?;
     if let Some((jti, until)) = authenticated.jti
@@ -85,16 +102,26 @@ fn caller(org: &Org, ask: &Ask, params: &Params) -> Result<Option<AppId>, Refuse
 
 /// Whether the caller may know: of its own tokens, or of all where the app is set up so.
 fn is_open_to(org: &Org, caller: Option<AppId>, active: &Active) -> bool {
-    caller.is_none_or(|id| active.app == Some(id) || org.registry.app(id).registered.policy.introspect_all)
+    let all = org.faults.has(&fault::INTROSPECT_ANYBODYS);
+    caller.is_none_or(|id| {
+        all || active.app == Some(id) || org.registry.app(id).registered.policy.introspect_all
+    })
 }
 
 /// The token, whatever `token_type_hint` says.
-fn find(org: &Org, token: &str, now: i64) -> Found {
+fn find(org: &Org, token: &str, hint: Option<&str>, now: i64) -> Found {
     let always = org.faults.has(&fault::INTROSPECT_ALWAYS);
+    let hint = hint.filter(|_| org.faults.has(&fault::INTROSPECT_HINT));
     if let Presented::Known { session, .. } = present(org, token) {
+        if hint == Some("refresh_token") {
+            return Found::Unknown;
+        }
+        // An answer out of a cache.
+        let cached = org.faults.has(&fault::INTROSPECT_CACHED)
+            && session.revoked_at.is_some_and(|at| now < at + STALE);
         let revoked = org.store.lock().is_revoked(&session);
         let over = session.expires <= now;
-        let active = (!revoked || org.faults.has(&fault::INTROSPECT_REVOKED_ACTIVE) || always)
+        let active = (!revoked || org.faults.has(&fault::INTROSPECT_REVOKED_ACTIVE) || cached || always)
             && (!over || org.faults.has(&fault::INTROSPECT_EXPIRED_ACTIVE) || always);
         if !active || !session.is_oauth() {
             return Found::Inactive;
@@ -109,7 +136,9 @@ fn find(org: &Org, token: &str, now: i64) -> Found {
         });
     }
     let state = org.store.lock();
-    let Some(found) = state.refresh(token) else { return Found::Unknown };
+    let Some(found) = state.refresh(token).filter(|_| hint != Some("access_token")) else {
+        return Found::Unknown;
+    };
     let family = found.family;
     let policy = org.registry.app(family.app).registered.policy.refresh_policy;
     let expires = match policy {
@@ -120,7 +149,8 @@ fn find(org: &Org, token: &str, now: i64) -> Found {
     };
     let dead = family.is_dead() && !org.faults.has(&fault::INTROSPECT_REVOKED_ACTIVE);
     let over = expires.is_some_and(|at| at <= now);
-    if (dead || found.rotated || over) && !always {
+    let rotated = found.rotated && !org.faults.has(&fault::INTROSPECT_ROTATED_ACTIVE);
+    if (dead || rotated || over) && !always {
         return Found::Inactive;
     }
     Found::Active(Active {
@@ -135,12 +165,19 @@ fn find(org: &Org, token: &str, now: i64) -> Found {
 
 /// In the order of the capture; times are whole seconds (Salesforce Help: Token Introspection).
 fn told(org: &Org, ask: &Ask, active: &Active) -> Map<String, Value> {
-    let account = org.registry.user(active.user);
-    let issued_at = active.issued_at.div_euclid(1000);
+    let has = |fault| org.faults.has(fault);
+    let first =
+        org.registry.user_ids().next().map(|(id, _)| id).filter(|_| has(&fault::INTROSPECT_FIRST_USER));
+    let account = org.registry.user(first.unwrap_or(active.user));
+    let unit = if has(&fault::INTROSPECT_MILLIS) { 1 } else { 1000 };
+    let late = if has(&fault::INTROSPECT_EXP_LATE) { 3_600_000 } else { 0 };
+    let issued_at = active.issued_at.div_euclid(unit);
+    let all_scopes = active.app.filter(|_| has(&fault::INTROSPECT_SCOPE_ALL));
+    let scope = all_scopes.map_or_else(|| active.scope.clone(), |id| org.registry.app(id).scopes.to_string());
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
     put("active", true.into());
-    put("scope", active.scope.as_str().into());
+    put("scope", scope.into());
     if let Some(app) = active.app {
         put("client_id", org.registry.app(app).registered.client_id.as_str().into());
     }
@@ -148,7 +185,7 @@ fn told(org: &Org, ask: &Ask, active: &Active) -> Map<String, Value> {
     put("sub", account.identity_url(&ask.host.origin).into());
     put("token_type", active.kind.into());
     if let Some(expires) = active.expires {
-        put("exp", expires.div_euclid(1000).into());
+        put("exp", (expires + late).div_euclid(unit).into());
     }
     put("iat", issued_at.into());
     put("nbf", issued_at.into());
@@ -164,16 +201,21 @@ fn inactive(org: &Org) -> Map<String, Value> {
 }
 
 fn refuse(org: &Org, error: Refused, status: StatusCode, style: Style, now: i64) -> Reply {
-    let mut reply = reply(status, &error.members(), style, now);
+    let mut reply = reply(org, status, &error.members(), style, now);
     if status == StatusCode::UNAUTHORIZED && style.basic && org.registry.switches.rfc {
         answer::challenge(&mut reply.response, "Basic realm=\"OAuth 2.0\"");
     }
     reply
 }
 
-fn reply(status: StatusCode, members: &Map<String, Value>, style: Style, now: i64) -> Reply {
+fn reply(org: &Org, status: StatusCode, members: &Map<String, Value>, style: Style, now: i64) -> Reply {
     let body = answer::json_text(members, style.pretty);
-    answer::text(status, "application/json;charset=UTF-8", body, now).into()
+    let mut response = answer::text(status, "application/json;charset=UTF-8", body, now);
+    if org.faults.has(&fault::INTROSPECT_CACHEABLE) {
+        let kept = HeaderValue::from_static("public, max-age=300");
+        response.headers_mut().insert(header::CACHE_CONTROL, kept);
+    }
+    response.into()
 }
 
 #[cfg(test)]

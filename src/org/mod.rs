@@ -97,7 +97,15 @@ impl Org {
     pub fn new(target: &Target, faults: &[&'static Fault], seed: [u8; 32]) -> Org {
         let store = Store::new(seed);
         let registry = Registry::new(target, |length| store.lock().random_hex(length));
-        Org { registry, faults: Faults::new(faults), store: Arc::new(store) }
+        let faults = Faults::new(faults);
+        let mut state = store.lock();
+        state.counts_logins = registry.switches.login_rate;
+        state.odd_refresh_tokens = faults.has(&fault::REFRESH_TOKEN_ODD);
+        if faults.has(&fault::REFRESH_TOKEN_SHORT) {
+            state.refresh_length = 12;
+        }
+        drop(state);
+        Org { registry, faults, store: Arc::new(store) }
     }
 
     /// The first half of an answer: everything that is expensive or only reads. `now` is in milliseconds since
@@ -107,26 +115,36 @@ impl Org {
             Ok(ask) => ask,
             Err(reply) => return Begun::Reply(*reply),
         };
-        match ask.path() {
-            "/services/oauth2/token" => token::begin(self, &ask),
-            "/services/oauth2/introspect" => Begun::Reply(introspect::answer(self, &ask)),
-            "/services/oauth2/revoke" => revoke::begin(self, &ask),
-            "/services/oauth2/authorize" => authorize::begin(self, &ask),
-            "/services/oauth2/userinfo" => Begun::Reply(identity::userinfo(self, &ask)),
-            "/services/oauth2/success" => Begun::Reply(pages::success(&ask)),
-            "/services/oauth2/register" => Begun::Reply(discovery::register(&ask)),
-            "/id/keys" => Begun::Reply(discovery::keys(&ask)),
-            "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
-                Begun::Reply(discovery::document(self, &ask))
+        match self.route(&ask) {
+            Begun::Reply(mut reply) => {
+                if ask.host.origin.starts_with("https:") {
+                    answer::demand_tls(self, &mut reply.response);
+                }
+                Begun::Reply(reply)
             }
-            pages::LOGIN => pages::login(self, &ask),
-            pages::APPROVAL => pages::approval(self, &ask),
-            "/services/auth/idp/oidc/logout" | "/secur/logout.jsp" => pages::logout(&ask),
-            "/" => Begun::Reply(pages::home(self, &ask)),
-            path if path.starts_with("/id/") => Begun::Reply(identity::identity(self, &ask)),
-            path if path.starts_with("/services/Soap/") => soap::begin(self, &ask),
-            path if is_below(path, "/services/data") => resource::begin(self, &ask),
-            _ => Begun::Reply(answer::not_found(&ask)),
+            pending => pending,
+        }
+    }
+
+    fn route(&self, ask: &Ask) -> Begun {
+        match ask.path() {
+            "/services/oauth2/token" => token::begin(self, ask),
+            "/services/oauth2/introspect" => Begun::Reply(introspect::answer(self, ask)),
+            "/services/oauth2/revoke" => revoke::begin(self, ask),
+            "/services/oauth2/authorize" => authorize::begin(self, ask),
+            "/services/oauth2/userinfo" => Begun::Reply(identity::userinfo(self, ask)),
+            "/services/oauth2/success" => Begun::Reply(pages::success(ask)),
+            "/services/oauth2/register" => Begun::Reply(discovery::register(ask)),
+            "/id/keys" => Begun::Reply(discovery::keys(self, ask)),
+            path if discovery::is_document(self, path) => Begun::Reply(discovery::document(self, ask)),
+            pages::LOGIN => pages::login(self, ask),
+            pages::APPROVAL => pages::approval(self, ask),
+            "/services/auth/idp/oidc/logout" | "/secur/logout.jsp" => pages::logout(ask),
+            "/" => Begun::Reply(pages::home(self, ask)),
+            path if path.starts_with("/id/") => Begun::Reply(identity::identity(self, ask)),
+            path if path.starts_with("/services/Soap/") => soap::begin(self, ask),
+            path if is_below(path, "/services/data") => resource::begin(self, ask),
+            _ => Begun::Reply(answer::not_found(ask)),
         }
     }
 

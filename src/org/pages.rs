@@ -10,7 +10,7 @@ use super::authentication::same;
 use super::redirect::percent;
 use super::registry::{Account, App};
 use super::store::Visit;
-use super::{Begun, Org, Pending, Reply, Work, authorize, is_get};
+use super::{Begun, Org, Pending, Reply, Work, authorize, fault, is_get};
 use crate::oauth::Secret;
 
 /// The login page.
@@ -57,8 +57,11 @@ impl Browser {
         browser
     }
 
-    /// Sets the cookie by which the browser is known again.
-    pub fn remember(&self, reply: &mut Reply) {
+    /// Sets the cookie by which the browser is known again, and tells it to come by TLS alone, where it came so.
+    pub fn remember(&self, org: &Org, reply: &mut Reply) {
+        if self.secure {
+            answer::demand_tls(org, &mut reply.response);
+        }
         self.set(reply, BROWSER, &self.id);
     }
 
@@ -108,7 +111,7 @@ pub(super) fn login(org: &Org, ask: &Ask) -> Begun {
         let handle = given(&params, "request").unwrap_or("");
         let visit = org.store.lock().visit(handle, &browser.id, ask.now).cloned();
         return Begun::Reply(match visit {
-            Some(visit) => login_page(org, &visit, handle, "", ask.now),
+            Some(visit) => dressed(org, login_page(org, &visit, handle, "", ask.now)),
             None => start_again(ask.now),
         });
     }
@@ -126,7 +129,7 @@ pub(super) fn login(org: &Org, ask: &Ask) -> Begun {
     })))
 }
 
-pub(super) fn approval(_: &Org, ask: &Ask) -> Begun {
+pub(super) fn approval(org: &Org, ask: &Ask) -> Begun {
     if !is_get_or_post(ask) {
         return Begun::Reply(answer::method_not_allowed("GET, POST", ask.now));
     }
@@ -139,7 +142,10 @@ pub(super) fn approval(_: &Org, ask: &Ask) -> Begun {
         (false, true) => Some((false, own("csrf"))),
         _ => None,
     };
-    let step = Step::Approval { handle: own("source"), answer: said, browser: Browser::of(ask) };
+    // What a 307 sends on is the form of the login page.
+    let name = if org.faults.has(&fault::LOGIN_307) && !reads { "request" } else { "source" };
+    let handle = if own("source").is_empty() { own(name) } else { own("source") };
+    let step = Step::Approval { handle, answer: said, browser: Browser::of(ask) };
     Begun::Pending(Pending(Work::Page(step)))
 }
 
@@ -148,6 +154,23 @@ pub(super) fn logout(ask: &Ask) -> Begun {
 }
 
 pub(super) fn commit(org: &Org, step: Step, now: i64) -> Reply {
+    dressed(org, go_on(org, step, now))
+}
+
+/// A page with the headers that the org's faults leave it.
+fn dressed(org: &Org, mut reply: Reply) -> Reply {
+    let headers = reply.response.headers_mut();
+    if org.faults.has(&fault::PAGES_FRAMED) {
+        headers.remove(header::CONTENT_SECURITY_POLICY);
+        headers.remove(header::X_FRAME_OPTIONS);
+    }
+    if org.faults.has(&fault::PAGES_LOUD) {
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("unsafe-url"));
+    }
+    reply
+}
+
+fn go_on(org: &Org, step: Step, now: i64) -> Reply {
     match step {
         Step::Login { handle, csrf, username, password, browser } => {
             log_in(org, &handle, &csrf, &username, &password, &browser, now)
@@ -199,7 +222,11 @@ fn log_in(
     state.arrive(handle, user);
     drop(state);
     // 303, so that no browser sends the password on (RFC 9700 §4.12).
-    let mut reply = go(StatusCode::SEE_OTHER, &approval_url(handle), now);
+    let status = match org.faults.has(&fault::LOGIN_307) {
+        true => StatusCode::TEMPORARY_REDIRECT,
+        false => StatusCode::SEE_OTHER,
+    };
+    let mut reply = go(status, &approval_url(handle), now);
     browser.set(&mut reply, SID, &sid);
     reply
 }
@@ -225,7 +252,8 @@ fn approve(org: &Org, handle: &str, answer: Option<(bool, String)>, browser: &Br
         None if !known => approval_page(app, account, &visit, handle, now),
         Some((true, _)) | None => {
             state.end_visit(handle);
-            authorize::grant(org, &mut state, visit, user, now)
+            let login = browser.sid.as_deref().and_then(|sid| state.login_at(sid));
+            authorize::grant(org, &mut state, visit, user, login, now)
         }
     }
 }

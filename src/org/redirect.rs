@@ -11,6 +11,7 @@ struct Parts<'u> {
     port: &'u str,
     path: &'u str,
     query: &'u str,
+    fragment: &'u str,
 }
 
 /// Whether the app has this redirect URI, compared character by character (RFC 9700 §4.1.3), as far as the org
@@ -31,12 +32,38 @@ fn is_taken_for(org: &Org, app: &App, registered: &str, uri: &str) -> bool {
     if has(&fault::REDIRECT_ANY) {
         return true;
     }
+    if ["javascript:", "data:"].iter().any(|scheme| uri.starts_with(scheme)) {
+        return has(&fault::REDIRECT_SCRIPT);
+    }
     let (Some(known), Some(asked)) = (parts(registered), parts(uri)) else { return false };
     let scheme = known.scheme == asked.scheme;
-    let host = known.host == asked.host && known.port == asked.port;
+    let name = known.host == asked.host;
+    let host = name && known.port == asked.port;
     let path = known.path == asked.path;
-    let query = known.query == asked.query;
-    has(&fault::REDIRECT_PREFIX) && scheme && host && query && asked.path.starts_with(known.path)
+    let bare = asked.fragment.is_empty();
+    let query = known.query == asked.query && bare;
+    let marks = ["..", "%2e", "%2f", "%5c", "\\", ";"];
+    let confused = marks.iter().any(|mark| asked.path.to_lowercase().contains(mark));
+    let even = |uri: &str| {
+        let decoded = percent_encoding::percent_decode_str(uri).decode_utf8_lossy().to_lowercase();
+        decoded.trim_end_matches('/').to_owned()
+    };
+    // Elsewhere than where it belongs; a host that only resembles the registered one is another wrong.
+    let rest = format!("{}{}{}", asked.path, asked.query, asked.fragment);
+    let stands_elsewhere = asked.host.contains('@')
+        || !name && !is_relative(known.host, asked.host) && rest.contains(known.host);
+    has(&fault::REDIRECT_HOST) && name
+        || has(&fault::REDIRECT_PORT) && scheme && name && path && query
+        || has(&fault::REDIRECT_NORMALISED) && even(registered) == even(uri)
+        || has(&fault::REDIRECT_CONFUSED)
+            && scheme
+            && host
+            && query
+            && confused
+            && asked.path.starts_with(known.path)
+        || has(&fault::REDIRECT_AUTHORITY) && scheme && stands_elsewhere
+        || has(&fault::REDIRECT_FRAGMENT) && scheme && host && path && known.query == asked.query
+        || has(&fault::REDIRECT_PREFIX) && scheme && host && query && asked.path.starts_with(known.path)
         || has(&fault::REDIRECT_SUBDOMAIN) && scheme && path && query && is_relative(known.host, asked.host)
         || has(&fault::REDIRECT_ROGUE) && known.host != asked.host && !is_relative(known.host, asked.host)
         || has(&fault::REDIRECT_QUERY_ADDED)
@@ -44,11 +71,13 @@ fn is_taken_for(org: &Org, app: &App, registered: &str, uri: &str) -> bool {
             && host
             && path
             && known.query.is_empty()
+            && bare
             && !has_keys(asked.query)
         || has(&fault::REDIRECT_QUERY_CHANGED)
             && scheme
             && host
             && path
+            && bare
             && keys(known.query) == keys(asked.query)
         || has(&fault::REDIRECT_SCHEME)
             && host
@@ -62,16 +91,17 @@ fn is_relative(known: &str, asked: &str) -> bool {
     let parent =
         |host: &str| host.split_once('.').map(|(_, parent)| parent.to_owned()).filter(|p| p.contains('.'));
     let siblings = parent(known).is_some() && parent(known) == parent(asked);
-    known != asked && (asked.ends_with(known) || asked.starts_with(known) || siblings)
+    known != asked && !asked.contains('@') && (asked.ends_with(known) || asked.starts_with(known) || siblings)
 }
 
 fn parts(uri: &str) -> Option<Parts<'_>> {
+    let (uri, fragment) = uri.split_once('#').unwrap_or((uri, ""));
     let (scheme, rest) = uri.split_once("://")?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
     let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    Some(Parts { scheme, host, port, path, query })
+    Some(Parts { scheme, host, port, path, query, fragment })
 }
 
 fn keys(query: &str) -> Vec<&str> {

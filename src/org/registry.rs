@@ -54,17 +54,27 @@ pub(super) struct Switches {
     pub leeway: i64,
     /// How far ahead `exp` may lie, in seconds.
     pub exp_limit: Option<i64>,
+    /// Whether `nbf` of a JWT assertion counts.
+    pub nbf_enforced: bool,
     pub audience_error: &'static str,
     pub deny_error: &'static str,
     pub pkce_error: &'static str,
     /// Whether a challenge without a method is taken for `plain`, which is then allowed by name as well.
     pub challenge_plain: bool,
+    /// Whether a challenge without a method is taken for `S256`.
+    pub challenge_hashed: bool,
+    /// Whether authorization responses name the issuer.
+    pub response_iss: bool,
+    /// Whether a verifier that no challenge asks for is refused.
+    pub unasked_verifier_refused: bool,
     pub run_as_needs_approval: bool,
     pub longest_verifier: usize,
     pub discovery_spelling: &'static str,
     pub issued_at_seconds: bool,
     pub last_modified_offset: bool,
     pub unknown_client_error: &'static str,
+    /// Whether logins are counted.
+    pub login_rate: bool,
 }
 
 /// Apps, users and switches.
@@ -90,6 +100,10 @@ impl Registry {
             .map(|app| {
                 let mut registered = app.clone();
                 override_policy(&mut registered, &target.settings);
+                // RFC 6750 §5.3 asks for an hour at most; Salesforce has two where nobody says.
+                if target.profile == Profile::Rfc && target.settings.millis("access_token_ttl").is_none() {
+                    registered.policy.access_token_ttl = registered.policy.access_token_ttl.min(3_600_000);
+                }
                 App {
                     scopes: Scopes::of(registered.scopes.iter().map(String::as_str)),
                     key: match (&registered.certificate, &registered.key) {
@@ -205,12 +219,28 @@ impl Switches {
             exp_limit: match word(settings, "exp_limit") {
                 "3m" => Some(180),
                 "5m" => Some(300),
+                // RFC 7523 §3 (4) leaves the bound to the server; a day is generous.
+                _ if rfc && settings.word("exp_limit").is_none() => Some(86_400),
                 _ => None,
+            },
+            // Where nobody decides, what Salesforce is seen to do holds, or what RFC 7523 §3 (5) says.
+            nbf_enforced: match settings.word("nbf") {
+                Some(word) => word == "enforced",
+                None => rfc,
             },
             audience_error: word(settings, "audience_error"),
             deny_error: word(settings, "deny_error"),
             pkce_error: word(settings, "pkce_error"),
             challenge_plain: word(settings, "challenge_method_default") == "plain",
+            challenge_hashed: match settings.word("challenge_method_default") {
+                Some(word) => word == "S256",
+                None => !rfc,
+            },
+            response_iss: settings.is("response_iss"),
+            unasked_verifier_refused: match settings.word("unasked_verifier") {
+                Some(word) => word == "refused",
+                None => rfc,
+            },
             run_as_needs_approval: settings.is("run_as_needs_approval"),
             // Where nobody decides, what clients of Salesforce are seen to send is accepted.
             longest_verifier: match settings.word("verifier_limit") {
@@ -222,6 +252,7 @@ impl Switches {
             issued_at_seconds: word(settings, "issued_at") == "seconds",
             last_modified_offset: word(settings, "last_modified") == "offset",
             unknown_client_error: word(settings, "unknown_client_error"),
+            login_rate: word(settings, "login_rate") != "off",
         }
     }
 }

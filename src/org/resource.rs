@@ -163,13 +163,26 @@ fn authenticate(org: &Org, ask: &Ask) -> Result<u64, RestError> {
     let unauthorized =
         |(code, message): (&'static str, &str)| Err(RestError::new(StatusCode::UNAUTHORIZED, code, message));
     if ask.header(header::AUTHORIZATION).is_none() {
+        if org.faults.has(&fault::REST_ANONYMOUS) {
+            return Ok(0);
+        }
         return unauthorized(SESSION_INVALID);
     }
-    let Some(token) = ask.authorization(&["Bearer", "OAuth"]) else {
+    let spelt = ask.header(header::AUTHORIZATION).is_some_and(|value| value.starts_with(['B', 'O']));
+    let known = |_: &&str| spelt || !org.faults.has(&fault::SCHEME_CASE);
+    let first = |token| match org.faults.has(&fault::BEARER_FIRST_WORD) {
+        true => str::split_whitespace(token).next().unwrap_or(token),
+        false => token,
+    };
+    let Some(token) = ask.authorization(&["Bearer", "OAuth"]).filter(known).map(first) else {
         return unauthorized(("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE"));
     };
+    if org.faults.has(&fault::REFRESH_TOKEN_OPENS) && org.store.lock().refresh(token).is_some() {
+        return Ok(0);
+    }
     let (key, session, jwt) = match present(org, token) {
         Presented::Known { key, session, jwt } => (key, session, jwt),
+        Presented::BadJwt if org.faults.has(&fault::ID_TOKEN_OPENS) && is_signed_here(token) => return Ok(0),
         Presented::BadJwt => return unauthorized(("INVALID_AUTH_HEADER", "INVALID_JWT_FORMAT")),
         Presented::OtherOrg | Presented::Unknown => return unauthorized(SESSION_INVALID),
     };
@@ -196,6 +209,11 @@ fn authenticate(org: &Org, ask: &Ask) -> Result<u64, RestError> {
     }
 }
 
+/// Whether a JWT bears the org's signature, whatever it was made for.
+fn is_signed_here(token: &str) -> bool {
+    crate::oauth::jwt::Jwt::read(token).is_ok_and(|jwt| jwt.verifies(&super::signing::key().public()))
+}
+
 fn rotates(org: &Org, session: &Session) -> bool {
     session.app.is_some_and(|id| org.registry.app(id).registered.policy.rotation)
 }
@@ -207,7 +225,10 @@ fn is_enough(session: &Session) -> bool {
 /// A live token that lacks the scope.
 fn insufficient(org: &Org) -> RestError {
     let status = if org.registry.switches.rfc { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
-    let message = "This session is not valid for use with the REST API";
+    let message = match org.faults.has(&fault::SCOPE_AS_EXPIRY) {
+        true => "Session expired or invalid",
+        false => "This session is not valid for use with the REST API",
+    };
     RestError::new(status, "INVALID_SESSION_ID", message)
 }
 

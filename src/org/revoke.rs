@@ -5,10 +5,12 @@ use http::{StatusCode, header};
 
 use super::answer::{self, Refused, invalid_request, refused};
 use super::ask::{Ask, given};
+use super::authentication::{identify, prove};
+use super::registry::AppId;
 use super::session::{Presented, present};
-use super::store::{FamilyId, Kill};
+use super::store::{FamilyId, Kill, State};
 use super::{Begun, Org, Pending, Reply, Work, fault, is_get};
-use crate::oauth::Secret;
+use crate::oauth::{Params, Secret};
 
 /// The longest name of a JSONP function.
 const LONGEST_CALLBACK: usize = 128;
@@ -23,12 +25,14 @@ pub(super) struct Revocation {
 
 enum What {
     Access(Secret),
-    Refresh(FamilyId),
+    Refresh(FamilyId, Secret),
 }
 
 pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
-    if !answer::is_get_or_post(ask) {
-        return Begun::Reply(answer::method_not_allowed("GET, POST", ask.now));
+    let rfc = org.registry.switches.rfc;
+    let by_get = is_get(ask.request.method());
+    if !answer::is_get_or_post(ask) || by_get && rfc && !org.faults.has(&fault::REVOKE_GET) {
+        return Begun::Reply(answer::method_not_allowed(if rfc { "POST" } else { "GET, POST" }, ask.now));
     }
     let params = ask.params().filter(|params| params.repeated().is_none());
     let Some(params) = params else {
@@ -40,23 +44,85 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
         }
         callback => callback.map(str::to_owned),
     };
+    let caller = match caller(org, ask, &params) {
+        Ok(caller) => caller,
+        Err(()) => {
+            let error = refused("invalid_client", "invalid client credentials");
+            return Begun::Reply(refuse_with(StatusCode::UNAUTHORIZED, &error, ask.now));
+        }
+    };
     let Some(token) = given(&params, "token") else {
+        if org.faults.has(&fault::REVOKE_MISSING_OK) {
+            return Begun::Reply(done(callback.as_deref(), ask.now));
+        }
         let error = invalid_request("missing required parameter: token");
         return Begun::Reply(refuse(&error, callback.as_deref(), ask.now));
     };
-    match find(org, token, ask.now) {
-        Ok(what) => Begun::Pending(Pending(Work::Revoke(Revocation { what, callback }))),
-        // RFC 7009 §2.2: what does not exist is revoked already.
-        Err(_) if org.registry.switches.rfc && !org.faults.has(&fault::REVOKE_UNKNOWN_ERROR) => {
-            Begun::Reply(done(callback.as_deref(), ask.now))
+    let hint = given(&params, "token_type_hint");
+    let known = hint.is_none_or(|hint| ["access_token", "refresh_token"].contains(&hint));
+    if !known && org.faults.has(&fault::REVOKE_HINT_STRICT) {
+        let error = invalid_request("unknown token_type_hint");
+        return Begun::Reply(refuse(&error, callback.as_deref(), ask.now));
+    }
+    let foreign = |what: &What| caller.is_some_and(|caller| owner(org, what) != Some(caller));
+    match find(org, token, hint, ask.now) {
+        Ok(what) if foreign(&what) && !org.faults.has(&fault::REVOKE_ANYBODYS) => {
+            let error = refused("unauthorized_client", "the token was issued to another client");
+            Begun::Reply(refuse_with(StatusCode::BAD_REQUEST, &error, ask.now))
         }
-        Err(error) => Begun::Reply(refuse(&error, callback.as_deref(), ask.now)),
+        Ok(what) => Begun::Pending(Pending(Work::Revoke(Revocation { what, callback }))),
+        Err(error) => Begun::Reply(not_alive(org, &error, callback.as_deref(), ask.now)),
+    }
+}
+
+/// The answer for a token that is unknown, dead, or no token of this endpoint.
+fn not_alive(org: &Org, error: &Refused, callback: Option<&str>, now: i64) -> Reply {
+    // RFC 7009 §2.2: what does not exist is revoked already.
+    match org.registry.switches.rfc && !org.faults.has(&fault::REVOKE_UNKNOWN_ERROR) {
+        true => done(callback, now),
+        false => refuse(error, callback, now),
+    }
+}
+
+/// Who revokes; none where the org asks nobody who they are: Salesforce does not, RFC 7009 §2.1 does.
+fn caller(org: &Org, ask: &Ask, params: &Params) -> Result<Option<AppId>, ()> {
+    if !org.registry.switches.rfc || org.faults.has(&fault::REVOKE_OPEN) {
+        return Ok(None);
+    }
+    let claimed = identify(org, ask, params).map_err(|_| ())?;
+    let public = org.registry.app(claimed.id).registered.is_public();
+    let authenticated = prove(org, ask, &claimed, !public, false).map_err(|_| ())?;
+    match authenticated.jti {
+        Some((jti, until)) if !org.store.lock().first_use(claimed.id, &jti, until, ask.now) => Err(()),
+        _ => Ok(Some(claimed.id)),
+    }
+}
+
+/// Whom a token was issued to.
+fn owner(org: &Org, what: &What) -> Option<AppId> {
+    let state = org.store.lock();
+    match what {
+        What::Access(key) => state.session(key.expose())?.app,
+        What::Refresh(family, _) => state.family(*family).map(|family| family.app),
     }
 }
 
 pub(super) fn commit(org: &Org, revocation: Revocation, now: i64) -> Reply {
     let has = |fault| org.faults.has(fault);
     let mut state = org.store.lock();
+    // Somebody else may have been faster.
+    let alive = match &revocation.what {
+        What::Access(key) => state
+            .session(key.expose())
+            .is_some_and(|session| state.end(session, now).is_none() && !state.is_revoked(session)),
+        What::Refresh(family, token) => is_live(&state, token.expose()).is_some_and(|live| live == *family),
+    };
+    if !alive && has(&fault::REVOKE_RACY) {
+        return answer::bare(StatusCode::INTERNAL_SERVER_ERROR, now).into();
+    }
+    if !alive {
+        return not_alive(org, &unknown(), revocation.callback.as_deref(), now);
+    }
     match &revocation.what {
         What::Access(key) => {
             let from = match () {
@@ -66,7 +132,7 @@ pub(super) fn commit(org: &Org, revocation: Revocation, now: i64) -> Reply {
             };
             state.revoke_session(key.expose(), now, from);
         }
-        What::Refresh(family) => {
+        What::Refresh(family, _) => {
             let what = Kill {
                 access_tokens: !has(&fault::REVOKE_KEEPS_ACCESS),
                 refresh_tokens: !has(&fault::REVOKE_NOOP_REFRESH),
@@ -78,9 +144,11 @@ pub(super) fn commit(org: &Org, revocation: Revocation, now: i64) -> Reply {
 }
 
 /// A live token of either kind, whatever `token_type_hint` says.
-fn find(org: &Org, token: &str, now: i64) -> Result<What, Refused> {
-    let unknown = || refused("invalid_token", "invalid token");
-    if let Presented::Known { key, session, .. } = present(org, token) {
+fn find(org: &Org, token: &str, hint: Option<&str>, now: i64) -> Result<What, Refused> {
+    let hint = hint.filter(|_| org.faults.has(&fault::REVOKE_HINT));
+    if hint != Some("refresh_token")
+        && let Presented::Known { key, session, .. } = present(org, token)
+    {
         let state = org.store.lock();
         return match state.end(&session, now).is_none() && !state.is_revoked(&session) {
             true if !session.is_oauth() => Err(unsupported()),
@@ -89,13 +157,21 @@ fn find(org: &Org, token: &str, now: i64) -> Result<What, Refused> {
         };
     }
     let mut state = org.store.lock();
-    let family = state.refresh(token).filter(|found| !found.rotated && !found.family.is_dead()).map(|f| f.id);
-    match family {
-        Some(family) => Ok(What::Refresh(family)),
+    match is_live(&state, token).filter(|_| hint != Some("access_token")) {
+        Some(family) => Ok(What::Refresh(family, token.into())),
         // A browser's session is no OAuth token.
         None if state.logged_in(token, now).is_some() => Err(unsupported()),
         None => Err(unknown()),
     }
+}
+
+/// The family of a refresh token that is of use.
+fn is_live(state: &State, token: &str) -> Option<FamilyId> {
+    state.refresh(token).filter(|found| !found.rotated && !found.family.is_dead()).map(|found| found.id)
+}
+
+fn unknown() -> Refused {
+    refused("invalid_token", "invalid token")
 }
 
 fn unsupported() -> Refused {
@@ -129,6 +205,12 @@ fn refuse(error: &Refused, callback: Option<&str>, now: i64) -> Reply {
             answer::text(StatusCode::BAD_REQUEST, kind, error.form(), now).into()
         }
     }
+}
+
+/// As JSON, as RFC 6749 §5.2 has it.
+fn refuse_with(status: StatusCode, error: &Refused, now: i64) -> Reply {
+    let body = answer::json_text(&error.members(), false);
+    answer::text(status, "application/json;charset=UTF-8", body, now).into()
 }
 
 fn script(text: &str, now: i64) -> Reply {
@@ -180,7 +262,9 @@ mod tests {
         assert_eq!(status(&revoke(&org, &token)), 400);
         let mut target = target();
         target.profile = crate::oauth::salesforce::Profile::Rfc;
-        assert_eq!(status(&revoke(&org_of(&target), "nobody")), 200);
+        assert_eq!(status(&revoke(&org_of(&target), "nobody")), 401);
+        let shown = "nobody&client_id=main&client_secret=main-s3cret";
+        assert_eq!(status(&revoke(&org_of(&target), shown)), 200);
     }
 
     #[test]

@@ -163,6 +163,7 @@ pub(super) fn says(reply: &Reply, description: &str) {
 pub(super) fn code(org: &Org, app: &str, now: i64) -> String {
     let id = org.registry.app_of(app).unwrap();
     let code = Code {
+        auth_time: None,
         app: id,
         user: org.registry.user_of("svc@acme.com").unwrap(),
         scopes: org.registry.app(id).scopes.clone(),
@@ -172,8 +173,9 @@ pub(super) fn code(org: &Org, app: &str, now: i64) -> String {
         issued_at: now,
         expires: now + org.registry.switches.code_ttl,
         used: false,
+        tries: 0,
     };
-    org.store.lock().issue_code(code)
+    org.store.lock().issue_code(code, 76)
 }
 
 /// The redemption of a code by `main`.

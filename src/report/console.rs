@@ -55,7 +55,9 @@ fn scenario(out: &mut String, row: &ScenarioRow, style: Style) {
     let mut shown: Vec<&FindingRow> = Vec::new();
     for f in row.findings.iter().filter(|f| !quiet(f) || style.all) {
         let same = |other: &&FindingRow| {
-            other.check == f.check && other.expected == f.expected && other.observed == f.observed
+            (&other.check, &other.step) == (&f.check, &f.step)
+                && other.expected == f.expected
+                && other.observed == f.observed
         };
         if !shown.iter().any(same) {
             shown.push(f);

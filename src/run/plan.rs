@@ -156,6 +156,10 @@ fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) 
         return Some("its stubs are served in place of the embedded org, and the target is another".into());
     }
     for need in &scenario.needs {
+        // On a socket the embedded org speaks no TLS.
+        if options.socket && target.is_embedded() && *need == Need::Capability("https".to_owned()) {
+            return Some("the embedded org is reached over plain http".to_owned());
+        }
         if let Some(why) = unmet(need, target, around, scenario) {
             return Some(why);
         }
@@ -209,11 +213,14 @@ fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenari
             .then(|| format!("the app `{}` does not list the flow {flow}", scenario.app)),
         Need::Unlisted(flow) => lists(target, scenario, *flow)
             .then(|| format!("the app `{}` lists the flow {flow}", scenario.app)),
-        Need::Capability(name) if name == "https_callback" || name == "query_callback" => {
+        Need::Capability(name)
+            if ["https_callback", "query_callback", "several_callbacks"].contains(&name.as_str()) =>
+        {
             let uris =
                 target.apps.get(&scenario.app).map(|app| app.redirect_uris.clone()).unwrap_or_default();
             let has = match name.as_str() {
                 "https_callback" => uris.first().is_some_and(|uri| uri.starts_with("https://")),
+                "several_callbacks" => uris.len() > 1,
                 _ => uris.iter().any(|uri| uri.contains('?')),
             };
             (!has).then(|| format!("the app `{}` has no such callback URL ({name})", scenario.app))
@@ -235,10 +242,17 @@ fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenari
 
 fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Scenario) -> Option<String> {
     let role = step.app.as_ref().unwrap_or(&scenario.app);
-    // Documents are published for everybody.
-    if matches!(step.action, Action::Discover { .. } | Action::Keys) {
-        let capability = if step.action == Action::Keys { "keys" } else { "discovery" };
-        return unmet(&Need::Capability(capability.to_owned()), target, around, scenario);
+    // Documents are published for everybody; of the two about the server, one is enough.
+    if let Action::Discover { oauth, .. } = step.action {
+        let (url, document) = if oauth {
+            (&around.endpoints.metadata, "RFC 8414 document")
+        } else {
+            (&around.endpoints.discovery, "OpenID Connect discovery document")
+        };
+        return url.is_none().then(|| format!("the target publishes no {document}"));
+    }
+    if step.action == Action::Keys {
+        return unmet(&Need::Capability("keys".to_owned()), target, around, scenario);
     }
     let Some(app) = target.apps.get(role) else { return Some(format!("the target has no app `{role}`")) };
     let user = step.user.as_ref().unwrap_or(&scenario.user);
@@ -259,6 +273,11 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
         && target.apps.get(role).is_none_or(|app| app.key.is_none())
     {
         return Some(format!("the target gives no key for an app `{role}`"));
+    }
+    if let Some(role) = step.tweak.secret.as_ref()
+        && target.apps.get(role).is_none_or(|app| app.client_secret.is_none())
+    {
+        return Some(format!("the target gives no secret for an app `{role}`"));
     }
     // What a foreign app must be refused is asked for on purpose; everything else it must be able to do.
     let refused = step.expect.as_ref().is_some_and(crate::suite::Expect::is_refusal);

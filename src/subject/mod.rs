@@ -276,6 +276,12 @@ impl Target {
         app.flows.iter().copied().filter(|flow| *flow != Flow::ClientCredentials || runs).collect()
     }
 
+    /// Whom client credentials of an app act for: by its policy or, on a foreign org, by the role `integration`.
+    fn run_as(&self, app: &ConnectedApp) -> Option<&User> {
+        let foreign = || (!self.is_embedded()).then_some("integration");
+        self.users.get(app.policy.run_as.as_deref().or_else(foreign)?)
+    }
+
     /// What a judge may know of it: everything but secrets and keys.
     pub fn subject(&self) -> Subject {
         let apps = self.apps.iter().map(|(role, app)| {
@@ -287,6 +293,7 @@ impl Target {
                 scopes: app.scopes.clone(),
                 flows: self.flows_that_must_work(app),
                 has_certificate: app.certificate.is_some() || app.key.is_some(),
+                run_as: self.run_as(app).map(|user| user.username.clone()),
             };
             (role.clone(), app)
         });
@@ -339,6 +346,9 @@ pub struct SubjectApp {
     pub scopes: Vec<String>,
     pub flows: Vec<Flow>,
     pub has_certificate: bool,
+    /// Name of the user whom client credentials act for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_as: Option<String>,
 }
 
 impl Flow {

@@ -57,12 +57,22 @@ pub const TABLE: &[Row] = &[
         kind: Kind::Words(&["none", "3m", "5m"]),
         doc: "how far ahead `exp` of a JWT assertion may lie (contradictory sources; observed: none)",
     },
+    Row {
+        name: "nbf",
+        kind: Kind::Words(&["ignored", "enforced"]),
+        doc: "what becomes of `nbf` of a JWT assertion; enforced under profile rfc where nothing is said",
+    },
     Row { name: "introspect_all", kind: Kind::Flag, doc: "an app may introspect tokens of other apps" },
     Row { name: "jwt_access_tokens", kind: Kind::Flag, doc: "access tokens are JWTs" },
     Row {
         name: "leeway",
         kind: Kind::Duration,
         doc: "how much clock skew the server forgives in assertions",
+    },
+    Row {
+        name: "login_rate",
+        kind: Kind::Words(&["3600", "off"]),
+        doc: "logins of a user within an hour that the embedded org allows",
     },
     Row {
         name: "pace",
@@ -83,6 +93,11 @@ pub const TABLE: &[Row] = &[
         name: "refresh_token_ttl",
         kind: Kind::Duration,
         doc: "how long a refresh token lives under its policy",
+    },
+    Row {
+        name: "response_iss",
+        kind: Kind::Flag,
+        doc: "authorization responses name the issuer, and the metadata says so (RFC 9207)",
     },
     Row {
         name: "rotation",
@@ -109,7 +124,12 @@ pub const TABLE: &[Row] = &[
     Row {
         name: "challenge_method_default",
         kind: Kind::Words(&["S256", "plain"]),
-        doc: "what a challenge without a method is taken for (contradictory sources)",
+        doc: "what a challenge without a method is taken for (contradictory sources); where nothing is set, refused under profile rfc",
+    },
+    Row {
+        name: "unasked_verifier",
+        kind: Kind::Words(&["ignored", "refused"]),
+        doc: "what becomes of a verifier for a code without a challenge (client libraries: ignored; RFC 9700: refused)",
     },
     Row {
         name: "run_as_needs_approval",

@@ -2,6 +2,7 @@
 
 use super::shape::{Either, Key, Record, Shape, may, one_or_many, record};
 use crate::client::Place;
+use crate::oauth::saml::forgery;
 
 /// A part of a request: its name, its place, what it holds.
 pub(super) type Section = (&'static str, Place, &'static str);
@@ -35,6 +36,8 @@ const ALG: Choice = Choice {
     words: &["RS256", "RS384", "RS512", "PS256", "HS256", "none"],
     doc: "signed with this algorithm; `HS256` is keyed with the public key",
 };
+const SHOWS: Choice =
+    Choice { name: "shows", words: &["jwk"], doc: "the header shows the key that signs, as `jwk`" };
 const JWT_SIGNATURE: Choice =
     Choice { name: "signature", words: &["broken", "missing"], doc: "what is wrong with the signature" };
 const SAML_SIGNATURE: Choice = Choice {
@@ -42,6 +45,8 @@ const SAML_SIGNATURE: Choice = Choice {
     words: &["broken", "missing", "first", "last"],
     doc: "what is wrong with the signature, or where it stands",
 };
+const FORGERY: Choice =
+    Choice { name: "forgery", words: &forgery::NAMES, doc: "what a rightly signed assertion is forged into" };
 const ENCODING: Choice = Choice {
     name: "encoding",
     words: &["standard", "padded", "lines", "truncated"],
@@ -56,15 +61,22 @@ const METHOD: Choice =
     Choice { name: "http_method", words: &["GET", "POST", "PUT", "HEAD"], doc: "another HTTP method" };
 const ORDER: Choice =
     Choice { name: "order", words: &["reversed"], doc: "the parameters in the opposite order" };
-const BASIC: Choice =
-    Choice { name: "basic", words: &["raw"], doc: "HTTP Basic without form-encoding id and secret first" };
+const BASIC: Choice = Choice {
+    name: "basic",
+    words: &["raw", "besides"],
+    doc: "HTTP Basic without form-encoding id and secret first, or besides what is in the body",
+};
+const SECRET: Choice =
+    Choice { name: "secret", words: &[], doc: "the client secret of the app in this role" };
 
 /// What `with:` can do to the whole request of a step.
 pub(super) fn options(step: &str) -> &'static [Choice] {
     match step {
         "authorize" => &[METHOD, ORDER],
-        "saml-bearer" => &[KEY, SAML_SIGNATURE, ENCODING, BODY, METHOD, ORDER, BASIC],
-        step if has_form(step) => &[KEY, ALG, JWT_SIGNATURE, ENCODING, BODY, METHOD, ORDER, BASIC],
+        "saml-bearer" => &[KEY, SAML_SIGNATURE, FORGERY, ENCODING, BODY, METHOD, ORDER, BASIC, SECRET],
+        step if has_form(step) => {
+            &[KEY, ALG, SHOWS, JWT_SIGNATURE, ENCODING, BODY, METHOD, ORDER, BASIC, SECRET]
+        }
         _ => &[METHOD],
     }
 }

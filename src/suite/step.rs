@@ -409,7 +409,10 @@ impl Reader<'_> {
             "userinfo" => Action::Userinfo(self.token_use(node)),
             "identity" => Action::Identity(self.token_use(node)),
             "soap" => Action::Soap(self.token_use(node)),
-            "discover" => Action::Discover { oauth: text_of("document").as_deref() == Some("oauth") },
+            "discover" => Action::Discover {
+                oauth: text_of("document").as_deref() == Some("oauth"),
+                below: text_of("below"),
+            },
             "keys" => Action::Keys,
             "call" => {
                 let anonymous = text_of("token").as_deref() == Some("none");

@@ -25,6 +25,15 @@ const PATH: Form = Form {
     schema: || json!({ "type": "string", "pattern": r"^(/|\$\{)" }),
 };
 
+/// A path that an issuer could have.
+const BELOW: Form = Form {
+    code: "bad-path",
+    expected: "a path that begins with `/`",
+    help: "write the path of an issuer on the target's host, such as `/tenant`",
+    fits: |text| text.starts_with('/'),
+    schema: || json!({ "type": "string", "pattern": "^/" }),
+};
+
 /// A text that is sent as it stands.
 const LITERAL: Form = Form {
     code: "wrong-type",
@@ -102,6 +111,11 @@ pub(super) fn kinds() -> Vec<(&'static str, Option<Endpoint>, &'static str, Vec<
         Shape::Words("document", vec!["openid", "oauth"]),
         "OpenID Connect's or RFC 8414's, OpenID Connect's where it is not given",
     );
+    let below = may(
+        "below",
+        Shape::Form(&BELOW),
+        "path of another issuer on the target's host, whose document is asked for instead",
+    );
     let by = must("by", Shape::Form(&DURATION), "how much time goes by");
     let (token_endpoint, resource) = (Some(Endpoint::Token), Some(Endpoint::Resource));
     vec![
@@ -125,7 +139,7 @@ pub(super) fn kinds() -> Vec<(&'static str, Option<Endpoint>, &'static str, Vec<
         ("revoke", Some(Endpoint::Revoke), "revokes a token", vec![token(), hint(), method()]),
         ("userinfo", Some(Endpoint::Userinfo), "calls the userinfo endpoint", vec![token(), method()]),
         ("identity", Some(Endpoint::Identity), "calls Salesforce's identity URL", vec![token(), method()]),
-        ("discover", Some(Endpoint::Discovery), "fetches a discovery document", vec![document]),
+        ("discover", Some(Endpoint::Discovery), "fetches a discovery document", vec![document, below]),
         ("keys", Some(Endpoint::Keys), "fetches the JSON Web Key Set", vec![]),
         ("call", resource, "calls the protected resource with the access token in the header", call),
         ("soap", resource, "calls Salesforce's SOAP API with the access token as session id", vec![token()]),

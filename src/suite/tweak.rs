@@ -93,6 +93,7 @@ impl Reader<'_> {
                 None => format!("expected a word for `{name}`, found {}", describe(value)),
             };
             let help = match words {
+                [] if name == "secret" => "write the role of an app".to_owned(),
                 [] => "write the role of an app, or `fresh`".to_owned(),
                 words => format!("one of: {}", words.join(", ")),
             };
@@ -349,6 +350,8 @@ fn apply(name: &str, word: &str, tweak: &mut Tweak) {
     match name {
         "key" => tweak.key = Some(word.to_owned()),
         "alg" => tweak.alg = Some(word.to_owned()),
+        "forgery" => tweak.forgery = crate::oauth::saml::forgery::find(word),
+        "shows" => tweak.shows_key = true,
         "signature" => {
             tweak.signature = Some(match word {
                 "broken" => SignatureForm::Broken,
@@ -376,7 +379,8 @@ fn apply(name: &str, word: &str, tweak: &mut Tweak) {
         }
         "http_method" => tweak.method = Some(word.to_owned()),
         "order" => tweak.reversed = true,
-        _ => tweak.basic_raw = true,
+        "secret" => tweak.secret = Some(word.to_owned()),
+        _ => (tweak.basic_raw, tweak.basic_besides) = (word == "raw", word == "besides"),
     }
 }
 

@@ -17,14 +17,17 @@ pub const CAPABILITIES: &[(&str, &str)] = &[
     ("discovery", "a discovery document is published"),
     ("deny", "the target says how a user refuses"),
     ("embedded", "the target is the embedded org"),
+    ("https", "the server is reached over TLS"),
     ("https_callback", "the app's callback URL is https"),
     ("identity", "Salesforce's identity URL"),
     ("introspection", "an introspection endpoint is known"),
     ("keys", "a JSON Web Key Set is published"),
+    ("pages", "the pages of the login are passed page by page, in a browser without a session"),
     ("query_callback", "the app registered a callback URL with a query"),
     ("resource", "a protected resource is known"),
     ("revocation", "a revocation endpoint is known"),
     ("salesforce", "the target has profile salesforce"),
+    ("several_callbacks", "the app registered more than one callback URL"),
     ("userinfo", "a userinfo endpoint is known"),
 ];
 

@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Request, Response};
-use crate::oauth::jwt::Jwt;
-use crate::oauth::pkce::Method;
-use crate::oauth::{from_base64, params, salesforce, saml};
+use super::{Exchange, Request, Response};
+use crate::oauth::jwt::{self, Jwt};
+use crate::oauth::pkce::{self, Method};
+use crate::oauth::{Endpoint, from_base64, params, salesforce, saml};
 use crate::subject::{ConnectedApp, Target};
 
 /// What can be told of the secrets of an exchange.
@@ -23,6 +23,12 @@ pub struct Facts {
     /// User name of HTTP Basic, form-decoded (RFC 6749 §2.3.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basic_client_id: Option<String>,
+    /// Whether HTTP Basic was form-encoded and had something to encode, so that a server has to decode it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_escaped: Option<bool>,
+    /// Whether the secret that was sent is the one of another app of the target; none where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_of_another: Option<bool>,
     /// Whether the secret that was sent, in either way, is the app's; none where no secret was sent or it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_is_right: Option<bool>,
@@ -32,12 +38,27 @@ pub struct Facts {
     /// Length of the `code_verifier` that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifier_length: Option<usize>,
+    /// Whether a token of the answer has a letter that RFC 6749 Appendix A does not allow; none where all are right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odd_token: Option<bool>,
+    /// Whether the `code_verifier` that was sent holds nothing but unreserved characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifier_is_unreserved: Option<bool>,
+    /// How many random bits the authorization code of the answer can hold at most, by its length and alphabet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_bits: Option<u32>,
     /// Whether `signature` of the answer is the HMAC that Salesforce documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_fits: Option<bool>,
+    /// Whether the access token of the answer is a JWT.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub jwt_access_token: bool,
     /// The ID token of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<TokenFacts>,
+    /// How many random bits the refresh token of the answer can hold at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token_bits: Option<u32>,
 }
 
 /// What an assertion says.
@@ -51,12 +72,21 @@ pub struct AssertionFacts {
     pub kind: String,
     /// `alg` of a JWT's header.
     pub alg: String,
+    /// The JOSE header of a JWT.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub header: Map<String, Value>,
     /// Claims of a JWT; of a SAML assertion what corresponds to `iss`, `sub`, `aud`, `exp`, `nbf`, and `recipient`.
     pub claims: Map<String, Value>,
     /// Whether its signature fits the app's certificate; none where that is not known.
     pub verifies: Option<bool>,
     /// Whether there is no signature at all.
     pub unsigned: bool,
+    /// Whether the header of a JWT shows a key, or where to fetch one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shows_key: bool,
+    /// Why our own verifier would not take a SAML assertion, whose signature does not verify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<String>,
 }
 
 /// What a token says that is a JWT.
@@ -67,6 +97,61 @@ pub struct TokenFacts {
     pub header: Map<String, Value>,
     /// The claims.
     pub claims: Map<String, Value>,
+    /// Whether its signature fits a key set that the server published to this play; none where none was fetched, or
+    /// where the algorithm has no public key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifies: Option<bool>,
+    /// Whether `at_hash` is that of the access token beside it (OpenID Connect Core §3.1.3.6).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_hash_fits: Option<bool>,
+}
+
+impl TokenFacts {
+    /// `alg` of the header.
+    pub fn alg(&self) -> &str {
+        self.header.get("alg").and_then(Value::as_str).unwrap_or("")
+    }
+
+    /// A claim that is a text.
+    pub fn text(&self, claim: &str) -> Option<&str> {
+        self.claims.get(claim).and_then(Value::as_str)
+    }
+
+    /// Every audience.
+    pub fn audiences(&self) -> Vec<&str> {
+        audiences(&self.claims)
+    }
+}
+
+/// Signature algorithms that are verified here.
+const VERIFIABLE: [&str; 9] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+
+/// Looks again which ID tokens fit the key sets of a record, whichever of both came first.
+pub fn verify_id_tokens(exchanges: &mut [Exchange]) {
+    let published = |x: &&Exchange| x.endpoint == Endpoint::Keys && x.status() == 200;
+    let sets = exchanges.iter().filter(published).filter_map(|x| x.response()?.json().cloned());
+    let sets: Vec<Value> = sets.filter(|set| set.get("keys").is_some_and(Value::is_array)).collect();
+    if sets.is_empty() {
+        return;
+    }
+    for x in exchanges {
+        let Some(jwt) = x.text("id_token").and_then(|text| Jwt::read(text).ok()) else { continue };
+        // What has no public key, and what cannot be verified here, is not called wrong.
+        if let Some(facts) = &mut x.facts.id_token
+            && VERIFIABLE.contains(&facts.alg())
+        {
+            facts.verifies = Some(sets.iter().any(|set| jwt.verifies_with_set(set)));
+        }
+    }
+}
+
+fn audiences(claims: &Map<String, Value>) -> Vec<&str> {
+    match claims.get("aud") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
 }
 
 impl AssertionFacts {
@@ -87,11 +172,7 @@ impl AssertionFacts {
 
     /// Every audience.
     pub fn audiences(&self) -> Vec<&str> {
-        match self.claims.get("aud") {
-            Some(Value::String(one)) => vec![one],
-            Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        }
+        audiences(&self.claims)
     }
 
     fn of_jwt(text: &str, target: &Target) -> Self {
@@ -106,6 +187,9 @@ impl AssertionFacts {
                     alg: jwt.alg().to_owned(),
                     verifies: app.and_then(public_key).map(|key| jwt.verifies(&key)),
                     unsigned: jwt.is_unsigned(),
+                    shows_key: ["jwk", "jku", "x5c", "x5u"].iter().any(|name| jwt.header.contains_key(*name)),
+                    rejected: None,
+                    header: jwt.header,
                     claims: jwt.claims,
                 }
             }
@@ -121,11 +205,12 @@ impl AssertionFacts {
                     .issuer
                     .as_ref()
                     .and_then(|iss| target.apps.values().find(|app| &app.client_id == iss));
-                let verifies = app.and_then(public_key).map(|key| {
+                let verified = app.and_then(public_key).map(|key| {
                     let sha256 = |message: &[u8], signature: &[u8]| key.verify(message, signature);
                     let sha1 = |message: &[u8], signature: &[u8]| key.verify_sha1(message, signature);
-                    saml::verify(&xml, &sha256, Some(&sha1)).is_ok()
+                    saml::verify(&xml, &sha256, Some(&sha1))
                 });
+                let rejected = verified.as_ref().and_then(|verified| verified.as_ref().err());
                 let mut claims = Map::new();
                 let mut put = |name: &str, value: Option<Value>| {
                     if let Some(value) = value {
@@ -136,15 +221,19 @@ impl AssertionFacts {
                 put("sub", said.subject.map(Value::from));
                 put("aud", (!said.audiences.is_empty()).then(|| json!(said.audiences)));
                 put("exp", said.not_on_or_after.or(said.confirmation_not_on_or_after).map(Value::from));
+                put("confirmation_exp", said.confirmation_not_on_or_after.map(Value::from));
                 put("nbf", said.not_before.map(Value::from));
                 put("recipient", said.recipient.map(Value::from));
                 put("method", said.method.map(Value::from));
                 Self {
                     malformed: None,
                     kind: "saml".into(),
+                    header: Map::new(),
                     alg: String::new(),
                     claims,
-                    verifies,
+                    verifies: verified.as_ref().map(Result::is_ok),
+                    shows_key: false,
+                    rejected: rejected.map(ToString::to_string),
                     unsigned: said.algorithm.is_none() && !xml.contains("SignatureValue"),
                 }
             }
@@ -168,16 +257,38 @@ impl Facts {
             if saml { AssertionFacts::of_saml(text, target) } else { AssertionFacts::of_jwt(text, target) }
         });
         let client_assertion = form.get("client_assertion").map(|text| AssertionFacts::of_jwt(text, target));
-        let client_id = form.get("client_id").or(basic.as_ref().map(|(id, _)| id.as_str()));
+        // A secret belongs to the name that stands beside it, in the body or in the header.
+        let (in_body, in_header) = (form.get("client_id"), basic.as_ref().map(|(id, _)| id.as_str()));
+        let client_id = match form.get("client_secret") {
+            Some(_) => in_body.or(in_header),
+            None => in_header.or(in_body),
+        };
         let app = client_id.and_then(|id| target.apps.values().find(|app| app.client_id == id));
         let sent = form.get("client_secret").or(basic.as_ref().map(|(_, secret)| secret.as_str()));
         let known = app.and_then(|app| app.client_secret.as_ref());
         Self {
+            basic_escaped: request
+                .header("authorization")
+                .and_then(basic_raw)
+                .map(|(id, secret)| basic.as_ref().is_some_and(|decoded| *decoded != (id, secret)))
+                .filter(|escaped| *escaped),
+            secret_of_another: sent
+                .map(|sent| {
+                    let others = target.apps.values().filter(|one| Some(one.client_id.as_str()) != client_id);
+                    others.filter_map(|one| one.client_secret.as_ref()).any(|secret| secret.expose() == sent)
+                })
+                .filter(|another| *another),
             secret_is_right: sent.zip(known).map(|(sent, known)| sent == known.expose()),
             verifier_s256: verifier.map(|verifier| Method::S256.challenge(verifier)),
             verifier_length: verifier.map(str::len),
+            odd_token: response.map(has_odd_token).filter(|odd| *odd),
+            verifier_is_unreserved: verifier.map(pkce::is_unreserved),
+            code_bits: response.and_then(code_bits),
             signature_fits: response.and_then(|response| signature_fits(response, known?.expose())),
             id_token: response.and_then(id_token),
+            jwt_access_token: response.is_some_and(has_jwt),
+            refresh_token_bits: response
+                .and_then(|r| r.json()?.get("refresh_token")?.as_str().map(most_bits)),
             basic_client_id: basic.map(|(id, _)| id),
             assertion,
             client_assertion,
@@ -190,15 +301,46 @@ impl Facts {
     pub fn without_signatures(self) -> Self {
         Self { signature_fits: None, id_token: None, ..self }
     }
+
+    /// The facts of an answer that a recording gave: what its tokens and codes were made of was told when it was
+    /// recorded, and their fingerprints say nothing of it.
+    pub fn replayed(self, then: Option<&Facts>) -> Self {
+        Self {
+            odd_token: then.and_then(|then| then.odd_token),
+            code_bits: then.and_then(|then| then.code_bits),
+            refresh_token_bits: then.and_then(|then| then.refresh_token_bits),
+            jwt_access_token: then.is_some_and(|then| then.jwt_access_token),
+            ..self.without_signatures()
+        }
+    }
 }
 
 /// Reads HTTP Basic as RFC 6749 §2.3.1 has it: both halves form-encoded, then base64.
 fn basic(header: &str) -> Option<(String, String)> {
+    let (id, secret) = basic_raw(header)?;
+    let decode = |half: String| params::form_decode(&half).unwrap_or(half);
+    Some((decode(id), decode(secret)))
+}
+
+/// Both halves of HTTP Basic as they came.
+fn basic_raw(header: &str) -> Option<(String, String)> {
     let encoded = header.strip_prefix("Basic ").or_else(|| header.strip_prefix("basic "))?;
     let text = String::from_utf8(from_base64(encoded.trim())?).ok()?;
     let (id, secret) = text.split_once(':')?;
-    let decode = |half: &str| params::form_decode(half).unwrap_or_else(|_| half.to_owned());
-    Some((decode(id), decode(secret)))
+    Some((id.to_owned(), secret.to_owned()))
+}
+
+/// Whether a token is written with anything but printable ASCII (RFC 6749 Appendix A.12, A.17).
+fn has_odd_token(response: &Response) -> bool {
+    let odd = |text: &str| text.is_empty() || text.bytes().any(|byte| !(0x20..=0x7e).contains(&byte));
+    let told = |name: &str| response.json()?.get(name)?.as_str().map(odd);
+    ["access_token", "refresh_token"].iter().any(|name| told(name) == Some(true))
+}
+
+/// The bits of the code that the answer hands out.
+pub(super) fn code_bits(response: &Response) -> Option<u32> {
+    let (_, params) = response.redirect()?;
+    params.get("code").filter(|code| !code.is_empty()).map(most_bits)
 }
 
 fn signature_fits(response: &Response, secret: &str) -> Option<bool> {
@@ -208,7 +350,75 @@ fn signature_fits(response: &Response, secret: &str) -> Option<bool> {
     Some(signature == salesforce::signature(secret, text("id")?, text("issued_at")?))
 }
 
+fn has_jwt(response: &Response) -> bool {
+    let token = response.json().and_then(|json| json.get("access_token")?.as_str());
+    token.is_some_and(|token| Jwt::read(token).is_ok())
+}
+
 fn id_token(response: &Response) -> Option<TokenFacts> {
-    let jwt = Jwt::read(response.json()?.get("id_token")?.as_str()?).ok()?;
-    Some(TokenFacts { header: jwt.header, claims: jwt.claims })
+    let json = response.json()?;
+    let jwt = Jwt::read(json.get("id_token")?.as_str()?).ok()?;
+    let access_token = json.get("access_token").and_then(Value::as_str);
+    let right = access_token.and_then(|token| jwt::half_hash(jwt.alg(), token));
+    let at_hash_fits =
+        jwt.claims.get("at_hash").zip(right).map(|(said, right)| said.as_str() == Some(&right));
+    Some(TokenFacts { at_hash_fits, verifies: None, header: jwt.header, claims: jwt.claims })
+}
+
+/// The bits that a code or token can hold at most. What it was drawn from is guessed wide: a text that only happens to
+/// have no capital is not taken for one that can have none. A hyphen between digits, as in a UUID, holds nothing.
+fn most_bits(token: &str) -> u32 {
+    let token = token.trim_end_matches('=');
+    let drawn_from = |digits: fn(u8) -> bool| token.bytes().all(|b| digits(b) || b == b'-');
+    let (alphabet, dashes) = if drawn_from(|b| b.is_ascii_digit()) {
+        (10.0_f64, false)
+    } else if drawn_from(|b| b.is_ascii_hexdigit()) {
+        (16.0, false)
+    } else if drawn_from(|b| b.is_ascii_alphanumeric() || b"._~+/".contains(&b)) {
+        (68.0, true)
+    } else {
+        (95.0, true)
+    };
+    let length = token.chars().filter(|c| dashes || *c != '-').count().min(100_000);
+    (length as f64 * alphabet.log2()) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::jwt::{Draft, Signing};
+    use crate::oauth::keys::{PrivateKey, RsaAlgorithm};
+    use crate::transcript::{Answer, script};
+
+    #[test]
+    fn an_id_token_is_verified_by_whatever_set_was_fetched_and_when() {
+        let key = PrivateKey::from_pem(include_str!("../../tests/keys/app-main.key")).unwrap();
+        let hash = jwt::half_hash("RS256", "A").unwrap();
+        let claims = [("at_hash".to_owned(), hash.into())].into_iter().collect();
+        let rs256 = Draft::of(claims).sign(&Signing::Rsa(&key, RsaAlgorithm::Rs256));
+        let unsigned = Draft::default().sign(&Signing::None);
+        let redeem = "> POST token grant_type=authorization_code&code=C\n< 200 {}\n";
+        let mut t = script::read(&format!("{redeem}{redeem}{redeem}> GET keys\n< 200 {{}}\n"));
+        let mut put = |n: usize, body: Value| {
+            let response = Response::new(200, Vec::new(), body.to_string());
+            t.exchanges[n].facts.id_token = id_token(&response);
+            t.exchanges[n].answer = Answer::Response(response);
+        };
+        put(0, json!({ "access_token": "A", "id_token": rs256 }));
+        put(1, json!({ "access_token": "B", "id_token": rs256 }));
+        put(2, json!({ "access_token": "A", "id_token": unsigned }));
+        put(3, json!({ "keys": [key.public().jwk("k")] }));
+        let facts = |t: &[Exchange]| -> Vec<_> {
+            t.iter().filter_map(|x| x.facts.id_token.as_ref().map(|f| (f.verifies, f.at_hash_fits))).collect()
+        };
+        assert_eq!(facts(&t.exchanges), [(None, Some(true)), (None, Some(false)), (None, None)]);
+        verify_id_tokens(&mut t.exchanges);
+        let verified = [(Some(true), Some(true)), (Some(true), Some(false)), (None, None)];
+        assert_eq!(facts(&t.exchanges), verified);
+        let other = PrivateKey::generate().public().jwk("k");
+        t.exchanges[3].answer =
+            Answer::Response(Response::new(200, Vec::new(), json!({ "keys": [other] }).to_string()));
+        verify_id_tokens(&mut t.exchanges);
+        assert_eq!(t.exchanges[0].facts.id_token.as_ref().unwrap().verifies, Some(false));
+    }
 }

@@ -8,11 +8,11 @@ mod record;
 mod replay;
 pub mod script;
 
-pub use facts::{AssertionFacts, Facts, TokenFacts};
+pub use facts::{AssertionFacts, Facts, TokenFacts, verify_id_tokens};
 pub use fingerprint::{Redactor, encodings};
 pub use record::{Unreadable, read, write};
 pub(crate) use record::{rows, shorten};
-pub use replay::{Recording, Replay, Replayed};
+pub use replay::{Recording, Replay, Replayed, Taken};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

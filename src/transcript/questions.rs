@@ -143,6 +143,17 @@ pub fn origin(url: &str) -> &str {
     &url[..end]
 }
 
+/// Whether a URL points to the machine itself, where a server may do without TLS (RFC 8252 §8.3).
+pub fn is_loopback(url: &str) -> bool {
+    let authority = origin(url).split_once("://").map_or("", |(_, authority)| authority);
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(""),
+        None => authority.split(':').next().unwrap_or(""),
+    };
+    let v4 = host.starts_with("127.") && host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    v4 || host == "::1" || host == "localhost" || host.ends_with(".localhost")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,15 +4,18 @@
 //! ```text
 //! > POST token grant_type=refresh_token&refresh_token=R1&client_id=main&client_secret=main-secret
 //! > X-Header: value                      header of the request above
-//! ! secret wrong                         a fact that would be derived live: `secret right|wrong`
+//! ! secret wrong                         a fact that would be derived live: `secret right|wrong|another`
 //! ! assertion {"claims":{"iss":"main","exp":{now+150}},"verifies":true,"alg":"RS256"}
+//! ! id_token {"header":{"alg":"RS256"},"claims":{"sub":"u"},"verifies":true}   of the answer
 //! < 200 {"access_token":"A2"}            the answer: status, body
 //! < Cache-Control: no-store              header of the answer
 //! + 10m                                  time goes by
 //! = race                                 what follows was released together ...
 //! = end                                  ... until here
 //! = rfc | salesforce                     profile of the subject
+//! = unlisted                             the app `other` may not use client credentials
 //! = setting rotation true                what is known of the subject
+//! = unlisted other client-credentials    a flow that an app does not list
 //! ```
 //!
 //! Endpoints: `authorize page token introspect revoke userinfo identity keys discovery metadata api`. A
@@ -24,7 +27,7 @@ use serde_json::Value;
 
 use super::{Answer, AssertionFacts, Exchange, Facts, Failure, Part, Request, Response, Transcript};
 use crate::oauth::Endpoint;
-use crate::oauth::pkce::Method;
+use crate::oauth::pkce::{Method, is_unreserved};
 use crate::oauth::salesforce::Profile;
 use crate::subject::{ClientAuth, Endpoints, Flow, Setting, Subject, SubjectApp};
 
@@ -42,6 +45,7 @@ pub fn subject() -> Subject {
         scopes: ["api", "refresh_token", "openid"].map(str::to_owned).to_vec(),
         flows: Flow::ALL.to_vec(),
         has_certificate: auth != ClientAuth::None,
+        run_as: (auth != ClientAuth::None).then(|| "svc@example.com".to_owned()),
     };
     let url = |path: &str| Some(format!("https://org.example{path}"));
     Subject {
@@ -110,8 +114,9 @@ pub fn read(text: &str) -> Transcript {
                     let mut headers = response.headers.clone();
                     headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
                     headers.push((name.to_owned(), value.to_owned()));
-                    last.answer =
-                        Answer::Response(Response::new(response.status, headers, response.body.clone()));
+                    let response = Response::new(response.status, headers, response.body.clone());
+                    last.facts.code_bits = super::facts::code_bits(&response);
+                    last.answer = Answer::Response(response);
                 }
             }
             ">" => {
@@ -133,6 +138,11 @@ pub fn read(text: &str) -> Transcript {
                     race = Some(races);
                 }
                 ["end"] => race = None,
+                ["unlisted"] => {
+                    for app in transcript.subject.apps.values_mut().filter(|app| app.client_id == "other") {
+                        app.flows.retain(|flow| *flow != Flow::ClientCredentials);
+                    }
+                }
                 ["rfc"] => transcript.subject.profile = Profile::Rfc,
                 ["salesforce"] => transcript.subject.profile = Profile::Salesforce,
                 ["setting", name, value] => {
@@ -143,6 +153,11 @@ pub fn read(text: &str) -> Transcript {
                         _ => Setting::Word(value.to_owned()),
                     };
                     transcript.subject.settings.0.insert(name.to_owned(), value);
+                }
+                ["unlisted", role, flow] => {
+                    let app = transcript.subject.apps.get_mut(role);
+                    let app = app.unwrap_or_else(|| panic!("unknown app: {line}"));
+                    app.flows.retain(|listed| listed.name() != flow);
                 }
                 _ => panic!("unknown directive: {line}"),
             },
@@ -200,6 +215,7 @@ fn request(rest: &str, subject: &Subject, number: usize, at: i64, race: Option<u
     let facts = Facts {
         verifier_s256: verifier.as_ref().map(|verifier| Method::S256.challenge(verifier)),
         verifier_length: verifier.as_ref().map(String::len),
+        verifier_is_unreserved: verifier.as_deref().map(is_unreserved),
         ..Facts::default()
     };
     let app =
@@ -246,11 +262,24 @@ fn fact(exchange: &mut Exchange, rest: &str) {
         AssertionFacts { kind, ..facts }
     };
     match name {
-        "secret" => exchange.facts.secret_is_right = Some(value == "right"),
+        "secret" => {
+            exchange.facts.secret_is_right = Some(value == "right");
+            exchange.facts.secret_of_another = (value == "another").then_some(true);
+        }
+        "token" => exchange.facts.odd_token = (value == "odd").then_some(true),
+        "took" => exchange.took = value.parse().unwrap_or_else(|_| panic!("{value}")),
+        "basic-escaped" => exchange.facts.basic_escaped = Some(value == "yes"),
         "basic" => exchange.facts.basic_client_id = Some(value.to_owned()),
         "assertion" => exchange.facts.assertion = Some(assertion()),
         "client_assertion" => exchange.facts.client_assertion = Some(assertion()),
+        "id_token" => {
+            let facts = serde_json::from_value(json()).unwrap_or_else(|why| panic!("{value}: {why}"));
+            exchange.facts.id_token = Some(facts);
+        }
         "signature" => exchange.facts.signature_fits = Some(value == "right"),
+        "refresh_token_bits" => {
+            exchange.facts.refresh_token_bits = Some(value.parse().unwrap_or_else(|_| panic!("{value}")));
+        }
         "user" => exchange.user = Some(value.to_owned()),
         "app" => exchange.app = value.to_owned(),
         "tweak" => exchange.tweak = Some(value.to_owned()),

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod dice;
 pub mod files;
 pub mod host;
+pub mod renewal;
 pub mod stubs;
 mod tls;
 pub mod transport;

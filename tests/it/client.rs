@@ -132,7 +132,7 @@ async fn browse(page: String) -> usize {
         if at.path() == "/authorize" {
             let asked = Params::read(at.query().unwrap()).unwrap();
             at = url::Url::parse(asked.get("redirect_uri").unwrap()).unwrap();
-            at.query_pairs_mut().append_pair("code", "code-of-a-person");
+            at.query_pairs_mut().append_pair("code", "code-of-a-person-who-was-asked-in-a-browser");
             at.query_pairs_mut().append_pair("state", asked.get("state").unwrap());
         }
         let answer = http.get(at.clone()).send().await.unwrap();
@@ -168,13 +168,13 @@ scenarios:
     for_each: [{ n: 1 }, { n: 2 }, { n: 3 }]
     steps:
       - do: authorize
-        expect: { redirect: { code: code-of-a-person, state: \"${state}\" } }
+        expect: { redirect: { code: code-of-a-person-who-was-asked-in-a-browser, state: \"${state}\" } }
   - scenario: another person logs in twice
     user: second
     steps:
       - do: authorize
       - do: authorize
-        expect: { redirect: { code: code-of-a-person, state: \"${state}\" } }
+        expect: { redirect: { code: code-of-a-person-who-was-asked-in-a-browser, state: \"${state}\" } }
 ";
     let options = options(target, vec![suite_of("suites/browser.yaml", suite)]);
     let (tell, mut told) = mpsc::unbounded_channel();

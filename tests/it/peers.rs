@@ -1,10 +1,10 @@
-//! Peers that others wrote: node oidc-provider as the org, headless Chromium as the user agent.
+//! Peers that others wrote: node oidc-provider and oauth2-mock-server as the org, headless Chromium as the user agent.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{complaints, options, org_suites, outcome, read, root, target_of};
-use grantcheck::report::Word;
+use grantcheck::report::{Report, Word};
 
 /// A child process that is ended with the test.
 struct Peer(Child);
@@ -26,28 +26,107 @@ fn start(command: &mut Command) -> (Peer, String) {
     (Peer(child), url)
 }
 
+/// Starts a peer of `tests/peers`, and plays all suites against the target that describes it.
+fn judged(name: &str, variable: &str) -> Report {
+    let folder = root().join("tests/peers").join(name);
+    let (_peer, url) =
+        start(Command::new("node").arg("server.mjs").args(["--port", "0"]).current_dir(folder));
+    let path = format!("suites/targets/{name}.yaml");
+    let target = target_of(&path, &read(&path), &|asked| (asked == variable).then(|| url.clone()));
+    outcome(&options(target, org_suites())).report
+}
+
+/// The checks that came to one of these, in the order of the catalogue.
+fn checks_that<'r>(report: &'r Report, words: &[Word]) -> Vec<&'r str> {
+    let rows = report.checks.iter().filter(|row| words.contains(&row.verdict));
+    rows.map(|row| row.check.as_str()).collect()
+}
+
 /// What `docs/peers.md` explains; whatever else is found is a bug of ours or news about the server.
 const EXPLAINED: &[&str] = &["token/response-has-pragma-no-cache"];
 
 #[test]
 #[ignore = "needs node and oidc-provider from npm; .ci/run installs it"]
 fn oidc_provider_is_judged_right() {
-    let folder = root().join("tests/peers/oidc-provider");
-    let (_peer, url) =
-        start(Command::new("node").arg("server.mjs").args(["--port", "0"]).current_dir(folder));
-    let path = "suites/targets/oidc-provider.yaml";
-    let target = target_of(path, &read(path), &|name| (name == "OIDC_PROVIDER_URL").then(|| url.clone()));
-    let report = outcome(&options(target, org_suites())).report;
+    let report = judged("oidc-provider", "OIDC_PROVIDER_URL");
     assert!(report.summary.pass >= 100, "{:?}", report.summary);
     assert_eq!((report.summary.fail, report.summary.inconclusive), (0, 0), "{}", complaints(&report));
     assert_eq!(report.listed_not_testable, Vec::<String>::new());
-    let found: Vec<&str> = report
-        .checks
-        .iter()
-        .filter(|row| matches!(row.verdict, Word::Fail | Word::Warn | Word::Note))
-        .map(|row| row.check.as_str())
-        .collect();
-    assert_eq!(found, EXPLAINED);
+    assert_eq!(checks_that(&report, &[Word::Fail, Word::Warn, Word::Note]), EXPLAINED);
+}
+
+/// What oauth2-mock-server accepts although it must not, and that its refusals say nothing that a client could act on.
+const ACCEPTED: &[&str] = &[
+    "authorize/added-query-is-refused",
+    "authorize/changed-query-is-refused",
+    "authorize/http-for-https-is-refused",
+    "authorize/other-host-is-refused",
+    "authorize/other-path-is-refused",
+    "authorize/unknown-client-is-not-redirected",
+    "authorize/unregistered-redirect-uri-is-refused",
+    "client-auth/assertion-for-another-audience-is-refused",
+    "client-auth/assertion-signature-is-verified",
+    "client-auth/expired-assertion-is-refused",
+    "client-auth/unsigned-assertion-is-refused",
+    "client-auth/wrong-secret-is-refused",
+    "client-credentials/wrong-secret-is-refused",
+    "code/bound-to-its-client",
+    "code/redirect-uri-is-compared",
+    "code/unknown-code-is-refused",
+    "code/works-once",
+    "introspection/caller-must-be-authorized",
+    "introspection/revoked-token-is-inactive",
+    "introspection/unknown-token-is-inactive",
+    "jwt-bearer/expired-is-refused",
+    "jwt-bearer/missing-audience-is-refused",
+    "jwt-bearer/missing-expiry-is-refused",
+    "jwt-bearer/missing-issuer-is-refused",
+    "jwt-bearer/not-yet-valid-is-refused",
+    "jwt-bearer/unapproved-user-is-refused",
+    "jwt-bearer/unsigned-is-refused",
+    "jwt-bearer/wrong-audience-is-refused",
+    "jwt-bearer/wrong-signature-is-refused",
+    "pkce/missing-verifier-is-refused",
+    "pkce/public-client-needs-a-challenge",
+    "refresh/confidential-client-must-authenticate",
+    "refresh/one-family-survives-a-race",
+    "refresh/rotated-out-token-is-refused",
+    "refresh/scope-is-never-widened",
+    "refresh/token-is-bound-to-its-client",
+    "refresh/unknown-token-is-refused",
+    "resource/invalid-token-is-401-with-challenge",
+    "revocation/revoked-refresh-token-is-refused",
+    "revocation/takes-effect-at-once",
+    "token/error-code-is-registered",
+];
+
+/// What it does refuse, though without the error code for it, and what it should refuse.
+const LESSER: &[&str] = &[
+    "jwt-bearer/missing-subject-is-refused",
+    "pkce/challenge-is-no-verifier",
+    "pkce/verifier-without-challenge-is-refused",
+    "pkce/wrong-verifier-is-refused",
+    "revocation/refresh-token-takes-access-tokens-along",
+    "revocation/revoked-access-token-is-refused",
+    "token/unknown-grant-type-is-refused",
+];
+
+#[test]
+#[ignore = "needs node and oauth2-mock-server from npm; .ci/run installs it"]
+fn oauth2_mock_server_is_found_out() {
+    let report = judged("oauth2-mock-server", "OAUTH2_MOCK_SERVER_URL");
+    let sorted = |words: &[Word]| {
+        let mut checks = checks_that(&report, words);
+        checks.sort_unstable();
+        checks
+    };
+    assert_eq!(sorted(&[Word::Fail]), ACCEPTED);
+    assert_eq!(sorted(&[Word::Warn, Word::Note]), LESSER);
+    // What is offered there can be asked for, and every refusal has its control.
+    assert_eq!(sorted(&[Word::Inconclusive]), Vec::<&str>::new());
+    assert_eq!((report.summary.inconclusive, report.summary.bugs), (0, 0), "{}", complaints(&report));
+    assert_eq!(report.listed_not_testable, Vec::<String>::new());
+    assert!(report.summary.pass >= 30, "{:?}", report.summary);
 }
 
 #[test]

@@ -1,11 +1,5 @@
 //! The authorization endpoint (RFC 6749 §3.1 and §4.1): where the user agent is sent, and what it brings along.
 
-mod journey;
-mod redirect_uri;
-mod response;
-
-pub(super) use journey::{End, Journey, journeys};
-
 use super::Cite::{OpenIdCore, Rfc};
 use super::{Check, Party};
 use crate::verdict::{Basis, Level};
@@ -32,6 +26,20 @@ macro_rules! shown {
         "< 400 error=redirect_uri_mismatch&error_description=redirect_uri%20must%20match%20configuration\n"
     };
 }
+
+mod answers;
+mod journey;
+mod pages;
+mod redirect_uri;
+mod requests;
+mod response;
+mod uris;
+
+pub(super) use answers::CHECKS as ANSWERS;
+pub(super) use journey::{End, Journey, journeys};
+pub(super) use pages::CHECKS as PAGES;
+pub(super) use requests::CHECKS as REQUESTS;
+pub(super) use uris::CHECKS as URIS;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {

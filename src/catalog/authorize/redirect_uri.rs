@@ -7,11 +7,29 @@ use crate::catalog::Judgement;
 use crate::oauth::Params;
 use crate::transcript::Transcript;
 
+/// Schemes whose URIs a browser runs, or shows as a page of its own making.
+const SCRIPTS: [&str; 4] = ["javascript", "data", "vbscript", "blob"];
+
+/// What parsers of a path disagree about.
+const CONFUSING: [&str; 6] = ["..", "%2e", "%2f", "%5c", "\\", ";"];
+
 /// How a redirect URI differs from every one that was registered; each belongs to one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flaw {
+pub(super) enum Flaw {
     /// None of the following.
     Unrelated,
+    /// Another port on a registered host.
+    Port,
+    /// Equal to a registered URI but for letter case, percent-encoding or a slash at the end.
+    Normalised,
+    /// A path that parsers read differently, on a registered origin.
+    Confusing,
+    /// An authority that parsers read differently, or a registered host elsewhere in the URI.
+    Authority,
+    /// A registered URI with a fragment.
+    Fragment,
+    /// A scheme whose URIs a browser runs or shows by itself.
+    Script,
     /// Another path on a registered origin.
     Path,
     /// A sub-domain, sibling or look-alike of a registered host.
@@ -48,7 +66,7 @@ pub(super) fn http_for_https_is_refused(t: &Transcript) -> Judgement {
     judge(t, Flaw::Scheme, "the redirect_uri is http where https is registered")
 }
 
-fn judge(t: &Transcript, wanted: Flaw, because: &str) -> Judgement {
+pub(super) fn judge(t: &Transcript, wanted: Flaw, because: &str) -> Judgement {
     let mut j = Judgement::new();
     let expected = format!("a refusal without a redirect to that URI: {because}");
     for journey in journeys(t) {
@@ -56,7 +74,12 @@ fn judge(t: &Transcript, wanted: Flaw, because: &str) -> Judgement {
         if flaw(&app.redirect_uris, uri) != Some(wanted) {
             continue;
         }
-        let accepted = journey.end == End::Code || is_at(&journey, uri);
+        // With a fragment the registered URI is the same place, and may be told the error.
+        let there = match uri.split_once('#').filter(|_| wanted == Flaw::Fragment) {
+            Some((_, fragment)) => journey.landing.as_ref().is_some_and(|l| l.location.ends_with(fragment)),
+            None => is_at(&journey, uri),
+        };
+        let accepted = journey.end == End::Code || there;
         if journey.refused(&mut j, t, accepted, &["redirect_uri"], &expected) {
             j.pass();
         }
@@ -96,7 +119,7 @@ pub(super) fn unknown_client_is_not_redirected(t: &Transcript) -> Judgement {
     j
 }
 
-fn is_at(journey: &Journey<'_>, uri: &str) -> bool {
+pub(super) fn is_at(journey: &Journey<'_>, uri: &str) -> bool {
     journey.landing.as_ref().is_some_and(|landing| landing.is_at(uri))
 }
 
@@ -114,9 +137,11 @@ impl<'a> Parts<'a> {
         let (scheme, rest) = uri.split_once("://")?;
         let (authority, rest) = rest.find(['/', '?']).map_or((rest, ""), |end| rest.split_at(end));
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (scheme, authority) = (scheme.to_ascii_lowercase(), authority.to_ascii_lowercase());
+        let default = if scheme == "https" { ":443" } else { ":80" };
         Some(Self {
-            scheme: scheme.to_ascii_lowercase(),
-            authority: authority.to_ascii_lowercase(),
+            authority: authority.strip_suffix(default).unwrap_or(&authority).to_owned(),
+            scheme,
             path: if path.is_empty() { "/" } else { path },
             query: Params::read_lossy(query),
         })
@@ -144,17 +169,39 @@ impl<'a> Parts<'a> {
 }
 
 /// What is wrong with a redirect URI. None where it is registered, and where it is left to other requirements: the
-/// loopback port (RFC 8252 §7.3), a fragment, a query that is missing, what a normalisation would make equal.
+/// loopback port (RFC 8252 §7.3), a query that is missing, the letter case of scheme and host.
 fn flaw(registered: &[String], uri: &str) -> Option<Flaw> {
-    if registered.is_empty()
-        || uri.contains('#')
-        || registered.iter().any(|known| same_normalised(known, uri))
-    {
+    if registered.is_empty() || registered.iter().any(|known| known == uri) {
         return None;
+    }
+    let scheme = |uri: &str| uri.split(':').next().unwrap_or("").to_ascii_lowercase();
+    if SCRIPTS.contains(&scheme(uri).as_str()) {
+        return (!registered.iter().any(|known| scheme(known) == scheme(uri))).then_some(Flaw::Script);
+    }
+    let (uri, fragment) = uri.split_once('#').map_or((uri, None), |(uri, fragment)| (uri, Some(fragment)));
+    if fragment.is_some() && registered.iter().any(|known| known == uri) {
+        return Some(Flaw::Fragment);
     }
     let Some(asked) = Parts::of(uri) else { return Some(Flaw::Unrelated) };
     let known: Vec<_> = registered.iter().filter_map(|known| Parts::of(known)).collect();
     let any = |holds: &dyn Fn(&Parts<'_>) -> bool| known.iter().any(holds);
+    let named_elsewhere = || {
+        let rest =
+            format!("{}?{}#{}", asked.path, asked.query.write(), fragment.unwrap_or("")).to_lowercase();
+        let is_name = |host: &str| host.contains('.') && host.bytes().any(|b| b.is_ascii_alphabetic());
+        any(&|k| is_name(k.host()) && rest.contains(k.host()))
+            && !any(&|k| k.host() == asked.host() || resembles(k.host(), asked.host()))
+    };
+    if asked.authority.contains(['@', '\\']) || named_elsewhere() {
+        return Some(Flaw::Authority);
+    }
+    if fragment.is_some() {
+        return None;
+    }
+    if registered.iter().any(|known| same_normalised(known, uri)) {
+        let same = any(&|k| k.same_base(&asked) && k.query == asked.query);
+        return (!same).then_some(Flaw::Normalised);
+    }
     if any(&|k| k.is_loopback() && asked.is_loopback() && k.path == asked.path && k.query == asked.query) {
         return None;
     }
@@ -173,8 +220,15 @@ fn flaw(registered: &[String], uri: &str) -> Option<Flaw> {
             None
         };
     }
-    Some(if any(&|k| k.same_origin(&asked)) {
+    let confuses = |path: &str| CONFUSING.iter().any(|mark| path.to_ascii_lowercase().contains(mark));
+    Some(if any(&|k| k.same_origin(&asked) && confuses(asked.path) && !confuses(k.path)) {
+        Flaw::Confusing
+    } else if any(&|k| k.same_origin(&asked)) {
         Flaw::Path
+    } else if any(&|k| {
+        k.scheme == asked.scheme && k.host() == asked.host() && k.path == asked.path && k.query == asked.query
+    }) {
+        Flaw::Port
     } else if any(&|k| {
         k.scheme == "https"
             && asked.scheme == "http"
@@ -234,13 +288,19 @@ mod tests {
         for (uri, expect) in [
             ("https://client.example/callback", None),
             ("https://client.example/callback?tenant=a", None),
-            ("https://client.example/callback/", None),
-            ("https://client.example/Callback", None),
-            ("https://client.example/callback#x", None),
+            ("https://Client.example/callback", None),
+            ("https://client.example:443/callback", None),
+            ("https://client.example/callback/", Some(Flaw::Normalised)),
+            ("https://client.example/Callback", Some(Flaw::Normalised)),
+            ("https://client.example/%63allback", Some(Flaw::Normalised)),
+            ("https://client.example/callback#x", Some(Flaw::Fragment)),
+            ("https://client.example/other#x", None),
             ("http://127.0.0.1:9/cb", None),
             ("https://client.example/callback/x", Some(Flaw::Path)),
             ("https://client.example/other?tenant=a", Some(Flaw::Path)),
-            ("https://client.example/callback/..", Some(Flaw::Path)),
+            ("https://client.example/callback/..", Some(Flaw::Confusing)),
+            ("https://client.example/callback%2f..%2fother", Some(Flaw::Confusing)),
+            ("https://client.example/callback;x", Some(Flaw::Confusing)),
             ("https://client.example/callback?added=1", Some(Flaw::QueryAdded)),
             ("https://client.example/callback?tenant=a&added=1", Some(Flaw::QueryAdded)),
             ("https://client.example/callback?tenant=b", Some(Flaw::QueryChanged)),
@@ -251,9 +311,16 @@ mod tests {
             ("https://client.evil.test/callback", Some(Flaw::Host)),
             ("https://evil.acme.test/cb", Some(Flaw::Host)),
             ("https://other.example/callback", Some(Flaw::Unrelated)),
-            ("https://client.example:8443/callback", Some(Flaw::Unrelated)),
-            ("https://client.example@rogue.test/callback", Some(Flaw::Unrelated)),
-            ("javascript:alert(1)", Some(Flaw::Unrelated)),
+            ("https://client.example:8443/callback", Some(Flaw::Port)),
+            ("https://client.example:8443/other", Some(Flaw::Unrelated)),
+            ("https://client.example@rogue.test/callback", Some(Flaw::Authority)),
+            ("https://client.example\\@rogue.test/callback", Some(Flaw::Authority)),
+            ("https://rogue.test#client.example/callback", Some(Flaw::Authority)),
+            ("https://rogue.test?client.example/callback", Some(Flaw::Authority)),
+            ("https://rogue.test/?to=client.example", Some(Flaw::Authority)),
+            ("javascript:alert(1)", Some(Flaw::Script)),
+            ("data:text/html,x", Some(Flaw::Script)),
+            ("com.example.app:/cb", Some(Flaw::Unrelated)),
         ] {
             assert_eq!(flaw(&registered, uri), expect, "{uri}");
         }

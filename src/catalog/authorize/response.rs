@@ -197,7 +197,7 @@ impl Journey<'_> {
     }
 
     /// What the client was told in place of its state, where it was told an error without it.
-    fn state_lost(&self) -> Option<String> {
+    pub(super) fn state_lost(&self) -> Option<String> {
         let state = self.one("state").filter(|state| state.bytes().all(|b| (0x20..=0x7e).contains(&b)))?;
         let told = matches!(self.end, End::Error(_)) && !self.state_is_of_the_uri();
         let returned = self.state_returned();

@@ -14,6 +14,7 @@
 mod attacks;
 mod c14n;
 mod draft;
+pub mod forgery;
 #[cfg(test)]
 mod sample;
 mod verify;

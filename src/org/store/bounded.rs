@@ -15,12 +15,16 @@ pub(super) trait Aged {
 pub(super) struct Bounded<K, V> {
     map: HashMap<K, V>,
     sweep_at: usize,
+    swept: i64,
     most: usize,
 }
 
+/// How often at least what is over is looked for, in milliseconds, so that a quiet hour gives memory back.
+const SWEEP_EVERY: i64 = 10 * 60_000;
+
 impl<K: Eq + Hash, V: Aged> Bounded<K, V> {
     pub fn new(most: usize) -> Self {
-        Self { map: HashMap::new(), sweep_at: 1024, most }
+        Self { map: HashMap::new(), sweep_at: 1024, swept: i64::MIN, most }
     }
 
     pub fn get(&self, key: &K) -> Option<&V> {
@@ -39,8 +43,12 @@ impl<K: Eq + Hash, V: Aged> Bounded<K, V> {
         self.map.values()
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.map.iter()
+    }
+
     pub fn insert(&mut self, key: K, value: V, now: i64) {
-        if self.map.len() >= self.sweep_at.min(self.most) {
+        if self.map.len() >= self.sweep_at.min(self.most) || now.saturating_sub(self.swept) >= SWEEP_EVERY {
             self.sweep(now);
         }
         self.map.insert(key, value);
@@ -55,7 +63,11 @@ impl<K: Eq + Hash, V: Aged> Bounded<K, V> {
             let middle = *middle;
             self.map.retain(|_, value| value.born() > middle);
         }
+        if self.map.len() < self.map.capacity() / 4 {
+            self.map.shrink_to(self.map.len() * 2);
+        }
         self.sweep_at = (self.map.len() * 2).max(1024);
+        self.swept = now;
     }
 }
 

@@ -28,8 +28,14 @@ pub(in crate::org) struct Visit {
     pub must_login: bool,
     /// `prompt=consent`: whatever was approved is asked again.
     pub must_approve: bool,
-    /// Nobody may be asked anything.
-    pub immediate: bool,
+    /// Nobody may be asked anything, and with what error that is said.
+    pub silent: Option<&'static str>,
+    /// How long ago the login may be, in seconds.
+    pub max_age: Option<i64>,
+    /// An access token is asked for instead of a code.
+    pub implicit: bool,
+    /// The issuer, by the host that was asked.
+    pub issuer: String,
     /// The browser that came with it, by its cookie: nobody else goes on with it.
     pub browser: String,
     /// What a form must bring back.
@@ -84,6 +90,11 @@ impl State {
         let login = self.logins_of_browsers.get_mut(&sid.to_owned()).filter(|login| !login.is_over(now))?;
         login.used = now;
         Some(login.user)
+    }
+
+    /// When the user of a browser logged in.
+    pub fn login_at(&self, sid: &str) -> Option<i64> {
+        self.logins_of_browsers.get(&sid.to_owned()).map(|login| login.at)
     }
 
     /// Logs out.

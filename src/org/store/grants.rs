@@ -26,9 +26,13 @@ pub(in crate::org) struct Code {
     pub redirect_uri: Option<String>,
     pub challenge: Option<(String, Method)>,
     pub nonce: Option<String>,
+    /// When the user logged in, where the client wants to know (`max_age`).
+    pub auth_time: Option<i64>,
     pub issued_at: i64,
     pub expires: i64,
     pub used: bool,
+    /// How often it came to be redeemed.
+    pub tries: u32,
 }
 
 /// Number of a family.
@@ -103,11 +107,16 @@ pub(in crate::org) struct Flight {
 
 impl State {
     /// Issues a code. It begins with `aPrx` and ends with `==`, as on the wire (REST API Developer Guide: Web Server OAuth Flow).
-    pub fn issue_code(&mut self, code: Code) -> String {
-        let text = format!("aPrx{}==", self.random(76));
+    pub fn issue_code(&mut self, code: Code, length: usize) -> String {
+        let text = format!("aPrx{}==", self.random(length));
         let now = code.issued_at;
         self.codes.insert(text.clone(), code, now);
         text
+    }
+
+    /// Whether a code was asked for with that challenge.
+    pub fn has_challenge(&self, challenge: &str) -> bool {
+        self.codes.values().any(|code| code.challenge.as_ref().is_some_and(|(known, _)| known == challenge))
     }
 
     /// The code of that text, used or not.
@@ -118,7 +127,10 @@ impl State {
     /// Uses a code up; false where somebody else did it first.
     #[must_use]
     pub fn use_code(&mut self, text: &str) -> bool {
-        self.codes.get_mut(&text.to_owned()).is_some_and(|code| !std::mem::replace(&mut code.used, true))
+        self.codes.get_mut(&text.to_owned()).is_some_and(|code| {
+            code.tries += 1;
+            !std::mem::replace(&mut code.used, true)
+        })
     }
 
     /// Opens a family for an approval and issues its refresh token. The sixth of a user and app drops the oldest.
@@ -153,7 +165,8 @@ impl State {
     }
 
     fn issue_refresh(&mut self, id: FamilyId, now: i64) -> String {
-        let token = format!("5Aep861{}", self.random(80));
+        let odd = if self.odd_refresh_tokens { "é" } else { "" };
+        let token = format!("5Aep861{}{odd}", self.random(self.refresh_length));
         let refresh =
             Refresh { family: id, born: now, rotated: false, flight: None, collided: false, over: None };
         self.refresh_tokens.insert(token.clone(), refresh, now);
@@ -188,6 +201,34 @@ impl State {
             .filter(|family| family.killed.is_none() && family.app == app)
             .max_by_key(|family| family.granted_at)
             .map(|family| (family.user, family.scopes.clone()))
+    }
+
+    /// The family of that number.
+    pub fn family(&self, id: FamilyId) -> Option<&Family> {
+        self.families.get(&id)
+    }
+
+    /// Another user with a live family of that app.
+    pub fn another_user(&self, app: AppId, user: UserId) -> Option<UserId> {
+        let other = |family: &&Family| family.killed.is_none() && family.app == app && family.user != user;
+        self.families.values().filter(other).map(|family| family.user).min()
+    }
+
+    /// Takes scope away from a family.
+    pub fn narrow(&mut self, id: FamilyId, scopes: Scopes) {
+        if let Some(family) = self.families.get_mut(&id) {
+            family.scopes = scopes;
+        }
+    }
+
+    /// Forgets a refresh token.
+    pub fn forget_refresh(&mut self, token: &str) {
+        self.refresh_tokens.remove(&token.to_owned());
+    }
+
+    /// Whether a request was turned away while another works on that refresh token.
+    pub fn collided(&self, token: &str) -> bool {
+        self.refresh_tokens.get(&token.to_owned()).is_some_and(|refresh| refresh.collided)
     }
 
     /// Whether the user was asked about these scopes before.
@@ -282,6 +323,11 @@ impl Family {
     /// Whether its refresh tokens are of no use any more.
     pub fn is_dead(&self) -> bool {
         self.killed.is_some_and(|killed| killed.what.refresh_tokens)
+    }
+
+    /// Whether it was ended after that moment.
+    pub fn killed_since(&self, moment: i64) -> bool {
+        self.killed.is_some_and(|killed| killed.at > moment)
     }
 }
 

@@ -56,6 +56,12 @@ impl State {
         key
     }
 
+    /// The key of a session of that app that was opened within the last second.
+    pub fn opened_just_now(&self, app: AppId, now: i64) -> Option<String> {
+        let fresh = |session: &Session| session.app == Some(app) && now - session.issued_at < 1000;
+        self.sessions.iter().find(|(_, session)| fresh(session)).map(|(key, _)| key.clone())
+    }
+
     fn admit(&mut self, key: String, session: Session) {
         let now = session.issued_at;
         self.sessions.insert(key, session, now);

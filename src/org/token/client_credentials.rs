@@ -2,8 +2,8 @@
 
 use super::{Checked, Kind, user_may};
 use crate::oauth::Params;
-use crate::org::answer::{Refused, invalid_grant, refused};
-use crate::org::ask::Ask;
+use crate::org::answer::{Refused, invalid_client, invalid_grant, refused};
+use crate::org::ask::{Ask, given};
 use crate::org::authentication::{admit, identify, prove};
 use crate::org::store::Grant;
 use crate::org::{Org, fault};
@@ -18,9 +18,19 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     }
     let claimed = identify(org, ask, params)?;
     let app = org.registry.app(claimed.id);
-    admit(app, Flow::ClientCredentials)?;
-    let authenticated = prove(org, ask, &claimed, true, false)?;
-    let anybody = || match org.faults.has(&fault::RUN_AS_ANYBODY) {
+    let has = |fault| org.faults.has(fault);
+    let listed = app.may(Flow::ClientCredentials);
+    let open = app.registered.is_public() && has(&fault::CLIENT_CREDENTIALS_PUBLIC)
+        || !app.registered.is_public() && !listed && has(&fault::CLIENT_CREDENTIALS_UNLISTED);
+    if !open {
+        admit(app, Flow::ClientCredentials)?;
+    }
+    if has(&fault::POST_REFUSED) && given(params, "client_secret").is_some() {
+        return Err(invalid_client("invalid_client", "invalid client credentials"));
+    }
+    let required = (!app.registered.is_public() || !open) && !has(&fault::SECRET_NOT_ASKED);
+    let authenticated = prove(org, ask, &claimed, required, false)?;
+    let anybody = || match open || has(&fault::RUN_AS_ANYBODY) {
         true => org.registry.user_ids().map(|(id, _)| id).find(|id| user_may(org, claimed.id, *id).is_ok()),
         false => None,
     };
@@ -38,9 +48,15 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let listed =
         app.registered.scopes.iter().map(String::as_str).filter(|scope| !NEED_A_USER.contains(scope));
     let scopes = crate::org::scopes::Scopes::of(listed);
-    if scopes.is_empty() {
-        return Err(invalid_grant("no valid scopes defined"));
-    }
+    let scopes = match scopes.is_empty() {
+        true if org.faults.has(&fault::USER_SCOPES_GRANTED) => app.scopes.without(&["refresh_token"]),
+        true => return Err(invalid_grant("no valid scopes defined")),
+        false => scopes,
+    };
+    let user = match org.faults.has(&fault::RUN_AS_OTHER) {
+        true => org.registry.user_ids().map(|(id, _)| id).find(|id| *id != user).unwrap_or(user),
+        false => user,
+    };
     let kind = Kind::Direct { user, scopes, grant: Grant::ClientCredentials };
     Ok(Checked { app: claimed.id, jti: authenticated.jti, kind })
 }

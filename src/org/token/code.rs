@@ -1,8 +1,8 @@
 //! The redemption of an authorization code: once, by its client, with its redirect URI and its verifier.
 
 use super::{Checked, Issued, Kind, login_rate, missing, session, user_may};
-use crate::oauth::Params;
 use crate::oauth::pkce;
+use crate::oauth::{Params, from_base64url};
 use crate::org::answer::{Refused, invalid_grant, invalid_request, refused};
 use crate::org::ask::{Ask, given};
 use crate::org::authentication::{admit, identify, is_required, prove};
@@ -27,9 +27,24 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let claimed = identify(org, ask, params)?;
     let app = org.registry.app(claimed.id);
     admit(app, Flow::WebServer)?;
-    let authenticated = prove(org, ask, &claimed, is_required(app, Flow::WebServer), true)?;
-    let text = given(params, "code").ok_or_else(|| missing("code"))?;
+    let required = is_required(app, Flow::WebServer) && !org.faults.has(&fault::SECRET_NOT_ASKED);
+    let proof = match prove(org, ask, &claimed, required, true) {
+        Err(error) if !org.faults.has(&fault::PKCE_FOR_SECRET) => return Err(error),
+        proof => proof,
+    };
+    let text = given(params, "code").ok_or_else(|| match org.faults.has(&fault::CODE_MISSING_RENAMED) {
+        true => refused("unsupported_grant_type", "grant type not supported"),
+        false => missing("code"),
+    })?;
     let code = org.store.lock().code(text).cloned();
+    let fits = |code: &Code| {
+        let verifier = given(params, "code_verifier");
+        code.challenge.is_some() && fitting_verifier(org, code, verifier).is_ok()
+    };
+    let jti = match proof {
+        Err(_) if code.as_ref().is_some_and(fits) => None,
+        proof => proof?.jti,
+    };
     let Some(code) = code else {
         return Err(match org.faults.has(&fault::CODE_UNKNOWN_RENAMED) {
             true => invalid_request(UNKNOWN),
@@ -39,16 +54,20 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     if code.app != claimed.id && !org.faults.has(&fault::CODE_UNBOUND) {
         return Err(invalid_grant(UNKNOWN));
     }
-    if code.expires <= ask.now || code.used && !org.faults.has(&fault::CODE_REUSABLE) {
+    let eternal = org.faults.has(&fault::CODE_ETERNAL);
+    if code.expires <= ask.now && !eternal || code.used && !org.faults.has(&fault::CODE_REUSABLE) {
         return Err(expired());
     }
     if !org.faults.has(&fault::REDIRECT_UNCHECKED_AT_TOKEN) {
-        same_redirect_uri(app, &code, given(params, "redirect_uri"))?;
+        let sent = given(params, "redirect_uri");
+        if sent.is_some() || !org.faults.has(&fault::REDIRECT_OPTIONAL_AT_TOKEN) {
+            same_redirect_uri(app, &code, sent)?;
+        }
     }
     fitting_verifier(org, &code, given(params, "code_verifier"))?;
     user_may(org, claimed.id, code.user)?;
     let redemption = Redemption { text: text.into(), code };
-    Ok(Checked { app: claimed.id, jti: authenticated.jti, kind: Kind::Code(redemption) })
+    Ok(Checked { app: claimed.id, jti, kind: Kind::Code(redemption) })
 }
 
 /// Uses the code up and issues, if nobody was faster.
@@ -60,14 +79,19 @@ pub(super) fn redeem(
     now: i64,
 ) -> Result<Issued, Refused> {
     let Redemption { text, code } = redemption;
-    let first = state.use_code(text.expose());
+    let twelfth = org.faults.has(&fault::CODE_TWO_OF_TWENTY)
+        && state.code(text.expose()).is_some_and(|code| code.tries == 11);
+    let first = state.use_code(text.expose()) || twelfth;
     let looks_again = !org.faults.has(&fault::CODE_RACY) && !org.faults.has(&fault::CODE_REUSABLE);
-    if !first && looks_again || code.expires <= now {
+    if !first && looks_again || code.expires <= now && !org.faults.has(&fault::CODE_ETERNAL) {
         return Err(expired());
     }
     if !state.login(code.user, now) {
         return Err(login_rate());
     }
+    let others = || org.registry.user_ids().map(|(other, _)| other).find(|other| *other != code.user);
+    let wrong = if org.faults.has(&fault::CODE_WRONG_USER) { others() } else { None };
+    let code = Code { user: wrong.unwrap_or(code.user), ..code };
     let app = org.registry.app(id);
     let mut session = session(app, id, code.user, code.scopes.clone(), Grant::Code, now);
     let mut refresh_token = None;
@@ -80,7 +104,7 @@ pub(super) fn redeem(
     if let Some(family) = session.family {
         state.first_session(family, &key);
     }
-    Ok(Issued { key, session, refresh_token, nonce: code.nonce })
+    Ok(Issued { key, session, refresh_token, nonce: code.nonce, auth_time: code.auth_time })
 }
 
 fn expired() -> Refused {
@@ -98,23 +122,34 @@ fn same_redirect_uri(app: &App, code: &Code, sent: Option<&str>) -> Result<(), R
     }
 }
 
-/// RFC 7636 §4.6. A verifier that no challenge asks for is refused, as RFC 9700 §2.1.1 has it.
+/// RFC 7636 §4.6. A verifier that no challenge asks for is ignored, or refused, as RFC 9700 §2.1.1 has it.
 fn fitting_verifier(org: &Org, code: &Code, verifier: Option<&str>) -> Result<(), Refused> {
     let has = |fault| org.faults.has(fault);
     let fits = match (&code.challenge, verifier) {
         (None, None) => true,
-        (None, Some(_)) => has(&fault::PKCE_DOWNGRADE),
+        (None, Some(_)) => !org.registry.switches.unasked_verifier_refused || has(&fault::PKCE_DOWNGRADE),
         (Some(_), None) => has(&fault::PKCE_OPTIONAL),
         (Some((challenge, method)), Some(verifier)) => {
-            let formed = (SHORTEST_VERIFIER..=org.registry.switches.longest_verifier)
-                .contains(&verifier.len())
-                && pkce::is_unreserved(verifier);
-            let right = method.challenge(verifier) == *challenge && !has(&fault::PKCE_BROKEN);
+            let long = (SHORTEST_VERIFIER..=org.registry.switches.longest_verifier).contains(&verifier.len());
+            let formed = (long || has(&fault::PKCE_SHORT_OK))
+                && (pkce::is_unreserved(verifier) || has(&fault::PKCE_CHARACTERS_ANY));
+            let made = method.challenge(verifier);
+            let right = made == *challenge && !has(&fault::PKCE_BROKEN)
+                || has(&fault::PKCE_ENCODINGS) && is_written_otherwise(challenge, &made)
+                || has(&fault::PKCE_SWAPPED) && org.store.lock().has_challenge(&made)
+                || has(&fault::PKCE_CASE) && made.eq_ignore_ascii_case(challenge);
             let itself = verifier == challenge;
             formed && (right || has(&fault::PKCE_ANY) && !itself || has(&fault::PKCE_PLAIN_TOO) && itself)
         }
     };
     if fits { Ok(()) } else { Err(refused(org.registry.switches.pkce_error, "invalid code verifier")) }
+}
+
+/// Whether a challenge is the right one in hexadecimal digits, with padding, or in the standard alphabet.
+fn is_written_otherwise(challenge: &str, right: &str) -> bool {
+    let hash = from_base64url(right).unwrap_or_default();
+    let hexadecimal: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    challenge == hexadecimal || challenge.trim_end_matches('=').replace('+', "-").replace('/', "_") == right
 }
 
 #[cfg(test)]

@@ -1,33 +1,63 @@
 //! The JWT bearer grant (Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core): the assertion alone says who the client and who the user is.
 
+use serde_json::json;
+
 use super::{Checked, Kind, approved, missing, not_approved, user_may};
 use crate::oauth::Params;
 use crate::oauth::jwt::Jwt;
-use crate::org::answer::{Refused, invalid_client, invalid_grant, refused};
+use crate::org::answer::{Refused, invalid_client, invalid_grant, invalid_request, refused};
 use crate::org::ask::{Ask, given};
-use crate::org::authentication::{admit, unknown};
+use crate::org::authentication::{LONGEST_JTI, admit, unknown};
 use crate::org::registry::{App, AppId, UserId};
 use crate::org::store::Grant;
 use crate::org::{Org, fault};
 use crate::subject::Flow;
 
+/// The oldest `iat` that is taken where anybody looks, in seconds.
+const OLDEST: i64 = 86_400;
+
 pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {
     let assertion = given(params, "assertion").ok_or_else(|| missing("assertion"))?;
-    let jwt = Jwt::read(assertion).map_err(|_| invalid())?;
+    let jwt = read(org, assertion).ok_or_else(invalid)?;
     let id = issuer(org, &jwt)?;
     let app = org.registry.app(id);
     admit(app, Flow::JwtBearer)?;
+    let strange =
+        |name: &String| !["iss", "sub", "prn", "aud", "exp", "nbf", "iat", "jti"].contains(&name.as_str());
+    if org.faults.has(&fault::JWT_EXTRA_REFUSED) && jwt.claims.keys().any(strange) {
+        return Err(invalid());
+    }
     signature(org, app, &jwt)?;
     times(org, &jwt, ask.seconds())?;
     audience(org, ask, &jwt)?;
     let user = subject(org, id, &jwt)?;
-    user_may(org, id, user)?;
+    if !(org.registry.user(user).is_shut_out() && org.faults.has(&fault::JWT_INACTIVE)) {
+        user_may(org, id, user)?;
+    }
     let scopes = approved(org, &org.store.lock(), id, user)?;
     let user = match org.faults.has(&fault::JWT_WRONG_USER) {
         true => org.registry.user_ids().map(|(other, _)| other).find(|other| *other != user).unwrap_or(user),
         false => user,
     };
-    Ok(Checked { app: id, jti: None, kind: Kind::Direct { user, scopes, grant: Grant::JwtBearer } })
+    let jti = once(org, &jwt);
+    Ok(Checked { app: id, jti, kind: Kind::Direct { user, scopes, grant: Grant::JwtBearer } })
+}
+
+fn read(org: &Org, assertion: &str) -> Option<Jwt> {
+    let lenient = || {
+        let text: String = assertion.chars().filter(|c| !c.is_whitespace() && *c != '=').collect();
+        Jwt::read(&text.replace('+', "-").replace('/', "_")).ok()
+    };
+    let lenient = || org.faults.has(&fault::JWT_BASE64_LENIENT).then(lenient).flatten();
+    Jwt::read(assertion).ok().or_else(lenient)
+}
+
+/// A `jti` that is good for one grant until the assertion is over. Salesforce is seen to ignore it.
+fn once(org: &Org, jwt: &Jwt) -> Option<(String, i64)> {
+    let heeded = org.registry.switches.rfc && !org.faults.has(&fault::JWT_REPLAY);
+    let jti = jwt.text("jti").filter(|jti| heeded && jti.len() <= LONGEST_JTI)?;
+    let until = jwt.seconds("exp")?.saturating_mul(1000).saturating_add(org.registry.switches.leeway);
+    Some((format!("grant {jti}"), until))
 }
 
 fn invalid() -> Refused {
@@ -35,14 +65,16 @@ fn invalid() -> Refused {
 }
 
 fn issuer(org: &Org, jwt: &Jwt) -> Result<AppId, Refused> {
+    let by_key = || {
+        let fits = |app: &App| app.key.as_ref().is_some_and(|key| jwt.verifies(key));
+        org.registry.app_ids().find(|(_, app)| fits(app)).map(|(id, _)| id)
+    };
     match jwt.text("iss") {
-        Some(iss) => org.registry.app_of(iss).ok_or_else(|| unknown(org)),
-        None if org.faults.has(&fault::JWT_ISS_OPTIONAL) => org
-            .registry
-            .app_ids()
-            .find(|(_, app)| app.key.as_ref().is_some_and(|key| jwt.verifies(key)))
-            .map(|(id, _)| id)
-            .ok_or_else(invalid),
+        Some(iss) => {
+            let guess = || if org.faults.has(&fault::JWT_ISS_ANY) { by_key() } else { None };
+            org.registry.app_of(iss).or_else(guess).ok_or_else(|| unknown(org))
+        }
+        None if org.faults.has(&fault::JWT_ISS_OPTIONAL) => by_key().ok_or_else(invalid),
         None => Err(invalid()),
     }
 }
@@ -52,7 +84,16 @@ fn signature(org: &Org, app: &App, jwt: &Jwt) -> Result<(), Refused> {
     let has = |fault| org.faults.has(fault);
     let good = app.key.as_ref().is_some_and(|key| jwt.verifies(key))
         || has(&fault::JWT_NONE) && jwt.is_unsigned()
-        || has(&fault::JWT_UNVERIFIED) && !jwt.is_unsigned() && jwt.alg() == "RS256";
+        || has(&fault::JWT_UNVERIFIED) && !jwt.is_unsigned() && jwt.alg() == "RS256"
+        || has(&fault::JWT_HS_CONFUSION)
+            && app.key.as_ref().is_some_and(|key| jwt.verifies_hs256(key.pem().as_bytes()))
+        || has(&fault::JWT_HEADER_KEY)
+            && jwt.header.get("jwk").is_some_and(|jwk| jwt.verifies_with_set(&json!({ "keys": [jwk] })))
+        || has(&fault::JWT_ALG_ANY)
+            && app.key.as_ref().is_some_and(|key| {
+                let jwk = key.jwk("");
+                jwt.alg() != "RS256" && jwt.verifies_with_set(&json!({ "keys": [jwk] }))
+            });
     match jwt.alg() {
         _ if good => Ok(()),
         // What the field saw of a Named Credential that signs with RS512 (Salesforce Help: OAuth 2.0 JWT Bearer Flow; sfdx-core).
@@ -75,15 +116,26 @@ fn times(org: &Org, jwt: &Jwt, now: i64) -> Result<(), Refused> {
     } else {
         let expires = jwt.seconds("exp").ok_or_else(invalid)?;
         if expires.saturating_add(leeway) <= now && !org.faults.has(&fault::JWT_EXP_IGNORED) {
-            return Err(invalid_grant("expired authorization code"));
+            return Err(match org.faults.has(&fault::JWT_ERROR_RENAMED) {
+                true => invalid_request("expired assertion"),
+                false => invalid_grant("expired authorization code"),
+            });
         }
-        if switches.exp_limit.is_some_and(|limit| expires > now + limit) {
+        let limit = switches.exp_limit.filter(|_| !org.faults.has(&fault::JWT_EXP_UNLIMITED));
+        if limit.is_some_and(|limit| expires > now + limit) {
             return Err(invalid());
         }
     }
-    let begins = jwt.claims.contains_key("nbf").then(|| jwt.seconds("nbf").unwrap_or(i64::MAX));
-    if begins.is_some_and(|nbf| nbf.saturating_sub(leeway) > now) && !org.faults.has(&fault::JWT_NBF_IGNORED)
-    {
+    let time = |name: &str, strange: i64| {
+        jwt.claims.contains_key(name).then(|| jwt.seconds(name).unwrap_or(strange))
+    };
+    let early = time("nbf", i64::MAX).is_some_and(|nbf| nbf.saturating_sub(leeway) > now);
+    if early && switches.nbf_enforced && !org.faults.has(&fault::JWT_NBF_IGNORED) {
+        return Err(invalid());
+    }
+    let strange = time("iat", i64::MAX)
+        .is_some_and(|iat| iat.saturating_sub(leeway) > now || iat < now.saturating_sub(OLDEST));
+    if strange && switches.rfc && !org.faults.has(&fault::JWT_IAT_IGNORED) {
         return Err(invalid());
     }
     Ok(())
@@ -102,17 +154,19 @@ fn audience(org: &Org, ask: &Ask, jwt: &Jwt) -> Result<(), Refused> {
 
 /// `prn` wins over `sub`. Somebody whom the org does not know is somebody who did not approve.
 fn subject(org: &Org, app: AppId, jwt: &Jwt) -> Result<UserId, Refused> {
-    match jwt.text("prn").or(jwt.text("sub")) {
-        Some(name) => org.registry.user_of(name).ok_or_else(not_approved),
-        None if org.faults.has(&fault::JWT_SUB_OPTIONAL) => org
-            .registry
-            .user_ids()
-            .map(|(id, _)| id)
-            .find(|id| {
-                user_may(org, app, *id).and_then(|()| approved(org, &org.store.lock(), app, *id)).is_ok()
-            })
-            .ok_or_else(invalid),
-        None => Err(invalid()),
+    let anybody = |fault| {
+        let may =
+            |id| user_may(org, app, id).and_then(|()| approved(org, &org.store.lock(), app, id)).is_ok();
+        let all = org.registry.user_ids().map(|(id, _)| id).filter(|_| org.faults.has(fault));
+        all.into_iter().find(|id| may(*id))
+    };
+    let (prn, sub) = (jwt.text("prn"), jwt.text("sub"));
+    let named = if org.faults.has(&fault::JWT_SUB_WINS) { sub.or(prn) } else { prn.or(sub) };
+    match named {
+        Some(name) => {
+            org.registry.user_of(name).or_else(|| anybody(&fault::JWT_USER_UNKNOWN)).ok_or_else(not_approved)
+        }
+        None => anybody(&fault::JWT_SUB_OPTIONAL).ok_or_else(invalid),
     }
 }
 
@@ -159,7 +213,9 @@ mod tests {
         assert_eq!(exp(json!(NOW + 300_000)), "granted");
         assert_eq!(exp(json!((seconds + 60).to_string())), "granted");
         assert_eq!(exp(json!("soon")), "invalid assertion");
-        let nbf = play(&org, |claims| drop(claims.insert("nbf".into(), json!(seconds + 600))));
+        assert_eq!(play(&org, |claims| drop(claims.insert("nbf".into(), json!(seconds + 600)))), "granted");
+        let heeds = org_of(&set(target(), "nbf", Setting::Word("enforced".into())));
+        let nbf = play(&heeds, |claims| drop(claims.insert("nbf".into(), json!(seconds + 600))));
         assert_eq!(nbf, "invalid assertion");
         let strict = org_of(&set(target(), "exp_limit", Setting::Word("3m".into())));
         let ahead = play(&strict, |claims| drop(claims.insert("exp".into(), json!(seconds + 181))));

@@ -53,6 +53,8 @@ struct Issued {
     session: Session,
     refresh_token: Option<String>,
     nonce: Option<String>,
+    /// When the user logged in, where the client asked for it; in milliseconds since the epoch.
+    auth_time: Option<i64>,
 }
 
 /// What a grant's own checks find.
@@ -66,12 +68,31 @@ struct Checked {
 pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
     let read = ask.is(&Method::POST) || is_get(ask.request.method()) && org.faults.has(&fault::GET_TOKEN);
     // A GET is what becomes of a POST that was redirected: its parameters are not looked at (Salesforce Help: OAuth 2.0 Web Server Flow).
-    let params = if read { ask.params() } else { Some(Params::new()) };
+    // RFC 6749 §2.3.1 keeps credentials out of the URI; Salesforce reads the query as well (Salesforce Help: OAuth
+    // Endpoints).
+    let by_query =
+        !org.registry.switches.rfc || org.faults.has(&fault::QUERY_SECRET) || !ask.is(&Method::POST);
+    let params = match read {
+        true if org.faults.has(&fault::CHARSET_REFUSED) && has_charset(ask) => Some(Params::new()),
+        true if org.faults.has(&fault::JSON_TAKEN) && is_json(ask) => Some(members_of(ask)),
+        true if by_query => ask.params(),
+        true => ask.form(),
+        false => Some(Params::new()),
+    };
     let style = Style::of(ask, params.as_ref().unwrap_or(&Params::new()));
+    let number = org.store.lock().asked();
+    if org.faults.has(&fault::TOKEN_500) && number % 17 == 0 {
+        return Begun::Reply(answer::bare(http::StatusCode::INTERNAL_SERVER_ERROR, ask.now));
+    }
     let checked = match params {
         Some(params) => check(org, ask, &params),
         None => Err(invalid_request("malformed request")),
     };
+    let sent_on = ask.params().is_some_and(|params| given(&params, "community").is_some());
+    if sent_on && org.faults.has(&fault::TOKEN_SENT_ON) {
+        let to = format!("https://community.example{PATH}");
+        return Begun::Reply(super::pages::go(http::StatusCode::TEMPORARY_REDIRECT, &to, ask.now));
+    }
     match checked {
         Ok(Checked { app, jti, kind }) => {
             let grant = Grant { app, host: ask.host.clone(), style, jti, kind };
@@ -81,28 +102,58 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
     }
 }
 
+fn has_charset(ask: &Ask) -> bool {
+    ask.header(http::header::CONTENT_TYPE).is_some_and(|kind| kind.contains(';'))
+}
+
+fn is_json(ask: &Ask) -> bool {
+    ask.header(http::header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"))
+}
+
+/// The members of a JSON body that are texts.
+fn members_of(ask: &Ask) -> Params {
+    let body: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(ask.request.body()).unwrap_or_default();
+    body.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+}
+
 /// The second half: redeems, rotates, issues. What is signed is signed after the lock.
 pub(super) fn commit(org: &Org, grant: Grant, now: i64) -> Reply {
     let Grant { app, host, style, jti, kind } = grant;
     match issue(org, app, jti, kind, now) {
-        Ok(issued) => answer::granted(org, &response::members(org, app, &host, &issued, now), style, now),
+        Ok(issued) => {
+            let members = response::members(org, app, &host, &issued, now);
+            let mut reply = answer::granted(org, &members, style, now);
+            if org.faults.has(&fault::TOKEN_SLOW) && org.store.lock().asked() % 5 == 0 {
+                reply.delay_ms = 8000;
+            }
+            reply
+        }
         Err(error) => refuse(org, error, style, now),
     }
 }
 
 fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {
-    if params.repeated().is_some() {
+    if params.repeated().is_some() && !org.faults.has(&fault::REPEATED_FIRST) {
         return Err(invalid_request("a parameter is repeated"));
     }
-    let grant_type = given(params, "grant_type");
+    let stray = params.iter().any(|(name, _)| name.starts_with("grantcheck_"));
+    if stray && org.faults.has(&fault::TOKEN_UNKNOWN_REFUSED) {
+        return Err(invalid_request("unknown parameter"));
+    }
+    let guessed = org.faults.has(&fault::GRANT_TYPE_GUESSED) && !params.is_empty();
+    let guess = || Some(crate::oauth::grant::client_credentials::GRANT_TYPE).filter(|_| guessed);
+    let grant_type = given(params, "grant_type").or_else(guess);
     // RFC 6749 §6 lets a refresh ask for less; Salesforce takes no scope at all.
     let takes_scope = grant_type == Some(refresh_token::GRANT_TYPE)
         && (org.registry.switches.rfc || org.faults.has(&fault::REFRESH_WIDEN));
+    let takes_scope =
+        takes_scope || org.faults.has(&fault::SCOPE_IGNORED) || org.faults.has(&fault::SCOPE_GRANTED);
     let no_scope = || match given(params, "scope") {
         Some(_) if !takes_scope => Err(invalid_request("scope parameter not supported")),
         _ => Ok(()),
     };
-    match grant_type {
+    let checked = match grant_type {
         Some(authorization_code::GRANT_TYPE) => code::check(org, ask, params),
         Some(refresh_token::GRANT_TYPE) => no_scope().and_then(|()| refresh::check(org, ask, params)),
         Some(jwt_bearer::GRANT_TYPE) => no_scope().and_then(|()| jwt::check(org, ask, params)),
@@ -111,28 +162,48 @@ fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {
             no_scope().and_then(|()| client_credentials::check(org, ask, params))
         }
         None if org.registry.switches.rfc && ask.is(&Method::POST) => Err(missing("grant_type")),
+        Some("password") if org.faults.has(&fault::PASSWORD_GRANT) => {
+            Err(invalid_grant("authentication failure"))
+        }
+        Some(_) if org.faults.has(&fault::ERROR_QUOTES) => {
+            Err(refused("unsupported_grant_type", "grant type \"of yours\" not supported"))
+        }
         Some(_) if org.faults.has(&fault::GRANT_TYPE_RENAMED) => {
             Err(invalid_request("grant type not supported"))
         }
         _ => Err(refused("unsupported_grant_type", "grant type not supported")),
+    };
+    match (checked, given(params, "scope").filter(|_| org.faults.has(&fault::SCOPE_GRANTED))) {
+        (Ok(Checked { app, jti, kind: Kind::Direct { user, grant, .. } }), Some(asked)) => {
+            let scopes = Scopes::of(asked.split(' '));
+            Ok(Checked { app, jti, kind: Kind::Direct { user, scopes, grant } })
+        }
+        (checked, _) => checked,
     }
 }
 
 fn issue(org: &Org, app: AppId, jti: Option<(String, i64)>, kind: Kind, now: i64) -> Result<Issued, Refused> {
     let mut state = org.store.lock();
     if let Some((jti, until)) = jti
+        && !org.faults.has(&fault::CLIENT_ASSERTION_REPLAYED)
         && !state.first_use(app, &jti, until, now)
     {
         // The guard goes before the grant, which may have to lock again to let its refresh token go.
         drop(state);
-        return Err(replayed());
+        return Err(match kind {
+            Kind::Direct { grant: store::Grant::JwtBearer | store::Grant::SamlBearer, .. } => {
+                invalid_grant("invalid assertion")
+            }
+            _ => replayed(),
+        });
     }
     let mut issued = match kind {
         Kind::Code(redemption) => code::redeem(org, &mut state, app, redemption, now)?,
         Kind::Refresh(renewal) => refresh::renew(org, &mut state, app, renewal, now)?,
         Kind::Reused(family) => {
             if !org.faults.has(&fault::ROTATE_NO_FAMILY) {
-                state.kill(family, store::Kill::WHOLE, now);
+                let access_tokens = !org.faults.has(&fault::REUSE_SPARES_ACCESS);
+                state.kill(family, store::Kill { access_tokens, refresh_tokens: true }, now);
             }
             return Err(refresh::dead(org));
         }
@@ -141,13 +212,19 @@ fn issue(org: &Org, app: AppId, jti: Option<(String, i64)>, kind: Kind, now: i64
                 return Err(login_rate());
             }
             let session = session(org.registry.app(app), app, user, scopes, grant, now);
-            let key = state.open(session.clone());
-            Issued { key, session, refresh_token: None, nonce: None }
+            let twin = match org.faults.has(&fault::TOKEN_SHARED) {
+                true => state.opened_just_now(app, now),
+                false => None,
+            };
+            let key = twin.unwrap_or_else(|| state.open(session.clone()));
+            Issued { key, session, refresh_token: None, nonce: None, auth_time: None }
         }
     };
-    let unasked = matches!(issued.session.grant, store::Grant::ClientCredentials | store::Grant::Code)
-        && !issued.session.scopes.offline();
-    if unasked && org.faults.has(&fault::REFRESH_TOKEN_UNASKED) {
+    let grant = issued.session.grant;
+    let unasked = matches!(grant, store::Grant::ClientCredentials | store::Grant::Code)
+        && !issued.session.scopes.offline()
+        && org.faults.has(&fault::REFRESH_TOKEN_UNASKED);
+    if unasked || grant == store::Grant::JwtBearer && org.faults.has(&fault::JWT_REFRESH_TOKEN) {
         issued.refresh_token = Some(format!("5Aep861{}", state.random(80)));
     }
     Ok(issued)
@@ -455,6 +532,9 @@ mod tests {
         }
         says(&ask(), "login rate exceeded");
         assert_eq!(status(&org.handle(&token_request(&client_credentials("main")), NOW + HOUR)), 200);
+        let off = org_of(&set(target(), "login_rate", crate::subject::Setting::Word("off".into())));
+        let ask = || off.handle(&token_request(&client_credentials("main")), NOW);
+        assert!((0..=store::LOGINS_PER_HOUR).all(|_| status(&ask()) == 200));
     }
 
     #[test]

@@ -7,9 +7,12 @@ use crate::org::ask::{Ask, given};
 use crate::org::authentication::{admit, identify, is_required, prove};
 use crate::org::registry::AppId;
 use crate::org::scopes::Scopes;
-use crate::org::store::{FamilyId, Flight, Found, Grant, Kill, State};
+use crate::org::store::{Family, FamilyId, Flight, Found, Grant, Kill, State};
 use crate::org::{Org, fault};
 use crate::subject::{Flow, RefreshPolicy};
+
+/// After what time a revocation is forgotten where it is forgotten, in milliseconds.
+const FORGOTTEN: i64 = 600_000;
 
 /// A refresh token that is held for one request.
 pub(super) struct Renewal {
@@ -48,6 +51,11 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
 
     let mut state = org.store.lock();
     let Some(found) = state.refresh(token) else {
+        if let Some(session) = state.session(token).filter(|_| org.faults.has(&fault::ACCESS_TOKEN_REFRESHES))
+        {
+            let (user, scopes) = (session.user, session.scopes.clone());
+            return checked(Kind::Direct { user, scopes, grant: Grant::Refresh });
+        }
         return match state.any_family(claimed.id) {
             Some((user, scopes)) if org.faults.has(&fault::REFRESH_ANY) => {
                 checked(Kind::Direct { user, scopes, grant: Grant::Refresh })
@@ -58,7 +66,7 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     if found.family.app != claimed.id && !org.faults.has(&fault::REFRESH_UNBOUND) {
         return Err(dead(org));
     }
-    if found.family.is_dead() {
+    if is_over(org, found.family, ask.now) {
         return Err(dead(org));
     }
     if found.rotated && !org.faults.has(&fault::ROTATE_NO_REVOKE) {
@@ -84,8 +92,12 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let flight = match org.faults.has(&fault::ROTATE_RACY) {
         true => None,
         false => {
-            let ticket = state.hold(token, ask.now).ok_or_else(|| collision(org))?;
-            Some(Flight::new(&org.store, token, ticket))
+            let second = org.faults.has(&fault::ROTATE_RACY_PAIR) && !state.collided(token);
+            match state.hold(token, ask.now) {
+                Some(ticket) => Some(Flight::new(&org.store, token, ticket)),
+                None if second => None,
+                None => return Err(collision(org)),
+            }
         }
     };
     checked(Kind::Refresh(Renewal { family, token: token.into(), flight, narrowed }))
@@ -109,41 +121,68 @@ pub(super) fn renew(
     let app = org.registry.app(id);
     let found = state.refresh(token.expose()).ok_or_else(|| dead(org))?;
     let stale = found.rotated && !org.faults.has(&fault::ROTATE_NO_REVOKE);
-    if !racy && (found.family.is_dead() || stale) {
+    if !racy && (is_over(org, found.family, now) || stale) {
         return Err(dead(org));
     }
-    let (user, scopes) = (found.family.user, narrowed.unwrap_or_else(|| found.family.scopes.clone()));
-    let refresh_token = match app.registered.policy.rotation {
+    let has = |fault| org.faults.has(fault);
+    let (owner, granted) = (found.family.user, found.family.scopes.clone());
+    let another = state.another_user(id, owner).filter(|_| has(&fault::REFRESH_MIXES_USERS));
+    let user = another.unwrap_or(owner);
+    if let Some(narrowed) = narrowed.as_ref().filter(|_| has(&fault::REFRESH_NARROW_STICKS)) {
+        state.narrow(family, narrowed.clone());
+    }
+    let mut scopes = narrowed.unwrap_or(granted);
+    if has(&fault::REFRESH_SCOPE_LOST) {
+        let last = scopes.iter().last().map(str::to_owned).unwrap_or_default();
+        scopes = scopes.without(&[last.as_str()]);
+    }
+    let unrotated = app.registered.is_public() && has(&fault::PUBLIC_UNROTATED);
+    let refresh_token = match app.registered.policy.rotation && !unrotated {
         true => state.rotate(token.expose(), racy, now),
         false => None,
     };
+    if refresh_token.is_none() && has(&fault::REFRESH_ONCE) {
+        state.forget_refresh(token.expose());
+    }
     state.used(family, now);
     let mut session = session(app, id, user, scopes, Grant::Refresh, now);
     // A family that was killed and lives on all the same hands out tokens that live.
     let killed = state.refresh(token.expose()).is_some_and(|found| found.family.killed.is_some());
-    session.family = (!killed).then_some(family);
+    session.family = (!killed || has(&fault::REVOKE_GHOST)).then_some(family);
     let key = state.open(session.clone());
     if collided && org.faults.has(&fault::COLLISION_AS_THEFT) {
         state.kill(family, Kill::WHOLE, now);
     }
-    Ok(Issued { key, session, refresh_token, nonce: None })
+    let nonce = has(&fault::REFRESH_NONCE_NEW).then(|| "made-up".to_owned());
+    Ok(Issued { key, session, refresh_token, nonce, auth_time: None })
+}
+
+/// Whether a grant has ended.
+fn is_over(org: &Org, family: &Family, now: i64) -> bool {
+    let remembered = !org.faults.has(&fault::REVOKE_FORGOTTEN) || family.killed_since(now - FORGOTTEN);
+    family.is_dead() && remembered && !org.faults.has(&fault::REVOKE_GHOST)
 }
 
 /// The refresh token policy, looked at when the token is used, so that a shorter one bites at once
 /// (Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide).
 fn in_time(org: &Org, state: &State, found: &Found<'_>, now: i64) -> Result<(), Refused> {
     let family = found.family;
+    let until = |end: i64| if end > now { Ok(()) } else { Err(invalid_grant("token validity expired")) };
     match org.registry.app(family.app).registered.policy.refresh_policy {
         RefreshPolicy::Infinite => Ok(()),
         RefreshPolicy::Zero => {
             let lives = |session| state.end(session, now).is_none();
             if state.session(&family.first_session).is_some_and(lives) { Ok(()) } else { Err(dead(org)) }
         }
-        RefreshPolicy::Lifetime(ttl) if family.granted_at.saturating_add(ttl) > now => Ok(()),
-        RefreshPolicy::Inactivity(ttl) if family.last_used.saturating_add(ttl) > now => Ok(()),
-        RefreshPolicy::Lifetime(_) | RefreshPolicy::Inactivity(_) => {
-            Err(invalid_grant("token validity expired"))
-        }
+        RefreshPolicy::Lifetime(ttl) => until(match org.faults.has(&fault::REFRESH_LIFETIME_SLIDES) {
+            true => family.last_used.saturating_add(ttl),
+            false => family.granted_at.saturating_add(ttl),
+        }),
+        RefreshPolicy::Inactivity(_) if org.faults.has(&fault::REFRESH_IDLE_ETERNAL) => Ok(()),
+        RefreshPolicy::Inactivity(ttl) => until(match org.faults.has(&fault::REFRESH_IDLE_FROM_GRANT) {
+            true => family.granted_at.saturating_add(ttl),
+            false => family.last_used.saturating_add(ttl),
+        }),
     }
 }
 

@@ -60,11 +60,17 @@ impl Transport {
             let answer = http.send(&toward(&outgoing.request, *to)).await;
             return told(answer, watch.micros());
         }
+        // Nobody waits in process, but how long the org would have kept its client waiting is told.
+        let mut delay = 0;
         let answer = match self {
             Transport::InProcess(..) if outgoing.truncated => {
                 Answer::Nothing(Failure::Broken("a cut body needs a socket".into()))
             }
-            Transport::InProcess(org, clock) => response_of(&org.handle(&outgoing.request, clock.now())),
+            Transport::InProcess(org, clock) => {
+                let reply = org.handle(&outgoing.request, clock.now());
+                delay = reply.delay_ms.saturating_mul(1000);
+                response_of(&reply)
+            }
             // wiremock would break down over it.
             Transport::Stubs(..) => {
                 Answer::Nothing(Failure::Broken("a server of stubs takes no half request".into()))
@@ -72,7 +78,7 @@ impl Transport {
             Transport::Http(http) if outgoing.truncated => http.send_truncated(&outgoing.request).await,
             Transport::Http(http) => http.send(&outgoing.request).await,
         };
-        (answer, watch.micros())
+        (answer, watch.micros().saturating_add(delay))
     }
 
     /// Sends several requests so that the org has all of them before it can finish one: connections are open and
@@ -89,7 +95,7 @@ impl Transport {
                         Begun::Reply(reply) => reply,
                         Begun::Pending(pending) => org.commit(pending, now),
                     })
-                    .map(|reply| (response_of(&reply), watch.micros()))
+                    .map(|reply| (response_of(&reply), watch.micros() + reply.delay_ms.saturating_mul(1000)))
                     .collect()
             }
             Transport::Http(http) => http.race(requests).await,
@@ -115,7 +121,7 @@ fn toward(request: &Request<Bytes>, to: SocketAddr) -> Request<Bytes> {
     request
 }
 
-/// An answer of a server of ours, which may say that there is none, or how long it took in a recording.
+/// An answer of a server of ours, which may say that there is none, or how long it is to have taken.
 fn told(mut answer: Answer, mut took: u64) -> Timed {
     if let Answer::Response(response) = &mut answer {
         if let Some(why) = response.header(stubs::NOTHING) {

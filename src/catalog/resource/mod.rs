@@ -1,6 +1,8 @@
 //! The protected resource: what an access token opens, and how a refusal says so (RFC 6750). What a record
 //! proves about an access token is asked here, by other families too.
 
+pub(super) mod presentation;
+
 use super::Cite::Rfc;
 use super::revocation::revoked;
 use super::{Check, Judgement, Party};
@@ -281,12 +283,12 @@ fn bearer_header_is_accepted(t: &Transcript) -> Judgement {
 }
 
 /// What a Bearer challenge says.
-struct Challenge {
-    error: Option<String>,
+pub(super) struct Challenge {
+    pub error: Option<String>,
 }
 
 /// The Bearer challenge of an answer (RFC 9110 §11.6.1: schemes and parameters stand between commas).
-fn challenge(x: &Exchange) -> Option<Challenge> {
+pub(super) fn challenge(x: &Exchange) -> Option<Challenge> {
     let list = x.response()?.header_list("www-authenticate");
     let mut quoted = false;
     let parts = list.split(|c| {

@@ -2,6 +2,10 @@
 
 use serde_json::Value;
 
+pub(super) mod caller;
+pub(super) mod content;
+pub(super) mod states;
+
 use super::Cite::Rfc;
 use super::resource::{is_expired, is_forged, is_live, owner};
 use super::revocation::{authenticated, revoked, shows_credentials};
@@ -160,6 +164,11 @@ fn active(x: &Exchange) -> Option<bool> {
     x.member("active").filter(|_| x.status() == 200)?.as_bool()
 }
 
+/// Whether the server had no time to answer.
+fn busy(x: &Exchange) -> bool {
+    matches!(x.status(), 0 | 429 | 503)
+}
+
 /// Whether another token was told to be active: the positive control of an inactive answer.
 fn sees_live_tokens(t: &Transcript, token: &str, x: &Exchange) -> bool {
     let earlier = |y: &Exchange, asked: &str| asked != token || y.number < x.number;
@@ -185,7 +194,7 @@ fn inactive(j: &mut Judgement, t: &Transcript, x: &Exchange, token: &str, becaus
         Some(true) => j.fail(&[x], expected, x.outcome()),
         Some(false) if sees_live_tokens(t, token, x) => j.pass(),
         Some(false) => j.unproved(&[x], expected, "no token was ever told to be active"),
-        None if matches!(x.status(), 0 | 429 | 503) || replayed => {}
+        None if busy(x) || replayed => {}
         None if may_ask(t, x) => j.fail(&[x], expected, x.outcome()),
         None => {}
     }
@@ -218,7 +227,7 @@ fn live_token_is_active(t: &Transcript) -> Judgement {
     let usual = |x: &Exchange| x.param("token_type_hint").is_none_or(|hint| hint == "access_token");
     for (x, token) in questions(t) {
         let own = shows_credentials(x) && authenticated(t, x) && x.client_id() == owner(t, token);
-        if !own || !usual(x) || x.tweak.is_some() || !is_live(t, token, x) {
+        if !own || !usual(x) || x.tweak.is_some() || x.request.method != "POST" || !is_live(t, token, x) {
             continue;
         }
         let expected = "active: true: the token was granted to the caller and is within its time";

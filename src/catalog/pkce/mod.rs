@@ -3,6 +3,7 @@
 use super::Cite::Rfc;
 use super::authorize::{End, journeys};
 use super::{Check, Judgement, Party};
+use crate::oauth::from_base64url;
 use crate::oauth::grant::authorization_code::GRANT_TYPE;
 use crate::oauth::pkce::Method;
 use crate::transcript::{Exchange, Transcript};
@@ -57,6 +58,12 @@ macro_rules! redeemed {
         concat!(exchange!("C1", challenge!(), verifier!()), taken!())
     };
 }
+
+mod methods;
+mod verifiers;
+
+pub(super) use methods::CHECKS as METHODS;
+pub(super) use verifiers::CHECKS as VERIFIERS;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -224,6 +231,18 @@ impl Redemption<'_> {
         }
     }
 
+    /// Whether the challenge is the hash of the verifier in another encoding than the one of RFC 7636 §4.2.
+    fn is_written_otherwise(&self) -> bool {
+        let (Some(challenge), Some(right)) = (self.challenge, self.x.facts.verifier_s256.as_deref()) else {
+            return false;
+        };
+        let Some(hash) = from_base64url(right) else { return false };
+        let hexadecimal: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        challenge != right
+            && (challenge.eq_ignore_ascii_case(&hexadecimal)
+                || challenge.trim_end_matches('=').replace('+', "-").replace('/', "_") == right)
+    }
+
     /// Whether the challenge itself was sent as the verifier.
     fn repeats_the_challenge(&self) -> bool {
         self.challenge.is_some_and(|challenge| {
@@ -240,6 +259,10 @@ impl Redemption<'_> {
     /// Whether nothing else is wrong with the request, as far as the record shows: the first use of a fresh code by
     /// its client, authenticated, with the redirect URI that was asked for.
     fn is_sound(&self, t: &Transcript) -> bool {
+        self.is_sound_but_for_the_secret(t) && self.x.facts.secret_is_right != Some(false)
+    }
+
+    fn is_sound_but_for_the_secret(&self, t: &Transcript) -> bool {
         let x = self.x;
         let form = x.request.form();
         let first = !t.requests_of(GRANT_TYPE).any(|earlier| {
@@ -259,7 +282,6 @@ impl Redemption<'_> {
         first
             && fresh
             && authenticated
-            && x.facts.secret_is_right != Some(false)
             && x.facts.client_assertion.as_ref().is_none_or(|a| a.verifies != Some(false))
             && x.request.method == "POST"
             && x.client_id() == self.authorize.param("client_id")
@@ -294,7 +316,9 @@ fn right_verifier_is_accepted(t: &Transcript) -> Judgement {
 }
 
 fn wrong_verifier_is_refused(t: &Transcript) -> Judgement {
-    let wrong = |r: &Redemption<'_>| r.fits() == Some(false) && !r.repeats_the_challenge();
+    let wrong = |r: &Redemption<'_>| {
+        r.fits() == Some(false) && !r.repeats_the_challenge() && !r.is_written_otherwise()
+    };
     refused(t, wrong, &["invalid_grant"], "the verifier does not fit the challenge")
 }
 
@@ -336,9 +360,11 @@ fn public_client_needs_a_challenge(t: &Transcript) -> Judgement {
         return j;
     }
     for journey in journeys(t) {
-        let sent = ["code_challenge", "request", "request_uri"]
-            .iter()
-            .any(|name| journey.values(name).any(|value| !value.is_empty()));
+        // An empty challenge is a matter of its own.
+        let sent = journey.values("code_challenge").next().is_some()
+            || ["request", "request_uri"]
+                .iter()
+                .any(|name| journey.values(name).any(|value| !value.is_empty()));
         let public = journey.app(t).is_some_and(|app| app.public);
         if sent || !public || journey.one("response_type") != Some("code") {
             continue;
@@ -444,7 +470,7 @@ mod tests {
 
     #[test]
     fn a_recording_without_secrets_is_judged_alike() {
-        for check in super::CHECKS {
+        for check in super::CHECKS.iter().chain(super::METHODS).chain(super::VERIFIERS) {
             for script in [check.passes, check.fails] {
                 // Codes as long as real ones: the shortest are replaced only where a separator follows.
                 let live = script::read(&script.replace("C1", "CODE-ONE").replace("C2", "CODE-TWO"));

@@ -1,11 +1,20 @@
 //! Discovery: what a server publishes of itself (RFC 8414, OpenID Connect Discovery 1.0), and whether it is true.
 
+mod keys;
+mod members;
+mod truth;
+
+pub(super) use keys::{KEYS, key_sets};
+pub(super) use members::MEMBERS;
+pub(super) use truth::TRUTH;
+
 use serde_json::{Map, Value};
 
 use super::Cite::{OpenIdDiscovery, Rfc};
 use super::{Check, Judgement, Party};
 use crate::oauth::Endpoint;
 use crate::subject::Flow;
+use crate::transcript::questions::origin;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 
@@ -41,8 +50,8 @@ pub(super) const CHECKS: &[Check] = &[
             honest issuer (mix-up). If they differ, a correct client must not use the document at all; the usual cause is a \
             proxy, a second host name or a missing path. Build the issuer from the host that was asked. On Salesforce \
             configure the My Domain host as the issuer, not the login host: ID tokens carry it as iss.",
-        passes: "> GET metadata /.well-known/oauth-authorization-server/tenant\n\
-            < 200 {\"issuer\":\"https://org.example/tenant\"}",
+        passes: "> GET metadata\n\
+            < 200 {\"issuer\":\"https://org.example\"}",
         fails: "> GET discovery\n\
             < 200 {\"issuer\":\"https://internal.example\"}",
         judge: issuer_is_where_it_was_fetched,
@@ -71,13 +80,35 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// Every fetch of a metadata document that came back with 200 and is as it should be.
-fn fetches(t: &Transcript) -> impl Iterator<Item = &Exchange> {
+/// Every fetch of the server's own metadata that came back with 200 and is as it should be.
+pub(super) fn fetches(t: &Transcript) -> impl Iterator<Item = &Exchange> {
+    let own = |x: &&Exchange| !is_stranger(t, x);
     let plain = |x: &&Exchange| x.request.method == "GET" && x.tweak.is_none() && x.status() == 200;
+    t.at(Endpoint::Discovery).filter(plain).filter(own)
+}
+
+/// Every fetch of the metadata of an issuer that nobody ever spoke of.
+fn strangers(t: &Transcript) -> impl Iterator<Item = &Exchange> {
+    let plain = |x: &&Exchange| x.request.method == "GET" && x.tweak.is_none() && is_stranger(t, x);
     t.at(Endpoint::Discovery).filter(plain)
 }
 
-fn document(x: &Exchange) -> Option<&Map<String, Value>> {
+/// Whether a document was asked for below a path that neither the target nor the server names.
+fn is_stranger(t: &Transcript, x: &Exchange) -> bool {
+    let endpoints = &t.subject.endpoints;
+    let url = x.request.url.split(['?', '#']).next().unwrap_or("");
+    let Some(asked) = asked_issuer(url) else { return false };
+    let named = [&endpoints.discovery, &endpoints.metadata].into_iter().flatten().any(|known| known == url);
+    let issuer = endpoints.issuer.as_deref().map(|issuer| issuer.strip_suffix('/').unwrap_or(issuer));
+    !named && asked != origin(&asked) && issuer != Some(asked.as_str())
+}
+
+/// Whether it is OpenID Connect's document, not that of RFC 8414.
+fn is_openid(x: &Exchange) -> bool {
+    !x.request.path().contains("oauth-authorization-server")
+}
+
+pub(super) fn document(x: &Exchange) -> Option<&Map<String, Value>> {
     x.response()?.json()?.as_object()
 }
 

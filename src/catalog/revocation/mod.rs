@@ -1,5 +1,7 @@
 //! Token revocation (RFC 7009): what is revoked is dead, at once, with what hangs on it.
 
+pub(super) mod request;
+
 use super::Cite::Rfc;
 use super::resource::{
     calls, ended, grant_of, grant_of_refresh_token, handed_out, is_expired, is_forged, is_live, let_in,
@@ -165,7 +167,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// Uses that begin within so many milliseconds of the answer show whether the effect is immediate.
-const AT_ONCE: i64 = 5_000;
+pub(super) const AT_ONCE: i64 = 5_000;
 
 const UNSUPPORTED: &str = "unsupported_token_type";
 
@@ -296,7 +298,7 @@ fn not_supported(t: &Transcript, refresh: bool) -> impl Iterator<Item = &Exchang
 }
 
 /// Whether a refresh token was handed out a moment ago, and nothing happened since.
-fn is_live_refresh_token(t: &Transcript, token: &str, x: &Exchange) -> bool {
+pub(super) fn is_live_refresh_token(t: &Transcript, token: &str, x: &Exchange) -> bool {
     t.origin_of_refresh_token(token).is_some_and(|handed| {
         handed.number < x.number && ended(x) < handed.at + 60_000 && undisturbed(t, handed, x, None)
     })
