@@ -387,8 +387,13 @@ fn tokens_are_of_the_user_who_agreed(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     for x in t.exchanges.iter().filter(|x| matches!(x.endpoint, Endpoint::Userinfo | Endpoint::Identity)) {
         let grant = x.request.bearer().and_then(|token| t.origin_of_access_token(token));
-        let Some(grant) = grant.filter(|grant| grant.grant_type() == Some(GRANT_TYPE) && x.status() == 200)
-        else {
+        // Another user's identity URL tells of that user, whoever asks.
+        let own = |grant: &Exchange| {
+            x.endpoint == Endpoint::Userinfo
+                || grant.text("id").is_none_or(|id| x.request.url.starts_with(id))
+        };
+        let redeemed = |grant: &&Exchange| grant.grant_type() == Some(GRANT_TYPE) && own(grant);
+        let Some(grant) = grant.filter(redeemed).filter(|_| x.status() == 200) else {
             continue;
         };
         let agreed = code_of(grant).and_then(|code| t.code(code)).and_then(|i| i.authorize.user.as_deref());

@@ -70,6 +70,7 @@ fn path_matches(cookie: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn paths_decide_and_an_expired_cookie_goes() {
@@ -82,5 +83,38 @@ mod tests {
         assert_eq!(jar.header("http://other/"), None);
         jar.absorb("http://127.0.0.1:1/a", &set("one=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT"));
         assert_eq!(jar.header("http://127.0.0.1:1/a"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_cookie_comes_back_and_to_its_host_alone(name in "[a-zA-Z0-9_]{1,8}", value in "[!#-+--:<-~]{0,20}") {
+            let mut jar = Jar::default();
+            let set = |url: &str, jar: &mut Jar| {
+                jar.absorb(url, &[("set-cookie".to_owned(), format!("{name}={value}; Path=/; Secure"))]);
+            };
+            set("https://a.example/x/y", &mut jar);
+            set("https://a.example/z", &mut jar);
+            let sent = format!("{name}={value}");
+            prop_assert_eq!(jar.header("https://a.example/q"), Some(sent));
+            prop_assert_eq!(jar.header("https://b.a.example/q"), None);
+        }
+
+        #[test]
+        fn no_field_is_too_strange(url in any::<String>(), fields in prop::collection::vec(any::<String>(), 0..4)) {
+            let mut jar = Jar::default();
+            let fields: Vec<_> = fields.into_iter().map(|value| ("Set-Cookie".to_owned(), value)).collect();
+            jar.absorb(&url, &fields);
+            jar.absorb("http://a.example/", &fields);
+            let _ = (jar.header(&url), jar.header("http://a.example/"));
+        }
+    }
+
+    #[test]
+    fn a_jar_has_room_for_so_many() {
+        let mut jar = Jar::default();
+        for i in 0..2 * MOST {
+            jar.absorb("http://a.example/", &[("Set-Cookie".to_owned(), format!("c{i}=1"))]);
+        }
+        assert_eq!(jar.header("http://a.example/").unwrap().split("; ").count(), MOST);
     }
 }

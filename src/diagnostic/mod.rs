@@ -23,8 +23,10 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// A problem at a place in a text.
+    /// A problem at a place in a text. What is missing at the end of the text has its place there.
     pub fn at(code: &'static str, text: &Text, span: Span, message: impl Into<String>) -> Self {
+        let end = text.source().len();
+        let span = Span::new(span.start.min(end), span.end.min(end));
         Self { code, message: message.into(), at: Some((text.clone(), span)), help: None }
     }
 

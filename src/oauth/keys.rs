@@ -128,7 +128,7 @@ impl PublicKey {
     /// The key in SubjectPublicKeyInfo PEM: the bytes that an algorithm confusion attack uses as an HMAC key.
     ///
     /// # Panics
-    /// Never: the structure was parsed before.
+    /// Never: the structure was parsed when it was read.
     pub fn pem(&self) -> String {
         let key =
             aws_lc_rs::signature::ParsedPublicKey::new(&signature::RSA_PKCS1_2048_8192_SHA256, &self.der)
@@ -173,10 +173,13 @@ impl Certificate {
         };
         let (_, parsed) = x509_parser::parse_x509_certificate(&der).map_err(|_| Unusable::NoCertificate)?;
         match parsed.public_key().parsed() {
-            Ok(x509_parser::public_key::PublicKey::RSA(key)) if key.key_size() >= 2048 => {}
+            Ok(x509_parser::public_key::PublicKey::RSA(key)) if (2048..=8192).contains(&key.key_size()) => {}
             _ => return Err(Unusable::NotRsa),
         }
         let key = PublicKey { der: parsed.public_key().subject_public_key.data.to_vec() };
+        // Numbers that no RSA key has (an even modulus, say) are told now, or they would be found when it is used.
+        signature::ParsedPublicKey::new(&signature::RSA_PKCS1_2048_8192_SHA256, &key.der)
+            .map_err(|_| Unusable::NotRsa)?;
         let (not_before, not_after) =
             (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
         Ok(Self { key, not_before, not_after, der })
@@ -214,6 +217,7 @@ impl fmt::Debug for Certificate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const KEY: &str = include_str!("../../tests/keys/app-main.key");
     const CERTIFICATE: &str = include_str!("../../tests/keys/app-main.crt");
@@ -239,5 +243,40 @@ mod tests {
     fn other_texts_are_refused_by_name() {
         assert_eq!(PrivateKey::from_pem(CERTIFICATE).unwrap_err(), Unusable::NoPrivateKey);
         assert_eq!(Certificate::read("not a certificate").unwrap_err(), Unusable::NoCertificate);
+    }
+
+    #[test]
+    fn a_certificate_of_no_usable_key_is_refused() {
+        let mut der = Certificate::read(CERTIFICATE).unwrap().der;
+        // The modulus ends right before the exponent, 65537.
+        let exponent = der.windows(5).position(|bytes| bytes == [2, 3, 1, 0, 1]).unwrap();
+        der[exponent - 1] ^= 1;
+        assert_eq!(
+            Certificate::read(&super::super::base64(&der)).unwrap_err(),
+            Unusable::NotRsa,
+            "it is even"
+        );
+    }
+
+    proptest! {
+        /// A certificate is not verified, only read: whatever its bytes say, the key in it can be shown or there
+        /// is none.
+        #[test]
+        fn no_certificate_is_too_strange(changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..4)) {
+            let mut der = Certificate::read(CERTIFICATE).unwrap().der;
+            for (at, byte) in changes {
+                let at = at.index(der.len());
+                der[at] = byte;
+            }
+            if let Ok(read) = Certificate::read(&super::super::base64(&der)) {
+                prop_assert!(read.key().pem().len() > 100);
+                prop_assert!(read.key().jwk("k")["kty"] == "RSA");
+            }
+        }
+
+        #[test]
+        fn no_text_is_too_strange(text in any::<String>()) {
+            prop_assert!(Certificate::read(&text).is_err() && PrivateKey::from_pem(&text).is_err());
+        }
     }
 }

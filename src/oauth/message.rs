@@ -84,6 +84,8 @@ impl ErrorResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
 
     #[test]
     fn errors_are_read_in_three_forms() {
@@ -104,5 +106,37 @@ mod tests {
             TokenResponse::read(r#"{"access_token":"a","scope":"b  c"}"#).unwrap().scopes().unwrap(),
             ["b", "c"]
         );
+    }
+
+    proptest! {
+        #[test]
+        fn an_error_says_the_same_in_every_form(
+            error in any::<String>(), description in proptest::option::of(any::<String>()),
+        ) {
+            let said = ErrorResponse { error: error.clone(), description: description.clone() };
+            let form = Params::new().with("error", &error).with_opt("error_description", description.as_deref());
+            prop_assert_eq!(ErrorResponse::from_params(&form), Some(said.clone()));
+            prop_assert_eq!(ErrorResponse::read(&form.write()), Some(said.clone()));
+            let object = json!({ "error": error, "error_description": description });
+            prop_assert_eq!(ErrorResponse::read(&object.to_string()), Some(said.clone()));
+            let array = json!([{ "errorCode": error, "message": description }]);
+            prop_assert_eq!(ErrorResponse::read(&array.to_string()), Some(said));
+        }
+
+        #[test]
+        fn members_of_a_token_response_are_read_back_in_order(
+            token in any::<String>(), others in prop::collection::vec((any::<String>(), any::<String>()), 0..5),
+        ) {
+            let mut members: Map<String, Value> = others.into_iter().map(|(n, v)| (n, v.into())).collect();
+            members.insert("access_token".into(), token.into());
+            let written = Value::Object(members.clone()).to_string();
+            let read = TokenResponse::read(&written).unwrap();
+            prop_assert!(read.members().iter().eq(members.iter()));
+        }
+
+        #[test]
+        fn no_body_is_too_strange(body in any::<String>()) {
+            let _ = (ErrorResponse::read(&body), TokenResponse::read(&body));
+        }
     }
 }

@@ -84,3 +84,39 @@ pub fn duration(text: &str) -> Option<i64> {
     };
     number.checked_mul(unit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn durations_that_are_none_are_not_read() {
+        for text in
+            ["", "5", "m", "5 m", "-5m", "+5m", "5min", "1.5s", "5M", "\u{665}m", "9223372036854775807s"]
+        {
+            assert_eq!(duration(text), None, "{text}");
+        }
+        assert_eq!(duration("9223372036854775807ms"), Some(i64::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn a_duration_is_its_number_times_its_unit(number in any::<u32>(), unit in 0usize..5) {
+            let (name, ms) =
+                [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)][unit];
+            prop_assert_eq!(duration(&format!("{number}{name}")), Some(i64::from(number) * ms));
+        }
+
+        #[test]
+        fn no_text_is_too_strange(text in any::<String>()) {
+            let _ = (duration(&text), from_base64(&text), from_base64url(&text));
+        }
+
+        #[test]
+        fn bytes_come_back(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            prop_assert_eq!(from_base64(&base64(&bytes)), Some(bytes.clone()));
+            prop_assert_eq!(from_base64url(&base64url(&bytes)), Some(bytes));
+        }
+    }
+}

@@ -198,13 +198,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(list in prop::collection::vec((".+", ".*"), 0..6)) {
+        fn what_is_written_is_read_back(list in prop::collection::vec(any::<(String, String)>(), 0..6)) {
             let params: Params = list.into_iter().collect();
             prop_assert_eq!(Params::read(&params.write()).unwrap(), params);
         }
 
         #[test]
-        fn reading_never_panics(text in ".*") {
+        fn reading_never_panics(text in any::<String>()) {
             let _ = Params::read(&text);
             let _ = Params::read_lossy(&text);
         }

@@ -51,6 +51,7 @@ pub fn is_unreserved(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_example_of_rfc_7636_appendix_b_comes_out() {
@@ -58,5 +59,28 @@ mod tests {
             Method::S256.challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
             "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn a_verifier_is_one_and_its_challenge_fits_it_alone(random: [u8; 32], other: [u8; 32], text in any::<String>()) {
+            let verifier = verifier(random);
+            prop_assert!(verifier.len() == 43 && is_unreserved(&verifier), "{}", verifier);
+            prop_assert_eq!(crate::oauth::from_base64url(&verifier).unwrap(), random);
+            let challenge = Method::S256.challenge(&verifier);
+            prop_assert!(challenge.len() == 43 && is_unreserved(&challenge), "{}", challenge);
+            prop_assert_eq!(Method::Plain.challenge(&verifier), verifier.as_str());
+            prop_assert_eq!(challenge == Method::S256.challenge(&self::verifier(other)), random == other);
+            prop_assert_eq!(Method::S256.challenge(&text) == challenge, text == verifier);
+            prop_assert_eq!(Method::read(&text).map(Method::name), ["S256", "plain"].into_iter().find(|n| *n == text));
+        }
+    }
+
+    #[test]
+    fn the_methods_have_their_names() {
+        for method in [Method::S256, Method::Plain] {
+            assert_eq!(Method::read(method.name()), Some(method));
+        }
+        assert_eq!(Method::read("s256"), None);
     }
 }

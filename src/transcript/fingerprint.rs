@@ -1,11 +1,11 @@
 //! Fingerprints instead of secrets: the same value gives the same fingerprint within a run, and
 //! nothing else can be learnt from it.
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::needles::Needles;
 use super::{Answer, Exchange};
 use crate::oauth::params::form_encode;
 use crate::oauth::{Params, base64, base64url, hmac_sha256};
@@ -42,7 +42,7 @@ pub struct Redactor {
     key: [u8; 32],
     /// Secret value to kind.
     known: BTreeMap<String, &'static str>,
-    search: Option<(AhoCorasick, Vec<String>)>,
+    search: Option<Search>,
 }
 
 impl Redactor {
@@ -110,6 +110,11 @@ impl Redactor {
             match name.to_ascii_lowercase().as_str() {
                 "authorization" | "proxy-authorization" => {
                     let (scheme, rest) = value.split_once(' ').unwrap_or(("", value));
+                    // A scheme that stands alone is a word of every report.
+                    let alone = ["basic", "bearer", "oauth"].iter().any(|s| rest.eq_ignore_ascii_case(s));
+                    if alone {
+                        continue;
+                    }
                     self.learn(
                         if scheme.eq_ignore_ascii_case("basic") { "basic" } else { "access_token" },
                         rest,
@@ -185,32 +190,12 @@ impl Redactor {
     /// A text with every known secret replaced, whether it stands there raw, form-encoded, in base64
     /// or in hexadecimal digits.
     pub fn scrub(&mut self, text: &str) -> String {
-        if self.search.is_none() {
-            self.search = Some(self.build());
-        }
-        let Some((search, replacements)) = &self.search else { return text.to_owned() };
-        self.scrub_short(search.replace_all(text, replacements))
-    }
-
-    /// A short secret is replaced where the name of its parameter stands before it and nothing of it goes on.
-    fn scrub_short(&self, mut text: String) -> String {
-        for (value, kind) in self.known.iter().filter(|(value, _)| value.len() < SHORTEST) {
-            for (name, _) in PARAMS {
-                for before in [format!("{name}="), format!("\"{name}\":\"")] {
-                    let found = format!("{before}{value}");
-                    let mut from = 0;
-                    while let Some(at) = text[from..].find(&found).map(|at| from + at) {
-                        let end = at + found.len();
-                        let goes_on =
-                            text[end..].starts_with(|c: char| c.is_alphanumeric() || c == '%' || c == '+');
-                        from = end;
-                        if !goes_on {
-                            text.replace_range(at + before.len()..end, &self.fingerprint(kind, value));
-                        }
-                    }
-                }
-            }
-        }
+        let search = match self.search.take() {
+            Some(search) => search,
+            None => self.build(),
+        };
+        let text = scrub_short(search.needles.replace(text), &search.short);
+        self.search = Some(search);
         text
     }
 
@@ -234,22 +219,46 @@ impl Redactor {
         self.known.keys().map(String::as_str)
     }
 
-    fn build(&self) -> (AhoCorasick, Vec<String>) {
-        let mut patterns = Vec::new();
-        let mut replacements = Vec::new();
-        for (value, kind) in self.known.iter().filter(|(value, _)| value.len() >= SHORTEST) {
+    fn build(&self) -> Search {
+        let (mut needles, mut short) = (Vec::new(), Vec::new());
+        for (value, kind) in &self.known {
             let print = self.fingerprint(kind, value);
-            for form in encodings(value) {
-                patterns.push(form);
-                replacements.push(print.clone());
+            if value.len() >= SHORTEST {
+                needles.extend(encodings(value).into_iter().map(|form| (form, print.clone())));
+                continue;
+            }
+            let beside = PARAMS.iter().flat_map(|(name, _)| [format!("{name}="), format!("\"{name}\":\"")]);
+            short.push((value.clone(), beside.collect(), print));
+        }
+        Search { needles: Needles::new(needles), short }
+    }
+}
+
+/// What is looked for.
+struct Search {
+    needles: Needles,
+    short: Vec<Short>,
+}
+
+/// A short secret, what may stand before it, and its fingerprint.
+type Short = (String, Vec<String>, String);
+
+/// A short secret is replaced where the name of its parameter stands before it and nothing of it goes on.
+fn scrub_short(mut text: String, short: &[Short]) -> String {
+    for (value, beside, print) in short {
+        let mut from = 0;
+        while let Some(at) = text[from..].find(value.as_str()).map(|at| from + at) {
+            let end = at + value.len();
+            let goes_on = text[end..].starts_with(|c: char| c.is_alphanumeric() || c == '%' || c == '+');
+            if !goes_on && beside.iter().any(|before| text[..at].ends_with(before.as_str())) {
+                text.replace_range(at..end, print);
+                from = at + print.len();
+            } else {
+                from = at + text[at..].chars().next().map_or(1, char::len_utf8);
             }
         }
-        let search = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(&patterns)
-            .expect("the patterns of one run stay below the limits of the automaton");
-        (search, replacements)
     }
+    text
 }
 
 /// The forms in which a secret might turn up in an output.

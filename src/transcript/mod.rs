@@ -3,6 +3,7 @@
 
 mod facts;
 mod fingerprint;
+mod needles;
 pub mod questions;
 mod record;
 mod replay;

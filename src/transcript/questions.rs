@@ -83,6 +83,12 @@ impl Transcript {
         self.grants().find(|x| x.text("refresh_token") == Some(token))
     }
 
+    /// The scope of a grant: as the answer says, or else as it was asked for (RFC 6749 §5.1).
+    pub fn granted_scope<'t>(&'t self, origin: &'t Exchange) -> Option<&'t str> {
+        let asked = || self.code(origin.param("code")?)?.authorize.param("scope");
+        origin.text("scope").or_else(asked)
+    }
+
     /// The refresh before `x` that was answered with another refresh token in place of this one.
     pub fn rotated_before(&self, token: &str, x: &Exchange) -> Option<&Exchange> {
         self.before(x).find(|y| {

@@ -11,9 +11,9 @@ use crate::oauth::salesforce::Profile;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 use tokens::{
-    Family, authenticated, calls_with, collided, credentials, first_call, granted_scope, has_refreshed,
-    in_time, lists_refresh, lives, owner, presented, races, refreshes, rejected, reuses, says, shown_dead,
-    sound, together, works,
+    Family, authenticated, calls_with, collided, credentials, first_call, has_refreshed, in_time,
+    lists_refresh, lives, owner, presented, races, refreshes, rejected, reuses, says, shown_dead, sound,
+    together, works,
 };
 
 /// The redemption of a code by `main`, which gives R1 for the scope `api`.
@@ -348,7 +348,7 @@ fn scope_is_never_widened(t: &Transcript) -> Judgement {
         let told = x.text("scope").filter(|_| unasked);
         let Some(asked) = x.request.form().get("scope").or(told) else { continue };
         let family = Family::of(t, token);
-        let Some(granted) = family.origin.and_then(|origin| granted_scope(t, origin)) else { continue };
+        let Some(granted) = family.origin.and_then(|origin| t.granted_scope(origin)) else { continue };
         let had = |value: &str| granted.split(' ').any(|g| g == value || g == "full");
         let surplus: Vec<&str> = asked.split(' ').filter(|v| !v.is_empty() && !had(v)).collect();
         if surplus.is_empty() {

@@ -8,8 +8,7 @@ use super::super::resource::{let_in, opens_otherwise};
 use super::super::revocation::revoked;
 use super::super::{Check, Judgement, Party};
 use super::tokens::{
-    Family, authenticated, first_call, granted_scope, has_refreshed, lives, owner, refreshes, rejected, says,
-    sound,
+    Family, authenticated, first_call, has_refreshed, lives, owner, refreshes, rejected, says, sound,
 };
 use crate::oauth::salesforce::Profile;
 use crate::transcript::{Exchange, TokenFacts, Transcript};
@@ -245,7 +244,7 @@ fn scope_is_kept(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     let whole = |(x, token, _): &(&Exchange, &str, &Exchange)| !asks_for_scope(x) && !narrowed(t, token, x);
     for (x, _, first) in renewals(t).filter(whole) {
-        let Some(granted) = granted_scope(t, first) else { continue };
+        let Some(granted) = t.granted_scope(first) else { continue };
         // None told is the one that was asked for (RFC 6749 §5.1), which is that of the grant.
         let told = x.text("scope").unwrap_or(granted);
         match lost(granted, told)[..] {
@@ -264,7 +263,7 @@ fn narrower_scope_is_for_once(t: &Transcript) -> Judgement {
     for (x, token) in refreshes(t).filter(|(x, token)| asks_for_scope(x) && owner(t, token) == x.client_id())
     {
         let Some(first) = Family::of(t, token).origin else { continue };
-        let (Some(granted), Some(asked)) = (granted_scope(t, first), x.request.form().get("scope")) else {
+        let (Some(granted), Some(asked)) = (t.granted_scope(first), x.request.form().get("scope")) else {
             continue;
         };
         let within = asked.split(' ').all(|value| granted.split(' ').any(|g| g == value));

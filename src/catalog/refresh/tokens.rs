@@ -188,12 +188,6 @@ pub(super) fn works(t: &Transcript, call: &Exchange) -> bool {
     t.at(call.endpoint).any(|y| (200..300).contains(&y.status()) && other(y))
 }
 
-/// The scope of a grant: as the answer says, or else as it was asked for (RFC 6749 §5.1).
-pub(super) fn granted_scope<'t>(t: &'t Transcript, origin: &'t Exchange) -> Option<&'t str> {
-    let asked = || t.code(origin.param("code")?)?.authorize.param("scope");
-    origin.text("scope").or_else(asked)
-}
-
 /// Every token of one grant.
 pub(super) struct Family<'t> {
     /// The answer that gave the first of them, where the record has it.

@@ -264,7 +264,7 @@ fn bearer_header_is_accepted(t: &Transcript) -> Judgement {
     };
     for x in t.at(Endpoint::Resource).filter(usable) {
         let Some(token) = presented(x).filter(|token| is_live(t, token, x)) else { continue };
-        let scope = handed_out(t, token, x).and_then(|handed| handed.text("scope"));
+        let scope = handed_out(t, token, x).and_then(|handed| t.granted_scope(handed));
         // Salesforce answers 401 to a token without the scope of its API, where RFC 6750 has 403.
         let narrow = t.subject.profile == Profile::Salesforce
             && scope.is_some_and(|scope| !scope.split(' ').any(|s| s == "api" || s == "full"));

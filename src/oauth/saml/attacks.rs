@@ -6,7 +6,7 @@
 use super::sample::{
     Key, certificate, changed, draft, evil, good, made_right, refused, signature_of, strictly,
 };
-use super::{ENVELOPED, EXCLUSIVE_C14N, Reject, Signing};
+use super::{ASSERTION_NS, ENVELOPED, EXCLUSIVE_C14N, Reject, Signing};
 
 #[test]
 fn forged_signatures_are_refused() {
@@ -77,6 +77,54 @@ fn signature_wrapping_is_refused() {
     // and with one of another version of SAML
     let older = r#"<o:Assertion xmlns:o="urn:oasis:names:tc:SAML:1.0:assertion"/>"#;
     refused(&changed("<saml:Subject>", &format!("{older}<saml:Subject>")), Reject::SecondAssertion);
+}
+
+/// A signature does not cover itself: the enveloped transform takes it out, and whatever was put into it afterwards.
+#[test]
+fn what_is_hidden_in_a_signature_is_refused_or_not_read() {
+    let good = good();
+    let signature = signature_of(&good);
+    let original = good.replace(signature, "");
+    let within = |element: &str, inside: &str| {
+        let what = format!("<ds:{element}>{inside}</ds:{element}></ds:Signature>");
+        signature.replace("</ds:Signature>", &what)
+    };
+    let older = evil("_evil", "").replace("SAML:2.0:assertion", "SAML:1.0:assertion");
+    // the forged one in the good signature of the root
+    for forged in [evil("_evil", ""), evil("_a75", ""), older.clone()] {
+        for element in ["Object", "KeyInfo"] {
+            refused(&good.replace(signature, &within(element, &forged)), Reject::SecondAssertion);
+        }
+    }
+    // the original in a signature of the forged root
+    refused(&evil("_evil", &within("KeyInfo", &original)), Reject::SecondAssertion);
+    // and parts of an assertion, which some reader finds by their name
+    let subject = "<saml:Subject><saml:NameID>admin@example.com</saml:NameID></saml:Subject>";
+    refused(&good.replace(signature, &within("Object", subject)), Reject::SignatureParts);
+    let in_key_info = strictly(&good.replace(signature, &within("KeyInfo", subject)));
+    assert_eq!(in_key_info, strictly(&good), "KeyInfo is not looked at");
+    let second = within("KeyInfo", signature);
+    refused(&good.replace(signature, &second), Reject::SecondSignature);
+}
+
+#[test]
+fn no_other_root_stands_around_a_signed_assertion() {
+    let good = good();
+    let older = evil("_evil", "").replace("SAML:2.0:assertion", "SAML:1.0:assertion");
+    for (root, name) in [
+        (
+            older.replace("</saml:Assertion>", &format!("{good}</saml:Assertion>")),
+            "{urn:oasis:names:tc:SAML:1.0:assertion}Assertion",
+        ),
+        (format!("<Assertion ID='_a75'>{good}</Assertion>"), "{}Assertion"),
+        (
+            format!("<saml:Advice xmlns:saml='{ASSERTION_NS}'>{good}</saml:Advice>"),
+            "{urn:oasis:names:tc:SAML:2.0:assertion}Advice",
+        ),
+        (format!("<e:Envelope xmlns:e='urn:e'><e:Body>{good}</e:Body></e:Envelope>"), "{urn:e}Envelope"),
+    ] {
+        refused(&root, Reject::RootIsNotAssertion(name.into()));
+    }
 }
 
 #[test]

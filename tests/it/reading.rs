@@ -1,0 +1,243 @@
+//! What every reader of foreign bytes owes on any input whatever: it does not panic, it says what it read, and what
+//! it took it can write and take again. `readers.rs` asks it of invented inputs and of the corpus; `fuzz/` includes
+//! this file and asks it of whatever a fuzzer comes up with.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use grantcheck::catalog::{self, Party};
+use grantcheck::client::{Jar, page};
+use grantcheck::diagnostic::{Diagnostic, Text};
+use grantcheck::oauth::jwt::Jwt;
+use grantcheck::oauth::keys::{Certificate, PrivateKey};
+use grantcheck::oauth::message::{ErrorResponse, TokenResponse};
+use grantcheck::oauth::{Params, base64, duration, saml};
+use grantcheck::org::Org;
+use grantcheck::subject::{Page, Target, User};
+use grantcheck::suite::{Lookup, read_suite, read_target, to_json};
+use grantcheck::transcript::{self, Redactor};
+
+/// A reader by name, which is also that of its fuzz target and of its folder in `fuzz/corpus`.
+pub type Reader = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const READERS: &[Reader] = &[
+    ("params", params),
+    ("jwt", jwt),
+    ("saml", saml_assertion),
+    ("certificate", certificate),
+    ("suite", suite),
+    ("target", target),
+    ("transcript", recording),
+    ("html_form", html_form),
+    ("cookie", cookie),
+    ("org", org),
+];
+
+const KEY: &str = include_str!("../keys/app-main.key");
+const CERTIFICATE: &str = include_str!("../keys/app-main.crt");
+
+/// The certificate whose key signed the corpus, and nothing else that will ever be read here.
+static MAIN: LazyLock<Certificate> = LazyLock::new(|| Certificate::read(CERTIFICATE).expect("a test key"));
+
+/// Whom every assertion in the corpus is about that this key signed.
+const SUBJECT: &str = "user@example.com";
+
+fn text(data: &[u8]) -> String {
+    String::from_utf8_lossy(data).into_owned()
+}
+
+/// The first lines, as many as there are places for, and what follows them.
+fn lines<const N: usize>(data: &[u8]) -> ([String; N], String) {
+    let text = text(data);
+    let mut rest = text.as_str();
+    let first = std::array::from_fn(|_| {
+        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        rest = after;
+        line.to_owned()
+    });
+    (first, rest.to_owned())
+}
+
+/// Forms and queries, the answers that are written in them, durations.
+pub fn params(data: &[u8]) {
+    let text = text(data);
+    let leniently = Params::read_lossy(&text);
+    if let Ok(params) = Params::read(&text) {
+        assert_eq!(params, leniently, "strict and lenient reading differ where both can read");
+        assert_eq!(Params::read(&params.write()).as_ref(), Ok(&params));
+    }
+    assert_eq!(Params::read(&leniently.write()), Ok(leniently), "what was read leniently can be said");
+    if let Some(error) = ErrorResponse::read(&text) {
+        let said = Params::new().with("error", &error.error);
+        let said = said.with_opt("error_description", error.description.as_deref());
+        assert_eq!(ErrorResponse::read(&said.write()), Some(error));
+    }
+    if let Some(response) = TokenResponse::read(&text) {
+        let written = serde_json::to_string(response.members()).expect("members are JSON");
+        assert_eq!(TokenResponse::read(&written), Some(response));
+    }
+    if let Some(ms) = duration(&text) {
+        assert_eq!(duration(&format!("{ms}ms")), Some(ms));
+    }
+}
+
+/// A JSON Web Token on the first line, a JSON Web Key Set on the rest.
+pub fn jwt(data: &[u8]) {
+    let ([token], set) = lines(data);
+    let Ok(jwt) = Jwt::read(&token) else { return };
+    let _ = (jwt.audiences(), jwt.seconds("exp"), jwt.is_unsigned(), jwt.verifies_hs256(KEY.as_bytes()));
+    if let Ok(set) = serde_json::from_str(&set) {
+        let _ = jwt.verifies_with_set(&set);
+    }
+    if jwt.verifies(MAIN.key()) {
+        assert_eq!((jwt.alg(), jwt.text("sub")), ("RS256", Some(SUBJECT)), "a forged token");
+    }
+}
+
+/// A SAML assertion, as XML or as the parameter carries it.
+pub fn saml_assertion(data: &[u8]) {
+    let text = text(data);
+    let xml = saml::decode(&text).unwrap_or(text);
+    if let Ok(decoded) = saml::decode(&saml::encode(&xml)) {
+        assert_eq!(decoded, xml);
+    }
+    let (claims, read) = (saml::claims(&xml), saml::read(&xml));
+    let sha1 = |message: &[u8], signature: &[u8]| MAIN.key().verify_sha1(message, signature);
+    let sha256 = |message: &[u8], signature: &[u8]| MAIN.key().verify(message, signature);
+    let verified = saml::verify(&xml, &sha256, Some(&sha1));
+    if let Ok(verified) = &verified {
+        let subject = verified.subject.as_deref().unwrap_or_default();
+        assert!(subject.starts_with(SUBJECT), "a forged assertion about {subject:?}");
+        assert_eq!((read.as_ref(), claims.as_ref()), (Ok(verified), Ok(verified)));
+    }
+    if let Ok(read) = &read {
+        assert_eq!(claims.as_ref(), Ok(read));
+    }
+}
+
+/// A certificate or a private key, as a text or as what its base64 says.
+pub fn certificate(data: &[u8]) {
+    for text in [text(data), base64(data)] {
+        key_or_certificate(&text);
+    }
+}
+
+fn key_or_certificate(text: &str) {
+    if let Ok(certificate) = Certificate::read(text) {
+        let again = Certificate::read(&certificate.base64()).expect("it was read before");
+        assert_eq!(again, certificate);
+        let pem = certificate.key().pem();
+        assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----"), "{pem}");
+        assert_eq!(certificate.key().jwk("k")["kty"], "RSA");
+        assert!(!certificate.key().verify(b"message", b"signature"));
+    }
+    if let Ok(key) = PrivateKey::from_pem(text) {
+        let _ = key.public().pem();
+    }
+}
+
+/// What a diagnostic shows: it stands in the text, and it can be told.
+fn tellable(text: &Text, problems: &[Diagnostic]) {
+    assert!(!problems.is_empty(), "refused without a reason");
+    for problem in problems {
+        if let Some((at, span)) = &problem.at {
+            assert!(span.start <= span.end && span.end <= at.source().len(), "{span:?}");
+            assert_eq!(at.source().len(), text.source().len());
+        }
+        assert!(!problem.to_string().is_empty());
+    }
+}
+
+/// A suite file.
+pub fn suite(data: &[u8]) {
+    let source = Text::new("foreign.yaml", text(data));
+    match read_suite(&source, "foreign/foreign") {
+        Ok(_) => assert!(to_json(&source).is_ok()),
+        Err(problems) => tellable(&source, &problems),
+    }
+}
+
+/// A target file; variables have a value, files are a key or a certificate by their name.
+pub fn target(data: &[u8]) {
+    let source = Text::new("foreign.yaml", text(data));
+    let lookup = |lookup: Lookup<'_>| match lookup {
+        Lookup::Variable(name) => Some(name.to_owned()),
+        Lookup::File(name) if name.ends_with(".key") => Some(KEY.to_owned()),
+        Lookup::File(name) if name.ends_with(".crt") => Some(CERTIFICATE.to_owned()),
+        Lookup::File(_) => None,
+    };
+    match read_target(&source, &lookup) {
+        Ok(_) => assert!(to_json(&source).is_ok()),
+        Err(problems) => tellable(&source, &problems),
+    }
+}
+
+/// A recording, which is judged as well: no judge breaks, whatever it is shown.
+pub fn recording(data: &[u8]) {
+    let Ok(transcript) = transcript::read(&text(data)) else { return };
+    for judged in catalog::judge(&transcript, Party::Org) {
+        assert!(!judged.bug, "the judge of {} broke", judged.check.id);
+    }
+    let written = transcript::write(&transcript, &mut Redactor::new([1; 32]));
+    let again = transcript::read(&written).expect("we wrote it");
+    assert_eq!(again.exchanges.len(), transcript.exchanges.len());
+    assert_eq!(transcript::write(&again, &mut Redactor::new([2; 32])), written, "it has no secret any more");
+}
+
+/// A page that a user agent has to pass: its URL, a selector and a field on the first lines.
+pub fn html_form(data: &[u8]) {
+    let ([at, selector, field], html) = lines(data);
+    let user = User { username: "ann".into(), password: Some("a-password".into()), ..User::default() };
+    let fill = vec![(field, "${user.username} ${user.password}".to_owned())];
+    let form = Some(selector).filter(|selector| !selector.is_empty());
+    let by_form = Page { form: form.clone(), fill: fill.clone(), ..Page::default() };
+    let by_link = Page { link: form, ..Page::default() };
+    let as_json = Page { json: Some("PUT".into()), ..Page::default() };
+    for page in [by_form, by_link, as_json, Page { fill, ..Page::default() }] {
+        if let Ok(submit) = page::pass(&html, &at, &page, &user) {
+            assert!(page::join(&at, &submit.url).is_ok(), "it goes to {}", submit.url);
+        }
+    }
+    let _ = page::has_form(&html);
+}
+
+/// The URL of an answer on the first line, its `Set-Cookie` fields on those that follow.
+pub fn cookie(data: &[u8]) {
+    let ([url], rest) = lines(data);
+    let headers: Vec<_> = rest.lines().map(|line| ("Set-Cookie".to_owned(), line.to_owned())).collect();
+    let mut jar = Jar::default();
+    jar.absorb(&url, &headers);
+    if let Some(header) = jar.header(&url) {
+        assert!(!header.is_empty());
+        assert!(header.split("; ").count() >= 1);
+        let longest: usize = rest.len() + 4 * headers.len();
+        assert!(header.len() <= longest, "a jar keeps what came in and no more");
+    }
+}
+
+/// A request to the embedded org: method and path on the first line, fields up to an empty line, the body.
+pub fn org(data: &[u8]) {
+    static ORG: LazyLock<Target> = LazyLock::new(|| {
+        let source = include_str!("../../suites/targets/embedded.yaml");
+        let lookup = |lookup: Lookup<'_>| match lookup {
+            Lookup::File(name) if name.ends_with(".key") => Some(KEY.to_owned()),
+            Lookup::File(_) => Some(CERTIFICATE.to_owned()),
+            Lookup::Variable(_) => None,
+        };
+        read_target(&Text::new("embedded.yaml", source), &lookup).expect("the target that is shipped")
+    });
+    let text = text(data);
+    let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let mut head = head.lines();
+    let (method, path) = head.next().unwrap_or_default().split_once(' ').unwrap_or_default();
+    let mut request = http::Request::builder().method(method).uri(path);
+    for (name, value) in head.filter_map(|line| line.split_once(": ")) {
+        request = request.header(name, value);
+    }
+    let Ok(request) = request.body(Bytes::from(body.to_owned())) else { return };
+    let org = Org::new(&ORG, &[], [7; 32]);
+    let status = org.handle(&request, 1_795_251_600_000).response.status().as_u16();
+    // A SOAP fault is a 500 (SOAP 1.1 §6.2).
+    assert!(status < 500 || path.contains("/services/Soap/"), "{status}");
+}
