@@ -28,6 +28,7 @@ fn options() -> Options {
         replay: None,
         jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         within: Duration::from_secs(10),
+        replay: None,
     }
 }
 

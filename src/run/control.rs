@@ -12,7 +12,7 @@ use crate::oauth::Secret;
 use crate::org::Org;
 use crate::subject::Login;
 use crate::suite::{self, Scenario, Step};
-use crate::transcript::Exchange;
+use crate::transcript::{Exchange, Taken};
 use crate::wire::Clock;
 use crate::wire::browser::Person;
 use crate::wire::host::Host;
@@ -31,6 +31,8 @@ pub(super) struct Shared {
     given: std::sync::Mutex<Option<Secret>>,
     spent: AtomicU32,
     port: OnceLock<u16>,
+    /// What controls of a scenario were given of a recording.
+    taken: std::sync::Mutex<HashMap<String, Taken>>,
     controls: Mutex<HashMap<String, Arc<OnceCell<Arc<Played>>>>>,
 }
 
@@ -65,6 +67,7 @@ impl Shared {
             begin: begin.unwrap_or_else(crate::wire::clock::real_now),
             spent: AtomicU32::new(0),
             port: OnceLock::new(),
+            taken: std::sync::Mutex::default(),
             controls: Mutex::default(),
         }
     }
@@ -81,6 +84,12 @@ impl Shared {
     /// The refresh token that plays begin with, where the target gives one.
     pub(super) fn given(&self) -> std::sync::MutexGuard<'_, Option<Secret>> {
         self.given.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// What the controls of a scenario were given of a recording so far.
+    pub(super) fn taken(&self, scenario: &str) -> Taken {
+        let mut taken = self.taken.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        taken.entry(scenario.to_owned()).or_default().clone()
     }
 
     /// Counts one token request against the budget of a foreign target.
@@ -100,7 +109,11 @@ impl Shared {
     /// The positive control of a step: the scenario up to it, without its tweak or with the stand-ins that
     /// `control:` names. Played once for all scenarios that are the same up to there.
     pub(super) async fn control(&self, scenario: &Scenario, position: usize) -> Arc<Played> {
-        let Control { steps, stand_ins, key } = Control::of(scenario, position);
+        let Control { steps, stand_ins, mut key } = Control::of(scenario, position);
+        if self.options.replay.is_some() {
+            // A recording has the controls of a scenario beside it, whoever played them first.
+            key.insert_str(0, &scenario.full_name());
+        }
         let cell = self.controls.lock().await.entry(key.clone()).or_default().clone();
         let scenario = Scenario { steps, cleanup: Vec::new(), checks: Vec::new(), ..scenario.clone() };
         let played = cell

@@ -1,11 +1,13 @@
 //! What a recording cannot be asked, or cannot prove, in place of its target.
 
+use std::collections::BTreeMap;
+
 use crate::catalog;
 use crate::client::BodyForm;
 use crate::report::{FindingRow, Word};
 use crate::subject::Subject;
 use crate::suite::{Expect, ItemKind, Scenario, Step};
-use crate::transcript::{Exchange, Recording, Transcript};
+use crate::transcript::{Answer, Exchange, Failure, Part, Recording, Transcript};
 use crate::verdict::Verdict;
 
 /// Why a scenario cannot be played against a recording.
@@ -73,6 +75,32 @@ pub(super) fn needs_a_signature(
     (!wanting.is_empty()).then(|| {
         format!("no signature can be verified in a recording, and nothing else shows {}", wanting.join(", "))
     })
+}
+
+/// Why nothing can be said of what was exchanged in a replay: an answer is missing, or one had to do for two requests
+/// that were answered apart when it was recorded.
+pub(super) fn hole(recording: &Recording, scenario: &Scenario, exchanges: &[Exchange]) -> Option<String> {
+    let unrecorded =
+        |x: &&Exchange| x.part != Part::Cleanup && x.answer == Answer::Nothing(Failure::Unrecorded);
+    if let Some(x) = exchanges.iter().find(unrecorded) {
+        return Some(x.outcome());
+    }
+    let then = handed_out(recording.of(&scenario.full_name()));
+    let now = handed_out(exchanges.iter());
+    let twice = now.iter().any(|(value, times)| *times > then.get(value).copied().unwrap_or(0).max(1));
+    twice.then(|| "the recording has one answer to what was asked twice".to_owned())
+}
+
+/// How often each code and access token was handed out.
+fn handed_out<'x>(exchanges: impl Iterator<Item = &'x Exchange>) -> BTreeMap<String, usize> {
+    let mut counted = BTreeMap::new();
+    for x in exchanges {
+        let granted = || x.text("access_token").filter(|_| x.granted()).map(str::to_owned);
+        if let Some(value) = x.code_issued().or_else(granted) {
+            *counted.entry(value).or_default() += 1;
+        }
+    }
+    counted
 }
 
 /// Judges point at exchanges by position.

@@ -98,9 +98,17 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         })
         .collect();
     findings.extend(seen.over.iter().map(|finding| row_of(finding, None)));
+    let replay = shared.options.replay.as_ref();
+    let hole = replay.and_then(|recording| super::replay::hole(recording, scenario, &transcript.exchanges));
+    if let Some(why) = &hole {
+        // What comes after a hole is nobody's doing.
+        findings.retain(|finding| finding.verdict == Word::Inconclusive);
+        findings.push(unproved(scenario, None, "an answer of its own to every request", why));
+    }
     let mut checks = Vec::new();
     let mut bugs = 0;
-    for judged in catalog::judge(&transcript, Party::Org) {
+    let judged = if hole.is_some() { Vec::new() } else { catalog::judge(&transcript, Party::Org) };
+    for judged in judged {
         let named = names(&scenario.checks, judged.check.id);
         bugs += usize::from(judged.bug);
         let pardon = pardon(judged.check.id, target.profile, &scenario.waive, &target.waive);
@@ -123,7 +131,9 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         }
         checks.push((judged.check.id, judged.verdict, word));
     }
-    findings.extend(without_evidence(scenario, &checks));
+    if hole.is_none() {
+        findings.extend(without_evidence(scenario, &checks));
+    }
     // A SHOULD that no expectation and no named check of this scenario is about is told once, for the whole run.
     let about = |f: &FindingRow| match &f.check {
         Some(check) => f.verdict != Word::Warn || covered(&scenario.checks, check),
@@ -132,8 +142,7 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
     let mut verdict =
         if seen.stopped { Word::Inconclusive } else { verdict(findings.iter().filter(|f| about(f))) };
     let mut reason = None;
-    if let Some(recording) =
-        shared.options.replay.as_ref().filter(|_| verdict == Word::Inconclusive && !seen.stopped)
+    if let Some(recording) = replay.filter(|_| verdict == Word::Inconclusive && !seen.stopped)
         && let Some(why) =
             super::replay::needs_a_signature(recording, scenario, &transcript.subject, &findings)
     {
@@ -193,20 +202,33 @@ fn without_evidence(
             evident(*verdict) || (!name.ends_with('/') && *verdict == Verdict::Inconclusive)
         })
     };
-    let row = |name: &String| FindingRow {
-        check: Some(name.clone()),
+    let expected = "evidence for it, as the scenario says under `checks:`";
+    let row = |name: &String| {
+        unproved(scenario, Some(name.clone()), expected, "nothing that was exchanged bears on it")
+    };
+    scenario.checks.iter().filter(lacking).map(row).collect()
+}
+
+/// A finding that a scenario proves nothing.
+fn unproved(
+    scenario: &crate::suite::Scenario,
+    check: Option<String>,
+    expected: &str,
+    observed: &str,
+) -> FindingRow {
+    FindingRow {
+        check,
         verdict: Word::Inconclusive,
         level: Level::Must,
         basis: None,
         step: None,
-        expected: "evidence for it, as the scenario says under `checks:`".into(),
-        observed: "nothing that was exchanged bears on it".into(),
+        expected: expected.to_owned(),
+        observed: observed.to_owned(),
         cites: Vec::new(),
         at: Some(at(&scenario.text, scenario.span)),
         exchanges: Vec::new(),
         because: None,
-    };
-    scenario.checks.iter().filter(lacking).map(row).collect()
+    }
 }
 
 /// Why a fail of a check is not held against the target.

@@ -16,7 +16,7 @@ use crate::oauth::Endpoint;
 use crate::org::Org;
 use crate::subject::{ClientAuth, Endpoints, Login, Page, Target};
 use crate::suite::{Scenario, Step};
-use crate::transcript::{Answer, Exchange, Facts, Part, Replay, Request, Response, verify_id_tokens};
+use crate::transcript::{Answer, Exchange, Facts, Part, Replay, Request, Response, Taken, verify_id_tokens};
 use crate::wire::browser::WITHIN;
 use crate::wire::host::Host;
 use crate::wire::{Clock, Transport, dice, stubs};
@@ -86,7 +86,9 @@ impl<'w> World<'w> {
         let around = &shared.surroundings;
         let (transport, org, endpoints, clock) = match (&around.transport, &options.replay) {
             (_, Some(recording)) => {
-                let replay = Replay::new(recording.clone(), &scenario.full_name(), part);
+                let name = scenario.full_name();
+                let taken = if part == Part::Control { shared.taken(&name) } else { Taken::default() };
+                let replay = Replay::new(recording.clone(), &name, part, taken);
                 let clock = Clock::own(replay.begin().unwrap_or(shared.begin));
                 let started =
                     stubs::Server::replaying(replay, Arc::new(target.clone()), clock.clone()).await?;
@@ -363,8 +365,10 @@ impl<'w> World<'w> {
             Answer::Nothing(_) => None,
         };
         let facts = Facts::of(&request, response, &self.target);
-        let replayed = self.shared.options.replay.is_some();
-        let facts = if replayed { facts.without_signatures() } else { facts };
+        let facts = match &self.shared.options.replay {
+            Some(recording) => facts.replayed(response.and_then(|response| recording.told_of(response))),
+            None => facts,
+        };
         let position = self.exchanges.len();
         let exchange = Exchange {
             number: position,

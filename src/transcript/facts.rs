@@ -301,6 +301,18 @@ impl Facts {
     pub fn without_signatures(self) -> Self {
         Self { signature_fits: None, id_token: None, ..self }
     }
+
+    /// The facts of an answer that a recording gave: what its tokens and codes were made of was told when it was
+    /// recorded, and their fingerprints say nothing of it.
+    pub fn replayed(self, then: Option<&Facts>) -> Self {
+        Self {
+            odd_token: then.and_then(|then| then.odd_token),
+            code_bits: then.and_then(|then| then.code_bits),
+            refresh_token_bits: then.and_then(|then| then.refresh_token_bits),
+            jwt_access_token: then.is_some_and(|then| then.jwt_access_token),
+            ..self.without_signatures()
+        }
+    }
 }
 
 /// Reads HTTP Basic as RFC 6749 §2.3.1 has it: both halves form-encoded, then base64.

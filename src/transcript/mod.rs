@@ -13,7 +13,7 @@ pub use facts::{AssertionFacts, Facts, TokenFacts, verify_id_tokens};
 pub use fingerprint::{Redactor, encodings};
 pub use record::{Unreadable, read, write};
 pub(crate) use record::{rows, shorten};
-pub use replay::{Recording, Replay, Replayed};
+pub use replay::{Recording, Replay, Replayed, Taken};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::record::is_cut;
 use super::{Answer, AssertionFacts, Exchange, Facts, Failure, Part, Request, Response, Transcript};
@@ -13,7 +13,7 @@ use crate::oauth::{Endpoint, Params};
 /// Parameters that a client makes up anew in every run.
 const LIVE: [&str; 3] = ["state", "nonce", "code_challenge"];
 /// Claims that are moments, or made up anew.
-const MOMENTS: [&str; 3] = ["exp", "nbf", "iat"];
+const MOMENTS: [&str; 4] = ["confirmation_exp", "exp", "iat", "nbf"];
 /// How far two moments of an assertion may be apart, counted from their requests, in seconds.
 const LEEWAY: i64 = 30;
 /// Header fields that say nothing of what is asked, or that are compared in a way of their own.
@@ -60,6 +60,18 @@ impl Recording {
         self.transcript.exchanges.iter().filter(move |x| x.scenario == scenario)
     }
 
+    /// What was told of an answer when it was recorded: of the one that hands out the same code or token.
+    pub fn told_of(&self, response: &Response) -> Option<&Facts> {
+        let handed_out = |response: &Response| {
+            let code = response.redirect().and_then(|(_, params)| params.get("code").map(str::to_owned));
+            let token = || Some(response.json()?.get("access_token")?.as_str()?.to_owned());
+            code.or_else(token)
+        };
+        let wanted = handed_out(response)?;
+        let told = |x: &&Exchange| x.response().and_then(handed_out).as_ref() == Some(&wanted);
+        self.transcript.exchanges.iter().find(told).map(|x| &x.facts)
+    }
+
     /// The origin that most requests went to.
     pub fn origin(&self) -> Option<String> {
         let mut counted: BTreeMap<String, usize> = BTreeMap::new();
@@ -72,11 +84,15 @@ impl Recording {
     }
 }
 
+/// What other plays of the same scenario were answered: its controls stand one behind the other in a recording.
+pub type Taken = Arc<Mutex<HashSet<usize>>>;
+
 /// A recording as the server of one play.
 pub struct Replay {
     recording: Arc<Recording>,
     /// Positions of what was recorded of the same play, and whether it has answered.
     own: Vec<(usize, bool)>,
+    taken: Taken,
     /// What the client of this play made up, and what stands for it in the recording; the latest first.
     echo: Vec<(String, String)>,
 }
@@ -93,13 +109,13 @@ pub struct Replayed {
 
 impl Replay {
     /// The server of a scenario, or of its positive controls.
-    pub fn new(recording: Arc<Recording>, scenario: &str, part: Part) -> Self {
+    pub fn new(recording: Arc<Recording>, scenario: &str, part: Part, taken: Taken) -> Self {
         let exchanges = recording.transcript.exchanges.iter().enumerate();
         let own = exchanges
             .filter(|(_, x)| x.scenario == scenario && (x.part == part || x.part == Part::Cleanup))
             .map(|(at, _)| (at, false))
             .collect();
-        Self { recording, own, echo: Vec::new() }
+        Self { recording, own, taken, echo: Vec::new() }
     }
 
     /// When the play began in the recording, in milliseconds since the epoch.
@@ -115,8 +131,12 @@ impl Replay {
         let liken = |at: usize| live.likeness(exchange(at)).map(|likeness| (at, likeness));
         let unused: Vec<_> =
             self.own.iter().filter(|(_, used)| !used).filter_map(|(at, _)| liken(*at)).collect();
-        // The first of those that are the most alike.
-        let next = unused.iter().rev().max_by_key(|(_, likeness)| likeness.same).map(|(at, _)| *at);
+        // The first of those that are the most alike, and first of all what no other play was given.
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let order = |(at, likeness): &&(usize, Likeness)| (!taken.contains(at), likeness.same);
+        let next = unused.iter().rev().max_by_key(order).map(|(at, _)| *at);
+        taken.extend(next);
+        drop(taken);
         let found = next.or_else(|| {
             let key = (request.method.clone(), request.path().to_owned());
             let all = recording.by_path.get(&key).map(Vec::as_slice).unwrap_or_default();
@@ -327,7 +347,10 @@ impl Live<'_> {
         };
         verifier
             && live.secret_is_right == recorded.secret_is_right
+            && live.secret_of_another == recorded.secret_of_another
             && live.basic_client_id == recorded.basic_client_id
+            && live.basic_escaped == recorded.basic_escaped
+            && live.verifier_is_unreserved == recorded.verifier_is_unreserved
             && live.verifier_length == recorded.verifier_length
             && self.same_assertion(live.assertion.as_ref(), recorded.assertion.as_ref(), x.at)
             && self.same_assertion(live.client_assertion.as_ref(), recorded.client_assertion.as_ref(), x.at)
@@ -359,6 +382,8 @@ impl Live<'_> {
             && live.alg == recorded.alg
             && live.unsigned == recorded.unsigned
             && live.verifies == recorded.verifies
+            && live.shows_key == recorded.shows_key
+            && live.rejected == recorded.rejected
             && live.malformed.is_some() == recorded.malformed.is_some()
             && live.claims.len() == recorded.claims.len()
             && live.claims.iter().all(claim)
@@ -395,7 +420,7 @@ mod tests {
         let text = write(&script::read(RECORDED), &mut Redactor::new([7; 32]));
         let recording = Recording::new(read(&text).unwrap());
         let scenario = recording.transcript.exchanges[0].scenario.clone();
-        Replay::new(Arc::new(recording), &scenario, Part::Scenario)
+        Replay::new(Arc::new(recording), &scenario, Part::Scenario, Taken::default())
     }
 
     fn ask(replay: &mut Replay, text: &str) -> Answer {
@@ -473,7 +498,7 @@ mod tests {
             Arc::new(Recording::new(read(&write(&script::read(text), &mut Redactor::new([7; 32]))).unwrap()));
         for (fact, answered) in [("right", 200), ("wrong", 0)] {
             let asks = "POST token grant_type=client_credentials&client_id=main&client_secret=another-text";
-            let mut replay = Replay::new(recording.clone(), "example", Part::Scenario);
+            let mut replay = Replay::new(recording.clone(), "example", Part::Scenario, Taken::default());
             assert_eq!(status(&ask(&mut replay, &format!("{asks}\n! secret {fact}"))), answered, "{fact}");
         }
     }

@@ -20,7 +20,7 @@ use crate::transcript::{Answer as Said, Facts, Failure, Replay, Replayed, Reques
 /// A header field by which a server of ours tells our transport that nothing is answered, and why.
 pub(super) const NOTHING: &str = "grantcheck-nothing";
 
-/// And by which it tells how long an answer took in a recording, in microseconds.
+/// And by which it tells how long an answer takes, in microseconds, where nobody waits for it.
 pub(super) const TOOK: &str = "grantcheck-took";
 
 /// A server that answers with stubs. It ends when this is dropped.
@@ -223,8 +223,12 @@ impl Respond for Behind {
         if cut_after.is_some() {
             return nothing(&Failure::Broken("the org cut the connection".into()));
         }
-        let headers = super::transport::headers_of(answer.headers());
-        response(answer.status().as_u16(), &headers, answer.body().to_vec(), delay_ms)
+        let mut headers = super::transport::headers_of(answer.headers());
+        if delay_ms > 0 {
+            // Nobody waits for the org in process, and it is told all the same how long that would have been.
+            headers.push((TOOK.to_owned(), delay_ms.saturating_mul(1000).to_string()));
+        }
+        response(answer.status().as_u16(), &headers, answer.body().to_vec(), 0)
     }
 }
 

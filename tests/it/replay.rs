@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::support::{complaints, embedded, options, org_suites, outcome, outcome_async, suite_of};
 use grantcheck::oauth::salesforce::Profile;
 use grantcheck::org::{Org, fault};
-use grantcheck::report::{Report, Word};
+use grantcheck::report::{FindingRow, Report, Word};
 use grantcheck::run::Options;
 use grantcheck::subject::Target;
 use grantcheck::transcript::{Recording, read, write};
@@ -103,6 +103,8 @@ fn a_request_that_was_not_recorded_is_neither_passed_nor_failed() {
         assert_eq!(row.verdict, Word::Inconclusive, "{steps}{}", complaints(&report));
         let told = |text: &str| text.contains("the recording has no answer to this request");
         assert!(row.findings.iter().any(|finding| told(&finding.observed)), "{steps}{}", complaints(&report));
+        let harsher = |finding: &&FindingRow| finding.verdict > Word::Inconclusive;
+        assert!(!row.findings.iter().any(|finding| harsher(&finding)) && report.checks.is_empty(), "{steps}");
     }
 }
 

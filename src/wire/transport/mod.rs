@@ -66,14 +66,14 @@ impl Transport {
             Transport::InProcess(..) if outgoing.truncated => {
                 Answer::Nothing(Failure::Broken("a cut body needs a socket".into()))
             }
-            // wiremock would break down over it.
-            Transport::Stubs(..) => {
-                Answer::Nothing(Failure::Broken("a server of stubs takes no half request".into()))
-            }
             Transport::InProcess(org, clock) => {
                 let reply = org.handle(&outgoing.request, clock.now());
                 delay = reply.delay_ms.saturating_mul(1000);
                 response_of(&reply)
+            }
+            // wiremock would break down over it.
+            Transport::Stubs(..) => {
+                Answer::Nothing(Failure::Broken("a server of stubs takes no half request".into()))
             }
             Transport::Http(http) if outgoing.truncated => http.send_truncated(&outgoing.request).await,
             Transport::Http(http) => http.send(&outgoing.request).await,
@@ -121,7 +121,7 @@ fn toward(request: &Request<Bytes>, to: SocketAddr) -> Request<Bytes> {
     request
 }
 
-/// An answer of a server of ours, which may say that there is none, or how long it took in a recording.
+/// An answer of a server of ours, which may say that there is none, or how long it is to have taken.
 fn told(mut answer: Answer, mut took: u64) -> Timed {
     if let Answer::Response(response) = &mut answer {
         if let Some(why) = response.header(stubs::NOTHING) {
