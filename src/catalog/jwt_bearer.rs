@@ -665,6 +665,17 @@ mod tests {
     }
 
     #[test]
+    fn an_audience_that_was_granted_once_is_beyond_doubt() {
+        let t = script::read(&jwt!().replace("https://org.example", "https://org.example/token"));
+        let aud = |text: &str| AssertionFacts {
+            claims: [("aud".to_owned(), Value::from(text))].into_iter().collect(),
+            ..AssertionFacts::default()
+        };
+        assert_eq!(audience(&t, &aud("https://org.example/token")), None);
+        assert_eq!(audience(&t, &aud("https://org.example/other")), Some(Flaw::Doubt));
+    }
+
+    #[test]
     fn an_assertion_for_later_may_expire_later() {
         let id = "jwt-bearer/not-yet-valid-is-refused";
         let claims = RIGHT.replace("{now+150}", "{now+720},\"nbf\":{now+600}");
