@@ -67,7 +67,11 @@ pub fn json(matrix: &Matrix) -> Value {
 
 /// As a document.
 pub fn markdown(matrix: &Matrix) -> String {
-    let mut out = String::new();
+    let mut out = String::from(
+        "# The kill matrix\n\nWhat suites say of each wrong that the embedded org can commit: the checks that fail, all of \
+         them and no other, and how many scenarios tell. Written by `grantcheck score --markdown docs/mutants.md`, which \
+         plays every fault.\n\n",
+    );
     let _ = writeln!(
         out,
         "{} faults: {} caught, {} survived, {} not brought out.\n",

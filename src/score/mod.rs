@@ -66,6 +66,11 @@ pub struct Matrix {
 }
 
 impl Matrix {
+    /// Faults that break other checks than they are known to: more than one suite can say, and all of them must.
+    pub fn inexact(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| !row.missed().is_empty() || !row.beyond().is_empty())
+    }
+
     /// How many faults came to that.
     pub fn count(&self, fate: Fate) -> usize {
         self.rows.iter().filter(|row| row.fate == fate).count()
@@ -89,6 +94,12 @@ pub fn checks_of(fault: &Fault) -> BTreeSet<&'static str> {
     catalog::all().filter(drawn_from).map(|check| check.id).collect()
 }
 
+/// The profile under which a fault is played: a check that the one of the target excuses shows nothing there.
+pub fn profile_of(fault: &Fault, profile: Profile) -> Profile {
+    let excused = checks_of(fault).into_iter().any(|check| catalog::deviation(check).is_some());
+    if excused { Profile::Rfc } else { profile }
+}
+
 /// Plays every one of these faults against the suites of the options. The target must be the embedded org.
 ///
 /// # Errors
@@ -100,14 +111,10 @@ pub async fn score(
     stop: watch::Receiver<bool>,
 ) -> Result<Matrix, Error> {
     let mut matrix = Matrix::default();
-    // A check that the profile excuses shows nothing there: its faults are played as the RFCs have it.
-    let profile_of = |fault: &Fault| {
-        let excused = checks_of(fault).into_iter().any(|check| catalog::deviation(check).is_some());
-        if excused { Profile::Rfc } else { options.target.profile }
-    };
     let all = faults.len();
     for profile in [options.target.profile, Profile::Rfc] {
-        let faults: Vec<_> = faults.iter().filter(|fault| profile_of(fault) == profile).collect();
+        let meant = |fault: &&&'static Fault| profile_of(fault, options.target.profile) == profile;
+        let faults: Vec<_> = faults.iter().filter(meant).collect();
         if faults.is_empty() || matrix.rows.iter().any(|row| row.profile == profile) {
             continue;
         }

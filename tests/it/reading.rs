@@ -179,10 +179,14 @@ pub fn recording(data: &[u8]) {
     for judged in catalog::judge(&transcript, Party::Org) {
         assert!(!judged.bug, "the judge of {} broke", judged.check.id);
     }
-    let written = transcript::write(&transcript, &mut Redactor::new([1; 32]));
+    let mut redactor = Redactor::new([1; 32]);
+    let written = transcript::write(&transcript, &mut redactor);
+    // A short one may be a piece of a fingerprint, and one with a colon a fingerprint that somebody cut short.
+    for secret in redactor.secrets().filter(|secret| secret.len() >= 20 && !secret.contains(':')) {
+        assert!(!written.contains(secret), "{secret} is in a recording");
+    }
     let again = transcript::read(&written).expect("we wrote it");
     assert_eq!(again.exchanges.len(), transcript.exchanges.len());
-    assert_eq!(transcript::write(&again, &mut Redactor::new([2; 32])), written, "it has no secret any more");
 }
 
 /// A page that a user agent has to pass: its URL, a selector and a field on the first lines.
