@@ -72,12 +72,6 @@ const DEVIATIONS: &[Deviation] = &[
         accepts: false,
     },
     Deviation {
-        check: "token/access-token-is-short-lived",
-        because: "a session of Salesforce lasts two hours where nobody says otherwise, and use extends it",
-        source: "Salesforce Help: OAuth 2.0 Refresh Token Flow",
-        accepts: false,
-    },
-    Deviation {
         check: "token/error-code-is-registered",
         because: "Salesforce has error codes of its own at the token endpoint, among them redirect_uri_mismatch, \
             redirect_uri_missing, invalid_client_id, app_not_found, invalid_app_access, oauth_flow_disabled, inactive_user",

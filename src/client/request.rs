@@ -389,6 +389,10 @@ fn authenticate(cx: &Context<'_>, step: &Asked<'_>, draft: &mut Draft) -> Result
             form.push("client_assertion_type", CLIENT_ASSERTION_TYPE);
             let assertion = jwt(cx, step.tweak, client_claims(cx))?;
             form.push("client_assertion", assertion);
+            // A suite that names a secret wants it beside the assertion.
+            if step.tweak.secret.is_some() {
+                form.push("client_secret", secret);
+            }
         }
     }
     Ok(())

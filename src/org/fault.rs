@@ -117,7 +117,7 @@ faults! {
     CHARSET_REFUSED "charset-refused" ["CD-27"] "does not know a form whose media type has a parameter"
     GRANT_TYPE_GUESSED "grant-type-guessed" ["CD-29"] "takes a request without grant_type for client credentials"
     EXPIRES_IN_MISSING "expires-in-missing" ["CD-32"] "does not say how long an access token lives, under profile rfc too"
-    EXPIRES_IN_LONG "expires-in-long" ["TR-03"] "says that an access token lives for a day, under profile rfc"
+    EXPIRES_IN_LONG "expires-in-long" ["TR-03"] "says that an access token lives for a day"
     ERROR_QUOTES "error-quotes" ["CD-34"] "writes quotes into error_description"
     TOKEN_TYPE_RENAMED "token-type-renamed" ["CD-36"] "has a token_type of its own"
     REFRESH_TOKEN_ODD "refresh-token-odd" ["CD-37"] "issues refresh tokens with letters beyond ASCII"

@@ -101,7 +101,11 @@ async fn pages_with_relative_redirects_entities_and_307_are_passed() {
         .await;
     Mock::given(path("/login/here"))
         .and(wiremock::matchers::header("cookie", "s=1"))
-        .respond_with(ResponseTemplate::new(200).set_body_raw(page, "text/html"))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .insert_header("X-Frame-Options", "DENY")
+                .set_body_raw(page, "text/html"),
+        )
         .mount(&server)
         .await;
     Mock::given(path("/login/step"))
@@ -112,9 +116,10 @@ async fn pages_with_relative_redirects_entities_and_307_are_passed() {
         .await;
     Mock::given(path("/done"))
         .and(method("POST"))
-        .respond_with(
-            ResponseTemplate::new(303).insert_header("Location", "https://client.example/callback?code=c1"),
-        )
+        .respond_with(ResponseTemplate::new(303).insert_header(
+            "Location",
+            "https://client.example/callback?code=a-code-that-nobody-guesses-0001",
+        ))
         .mount(&server)
         .await;
     let suite = "
@@ -125,7 +130,7 @@ scenarios:
     steps:
       - do: authorize
         without: state
-        expect: { redirect: { to: https://client.example/callback, code: c1 } }
+        expect: { redirect: { to: https://client.example/callback, code: a-code-that-nobody-guesses-0001 } }
 ";
     assert_eq!(complaints(&play(target(&server.uri()), suite).await), "");
 }

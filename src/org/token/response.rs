@@ -89,7 +89,8 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
         };
         put("issued_at", value);
     }
-    if org.registry.switches.rfc && !has(&fault::EXPIRES_IN_MISSING) {
+    let tells = org.registry.switches.rfc || has(&fault::EXPIRES_IN_LONG);
+    if tells && !has(&fault::EXPIRES_IN_MISSING) {
         let seconds = issued.session.ttl.div_euclid(1000);
         let seconds = if has(&fault::EXPIRES_IN_LONG) { seconds.max(86_400) } else { seconds };
         put("expires_in", seconds.into());
