@@ -25,7 +25,6 @@ fn options() -> Options {
         budget: None,
         seed: 1,
         begin: Some(support::NOW),
-        replay: None,
         jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         within: Duration::from_secs(10),
         replay: None,

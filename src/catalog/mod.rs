@@ -12,6 +12,7 @@ mod id_token;
 mod introspection;
 mod judgement;
 mod jwt_bearer;
+mod left_out;
 mod openid;
 mod pkce;
 mod refresh;
@@ -27,6 +28,7 @@ mod userinfo;
 
 pub use dialect::{Deviation, deviation, deviations};
 pub use judgement::Judgement;
+pub use left_out::{LEFT_OUT, LeftOut};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

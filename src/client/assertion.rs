@@ -189,6 +189,10 @@ fn encode(text: String, encoding: Option<Encoding>) -> String {
             .map(|c| String::from_utf8_lossy(c).into_owned())
             .collect::<Vec<_>>()
             .join("\n"),
-        Some(Encoding::Truncated) => text[..text.len() * 2 / 3].to_owned(),
+        // In a JWT before its signature: a signature that is cut may still be base64, and only wrong.
+        Some(Encoding::Truncated) => {
+            let most = text.len() * 2 / 3;
+            text[..text.rfind('.').map_or(most, |dot| dot.min(most))].to_owned()
+        }
     }
 }

@@ -118,7 +118,7 @@ pub(super) fn commit(org: &Org, revocation: Revocation, now: i64) -> Reply {
         What::Refresh(family, token) => is_live(&state, token.expose()).is_some_and(|live| live == *family),
     };
     if !alive && has(&fault::REVOKE_RACY) {
-        return answer::bare(StatusCode::INTERNAL_SERVER_ERROR, now).into();
+        return answer::bare(StatusCode::INTERNAL_SERVER_ERROR, now);
     }
     if !alive {
         return not_alive(org, &unknown(), revocation.callback.as_deref(), now);

@@ -7,23 +7,26 @@ use std::collections::HashMap;
 /// How much of a needle the automaton knows, in bytes.
 const HEAD: usize = 16;
 
+/// A text to be found, and what stands in for it.
+type Needle = (String, String);
+
 /// Texts to be found, each with what stands in for it.
 pub(super) struct Needles {
     heads: AhoCorasick,
     /// By head: the needles that may stand where it stands, longest first.
-    behind: Vec<Vec<(String, String)>>,
+    behind: Vec<Vec<Needle>>,
 }
 
 impl Needles {
     /// Of these needles, none of them empty.
-    pub fn new(needles: Vec<(String, String)>) -> Self {
-        let mut by_head: HashMap<Vec<u8>, Vec<(String, String)>> = HashMap::new();
+    pub fn new(needles: Vec<Needle>) -> Self {
+        let mut by_head: HashMap<Vec<u8>, Vec<Needle>> = HashMap::new();
         for (needle, stand_in) in needles {
             let head = needle.as_bytes()[..needle.len().min(HEAD)].to_vec();
             by_head.entry(head).or_default().push((needle, stand_in));
         }
         // Where a longer head is found, a shorter needle that it begins with may be what is there.
-        let short: HashMap<Vec<u8>, Vec<(String, String)>> = by_head
+        let short: HashMap<Vec<u8>, Vec<Needle>> = by_head
             .iter()
             .filter(|(head, _)| head.len() < HEAD)
             .map(|(h, n)| (h.clone(), n.clone()))
@@ -34,7 +37,7 @@ impl Needles {
             }
             needles.sort_by_key(|(needle, _)| std::cmp::Reverse(needle.len()));
         }
-        let (heads, behind): (Vec<Vec<u8>>, Vec<Vec<(String, String)>>) = by_head.into_iter().unzip();
+        let (heads, behind): (Vec<Vec<u8>>, Vec<Vec<Needle>>) = by_head.into_iter().unzip();
         let heads = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .build(&heads)

@@ -31,6 +31,14 @@ fn checks() -> String {
         }
         let _ = writeln!(out, "Fails on:\n\n```text\n{}\n```\n", script(check.fails));
     }
+    let _ = writeln!(
+        out,
+        "## What is not judged\n\nRequirements of the same collection that no check judges. A number is that of the \
+         collection.\n\n| number | what | why not |\n|---|---|---|"
+    );
+    for left in catalog::LEFT_OUT {
+        let _ = writeln!(out, "| {} | {} | {} |", left.origin, left.what, left.why);
+    }
     out
 }
 
@@ -55,4 +63,14 @@ fn the_page_of_checks_is_fresh() {
 #[test]
 fn the_page_of_the_org_is_fresh() {
     golden("docs/org.md", &grantcheck::org::behaviour::markdown());
+}
+
+#[test]
+fn what_is_left_out_is_not_judged_and_names_checks_that_are() {
+    for left in catalog::LEFT_OUT {
+        assert!(catalog::all().all(|check| check.origin != left.origin), "{} is judged", left.origin);
+        for named in left.why.split('`').skip(1).step_by(2).filter(|name| name.contains('/')) {
+            assert!(catalog::find(named).is_some(), "{}: there is no check {named}", left.origin);
+        }
+    }
 }

@@ -181,7 +181,7 @@ fn look_at(html: &str, at: &str) -> (Option<String>, Option<String>) {
     let document = Html::parse_document(html);
     let all = |selector: &str| Selector::parse(selector).ok();
     let meta = all("meta[name=referrer]")
-        .and_then(|s| document.select(&s).filter_map(|e| e.value().attr("content")).last())
+        .and_then(|s| document.select(&s).filter_map(|e| e.value().attr("content")).next_back())
         .map(str::to_owned);
     let loaded = all("script[src], img[src], iframe[src], link[href], embed[src], video[src], audio[src]");
     let foreign = loaded.and_then(|selector| {

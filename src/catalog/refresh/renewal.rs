@@ -467,11 +467,8 @@ fn revoked_grant_gives_no_dead_token(t: &Transcript) -> Judgement {
             let call = x.text("access_token").and_then(|access| {
                 t.after(x).find(|z| super::super::resource::presented(z) == Some(access) && z.tweak.is_none())
             });
-            match call.or_else(|| first_call(t, x)).filter(|call| rejected(call)) {
-                Some(call) => {
-                    j.fail(&[revoke, x, call], expected, "200 with an access token that no resource takes")
-                }
-                None => {}
+            if let Some(call) = call.or_else(|| first_call(t, x)).filter(|call| rejected(call)) {
+                j.fail(&[revoke, x, call], expected, "200 with an access token that no resource takes");
             }
         } else if says(x, "invalid_grant") && sound(t, x) && has_refreshed(t, x.client_id()) {
             j.pass();

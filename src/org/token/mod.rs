@@ -81,7 +81,7 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
     };
     let style = Style::of(ask, params.as_ref().unwrap_or(&Params::new()));
     let number = org.store.lock().asked();
-    if org.faults.has(&fault::TOKEN_500) && number % 17 == 0 {
+    if org.faults.has(&fault::TOKEN_500) && number.is_multiple_of(17) {
         return Begun::Reply(answer::bare(http::StatusCode::INTERNAL_SERVER_ERROR, ask.now));
     }
     let checked = match params {
@@ -124,7 +124,7 @@ pub(super) fn commit(org: &Org, grant: Grant, now: i64) -> Reply {
         Ok(issued) => {
             let members = response::members(org, app, &host, &issued, now);
             let mut reply = answer::granted(org, &members, style, now);
-            if org.faults.has(&fault::TOKEN_SLOW) && org.store.lock().asked() % 5 == 0 {
+            if org.faults.has(&fault::TOKEN_SLOW) && org.store.lock().asked().is_multiple_of(5) {
                 reply.delay_ms = 8000;
             }
             reply
