@@ -261,7 +261,12 @@ pub(super) fn scope_is_not_widened(t: &Transcript, grant_type: &str) -> Judgemen
             Some(told) if x.granted() && !told.split(' ').any(|told| beyond.contains(&told)) => j.pass(),
             Some(told) if x.granted() => j.fail(&[x], expected, format!("a token with scope {told}")),
             None if x.granted() => {
-                j.fail(&[x], expected, "a token, and no scope in the answer: all of what was asked for");
+                // RFC 6749 §5.1 takes this for all of what was asked for; whether it is, no answer shows.
+                j.fail_lesser(
+                    &[x],
+                    expected,
+                    "a token, and no scope in the answer: all of what was asked for",
+                );
             }
             _ if !(400..500).contains(&x.status()) || x.status() == 429 => {}
             _ if t.has_granted(grant_type) => j.pass(),

@@ -313,7 +313,9 @@ fn assertion_without_expiry_is_refused(t: &Transcript) -> Judgement {
 }
 
 fn assertion_names_the_client_twice(t: &Transcript) -> Judgement {
-    refused_for(t, Wrong::Party, &["invalid_client"], "iss and sub are not both the client")
+    // Two names for the client in one request make it a malformed one as well (RFC 7521 §4.2).
+    let errors = &["invalid_client", "invalid_request"];
+    refused_for(t, Wrong::Party, errors, "iss and sub are not both the client")
 }
 
 fn symmetric_assertion_is_refused(t: &Transcript) -> Judgement {
@@ -403,7 +405,9 @@ fn failed_assertion_is_invalid_client(t: &Transcript) -> Judgement {
         let [wrong] = wrongs(t, x)[..] else { continue };
         let Some(error) = x.error().filter(|_| FAILED.contains(&wrong)) else { continue };
         if grant_is_clean(t, x) && has_control(t, x, wrong) {
-            j.holds(error.error == "invalid_client", x, "invalid_client: the client assertion is not good");
+            let malformed = wrong == Wrong::Party && error.error == "invalid_request";
+            let expected = "invalid_client: the client assertion is not good";
+            j.holds(malformed || error.error == "invalid_client", x, expected);
         }
     }
     j
