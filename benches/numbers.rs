@@ -201,7 +201,7 @@ fn living() -> Number {
     let request = support::client_credentials(support::BASE, &target);
     let live = || {
         let stats = GLOBAL.stats();
-        stats.bytes_allocated as i64 - stats.bytes_deallocated as i64 + stats.bytes_reallocated as i64
+        stats.bytes_allocated as i64 - stats.bytes_deallocated as i64
     };
     let mut now = support::NOW;
     let ask =

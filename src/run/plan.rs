@@ -289,6 +289,12 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
     if let Some(auth) = step.client_auth.filter(|auth| !can_authenticate(target, app, *auth)) {
         return Some(format!("the app `{role}` does not authenticate by {}", auth.name()));
     }
+    if let Action::Authorize(options) = &step.action
+        && let Some(scope) = options.scope.iter().flatten().find(|scope| !may_have(app, scope))
+        && !refused
+    {
+        return Some(format!("the app `{role}` does not list the scope {scope}"));
+    }
     let capability = match &step.action {
         Action::Authorize(options) if options.deny => "deny",
         // The first answer of the endpoint needs no pages.
@@ -310,6 +316,13 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
         _ => return None,
     };
     unmet(&Need::Capability(capability.to_owned()), target, around, scenario)
+}
+
+/// Whether a scope is among those that the target says of an app; where it says none, nothing is known.
+fn may_have(app: &crate::subject::ConnectedApp, scope: &str) -> bool {
+    let same =
+        |own: &String| own == scope || own == "full" || scope == "offline_access" && own == "refresh_token";
+    app.scopes.is_empty() || app.scopes.iter().any(same)
 }
 
 fn can_authenticate(target: &Target, app: &crate::subject::ConnectedApp, auth: ClientAuth) -> bool {

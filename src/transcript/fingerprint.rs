@@ -265,9 +265,25 @@ fn scrub_short(mut text: String, short: &[Short]) -> String {
 pub fn encodings(value: &str) -> Vec<String> {
     let hex: String = value.bytes().map(|b| format!("{b:02x}")).collect();
     let json = Value::from(value).to_string();
-    let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+    let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     let strict = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string();
-    let lower = strict.to_lowercase();
+    // Of the escapes alone: the letters of the secret stay as they are.
+    let lower = strict.split('%').enumerate().map(|(i, part)| match part.split_at_checked(2) {
+        Some((escape, rest)) if i > 0 => format!("%{}{rest}", escape.to_lowercase()),
+        _ => part.to_owned(),
+    });
+    let lower: String = lower.collect();
+    // As those write JSON who keep to ASCII.
+    let ascii: String = json.chars().fold(String::new(), |mut out, c| {
+        let mut units = [0; 2];
+        match c.is_ascii() {
+            true => out.push(c),
+            false => c.encode_utf16(&mut units).iter().for_each(|unit| {
+                let _ = write!(out, "\\u{unit:04x}");
+            }),
+        }
+        out
+    });
     let mut all = vec![
         value.to_owned(),
         form_encode(value),
@@ -277,7 +293,10 @@ pub fn encodings(value: &str) -> Vec<String> {
         base64url(value),
         hex.to_uppercase(),
         hex,
+        // PHP escapes the slash.
+        json[1..json.len() - 1].replace('/', "\\/"),
         json[1..json.len() - 1].to_owned(),
+        ascii[1..ascii.len() - 1].to_owned(),
         html,
     ];
     all.sort();

@@ -32,6 +32,16 @@ pub fn read(path: &Path) -> Result<String, Error> {
 #[allow(clippy::disallowed_methods)]
 pub fn write(path: &Path, text: &str) -> Result<(), Error> {
     let fail = |why| Error::File { path: path.display().to_string(), why };
+    // A link is followed, and what is no file (a device, a pipe) is written to and not replaced.
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = target.as_path();
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return std::fs::OpenOptions::new()
+            .write(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(fail);
+    }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);

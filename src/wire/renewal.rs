@@ -186,8 +186,11 @@ fn granted(answer: Answer) -> Result<Granted, Failed> {
             let access_token = secret("access_token").unwrap_or_default();
             Ok(Granted { access_token, refresh_token: secret("refresh_token") })
         }
-        // What the server refuses it refuses again; what it fails at for a moment (429, 5xx) it may not.
-        None => Err(failed(&response.one_line(), (400..429).contains(&response.status))),
+        // What the server refuses it refuses again; what it fails at for a moment it may not.
+        None => {
+            let momentary = matches!(response.status, 408 | 425 | 429);
+            Err(failed(&response.one_line(), (400..500).contains(&response.status) && !momentary))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::support::{complaints, embedded, options, org_suites, outcome_async, s
 use grantcheck::oauth::salesforce::Profile;
 use grantcheck::org::Org;
 use grantcheck::report::Report;
-use grantcheck::subject::{Grant, Login, Target};
+use grantcheck::subject::{Grant, Login, Setting, Target};
 use grantcheck::wire::Clock;
 use grantcheck::wire::host::Host;
 
@@ -47,6 +47,7 @@ async fn a_refresh_token_stands_in_for_a_login_and_outlives_the_run() {
     let org = Arc::new(Org::new(&embedded(), &[], [7; 32]));
     let host = Host::start(org, Clock::real(), "127.0.0.1:0").await.unwrap();
     let mut target = target_at(&host.url());
+    target.settings.0.insert("rotation".into(), Setting::Flag(false));
     let refresh_token = refresh_token(&host.url()).await;
     target.login =
         Login::Given(Grant { app: "main".into(), user: "main".into(), refresh_token: refresh_token.into() });
