@@ -5,30 +5,17 @@ mod support;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
-use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use grantcheck::catalog::{self, Party};
-use grantcheck::run::{Options, Outcome, Selection, look_around, run};
+use grantcheck::run::{Options, Outcome, look_around, run};
 use grantcheck::transcript::Transcript;
 use grantcheck::verdict::Verdict;
 
 fn options() -> Options {
-    Options {
-        target: support::embedded(),
-        suites: support::org_suites(),
-        selection: Selection::default(),
-        faults: Vec::new(),
-        socket: false,
-        destructive: true,
-        budget: None,
-        seed: 1,
-        begin: Some(support::NOW),
-        jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        within: Duration::from_secs(10),
-        replay: None,
-    }
+    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Options { begin: Some(support::NOW), jobs, ..Options::new(support::embedded(), support::org_suites()) }
 }
 
 async fn whole(options: &Options) -> Outcome {

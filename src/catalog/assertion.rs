@@ -4,12 +4,11 @@
 use serde_json::Value;
 
 use super::Judgement;
-use super::refresh::beside_the_point;
 use crate::oauth::grant::{jwt_bearer, saml_bearer};
 use crate::oauth::salesforce::Profile;
 use crate::oauth::{Endpoint, saml};
 use crate::subject::Flow;
-use crate::transcript::questions::origin;
+use crate::transcript::questions::{beside_the_point, origin};
 use crate::transcript::{AssertionFacts, Exchange, Transcript};
 
 /// A grant whose credential is an assertion.

@@ -517,13 +517,10 @@ fn subject_is_short_and_stable(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::verdict;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
 
     fn login(user: &str, code: &str, sub: &str) -> String {
         format!(

@@ -20,6 +20,8 @@ mod resource;
 mod revocation;
 mod salesforce;
 mod saml_bearer;
+#[cfg(test)]
+mod testing;
 mod token;
 mod token_answer;
 mod token_form;

@@ -206,13 +206,10 @@ fn prompt_login_asks_again(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::verdict;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
 
     #[test]
     fn a_code_for_prompt_none_comes_of_a_session() {

@@ -438,13 +438,10 @@ fn failure_is_invalid_grant(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::verdict;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::Verdict;
-
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
 
     const WRAPPED: &str = "saml-bearer/wrapped-signature-is-refused";
 

@@ -357,25 +357,22 @@ fn password_grant_is_off(t: &Transcript) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::testing::verdict_of;
     use crate::transcript::script;
     use crate::verdict::Verdict;
-
-    fn verdict(judge: fn(&Transcript) -> Judgement, record: &str) -> Verdict {
-        judge(&script::read(record)).verdict()
-    }
 
     #[test]
     fn a_server_without_capacity_is_not_broken() {
         for silent in ["503", "429 {\"error\":\"slow_down\"}"] {
             let record = format!("> POST token grant_type=client_credentials\n< {silent}\n");
-            assert_ne!(verdict(server_does_not_break, &record), Verdict::Fail, "{silent}");
+            assert_ne!(verdict_of(server_does_not_break, &record), Verdict::Fail, "{silent}");
         }
     }
 
     #[test]
     fn the_same_token_for_the_same_asker_is_a_shared_session() {
         let twice = answered!("200 {\"access_token\":\"A\"}").repeat(2);
-        assert_eq!(verdict(token_belongs_to_one_asker, &twice), Verdict::Skip);
+        assert_eq!(verdict_of(token_belongs_to_one_asker, &twice), Verdict::Skip);
     }
 
     #[test]

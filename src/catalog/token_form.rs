@@ -1,11 +1,12 @@
 //! How a token request must be formed, and what a server may not read into one (RFC 6749 §3.2, Appendix B).
 
 use super::Cite::Rfc;
-use super::code::{self, beside_the_point};
+use super::code;
 use super::{Check, Judgement, Party, client_auth};
 use crate::oauth::Endpoint;
 use crate::oauth::grant::{authorization_code, client_credentials};
 use crate::subject::Flow;
+use crate::transcript::questions::beside_the_point;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 

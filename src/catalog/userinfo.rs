@@ -229,13 +229,10 @@ fn identity_url_is_its_own_users(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::verdict;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
 
     const GRANTED: &str = "> POST token grant_type=authorization_code&code=C&client_id=main\n\
         < 200 {\"access_token\":\"A\",\"scope\":\"id api\",\"id\":\"https://org.example/id/00D/005A\"}\n";

@@ -195,18 +195,16 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
     }
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Options {
-        target,
-        suites,
         selection: Selection { patterns: arguments.select.clone() },
         faults,
         socket: arguments.socket,
         destructive: arguments.allow.iter().any(|what| what == "destructive"),
         budget: arguments.budget,
         seed: arguments.seed,
-        begin: None,
         jobs: arguments.jobs.unwrap_or(processors),
         within: Duration::from_millis(within.unwrap_or(10_000)),
         replay,
+        ..Options::new(target, suites)
     })
 }
 

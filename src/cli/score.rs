@@ -2,7 +2,6 @@
 
 use clap::Args;
 use std::path::PathBuf;
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::run::faults_named;
@@ -10,7 +9,7 @@ use super::{Exit, Io, load_files, runtime};
 use crate::diagnostic::Diagnostic;
 use crate::oauth::salesforce::Profile;
 use crate::org::fault;
-use crate::run::{Options, Selection};
+use crate::run::Options;
 use crate::score::{self, Fate, Scored};
 use crate::wire::files;
 
@@ -129,17 +128,9 @@ fn options(arguments: &Arguments) -> Result<Options, super::CannotStart> {
     }
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Options {
-        target,
-        suites,
-        selection: Selection::default(),
-        faults: Vec::new(),
-        socket: false,
-        destructive: true,
-        budget: None,
         seed: arguments.seed,
         begin: Some(BEGIN),
         jobs: arguments.jobs.unwrap_or(processors),
-        within: Duration::from_secs(10),
-        replay: None,
+        ..Options::new(target, suites)
     })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::plan::is_destructive;
 use crate::client::Action;
-use crate::subject::{Grant, Login, Target};
+use crate::subject::{Flow, Grant, Login, Target};
 use crate::suite::{Control, Need, Scenario, Step};
 
 /// The scenario as it is played where the target gives a refresh token, or why it cannot be played so.
@@ -60,8 +60,13 @@ pub(super) fn instead_of_a_login(target: &Target, scenario: &Arc<Scenario>) -> R
             *named -= 1;
         }
     }
-    let needs =
-        scenario.needs.iter().filter(|need| !matches!(need, Need::Capability(name) if name == "authorize"));
+    // Nobody logs in, so an app that lists the refresh alone is enough.
+    let login = |need: &&Need| match need {
+        Need::Capability(name) => name == "authorize",
+        Need::Flow(flow) => *flow == Flow::WebServer,
+        _ => false,
+    };
+    let needs = scenario.needs.iter().filter(|need| !login(need));
     let needs = needs.cloned().collect();
     // A check may need to have seen how the grant came about: it watches, and its silence is nobody's fault.
     Ok(Arc::new(Scenario { steps, needs, checks: Vec::new(), ..Scenario::clone(scenario) }))

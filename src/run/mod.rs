@@ -54,6 +54,26 @@ pub struct Options {
     pub replay: Option<Arc<Recording>>,
 }
 
+impl Options {
+    /// All of these suites against that target, one at a time and with nothing that needs leave.
+    pub fn new(target: Target, suites: Vec<Suite>) -> Self {
+        Self {
+            target,
+            suites,
+            selection: Selection::default(),
+            faults: Vec::new(),
+            socket: false,
+            destructive: false,
+            budget: None,
+            seed: 1,
+            begin: None,
+            jobs: 1,
+            within: Duration::from_secs(10),
+            replay: None,
+        }
+    }
+}
+
 /// What a run tells while it goes on.
 #[derive(Clone, Debug)]
 pub enum Progress {

@@ -161,6 +161,11 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
         }
         let findings = judge_step(&world, scenario, step, &exchanges);
         let own_failed = step.expect.is_none() && !findings.is_empty();
+        // The token may be too old: the target gave it, and the server need not take it.
+        let findings = match &step.action {
+            Action::Refresh if own_failed && world.awaits_the_given_grant() => not_taken(findings),
+            _ => findings,
+        };
         let findings = if refuses { weigh(findings, proof, step, scenario, &exchanges) } else { findings };
         seen.findings.extend(findings.into_iter().map(|finding| (i, finding)));
         // What was not recorded leads nowhere, and what comes of it later would be nobody's doing.
@@ -275,6 +280,16 @@ fn weigh(
         grave: false,
         at: Some((scenario.text.clone(), span)),
     }]
+}
+
+/// What is told where the refresh token that the target gives is refused.
+fn not_taken(findings: Vec<Finding>) -> Vec<Finding> {
+    let told = |finding: Finding| Finding {
+        verdict: Verdict::Inconclusive,
+        expected: "the refresh token that the target gives is taken; log in again where it is too old".into(),
+        ..finding
+    };
+    findings.into_iter().map(told).collect()
 }
 
 fn could_not(step: &Step, why: &str, scenario: &Scenario, after_failure: bool) -> Finding {

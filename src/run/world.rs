@@ -184,6 +184,11 @@ impl<'w> World<'w> {
         self.stubs.as_ref().map(stubs::Server::calls).unwrap_or_default()
     }
 
+    /// Whether the play lives on the refresh token that the target gives, and nothing was granted for it yet.
+    pub(super) fn awaits_the_given_grant(&self) -> bool {
+        self.given && !self.exchanges.iter().any(Exchange::granted)
+    }
+
     /// Ends what was started for it.
     pub(super) async fn end(self) -> Vec<Exchange> {
         // A server that rotates without having said so: the next play goes on with the new one.
@@ -407,8 +412,42 @@ impl<'w> World<'w> {
     ) -> Done {
         // What a person's browser brought stands in a recording as the answer to the first request.
         if self.target.login == Login::Browser && follow && self.shared.options.replay.is_none() {
-            return self.browser(number, step, actor, &first).await;
+            return self.by_a_person(number, step, actor, first).await;
         }
+        self.by_itself(number, step, actor, first, deny, follow).await
+    }
+
+    /// A person passes the pages. What is out of the ordinary may end on a page that no callback comes from: it is asked
+    /// without a person first, and a person only where a page wants one.
+    async fn by_a_person(&mut self, number: usize, step: &Step, actor: &Actor, first: Outgoing) -> Done {
+        let refuses = step.expect.as_ref().is_some_and(crate::suite::Expect::is_refusal);
+        if refuses || !step.tweak.is_none() {
+            let begun = self.exchanges.len();
+            let done = self.by_itself(number, step, actor, first.clone(), false, true).await;
+            let Done::Exchange(at) = done else { return done };
+            let wants_somebody = self.exchanges[at]
+                .response()
+                .is_some_and(|response| response.status < 300 && page::has_form(&response.body));
+            if !wants_somebody {
+                return done;
+            }
+            self.exchanges.truncate(begun);
+            if refuses {
+                return Done::Missing("a person would have to log in before the org could refuse it".into());
+            }
+        }
+        self.browser(number, step, actor, &first).await
+    }
+
+    async fn by_itself(
+        &mut self,
+        number: usize,
+        step: &Step,
+        actor: &Actor,
+        first: Outgoing,
+        deny: bool,
+        follow: bool,
+    ) -> Done {
         let mut pages = match (deny, &self.target.deny, &self.target.login) {
             (true, Some(pages), _) | (_, _, Login::Pages(pages)) => pages.clone(),
             _ => Vec::new(),

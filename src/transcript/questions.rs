@@ -131,6 +131,19 @@ pub fn same_step(a: &Exchange, b: &Exchange) -> bool {
     a.step == b.step && a.part == b.part && a.scenario == b.scenario
 }
 
+/// Whether two exchanges ran in the same race. Races are numbered by play, and a scenario has one play for itself and one for
+/// each control.
+pub fn together(a: &Exchange, b: &Exchange) -> bool {
+    a.race.is_some() && a.race == b.race && a.part == b.part && a.scenario == b.scenario
+}
+
+/// Whether a refusal has a reason outside of the request: no time, a rate, the state or place of the user.
+pub fn beside_the_point(x: &Exchange) -> bool {
+    const REASONS: [&str; 3] = ["rate exceeded", "ip restricted", "inactive user"];
+    let text = x.error().and_then(|error| error.description).unwrap_or_default().to_ascii_lowercase();
+    matches!(x.status(), 429 | 503) || REASONS.iter().any(|reason| text.contains(reason))
+}
+
 /// Whether an exchange belongs to the scenario itself, not to a control or to cleaning up.
 pub fn is_main(x: &Exchange) -> bool {
     x.part == Part::Scenario

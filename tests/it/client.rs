@@ -196,3 +196,62 @@ scenarios:
     let (pressed, users) = person.await.unwrap();
     assert_eq!((pressed, users), (2, vec!["ann".to_owned(), "bob".to_owned()]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_asked_for_a_login_that_ends_on_an_error_page() {
+    use wiremock::matchers::query_param;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+    let html = |status, body: &str| {
+        let page = ResponseTemplate::new(status).insert_header("X-Frame-Options", "DENY");
+        page.set_body_raw(body.to_owned(), "text/html")
+    };
+    let server = MockServer::start().await;
+    Mock::given(query_param("redirect_uri", "https://rogue.example/callback"))
+        .respond_with(html(400, "<p>redirect_uri_mismatch</p>"))
+        .mount(&server)
+        .await;
+    Mock::given(wiremock::matchers::path("/authorize"))
+        .respond_with(html(200, "<form method=\"post\"><input name=\"pw\"></form>"))
+        .mount(&server)
+        .await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let source = format!(
+        "org: {}\nprofile: rfc\napps:\n  main: {{ client_id: a, client_auth: none, redirect_uri: \"http://127.0.0.1:{port}/callback\", flows: [web-server] }}\n\
+         users: {{ main: {{ username: ann }} }}\nlogin: browser\ndisposable: true\nendpoints: {{ authorize: /authorize, token: /token }}\n",
+        server.uri()
+    );
+    let target = target_of("suites/targets/browser.yaml", &source, &|_| None);
+    let suite = "
+suite: refusals
+judges: org
+scenarios:
+  - scenario: the org says no at once
+    steps:
+      - do: authorize
+        with: { redirect_uri: https://rogue.example/callback }
+        expect: { refused: redirect-uri-mismatch }
+  - scenario: the org would ask for a login first
+    steps:
+      - do: authorize
+        with: { response_type: nonsense }
+        expect: { refused: unsupported-response-type }
+";
+    let options = options(target, vec![suite_of("suites/refusals.yaml", suite)]);
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (_stop, stopped) = watch::channel(false);
+    let person = tokio::spawn(async move {
+        let mut browser = None;
+        while let Some(progress) = told.recv().await {
+            let Progress::OpenBrowser { url, .. } = progress else { continue };
+            browser.get_or_insert_with(|| tokio::spawn(browse(url)));
+        }
+        browser.unwrap().await.unwrap()
+    });
+    let around = look_around(&options.target, Duration::from_secs(5)).await.unwrap();
+    let report = run(&options, around, tell, stopped).await.unwrap().report;
+    let words: Vec<_> = report.scenarios.iter().map(|row| row.verdict.word()).collect();
+    assert_eq!(words, ["pass", "inconclusive"], "{}", complaints(&report));
+    assert!(complaints(&report).contains("a person would have to log in"));
+    // The person was asked for the control alone.
+    assert_eq!(person.await.unwrap(), 1);
+}

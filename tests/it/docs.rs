@@ -33,8 +33,8 @@ fn checks() -> String {
     }
     let _ = writeln!(
         out,
-        "## What is not judged\n\nRequirements of the same collection that no check judges. A number is that of the \
-         collection.\n\n| number | what | why not |\n|---|---|---|"
+        "## What is not judged\n\nRequirements that were collected from the RFCs and from Salesforce's documentation, and that no \
+         check judges. Faults name checks by numbers of the same collection.\n\n| number | what | why not |\n|---|---|---|"
     );
     for left in catalog::LEFT_OUT {
         let _ = writeln!(out, "| {} | {} | {} |", left.origin, left.what, left.why);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::support::{complaints, embedded, options, org_suites, outcome_async, suite_of};
+use crate::support::{complaints, embedded, options, org_suites, outcome_async, suite, suite_of};
 use grantcheck::oauth::salesforce::Profile;
 use grantcheck::org::Org;
 use grantcheck::report::Report;
-use grantcheck::subject::{Grant, Login, Setting, Target};
+use grantcheck::subject::{Flow, Grant, Login, Setting, Target};
 use grantcheck::wire::Clock;
 use grantcheck::wire::host::Host;
 
@@ -62,4 +62,34 @@ async fn a_refresh_token_stands_in_for_a_login_and_outlives_the_run() {
         let report = &outcome.report;
         assert!(not_testable(report, "a code works once").contains("the login itself"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_only_refreshes_conforms_with_a_token_at_hand() {
+    let org = Arc::new(Org::new(&embedded(), &[], [8; 32]));
+    let host = Host::start(org, Clock::real(), "127.0.0.1:0").await.unwrap();
+    let mut target = target_at(&host.url());
+    target.settings.0.insert("rotation".into(), Setting::Flag(false));
+    target.apps.retain(|role, _| role == "main");
+    target.apps.get_mut("main").unwrap().flows = vec![Flow::RefreshToken];
+    let refresh_token = refresh_token(&host.url()).await.into();
+    target.login = Login::Given(Grant { app: "main".into(), user: "main".into(), refresh_token });
+    let suites = vec![suite("suites/org/refresh.yaml")];
+    let report = outcome_async(&options(target, suites)).await.report;
+    assert!(report.summary.pass >= 5, "{:?}", report.summary);
+    assert_eq!((complaints(&report).as_str(), report.exit()), ("", 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_at_hand_that_is_refused_proves_nothing_against_the_org() {
+    let org = Arc::new(Org::new(&embedded(), &[], [9; 32]));
+    let host = Host::start(org, Clock::real(), "127.0.0.1:0").await.unwrap();
+    let mut target = target_at(&host.url());
+    target.settings.0.insert("rotation".into(), Setting::Flag(false));
+    let refresh_token = "5Aep861nobody.issued.this.one".into();
+    target.login = Login::Given(Grant { app: "main".into(), user: "main".into(), refresh_token });
+    let suites = vec![suite("suites/org/refresh.yaml"), suite("suites/org/introspection.yaml")];
+    let report = outcome_async(&options(target, suites)).await.report;
+    assert_eq!((report.summary.fail, report.exit()), (0, 3), "{}", complaints(&report));
+    assert!(complaints(&report).contains("log in again where it is too old"), "{}", complaints(&report));
 }

@@ -4,7 +4,7 @@ use grantcheck::diagnostic::Text;
 use grantcheck::suite::{Lookup, read_suite, read_target, to_json, vocabulary};
 
 use crate::schema::{told, validator};
-use crate::support::{golden as fresh, read};
+use crate::support::{complaints, embedded, golden as fresh, options, outcome, read};
 
 const PAGE: &str = "docs/suite-format.md";
 const BEGIN: &str = "<!-- generated: vocabulary -->";
@@ -32,7 +32,18 @@ fn every_example_is_right() {
         };
         let (kind, problems) = if source.starts_with("suite:") {
             suites += 1;
-            ("suite", read_suite(&text, "example").err())
+            let read = read_suite(&text, "example");
+            // What a reader copies out of the page has to run.
+            if let Ok(suite) = &read {
+                let report = outcome(&options(embedded(), vec![suite.clone()])).report;
+                assert_eq!(
+                    (report.summary.fail, report.summary.inconclusive),
+                    (0, 0),
+                    "{source}{}",
+                    complaints(&report)
+                );
+            }
+            ("suite", read.err())
         } else if source.starts_with("org:") {
             targets += 1;
             ("target", read_target(&text, &anything).err())

@@ -1,11 +1,10 @@
 //! What several tests need: suites and targets from the repository, and a run of them.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use grantcheck::diagnostic::Text;
 use grantcheck::report::Report;
-use grantcheck::run::{Options, Outcome, Selection, look_around, look_back, run};
+use grantcheck::run::{Options, Outcome, look_around, look_back, run};
 use grantcheck::subject::Target;
 use grantcheck::suite::{Lookup, Suite, read_suite, read_target};
 use tokio::sync::{mpsc, watch};
@@ -84,20 +83,7 @@ pub fn embedded() -> Target {
 
 /// Options for a run on that target.
 pub fn options(target: Target, suites: Vec<Suite>) -> Options {
-    Options {
-        target,
-        suites,
-        selection: Selection::default(),
-        faults: Vec::new(),
-        socket: false,
-        destructive: true,
-        budget: None,
-        seed: 1,
-        begin: None,
-        jobs: 2,
-        within: Duration::from_secs(10),
-        replay: None,
-    }
+    Options { destructive: true, jobs: 2, ..Options::new(target, suites) }
 }
 
 /// Runs to the end.

@@ -258,15 +258,10 @@ fn code_cannot_be_guessed(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::comes_to;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::Verdict;
-
-    #[track_caller]
-    fn comes_to(check: &str, script: &str, verdict: Verdict) {
-        let judged = judge_one(find(check).unwrap(), &script::read(script));
-        assert_eq!(judged.verdict, verdict, "{:?}", judged.findings);
-    }
 
     #[test]
     fn illegal_characters_are_no_deviation() {

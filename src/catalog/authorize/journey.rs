@@ -122,10 +122,20 @@ impl<'t> Journey<'t> {
         }
     }
 
+    /// The parameters of the request, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'t str, &'t str)> {
+        let request = &self.request.request;
+        request.query().iter().chain(request.form().iter())
+    }
+
+    /// Whether a request object holds parameters that the record does not show.
+    pub fn is_hidden(&self) -> bool {
+        ["request", "request_uri"].iter().any(|name| self.values(name).any(|value| !value.is_empty()))
+    }
+
     /// Every value of a parameter of the request.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'t str> + 'a {
-        let request = &self.request.request;
-        request.query().iter().chain(request.form().iter()).filter(move |(n, _)| *n == name).map(|(_, v)| v)
+        self.pairs().filter(move |(n, _)| *n == name).map(|(_, v)| v)
     }
 
     /// A parameter of the request that stands there once and is not empty.
@@ -168,16 +178,25 @@ impl<'t> Journey<'t> {
         })
     }
 
-    /// The parameters of the request, those that differ each time without their values.
-    fn shape(&self, aside: &[&str]) -> Vec<(&str, &str)> {
-        let request = &self.request.request;
-        let pairs = request.query().iter().chain(request.form().iter());
-        let mut pairs: Vec<_> = pairs
-            .filter(|(name, _)| !aside.contains(name) && !["state", "nonce"].contains(name))
-            .map(|(name, value)| (name, if name == "code_challenge" { "" } else { value }))
+    /// The parameters of the request without those aside, those that differ each time without their values, scope as a
+    /// set.
+    pub fn shape(&self, aside: &[&str]) -> Vec<(&'t str, String)> {
+        let kept = |(name, _): &(&str, &str)| !aside.contains(name) && !["state", "nonce"].contains(name);
+        let mut all: Vec<(&str, String)> = self
+            .pairs()
+            .filter(kept)
+            .map(|(name, value)| match name {
+                "code_challenge" if !value.is_empty() => (name, String::new()),
+                "scope" => {
+                    let mut words: Vec<&str> = value.split(' ').collect();
+                    words.sort_unstable();
+                    (name, words.join(" "))
+                }
+                _ => (name, value.to_owned()),
+            })
             .collect();
-        pairs.sort_unstable();
-        pairs
+        all.sort_unstable();
+        all
     }
 
     /// What every request has to bear that must be refused. Says whether it was refused and the control shows that

@@ -241,15 +241,10 @@ fn scripts_of_others_cannot_read_it(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::comes_to;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    #[track_caller]
-    fn comes_to(check: &str, script: &str, verdict: Verdict) {
-        let judged = judge_one(find(check).unwrap(), &script::read(script));
-        assert_eq!(judged.verdict, verdict, "{:?}", judged.findings);
-    }
 
     #[test]
     fn frame_ancestors_win_over_the_older_header() {

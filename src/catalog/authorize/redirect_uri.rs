@@ -269,6 +269,7 @@ fn same_normalised(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::testing::comes_to;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
@@ -324,12 +325,6 @@ mod tests {
         ] {
             assert_eq!(flaw(&registered, uri), expect, "{uri}");
         }
-    }
-
-    #[track_caller]
-    fn comes_to(check: &str, script: &str, verdict: Verdict) {
-        let judged = judge_one(find(check).unwrap(), &script::read(script));
-        assert_eq!(judged.verdict, verdict, "{:?}", judged.findings);
     }
 
     fn rogue(answer: &str) -> String {

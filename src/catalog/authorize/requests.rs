@@ -179,16 +179,6 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
 const REPEATABLE: &[&str] = &["resource", "audience"];
 
 /// Every parameter of an authorization request, in order.
-fn pairs<'t>(journey: &Journey<'t>) -> impl Iterator<Item = (&'t str, &'t str)> {
-    let request = &journey.request.request;
-    request.query().iter().chain(request.form().iter())
-}
-
-/// Whether a request object holds parameters that the record does not show.
-fn is_hidden(journey: &Journey<'_>) -> bool {
-    pairs(journey).any(|(name, value)| ["request", "request_uri"].contains(&name) && !value.is_empty())
-}
-
 /// Whether the request as such could have come to a code: it asks for one, at a registered URI, and nobody forbade to
 /// ask the user.
 fn is_sound(journey: &Journey<'_>, t: &Transcript) -> bool {
@@ -203,7 +193,7 @@ fn missing_response_type_is_refused(t: &Transcript) -> Judgement {
     for journey in journeys(t) {
         let asked = journey.values("response_type").any(|value| !value.is_empty());
         if asked
-            || is_hidden(&journey)
+            || journey.is_hidden()
             || !journey.refused(&mut j, t, journey.end == End::Code, &["response_type"], expected)
         {
             continue;
@@ -232,7 +222,7 @@ fn repeated_parameter_is_refused(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     for journey in journeys(t) {
         // Two redirect URIs are a matter of their own.
-        let twice = pairs(&journey).map(|(name, _)| name).find(|name| {
+        let twice = journey.pairs().map(|(name, _)| name).find(|name| {
             *name != "redirect_uri" && !REPEATABLE.contains(name) && journey.values(name).nth(1).is_some()
         });
         let Some(name) = twice.filter(|_| journey.values("redirect_uri").nth(1).is_none()) else { continue };
@@ -265,7 +255,7 @@ fn empty_parameter_counts_as_left_out(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     for journey in journeys(t).filter(|journey| is_sound(journey, t)) {
         let empty: Vec<&str> =
-            pairs(&journey).filter(|(_, value)| value.is_empty()).map(|(name, _)| name).collect();
+            journey.pairs().filter(|(_, value)| value.is_empty()).map(|(name, _)| name).collect();
         let repeated = empty.iter().any(|name| journey.values(name).nth(1).is_some());
         if empty.is_empty() || repeated || empty.iter().any(|name| NEEDED.contains(name)) {
             continue;
@@ -276,7 +266,7 @@ fn empty_parameter_counts_as_left_out(t: &Transcript) -> Judgement {
             other.end == End::Code
                 && empty.iter().all(|name| other.values(name).next().is_none())
                 && other.request.user == journey.request.user
-                && shape(&other, &empty) == shape(&journey, &empty)
+                && other.shape(&empty) == journey.shape(&empty)
         });
         match journey.end {
             End::Code => j.pass(),
@@ -344,7 +334,7 @@ fn order_makes_no_difference(t: &Transcript) -> Judgement {
             "scope" => format!("scope={value}"),
             name => name.to_owned(),
         };
-        pairs(journey).map(name).collect()
+        journey.pairs().map(name).collect()
     };
     let expected = "a code, as for the same request in another order";
     let once = |journey: &Journey<'_>| {
@@ -356,7 +346,7 @@ fn order_makes_no_difference(t: &Transcript) -> Judgement {
             other.request.number != journey.request.number
                 && once(other)
                 && other.request.user == journey.request.user
-                && shape(other, &[]) == shape(&journey, &[])
+                && other.shape(&[]) == journey.shape(&[])
         });
         let (mut granted_otherwise, mut undecided) = (false, false);
         for other in others {
@@ -379,31 +369,10 @@ fn order_makes_no_difference(t: &Transcript) -> Judgement {
     j
 }
 
-/// The parameters without those aside, those that differ each time without their values, scope as a set.
-fn shape(journey: &Journey<'_>, aside: &[&str]) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> = pairs(journey)
-        .filter(|(name, _)| !aside.contains(name) && !["state", "nonce"].contains(name))
-        .map(|(name, value)| {
-            let value = match name {
-                "code_challenge" if !value.is_empty() => String::new(),
-                "scope" => {
-                    let mut words: Vec<&str> = value.split(' ').collect();
-                    words.sort_unstable();
-                    words.join(" ")
-                }
-                _ => value.to_owned(),
-            };
-            (name.to_owned(), value)
-        })
-        .collect();
-    all.sort_unstable();
-    all
-}
-
 fn control_characters_break_nothing(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     for journey in journeys(t) {
-        let garbled = pairs(&journey).find(|(_, value)| value.chars().any(|c| c.is_ascii_control()));
+        let garbled = journey.pairs().find(|(_, value)| value.chars().any(|c| c.is_ascii_control()));
         let Some((name, _)) = garbled else { continue };
         let x = journey.request;
         match x.status() {
@@ -420,15 +389,10 @@ fn control_characters_break_nothing(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::comes_to;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    #[track_caller]
-    fn comes_to(check: &str, script: &str, verdict: Verdict) {
-        let judged = judge_one(find(check).unwrap(), &script::read(script));
-        assert_eq!(judged.verdict, verdict, "{:?}", judged.findings);
-    }
 
     #[test]
     fn resource_may_stand_twice_and_two_redirect_uris_are_judged_elsewhere() {

@@ -255,15 +255,10 @@ fn missing_client_is_not_redirected(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use crate::catalog::{find, judge_one};
-    use crate::transcript::script;
-    use crate::verdict::Verdict;
+    use crate::catalog::find;
+    use crate::catalog::testing::comes_to;
 
-    #[track_caller]
-    fn comes_to(check: &str, script: &str, verdict: Verdict) {
-        let judged = judge_one(find(check).unwrap(), &script::read(script));
-        assert_eq!(judged.verdict, verdict, "{:?}", judged.findings);
-    }
+    use crate::verdict::Verdict;
 
     #[test]
     fn an_error_at_the_registered_place_is_no_redirect_to_its_fragment() {

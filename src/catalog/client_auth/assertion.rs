@@ -3,13 +3,13 @@
 use url::Url;
 
 use super::super::Cite::{OpenIdCore, Rfc};
-use super::super::code::beside_the_point;
 use super::super::{Check, Judgement, Party};
 use super::{app, by_basic, grant_is_clean, needs_authentication, refuses_the_client, requests};
 use crate::oauth::Endpoint;
 use crate::oauth::grant::CLIENT_ASSERTION_TYPE;
 use crate::oauth::salesforce::Profile;
 use crate::subject::ClientAuth;
+use crate::transcript::questions::beside_the_point;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 
@@ -382,12 +382,9 @@ pub(super) fn with_assertion(t: &Transcript) -> impl Iterator<Item = &Exchange> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transcript::script;
-    use crate::verdict::Verdict;
+    use crate::catalog::testing::verdict_of;
 
-    fn verdict(judge: fn(&Transcript) -> Judgement, record: &str) -> Verdict {
-        judge(&script::read(record)).verdict()
-    }
+    use crate::verdict::Verdict;
 
     const RIGHT: &str = asserted!(right, granted);
     const GRANTED: &str = answer!(granted);
@@ -397,18 +394,18 @@ mod tests {
     fn an_assertion_that_runs_out_within_the_leeway_may_go_either_way() {
         let soon = RIGHT.replace("+150", "-60");
         for record in [soon.clone(), soon.replace(GRANTED, REFUSED)] {
-            assert_eq!(verdict(expired_assertion_is_refused, &record), Verdict::Skip);
-            assert_eq!(verdict(right_assertion_is_accepted, &record), Verdict::Skip);
+            assert_eq!(verdict_of(expired_assertion_is_refused, &record), Verdict::Skip);
+            assert_eq!(verdict_of(right_assertion_is_accepted, &record), Verdict::Skip);
         }
         let strict = format!("= setting leeway 30s\n{soon}");
-        assert_eq!(verdict(expired_assertion_is_refused, &strict), Verdict::Fail);
+        assert_eq!(verdict_of(expired_assertion_is_refused, &strict), Verdict::Fail);
     }
 
     #[test]
     fn an_audience_on_a_host_of_the_server_is_not_another_server() {
         let judge = |profile: &str, aud: &str| {
             let record = format!("{profile}\n{}", RIGHT.replace("https://org.example/token", aud));
-            verdict(assertion_for_another_audience_is_refused, &record)
+            verdict_of(assertion_for_another_audience_is_refused, &record)
         };
         assert_eq!(judge("= rfc", "https://org.example/"), Verdict::Skip);
         assert_eq!(judge("= rfc", "https://ORG.example:443/introspect"), Verdict::Skip);
@@ -419,21 +416,21 @@ mod tests {
     #[test]
     fn a_refused_assertion_with_two_flaws_says_nothing_of_either() {
         let refused = asserted!(misdirected, refused);
-        assert_eq!(verdict(assertion_for_another_audience_is_refused, refused), Verdict::Inconclusive);
+        assert_eq!(verdict_of(assertion_for_another_audience_is_refused, refused), Verdict::Inconclusive);
         let both = format!("{RIGHT}{}", refused.replace("+150", "-900"));
-        assert_eq!(verdict(assertion_for_another_audience_is_refused, &both), Verdict::Skip);
-        assert_eq!(verdict(expired_assertion_is_refused, &both), Verdict::Skip);
+        assert_eq!(verdict_of(assertion_for_another_audience_is_refused, &both), Verdict::Skip);
+        assert_eq!(verdict_of(expired_assertion_is_refused, &both), Verdict::Skip);
     }
 
     #[test]
     fn what_only_we_cannot_verify_or_a_public_client_need_not_send_is_no_evidence() {
         let forged = asserted!(forged, granted);
-        assert_eq!(verdict(assertion_signature_is_verified, forged), Verdict::Skip);
+        assert_eq!(verdict_of(assertion_signature_is_verified, forged), Verdict::Skip);
         let other_algorithm = format!("{RIGHT}{}", forged.replace("RS256", "PS256"));
-        assert_eq!(verdict(assertion_signature_is_verified, &other_algorithm), Verdict::Skip);
+        assert_eq!(verdict_of(assertion_signature_is_verified, &other_algorithm), Verdict::Skip);
         let public = asserted!(unsigned, granted)
             .replace("client_id=assertion", "client_id=public")
             .replace("client_credentials", "refresh_token&refresh_token=R");
-        assert_eq!(verdict(unsigned_assertion_is_refused, &public), Verdict::Skip);
+        assert_eq!(verdict_of(unsigned_assertion_is_refused, &public), Verdict::Skip);
     }
 }

@@ -2,12 +2,12 @@
 //! RFC 7521 §4.2, RFC 8725 §3).
 
 use super::super::Cite::{OpenIdCore, Rfc};
-use super::super::code::beside_the_point;
 use super::super::{Check, Judgement, Party};
 use super::assertion::{Wrong, has_control, is_right, names_the_issuer, refused_for, with_assertion, wrongs};
 use super::{app, grant_is_clean, refuses_the_client};
 use crate::subject::ClientAuth;
 use crate::transcript::Transcript;
+use crate::transcript::questions::beside_the_point;
 use crate::verdict::{Basis, Level};
 
 /// A client credentials request with a client assertion that is right but for one thing, and its answer.
@@ -416,35 +416,32 @@ fn failed_assertion_is_invalid_client(t: &Transcript) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transcript::script;
+    use crate::catalog::testing::verdict_of;
+
     use crate::verdict::Verdict;
 
     const RIGHT: &str = asserted!(right, granted);
 
-    fn verdict(judge: fn(&Transcript) -> Judgement, record: &str) -> Verdict {
-        judge(&script::read(record)).verdict()
-    }
-
     #[test]
     fn without_a_right_assertion_nothing_is_proved() {
         let alone = asserted!(aud, refused);
-        assert_eq!(verdict(assertion_without_audience_is_refused, alone), Verdict::Inconclusive);
-        assert_eq!(verdict(failed_assertion_is_invalid_client, alone), Verdict::Skip);
-        assert_eq!(verdict(issuer_is_an_audience, asserted!(issuer, refused)), Verdict::Skip);
+        assert_eq!(verdict_of(assertion_without_audience_is_refused, alone), Verdict::Inconclusive);
+        assert_eq!(verdict_of(failed_assertion_is_invalid_client, alone), Verdict::Skip);
+        assert_eq!(verdict_of(issuer_is_an_audience, asserted!(issuer, refused)), Verdict::Skip);
     }
 
     #[test]
     fn a_start_within_the_leeway_may_go_either_way() {
         let soon = asserted!(nbf, granted);
         let near = format!("= setting leeway 20m\n{RIGHT}{soon}");
-        assert_eq!(verdict(early_assertion_is_refused, &near), Verdict::Skip);
-        assert_eq!(verdict(early_assertion_is_refused, &format!("{RIGHT}{soon}")), Verdict::Fail);
+        assert_eq!(verdict_of(early_assertion_is_refused, &near), Verdict::Skip);
+        assert_eq!(verdict_of(early_assertion_is_refused, &format!("{RIGHT}{soon}")), Verdict::Fail);
     }
 
     #[test]
     fn an_hmac_of_a_client_with_a_secret_is_another_method() {
         let taken =
             asserted!(hs, granted).replace("\"assertion\"", "\"main\"").replace("id=assertion", "id=main");
-        assert_eq!(verdict(symmetric_assertion_is_refused, &taken), Verdict::Skip);
+        assert_eq!(verdict_of(symmetric_assertion_is_refused, &taken), Verdict::Skip);
     }
 }

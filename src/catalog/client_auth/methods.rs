@@ -2,13 +2,14 @@
 //! (RFC 6749 §2.3).
 
 use super::super::Cite::Rfc;
-use super::super::code::{self, beside_the_point};
+use super::super::code;
 use super::super::{Check, Judgement, Party};
 use super::{app, by_basic, grant_is_clean, granted_alike, ids_agree, lists, needs_authentication};
 use super::{refuses_the_client, requests};
 use crate::oauth::Endpoint;
 use crate::oauth::grant::{authorization_code, client_credentials};
 use crate::subject::{ClientAuth, Flow};
+use crate::transcript::questions::beside_the_point;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 
@@ -427,12 +428,9 @@ fn clean_but_for_credentials(t: &Transcript, x: &Exchange) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transcript::script;
-    use crate::verdict::Verdict;
+    use crate::catalog::testing::verdict_of;
 
-    fn verdict(judge: fn(&Transcript) -> Judgement, record: &str) -> Verdict {
-        judge(&script::read(record)).verdict()
-    }
+    use crate::verdict::Verdict;
 
     const RIGHT: &str = right!();
 
@@ -440,31 +438,31 @@ mod tests {
     fn a_secret_that_need_not_be_sent_may_be_missing() {
         let missing =
             asked!("&client_id=main", "", granted).replace("client_credentials", "authorization_code&code=C");
-        assert_eq!(verdict(no_credentials_are_refused, &missing), Verdict::Fail);
+        assert_eq!(verdict_of(no_credentials_are_refused, &missing), Verdict::Fail);
         let optional = format!("= setting secret_optional true\n{missing}");
-        assert_eq!(verdict(no_credentials_are_refused, &optional), Verdict::Skip);
+        assert_eq!(verdict_of(no_credentials_are_refused, &optional), Verdict::Skip);
         let public = asked!("&client_id=public", "", granted);
-        assert_eq!(verdict(no_credentials_are_refused, public), Verdict::Skip);
+        assert_eq!(verdict_of(no_credentials_are_refused, public), Verdict::Skip);
     }
 
     #[test]
     fn a_refusal_without_the_right_request_proves_nothing() {
         let none = asked!("&client_id=main", "", refused);
-        assert_eq!(verdict(no_credentials_are_refused, none), Verdict::Inconclusive);
+        assert_eq!(verdict_of(no_credentials_are_refused, none), Verdict::Inconclusive);
         let empty = asked!("&client_id=main&client_secret=", "! secret wrong\n", refused);
-        assert_eq!(verdict(empty_secret_is_refused, empty), Verdict::Inconclusive);
+        assert_eq!(verdict_of(empty_secret_is_refused, empty), Verdict::Inconclusive);
         let two = by_header!("&client_secret=s", "", refused);
-        assert_eq!(verdict(two_methods_are_refused, &format!("{RIGHT}{two}")), Verdict::Inconclusive);
+        assert_eq!(verdict_of(two_methods_are_refused, &format!("{RIGHT}{two}")), Verdict::Inconclusive);
     }
 
     #[test]
     fn a_wrong_secret_that_is_nobodys_is_not_that_of_another() {
         let wrong = asked!("&client_id=main&client_secret=x", "! secret wrong\n", granted);
-        assert_eq!(verdict(secret_of_another_client_is_refused, wrong), Verdict::Skip);
+        assert_eq!(verdict_of(secret_of_another_client_is_refused, wrong), Verdict::Skip);
     }
 
     #[test]
     fn metadata_that_do_not_say_are_not_judged() {
-        assert_eq!(verdict(asymmetric_method_is_offered, "> GET discovery\n< 200 {}"), Verdict::Skip);
+        assert_eq!(verdict_of(asymmetric_method_is_offered, "> GET discovery\n< 200 {}"), Verdict::Skip);
     }
 }

@@ -2,11 +2,12 @@
 //! (RFC 7523 §2.2), and what the record shows to be wrong with it.
 
 use super::Cite::Rfc;
-use super::code::{self, beside_the_point};
+use super::code;
 use super::{Check, Judgement, Party};
 use crate::oauth::Endpoint;
 use crate::oauth::grant::{authorization_code, client_credentials, refresh_token};
 use crate::subject::{ClientAuth, Flow, SubjectApp};
+use crate::transcript::questions::beside_the_point;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 
@@ -283,12 +284,9 @@ fn grant_is_clean(t: &Transcript, x: &Exchange) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::testing::verdict_of;
     use crate::transcript::script;
     use crate::verdict::Verdict;
-
-    fn verdict(judge: fn(&Transcript) -> Judgement, record: &str) -> Verdict {
-        judge(&script::read(record)).verdict()
-    }
 
     fn level(judge: fn(&Transcript) -> Judgement, record: &str) -> Level {
         judge(&script::read(record)).into_findings("x", Level::Must)[0].level
@@ -305,20 +303,23 @@ mod tests {
     #[test]
     fn basic_of_an_app_that_is_registered_for_the_body_weighs_less_and_needs_a_control() {
         let refused = basic!(right, refused).replace("basic basic", "basic main");
-        assert_eq!(verdict(basic_is_accepted, &refused), Verdict::Skip);
+        assert_eq!(verdict_of(basic_is_accepted, &refused), Verdict::Skip);
         assert_eq!(level(basic_is_accepted, &(post("right", GRANTED) + &refused)), Level::Should);
         // The grant was refused, not the client.
         let grant = basic!(right, refused).replace("401", "400").replace("invalid_client", "invalid_scope");
-        assert_eq!(verdict(basic_is_accepted, &grant), Verdict::Skip);
+        assert_eq!(verdict_of(basic_is_accepted, &grant), Verdict::Skip);
     }
 
     #[test]
     fn a_refused_secret_proves_nothing_without_a_right_one() {
         let wrong = post("wrong", REFUSED);
-        assert_eq!(verdict(wrong_secret_is_refused, &wrong), Verdict::Inconclusive);
+        assert_eq!(verdict_of(wrong_secret_is_refused, &wrong), Verdict::Inconclusive);
         let right = post("right", GRANTED);
-        assert_eq!(verdict(wrong_secret_is_refused, &(right.clone() + &wrong)), Verdict::Pass);
-        assert_eq!(verdict(wrong_secret_is_refused, &(right.clone() + &post("wrong", "429"))), Verdict::Skip);
+        assert_eq!(verdict_of(wrong_secret_is_refused, &(right.clone() + &wrong)), Verdict::Pass);
+        assert_eq!(
+            verdict_of(wrong_secret_is_refused, &(right.clone() + &post("wrong", "429"))),
+            Verdict::Skip
+        );
         let other = right + &post("wrong", "400 {\"error\":\"invalid_grant\"}");
         assert_eq!(level(wrong_secret_is_refused, &other), Level::Should);
     }
@@ -332,23 +333,23 @@ mod tests {
         let rotated = "200 {\"access_token\":\"A\",\"refresh_token\":\"R2\"}";
         let dead =
             refresh("R1", "right", rotated) + &refresh("R1", "wrong", "400 {\"error\":\"invalid_grant\"}");
-        assert_eq!(verdict(wrong_secret_is_refused, &dead), Verdict::Skip);
+        assert_eq!(verdict_of(wrong_secret_is_refused, &dead), Verdict::Skip);
         let taken = post("wrong", GRANTED).replace("client_credentials", "authorization_code&code=C");
-        assert_eq!(verdict(wrong_secret_is_refused, &taken), Verdict::Fail);
+        assert_eq!(verdict_of(wrong_secret_is_refused, &taken), Verdict::Fail);
         let optional = format!("= setting secret_optional true\n{taken}");
-        assert_eq!(verdict(wrong_secret_is_refused, &optional), Verdict::Skip);
+        assert_eq!(verdict_of(wrong_secret_is_refused, &optional), Verdict::Skip);
     }
 
     #[test]
     fn a_challenge_must_be_of_the_scheme_that_was_used() {
         let judge = |header: &str| {
-            verdict(failed_basic_is_401_with_challenge, &format!("{}{header}", basic!(wrong, refused)))
+            verdict_of(failed_basic_is_401_with_challenge, &format!("{}{header}", basic!(wrong, refused)))
         };
         assert_eq!(judge("< WWW-Authenticate: Bearer realm=\"x\""), Verdict::Fail);
         assert_eq!(judge("< WWW-Authenticate: Bearer realm=\"x\", basic realm=\"y\""), Verdict::Pass);
         // By the body, and for a reason that is not the client's, 400 is right.
         let scope = basic!(right, refused).replace("401", "400").replace("invalid_client", "invalid_scope");
         let record = post("wrong", "400 {\"error\":\"invalid_client\"}") + &scope;
-        assert_eq!(verdict(failed_basic_is_401_with_challenge, &record), Verdict::Skip);
+        assert_eq!(verdict_of(failed_basic_is_401_with_challenge, &record), Verdict::Skip);
     }
 }

@@ -299,13 +299,9 @@ fn subject_types_are_listed(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use crate::catalog::{find, judge_one};
-    use crate::transcript::script;
-    use crate::verdict::Verdict;
+    use crate::catalog::testing::verdict;
 
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
+    use crate::verdict::Verdict;
 
     #[test]
     fn the_loopback_address_is_let_off_https() {

@@ -217,13 +217,10 @@ fn advertised_grants_are_known(t: &Transcript) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::asked_issuer;
+    use crate::catalog::testing::verdict;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::Verdict;
-
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
 
     #[test]
     fn the_issuer_is_read_from_both_forms_of_the_url() {

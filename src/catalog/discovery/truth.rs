@@ -219,13 +219,9 @@ fn unknown_issuer_has_no_document(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use crate::catalog::{find, judge_one};
-    use crate::transcript::script;
-    use crate::verdict::Verdict;
+    use crate::catalog::testing::verdict;
 
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
+    use crate::verdict::Verdict;
 
     #[test]
     fn one_client_that_gets_in_shows_that_the_way_works() {

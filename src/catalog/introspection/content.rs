@@ -273,13 +273,9 @@ fn answers_are_not_cacheable(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use crate::catalog::{find, judge_one};
-    use crate::transcript::script;
-    use crate::verdict::Verdict;
+    use crate::catalog::testing::verdict;
 
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
+    use crate::verdict::Verdict;
 
     #[test]
     fn two_users_are_two_subjects() {

@@ -282,13 +282,10 @@ fn inactive_answer_says_no_more(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::verdict;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
 
     const GRANTED: &str = "> POST token grant_type=authorization_code&code=C&client_id=main&client_secret=s\n\
         < 200 {\"access_token\":\"A\",\"refresh_token\":\"R\"}\n";

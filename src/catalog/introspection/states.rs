@@ -1,10 +1,11 @@
 //! What is said of tokens under a wrong hint, after a revocation, after a rotation.
 
 use super::super::Cite::Rfc;
-use super::super::resource::{ended, is_live, owner, together};
+use super::super::resource::{ended, is_live, owner};
 use super::super::revocation::{AT_ONCE, authenticated, is_live_refresh_token, revoked};
 use super::super::{Check, Judgement, Party};
 use super::{active, busy, inactive, questions, sees_live_tokens};
+use crate::transcript::questions::together;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 
@@ -158,13 +159,10 @@ fn rotated_out_token_is_inactive(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use crate::catalog::{find, judge_one};
-    use crate::transcript::script;
-    use crate::verdict::Verdict;
+    use crate::catalog::find;
+    use crate::catalog::testing::verdict;
 
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
+    use crate::verdict::Verdict;
 
     #[test]
     fn a_server_that_knows_no_refresh_tokens_is_not_blamed_for_the_hint() {

@@ -196,11 +196,6 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
     },
 ];
 
-/// Whether a request object may hold what the record does not show.
-fn is_hidden(journey: &Journey<'_>) -> bool {
-    ["request", "request_uri"].iter().any(|name| journey.values(name).any(|value| !value.is_empty()))
-}
-
 /// Judges requests that must be refused with invalid_request.
 fn must_be_refused<'t>(
     t: &'t Transcript,
@@ -211,7 +206,7 @@ fn must_be_refused<'t>(
     let mut j = Judgement::new();
     for journey in journeys(t) {
         if journey.one("response_type") != Some("code")
-            || is_hidden(&journey)
+            || journey.is_hidden()
             || !flawed(&journey)
             || !journey.refused(&mut j, t, journey.end == End::Code, aside, expected)
         {
@@ -274,7 +269,7 @@ fn plain_is_refused_unless_advertised(t: &Transcript) -> Judgement {
     let expected = "a refusal: the metadata does not list plain among the challenge methods";
     for journey in journeys(t) {
         let plain = journey.one("code_challenge_method") == Some("plain");
-        if !plain || journey.one("code_challenge").is_none() || is_hidden(&journey) {
+        if !plain || journey.one("code_challenge").is_none() || journey.is_hidden() {
             continue;
         }
         if advertised {
@@ -312,7 +307,7 @@ fn method_is_not_assumed_to_be_s256(t: &Transcript) -> Judgement {
         journey.one("code_challenge").is_some() && journey.values("code_challenge_method").all(str::is_empty)
     };
     let expected = "the challenge taken as it stands, or a refusal: there is no code_challenge_method";
-    for journey in journeys(t).filter(|journey| bare(journey) && !is_hidden(journey)) {
+    for journey in journeys(t).filter(|journey| bare(journey) && !journey.is_hidden()) {
         // A code says nothing yet: what it is compared with shows at the redemption.
         if journey.end != End::Code && journey.refused(&mut j, t, false, &["code_challenge_method"], expected)
         {
@@ -347,15 +342,10 @@ fn refused(j: &mut Judgement, t: &Transcript, r: &Redemption<'_>, expected: &str
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::comes_to;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    #[track_caller]
-    fn comes_to(check: &str, script: &str, verdict: Verdict) {
-        let judged = judge_one(find(check).unwrap(), &script::read(script));
-        assert_eq!(judged.verdict, verdict, "{:?}", judged.findings);
-    }
 
     #[test]
     fn a_challenge_is_demanded_only_where_the_server_is_said_to_demand_it() {

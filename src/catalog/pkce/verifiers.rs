@@ -271,15 +271,10 @@ fn verifier_is_no_secret_of_the_client(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::comes_to;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    #[track_caller]
-    fn comes_to(check: &str, script: &str, verdict: Verdict) {
-        let judged = judge_one(find(check).unwrap(), &script::read(script));
-        assert_eq!(judged.verdict, verdict, "{:?}", judged.findings);
-    }
 
     #[test]
     fn a_malformed_verifier_that_does_not_fit_is_another_matter() {

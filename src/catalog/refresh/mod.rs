@@ -3,17 +3,16 @@
 
 mod tokens;
 
-pub(super) use tokens::beside_the_point;
-
 use super::Cite::{Rfc, Salesforce};
 use super::{Check, Judgement, Party};
 use crate::oauth::salesforce::Profile;
+use crate::transcript::questions::{beside_the_point, together};
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 use tokens::{
     Family, authenticated, calls_with, collided, credentials, first_call, has_refreshed, in_time,
     lists_refresh, lives, owner, presented, races, refreshes, rejected, reuses, says, shown_dead, sound,
-    together, works,
+    works,
 };
 
 /// The redemption of a code by `main`, which gives R1 for the scope `api`.
@@ -472,13 +471,10 @@ fn collision_spares_the_winner(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use crate::catalog::{find, judge_one};
-    use crate::transcript::script;
-    use crate::verdict::Verdict;
+    use crate::catalog::find;
+    use crate::catalog::testing::verdict;
 
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
+    use crate::verdict::Verdict;
 
     #[test]
     fn more_scope_is_more_though_nobody_asked_for_it() {

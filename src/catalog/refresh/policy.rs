@@ -286,13 +286,10 @@ fn lifetime_counts_from_the_grant(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use crate::catalog::{find, judge_one};
-    use crate::transcript::script;
-    use crate::verdict::Verdict;
+    use crate::catalog::find;
+    use crate::catalog::testing::verdict;
 
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
+    use crate::verdict::Verdict;
 
     #[test]
     fn a_token_that_is_bound_to_a_key_need_not_be_rotated() {

@@ -479,13 +479,10 @@ fn revoked_grant_gives_no_dead_token(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::verdict;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
 
     #[test]
     fn a_scope_that_asks_for_the_refresh_token_itself_may_be_gone() {

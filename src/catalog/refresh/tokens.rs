@@ -3,6 +3,7 @@
 use crate::oauth::Endpoint;
 use crate::oauth::grant::refresh_token::GRANT_TYPE;
 use crate::subject::{ClientAuth, Flow};
+use crate::transcript::questions::{beside_the_point, together};
 use crate::transcript::{Exchange, Transcript};
 
 /// The one refresh token that a request presents; none where there is none, or two.
@@ -38,18 +39,6 @@ pub(super) fn races(t: &Transcript) -> Vec<(&str, Vec<&Exchange>)> {
     }
     races.retain(|(_, race)| race.len() > 1);
     races
-}
-
-/// Whether two exchanges ran in the same race.
-pub(super) fn together(a: &Exchange, b: &Exchange) -> bool {
-    a.race.is_some() && a.race == b.race && a.part == b.part && a.scenario == b.scenario
-}
-
-/// Whether a refusal has a reason outside of the request: no time, a rate, the state or place of the user.
-pub(in crate::catalog) fn beside_the_point(x: &Exchange) -> bool {
-    let text = x.error().and_then(|error| error.description).unwrap_or_default().to_ascii_lowercase();
-    let reasons = ["rate exceeded", "ip restricted", "inactive user"];
-    matches!(x.status(), 429 | 503) || reasons.iter().any(|reason| text.contains(reason))
 }
 
 pub(super) fn says(x: &Exchange, error: &str) -> bool {

@@ -8,6 +8,7 @@ use super::revocation::revoked;
 use super::{Check, Judgement, Party};
 use crate::oauth::Endpoint;
 use crate::oauth::salesforce::Profile;
+use crate::transcript::questions::together;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 
@@ -152,11 +153,6 @@ pub(super) fn let_in(x: &Exchange) -> Option<bool> {
 /// Whether any other call of that kind of endpoint was let in: the positive control of a refusal.
 pub(super) fn opens_otherwise(t: &Transcript, x: &Exchange) -> bool {
     calls(t).any(|y| y.number != x.number && y.endpoint == x.endpoint && let_in(y) == Some(true))
-}
-
-/// Whether two requests were released together, so that neither was before the other.
-pub(super) fn together(a: &Exchange, b: &Exchange) -> bool {
-    a.race.is_some() && a.race == b.race
 }
 
 /// When the answer was there, in milliseconds since the epoch.
@@ -370,13 +366,10 @@ fn expired_token_is_refused(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::verdict;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
 
     const GRANTED: &str = "> POST token grant_type=authorization_code&code=C&client_id=main\n\
         < 200 {\"access_token\":\"A\",\"refresh_token\":\"R\",\"token_type\":\"Bearer\"}\n";

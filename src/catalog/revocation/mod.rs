@@ -5,12 +5,13 @@ pub(super) mod request;
 use super::Cite::Rfc;
 use super::resource::{
     calls, ended, grant_of, grant_of_refresh_token, handed_out, is_expired, is_forged, is_live, let_in,
-    opens_otherwise, owner, presented, sent_once, together, undisturbed,
+    opens_otherwise, owner, presented, sent_once, undisturbed,
 };
 use super::{Check, Judgement, Party};
 use crate::oauth::Endpoint;
 use crate::oauth::grant::refresh_token::GRANT_TYPE;
 use crate::oauth::salesforce::Profile;
+use crate::transcript::questions::together;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 
@@ -390,13 +391,10 @@ fn takes_effect_at_once(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::verdict;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
 
     const GRANTED: &str = "> POST token grant_type=authorization_code&code=C&client_id=main&client_secret=s\n\
         < 200 {\"access_token\":\"A\",\"refresh_token\":\"R\"}\n";

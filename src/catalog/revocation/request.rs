@@ -1,12 +1,13 @@
 //! Who may revoke what, and how a revocation is asked for.
 
 use super::super::Cite::{Rfc, Salesforce};
-use super::super::resource::{is_live, let_in, opens_otherwise, owner, presented, together};
+use super::super::resource::{is_live, let_in, opens_otherwise, owner, presented};
 use super::super::{Check, Judgement, Party};
 use super::{authenticated, calls, is_live_refresh_token, shows_credentials};
 use crate::oauth::Endpoint;
 use crate::oauth::grant::refresh_token::GRANT_TYPE;
 use crate::oauth::salesforce::Profile;
+use crate::transcript::questions::together;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 
@@ -347,13 +348,10 @@ fn simultaneous_ones_succeed(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalog::testing::verdict;
     use crate::catalog::{find, judge_one};
     use crate::transcript::script;
     use crate::verdict::{Level, Verdict};
-
-    fn verdict(id: &str, text: &str) -> Verdict {
-        judge_one(find(id).unwrap(), &script::read(text)).verdict
-    }
 
     #[test]
     fn a_server_that_revokes_no_access_tokens_is_not_blamed_for_the_hint() {

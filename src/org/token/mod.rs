@@ -88,8 +88,8 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
         Some(params) => check(org, ask, &params),
         None => Err(invalid_request("malformed request")),
     };
-    let sent_on = ask.params().is_some_and(|params| given(&params, "community").is_some());
-    if sent_on && org.faults.has(&fault::TOKEN_SENT_ON) {
+    let sent_on = || ask.params().is_some_and(|params| given(&params, "community").is_some());
+    if org.faults.has(&fault::TOKEN_SENT_ON) && sent_on() {
         let to = format!("https://community.example{PATH}");
         return Begun::Reply(super::pages::go(http::StatusCode::TEMPORARY_REDIRECT, &to, ask.now));
     }
