@@ -1,5 +1,9 @@
 //! The `grantcheck` program.
 
+// Load is small allocations without end: see `benches/numbers.rs`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 

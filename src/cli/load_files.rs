@@ -21,6 +21,9 @@ pub(super) fn suites(paths: &[PathBuf]) -> Result<Vec<Suite>, super::CannotStart
         );
     }
     for path in paths {
+        if !files::exists(path) {
+            return Err(no_such_path(path).into());
+        }
         for file in files::suites(path)? {
             let source = files::read(&file)?;
             texts.push((id(&file), Text::new(file.display().to_string(), source)));
@@ -41,6 +44,15 @@ pub(super) fn suites(paths: &[PathBuf]) -> Result<Vec<Suite>, super::CannotStart
         }
     }
     if problems.is_empty() { Ok(suites) } else { Err(problems.into()) }
+}
+
+fn no_such_path(path: &Path) -> Diagnostic {
+    let shown = path.display().to_string();
+    let help = match shown.contains("://") {
+        true => format!("an org is judged by `--target {shown}`; what stands here is a suite"),
+        false => "name a file or a folder of suites, or no path at all for the shipped ones".to_owned(),
+    };
+    Diagnostic::bare("no-suites", format!("there is nothing at {shown}")).help(help)
 }
 
 /// `org/jwt-bearer` of `suites/org/jwt-bearer.yaml`.

@@ -219,7 +219,7 @@ pub(super) fn faults_named(names: &[String], problems: &mut Vec<Diagnostic>) -> 
         let known = || fault::all().iter().map(|fault| fault.name);
         let help = match closest(name, known()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("one of: {}", known().collect::<Vec<_>>().join(", ")),
+            None => "docs/mutants.md lists all of them, `grantcheck score` too".to_owned(),
         };
         let message = format!("the embedded org has no fault `{name}`");
         problems.push(Diagnostic::bare("unknown-fault", message).help(help));
@@ -242,6 +242,11 @@ pub(super) fn reports(list: &[String]) -> Result<Reports, CannotStart> {
                 .into());
             }
         }
+    }
+    if reports.json.is_some() && reports.json == reports.junit {
+        return Err(Diagnostic::bare("bad-flag", "two reports go to the same file")
+            .help("name a file for each")
+            .into());
     }
     for path in [&reports.json, &reports.junit].into_iter().flatten() {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

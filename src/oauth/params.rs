@@ -166,6 +166,10 @@ pub fn form_decode(text: &str) -> Result<String, Malformed> {
             return Err(Malformed::Percent);
         }
     }
+    // Most names and values say themselves.
+    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Ok(text.to_owned());
+    }
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().map(|s| s.into_owned()).map_err(|_| Malformed::Utf8)
 }

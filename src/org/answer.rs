@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::response::Builder;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use serde_json::{Map, Value};
@@ -173,27 +173,38 @@ fn members_in(status: StatusCode, members: &Map<String, Value>, style: Style, no
         Format::Xml => ("application/xml;charset=UTF-8", xml_text("OAuth", members)),
         Format::Form => ("application/x-www-form-urlencoded;charset=UTF-8", form_text(members)),
     };
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = HeaderMap::with_capacity(16);
+    let headers = response.headers_mut();
     // The order of the capture; `Cache-Control` stands twice there.
-    let mut builder = Response::builder().status(status).header(header::DATE, date(now));
-    if style.secure {
-        builder = builder.header(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    headers.insert(header::DATE, date(now));
+    let secure = [(header::STRICT_TRANSPORT_SECURITY, HSTS)];
+    let always = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::EXPIRES, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        (header::PRAGMA, "no-cache"),
+        (header::CACHE_CONTROL, "no-cache, no-store"),
+        (HeaderName::from_static("x-readonlymode"), "false"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_TYPE, kind),
+        (header::VARY, "Accept-Encoding"),
+    ];
+    for (name, value) in secure.into_iter().filter(|_| style.secure).chain(always) {
+        headers.append(name, HeaderValue::from_static(value));
     }
-    let response = builder
-        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-        .header(header::EXPIRES, "Thu, 01 Jan 1970 00:00:00 GMT")
-        .header(header::PRAGMA, "no-cache")
-        .header(header::CACHE_CONTROL, "no-cache, no-store")
-        .header("x-readonlymode", "false")
-        .header(header::CACHE_CONTROL, "no-store")
-        .header(header::CONTENT_TYPE, kind)
-        .header(header::VARY, "Accept-Encoding");
-    finish(response, body)
+    response
 }
 
 /// JSON, on lines where that was asked for.
 pub(super) fn json_text(members: &Map<String, Value>, pretty: bool) -> String {
-    let text = if pretty { serde_json::to_string_pretty(members) } else { serde_json::to_string(members) };
-    text.unwrap_or_default()
+    // Room for a token response without an ID token.
+    let mut out = Vec::with_capacity(1024);
+    let written = match pretty {
+        true => serde_json::to_writer_pretty(&mut out, members),
+        false => serde_json::to_writer(&mut out, members),
+    };
+    written.ok().and_then(|()| String::from_utf8(out).ok()).unwrap_or_default()
 }
 
 /// One element for each member; nested ones nest, null is `xsi:nil`.
@@ -242,9 +253,10 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// `Date` of the org's own clock.
-pub(super) fn date(now: i64) -> String {
+pub(super) fn date(now: i64) -> HeaderValue {
     let at = Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH);
-    rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).unwrap_or_default()
+    let text = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).unwrap_or_default();
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// A response whose headers were all chosen here.

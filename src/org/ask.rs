@@ -129,7 +129,11 @@ impl<'r> Ask<'r> {
 
     /// The parameters of body and query together, in this order.
     pub fn params(&self) -> Option<Params> {
-        let (body, query) = (self.form()?, self.query()?);
+        let body = self.form()?;
+        if self.request.uri().query().is_none_or(str::is_empty) {
+            return Some(body);
+        }
+        let query = self.query()?;
         Some(body.iter().chain(query.iter()).collect())
     }
 

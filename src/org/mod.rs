@@ -169,6 +169,17 @@ impl Org {
     }
 }
 
+impl Pending {
+    /// Whether another request may use up what this one is about to: a code, a refresh token, an assertion that
+    /// works once. A host lets others begin before it commits such a one.
+    pub fn contends(&self) -> bool {
+        match &self.0 {
+            Work::Token(grant) => grant.contends(),
+            _ => true,
+        }
+    }
+}
+
 impl std::fmt::Debug for Org {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(

@@ -10,6 +10,9 @@ use crate::oauth::keys::PublicKey;
 use crate::oauth::salesforce::{Profile, id18};
 use crate::subject::{ConnectedApp, Flow, Kind, RefreshPolicy, SETTINGS, Settings, Target, User};
 
+/// Scopes that client credentials drop without a word (Salesforce Help: OAuth 2.0 Client Credentials Flow).
+const NEED_A_USER: [&str; 4] = ["full", "web", "refresh_token", "offline_access"];
+
 /// Place of an app in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct AppId(usize);
@@ -25,6 +28,8 @@ pub(super) struct App {
     pub registered: ConnectedApp,
     /// What it may be granted.
     pub scopes: Scopes,
+    /// What it may be granted without a user behind it.
+    pub userless_scopes: Scopes,
     /// Verifies its assertions.
     pub key: Option<PublicKey>,
     /// Whom client credentials act for.
@@ -39,6 +44,7 @@ pub(super) struct Account {
     pub user: User,
     /// 18-character id.
     pub id: String,
+    identity_path: String,
     pub nick_name: String,
     pub first_name: String,
     /// Apps that an admin pre-authorized for the user, or that the user approved before.
@@ -106,6 +112,14 @@ impl Registry {
                 }
                 App {
                     scopes: Scopes::of(registered.scopes.iter().map(String::as_str)),
+                    // What it lists, not what `full` and `web` stand for: they go before they are opened up.
+                    userless_scopes: Scopes::of(
+                        registered
+                            .scopes
+                            .iter()
+                            .map(String::as_str)
+                            .filter(|scope| !NEED_A_USER.contains(scope)),
+                    ),
                     key: match (&registered.certificate, &registered.key) {
                         (Some(certificate), _) => Some(certificate.key().clone()),
                         (None, Some(key)) => Some(key.public()),
@@ -205,7 +219,7 @@ impl Account {
 
     /// The identity URL on that origin.
     pub fn identity_url(&self, origin: &str) -> String {
-        format!("{origin}/id/{}/{}", org_id(), self.id)
+        [origin, &self.identity_path].concat()
     }
 }
 
@@ -311,8 +325,10 @@ fn account(place: usize, user: &User, roles: &HashMap<&str, AppId>) -> Account {
     let first_name = letters
         .next()
         .map_or(String::new(), |first| first.to_uppercase().collect::<String>() + letters.as_str());
+    let id = id18(&format!("005xx{:010}", place + 1));
     Account {
-        id: id18(&format!("005xx{:010}", place + 1)),
+        identity_path: format!("/id/{}/{id}", org_id()),
+        id,
         nick_name,
         first_name,
         approved: user.approved.iter().filter_map(|role| roles.get(role.as_str()).copied()).collect(),

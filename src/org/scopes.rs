@@ -39,9 +39,8 @@ impl Scopes {
         if all.contains(&"web") {
             all.push("visualforce");
         }
-        let place =
-            |value: &&str| (ORDER.iter().position(|o| o == value).unwrap_or(ORDER.len()), value.to_string());
-        all.sort_by_key(place);
+        let place = |value: &str| ORDER.iter().position(|o| *o == value).unwrap_or(ORDER.len());
+        all.sort_by(|a, b| place(a).cmp(&place(b)).then(a.cmp(b)));
         all.dedup();
         Self(all.join(" ").into())
     }

@@ -5,7 +5,7 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,8 +91,8 @@ async fn accept(listener: TcpListener, org: Arc<Org>, clock: Clock, mut stopped:
 async fn serve(stream: TcpStream, org: Arc<Org>, clock: Clock, mut stopped: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| answer(org.clone(), clock.clone(), request));
-    let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_WITHIN).half_close(true);
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_WITHIN).half_close(true);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
@@ -125,7 +125,9 @@ async fn answer(
         Begun::Reply(reply) => reply,
         Begun::Pending(pending) => {
             // Others may begin before this one commits, as on a server with many threads.
-            tokio::task::yield_now().await;
+            if pending.contends() {
+                tokio::task::yield_now().await;
+            }
             org.commit(pending, clock.now())
         }
     };

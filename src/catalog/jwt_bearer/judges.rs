@@ -175,13 +175,18 @@ mod tests {
     use crate::verdict::{Finding, Verdict};
     use serde_json::Value;
 
-    /// What a check says of a request whose assertion has these claims, after what stands before it.
-    fn findings(id: &str, before: &str, claims: &str, answer: &str) -> (Verdict, Vec<Finding>) {
-        let request = format!(
+    /// A request whose assertion has these claims, and its answer.
+    fn sent(claims: &str, answer: &str) -> String {
+        format!(
             "> POST token grant_type={GRANT_TYPE}&assertion=J2\n\
              ! assertion {{\"claims\":{{{claims}}},\"alg\":\"RS256\",\"verifies\":true}}\n< {answer}"
-        );
-        let judged = judge_one(find(id).unwrap(), &script::read(&format!("{before}\n{request}")));
+        )
+    }
+
+    /// What a check says of a request whose assertion has these claims, after what stands before it.
+    fn findings(id: &str, before: &str, claims: &str, answer: &str) -> (Verdict, Vec<Finding>) {
+        let judged =
+            judge_one(find(id).unwrap(), &script::read(&format!("{before}\n{}", sent(claims, answer))));
         (judged.verdict, judged.findings)
     }
 
@@ -228,6 +233,17 @@ mod tests {
             assert_eq!(verdict(id, jwt!(), &both, REFUSED), Verdict::Skip);
             assert_eq!(verdict(id, jwt!(), &both, GRANTED), Verdict::Fail);
         }
+    }
+
+    #[test]
+    fn an_audience_that_was_granted_once_is_beyond_doubt() {
+        let granted = |aud: &str| script::read(&sent(&RIGHT.replace("https://org.example", aud), GRANTED));
+        let a = AssertionFacts {
+            claims: [("aud".to_owned(), Value::from("https://org.example/token"))].into_iter().collect(),
+            ..AssertionFacts::default()
+        };
+        assert_eq!(audience(&granted("https://org.example/token"), JWT, &a), None);
+        assert_eq!(audience(&granted("https://org.example/other"), JWT, &a), Some(Flaw::Doubt));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(super) use grants::{Code, Family, FamilyId, Flight, Found, Kill};
 pub(super) use sessions::{End, Grant, Session};
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rand::rngs::StdRng;
@@ -27,7 +28,10 @@ const HOUR: i64 = 3_600_000;
 pub(super) const RECORDS: usize = 10_000;
 
 /// The state, shared by all threads.
-pub(super) struct Store(Mutex<State>);
+pub(super) struct Store {
+    state: Mutex<State>,
+    token_requests: AtomicU64,
+}
 
 /// What is inside of the lock.
 pub(super) struct State {
@@ -47,7 +51,6 @@ pub(super) struct State {
     pub records: BTreeMap<String, Record>,
     /// Calls to the REST API.
     pub api_calls: u64,
-    token_requests: u64,
     /// Whether refresh tokens have a letter that no token may have.
     pub odd_refresh_tokens: bool,
     /// How many characters of chance a refresh token has.
@@ -70,7 +73,7 @@ struct Seen {
 
 impl Store {
     pub fn new(seed: [u8; 32]) -> Self {
-        Self(Mutex::new(State {
+        let state = State {
             rng: StdRng::from_seed(seed),
             codes: Bounded::new(100_000),
             refresh_tokens: Bounded::new(500_000),
@@ -84,26 +87,39 @@ impl Store {
             logins_of_browsers: Bounded::new(20_000),
             records: BTreeMap::new(),
             api_calls: 0,
-            token_requests: 0,
             odd_refresh_tokens: false,
             refresh_length: 80,
             next: 0,
-        }))
+        };
+        Self { state: Mutex::new(state), token_requests: AtomicU64::new(0) }
     }
 
     /// The state. A thread that broke while it held the lock leaves nothing half done that matters here.
     pub fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a token request.
+    pub fn asked(&self) -> u64 {
+        self.token_requests.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
 
 impl State {
     /// A text of so many characters of `A-Z a-z 0-9 . _`, six random bits each.
     pub fn random(&mut self, length: usize) -> String {
+        self.random_after("", length)
+    }
+
+    /// A text, and after it so many characters as [`Self::random`] has them.
+    fn random_after(&mut self, text: &str, length: usize) -> String {
         const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
         let mut bytes = vec![0; length];
         self.rng.fill_bytes(&mut bytes);
-        bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 63)])).collect()
+        let mut out = String::with_capacity(text.len() + length);
+        out.push_str(text);
+        out.extend(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 63)])));
+        out
     }
 
     /// So many upper-case hexadecimal digits.
@@ -111,12 +127,6 @@ impl State {
         let mut bytes = vec![0; length];
         self.rng.fill_bytes(&mut bytes);
         bytes.iter().map(|byte| char::from(b"0123456789ABCDEF"[usize::from(byte & 15)])).collect()
-    }
-
-    /// Counts a token request.
-    pub fn asked(&mut self) -> u64 {
-        self.token_requests += 1;
-        self.token_requests
     }
 
     /// A number that was never given before.
@@ -127,7 +137,7 @@ impl State {
 
     /// An opaque access token: the org's id, `!`, 96 characters (REST API Developer Guide: Web Server OAuth Flow).
     fn opaque(&mut self) -> String {
-        format!("{ORG_ID}!{}", self.random(96))
+        self.random_after(&format!("{ORG_ID}!"), 96)
     }
 
     /// Counts a login; false where there were too many of that user within an hour.

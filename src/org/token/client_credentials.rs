@@ -9,9 +9,6 @@ use crate::org::store::Grant;
 use crate::org::{Org, fault};
 use crate::subject::Flow;
 
-/// Scopes that are dropped without a word (Salesforce Help: OAuth 2.0 Client Credentials Flow).
-const NEED_A_USER: [&str; 4] = ["full", "web", "refresh_token", "offline_access"];
-
 pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {
     if ask.host.login {
         return Err(invalid_grant("request not supported on this domain"));
@@ -44,14 +41,10 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     if org.registry.switches.run_as_needs_approval && app.registered.policy.admin_approved && !pre_approved {
         return Err(refused("invalid_app_access", "user is not admin approved to access this app"));
     }
-    // What the app lists, not what `full` and `web` stand for: they are gone before they are opened up.
-    let listed =
-        app.registered.scopes.iter().map(String::as_str).filter(|scope| !NEED_A_USER.contains(scope));
-    let scopes = crate::org::scopes::Scopes::of(listed);
-    let scopes = match scopes.is_empty() {
+    let scopes = match app.userless_scopes.is_empty() {
         true if org.faults.has(&fault::USER_SCOPES_GRANTED) => app.scopes.without(&["refresh_token"]),
         true => return Err(invalid_grant("no valid scopes defined")),
-        false => scopes,
+        false => app.userless_scopes.clone(),
     };
     let user = match org.faults.has(&fault::RUN_AS_OTHER) {
         true => org.registry.user_ids().map(|(id, _)| id).find(|id| *id != user).unwrap_or(user),

@@ -46,6 +46,13 @@ enum Kind {
     },
 }
 
+impl Grant {
+    /// Whether another request may use up what this one is about to.
+    pub(super) fn contends(&self) -> bool {
+        self.jti.is_some() || !matches!(self.kind, Kind::Direct { .. })
+    }
+}
+
 /// What was issued.
 struct Issued {
     /// Key of the session: the access token, unless that is a JWT yet to be signed.
@@ -80,7 +87,7 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
         false => Some(Params::new()),
     };
     let style = Style::of(ask, params.as_ref().unwrap_or(&Params::new()));
-    let number = org.store.lock().asked();
+    let number = org.store.asked();
     if org.faults.has(&fault::TOKEN_500) && number.is_multiple_of(17) {
         return Begun::Reply(answer::bare(http::StatusCode::INTERNAL_SERVER_ERROR, ask.now));
     }
@@ -124,7 +131,7 @@ pub(super) fn commit(org: &Org, grant: Grant, now: i64) -> Reply {
         Ok(issued) => {
             let members = response::members(org, app, &host, &issued, now);
             let mut reply = answer::granted(org, &members, style, now);
-            if org.faults.has(&fault::TOKEN_SLOW) && org.store.lock().asked().is_multiple_of(5) {
+            if org.faults.has(&fault::TOKEN_SLOW) && org.store.asked().is_multiple_of(5) {
                 reply.delay_ms = 8000;
             }
             reply

@@ -40,7 +40,7 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
         false => now,
     };
 
-    let mut members = Map::new();
+    let mut members = Map::with_capacity(12);
     let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
     // A SAML bearer answer was seen in an order of its own.
     let saml = grant == Grant::SamlBearer;
