@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::{CannotStart, Exit, Io, load_files, runtime};
+use crate::client::wrong::{self, Wrongs};
 use crate::diagnostic::{Diagnostic, closest};
 use crate::oauth::salesforce::Profile;
 use crate::org::fault::{self, Fault};
 use crate::report::{self, console};
-use crate::run::{self, Options, Progress, Selection, look_around, look_back, plan};
+use crate::run::{self, Client, Options, Progress, Selection, look_around, look_back, plan};
 use crate::wire::files;
 
 #[derive(Args)]
@@ -50,6 +51,12 @@ pub(super) struct Arguments {
     /// Make the embedded org commit a fault on purpose
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
+    /// The client, where a suite judges clients: `own` is grantcheck's own, which is played where none is named
+    #[arg(long, value_name = "own")]
+    program: Option<String>,
+    /// Make grantcheck's own client do something wrong on purpose
+    #[arg(long, value_name = "NAME")]
+    wrong: Option<String>,
     /// Reach the embedded org over a loopback socket instead of in process
     #[arg(long)]
     socket: bool,
@@ -159,6 +166,7 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
                 .help("write `--allow destructive`"),
         );
     }
+    let client = client(arguments, &mut problems);
     let within = crate::oauth::duration(&arguments.within)
         .and_then(|millis| u64::try_from(millis).ok())
         .filter(|m| *m > 0);
@@ -204,6 +212,7 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
         jobs: arguments.jobs.unwrap_or(processors),
         within: Duration::from_millis(within.unwrap_or(10_000)),
         replay,
+        client,
         ..Options::new(target, suites)
     })
 }
@@ -225,6 +234,27 @@ pub(super) fn faults_named(names: &[String], problems: &mut Vec<Diagnostic>) -> 
         problems.push(Diagnostic::bare("unknown-fault", message).help(help));
     }
     faults
+}
+
+/// Who is the client of suites that judge clients.
+fn client(arguments: &Arguments, problems: &mut Vec<Diagnostic>) -> Client {
+    if let Some(name) = arguments.program.as_ref().filter(|name| *name != "own") {
+        problems.push(
+            Diagnostic::bare("bad-flag", format!("there is no program `{name}`"))
+                .help("write `own`, for grantcheck's own client"),
+        );
+    }
+    let Some(name) = &arguments.wrong else { return Client::default() };
+    if let Some(wrong) = wrong::find(name) {
+        return Client::Own(Wrongs::of(wrong));
+    }
+    let known = || wrong::all().iter().map(|wrong| wrong.name);
+    let help = match closest(name, known()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("one of {}", known().collect::<Vec<_>>().join(", ")),
+    };
+    problems.push(Diagnostic::bare("unknown-wrong", format!("the client has no wrong `{name}`")).help(help));
+    Client::default()
 }
 
 pub(super) fn reports(list: &[String]) -> Result<Reports, CannotStart> {

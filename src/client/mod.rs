@@ -10,6 +10,7 @@ mod request;
 mod session;
 mod template;
 mod tweak;
+pub mod wrong;
 
 pub use action::{Action, Authorize, Call, TokenUse};
 pub use jar::Jar;

@@ -5,6 +5,10 @@
 
 use serde_json::Value;
 
+use super::wrong::{
+    EVERYBODY_RENEWS, FORGETS_ROTATION, KEEPS_OLD_ACCESS_TOKEN, LATE_REFUSAL_RENEWS, LOSES_REFRESH_TOKEN,
+    REPEATS_FOR_EVER, RETRIES_DEAD_GRANT, TAKES_EMPTY_REFRESH_TOKEN, Wrongs,
+};
 use crate::oauth::Secret;
 use crate::transcript::Response;
 
@@ -26,6 +30,7 @@ pub struct Renewal {
     in_flight: bool,
     failure: Option<Failed>,
     dead: bool,
+    wrong: Wrongs,
 }
 
 /// One call on its way.
@@ -78,11 +83,23 @@ impl Renewal {
         Self { access_token, refresh_token, ..Self::default() }
     }
 
+    /// The same, with a wrong on purpose.
+    #[must_use]
+    pub fn committing(self, wrong: Wrongs) -> Self {
+        Self { wrong, ..self }
+    }
+
+    /// The wrong that it commits on purpose.
+    pub fn wrong(&self) -> Wrongs {
+        self.wrong
+    }
+
     /// What a caller does that begins, or whose renewal is over.
     pub fn turn(&mut self, caller: &mut Caller) -> Turn {
         let over = caller.waits_for.filter(|ticket| *ticket < self.last || !self.in_flight);
         if let Some(failed) = &self.failure
             && (self.dead || over.is_some() && caller.has_seen(self.generation))
+            && !(self.wrong.has(&RETRIES_DEAD_GRANT) && over.is_none())
         {
             return Turn::GiveUp(failed.clone());
         }
@@ -100,10 +117,13 @@ impl Renewal {
 
     /// What a caller does whose token was refused as dead.
     pub fn stale(&mut self, caller: &mut Caller) -> Turn {
-        if std::mem::replace(&mut caller.has_repeated, true) {
+        let again = std::mem::replace(&mut caller.has_repeated, true);
+        if again && !self.wrong.has(&REPEATS_FOR_EVER) {
             return Turn::Accept;
         }
-        if self.in_flight || self.dead || caller.generation < self.generation {
+        let late = caller.generation < self.generation && !self.wrong.has(&LATE_REFUSAL_RENEWS);
+        let shared = self.in_flight && !self.wrong.has(&EVERYBODY_RENEWS);
+        if shared || self.dead && !self.wrong.has(&RETRIES_DEAD_GRANT) || late {
             return self.turn(caller);
         }
         self.begin(caller)
@@ -111,22 +131,32 @@ impl Renewal {
 
     /// A renewal is over.
     pub fn settle(&mut self, ticket: Ticket, outcome: Result<Granted, Failed>) {
-        if !self.in_flight || ticket != self.last {
+        let foreign = !self.in_flight || ticket != self.last;
+        if foreign && !self.wrong.has(&EVERYBODY_RENEWS) {
             return;
         }
-        self.in_flight = false;
+        self.in_flight &= ticket != self.last;
         match outcome {
             Ok(granted) => {
                 self.generation.0 += 1;
-                self.access_token = Some(granted.access_token);
-                // A refresh without a new refresh token keeps the old one (RFC 6749 §6).
-                if self.refresh_token.is_some() && granted.refresh_token.is_some() {
-                    self.refresh_token = granted.refresh_token;
+                if !self.wrong.has(&KEEPS_OLD_ACCESS_TOKEN) {
+                    self.access_token = Some(granted.access_token);
+                }
+                // A refresh without a new refresh token, or with an empty one, keeps the old one (RFC 6749 §6).
+                let new = granted
+                    .refresh_token
+                    .filter(|new| !new.expose().is_empty() || self.wrong.has(&TAKES_EMPTY_REFRESH_TOKEN));
+                let replaces = match &new {
+                    Some(_) => !self.wrong.has(&FORGETS_ROTATION),
+                    None => self.wrong.has(&LOSES_REFRESH_TOKEN),
+                };
+                if self.refresh_token.is_some() && replaces {
+                    self.refresh_token = new;
                 }
                 self.failure = None;
             }
             Err(failed) => {
-                self.dead = failed.is_final;
+                self.dead = failed.is_final && !self.wrong.has(&RETRIES_DEAD_GRANT);
                 self.failure = Some(failed);
             }
         }

@@ -37,6 +37,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 
+use crate::oauth::Secret;
 use crate::subject::Target;
 use ask::Ask;
 use fault::Faults;
@@ -158,6 +159,24 @@ impl Org {
             Work::Page(step) => pages::commit(self, step, now),
             Work::Soap(login) => soap::commit(self, &login, now),
         }
+    }
+
+    /// What an earlier login of that user left with a client: an access token and, where the app may have one, a
+    /// refresh token. For clients that begin with tokens at hand. None where there is no such app or user. `origin` is
+    /// where the org is asked, `now` in milliseconds since the epoch.
+    pub fn earlier_login(
+        &self,
+        client_id: &str,
+        username: &str,
+        origin: &str,
+        now: i64,
+    ) -> Option<(Secret, Option<Secret>)> {
+        token::earlier_login(self, client_id, username, origin, now)
+    }
+
+    /// Ends every access token that is alive, as a session timeout does; refresh tokens live on.
+    pub fn expire_access_tokens(&self, now: i64) {
+        self.store.lock().expire_sessions(now);
     }
 
     /// Both halves at once.

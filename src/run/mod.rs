@@ -1,5 +1,6 @@
 //! The runner: plans what is played, plays it, judges the record, and makes the rows of the report.
 
+mod client;
 mod control;
 mod expectation;
 mod given;
@@ -10,6 +11,7 @@ mod replay;
 mod rows;
 mod world;
 
+pub use client::Client;
 pub use plan::{Cost, Plan, Selection, plan};
 pub use preflight::{EMBEDDED, Surroundings, embedded_endpoints, look_around, look_back};
 pub use rows::judge_recording;
@@ -52,6 +54,8 @@ pub struct Options {
     pub within: Duration,
     /// A recording that answers in place of the target, to which nothing is sent then.
     pub replay: Option<Arc<Recording>>,
+    /// Who is the client where a suite judges clients.
+    pub client: Client,
 }
 
 impl Options {
@@ -70,6 +74,7 @@ impl Options {
             jobs: 1,
             within: Duration::from_secs(10),
             replay: None,
+            client: Client::default(),
         }
     }
 }

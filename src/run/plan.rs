@@ -152,6 +152,9 @@ fn others(scenario: &Scenario) -> impl Iterator<Item = &str> {
 
 fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) -> Option<String> {
     let target = &options.target;
+    if let Some(play) = &scenario.client {
+        return super::client::lacking(options, scenario, play);
+    }
     if scenario.stubs.is_some() && !target.is_embedded() {
         return Some("its stubs are served in place of the embedded org, and the target is another".into());
     }

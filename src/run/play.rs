@@ -30,6 +30,9 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned) -> Option<Judge
     if let Some(reason) = &planned.not_testable {
         return Some(not_testable(planned, reason.clone()));
     }
+    if let Some(play) = &planned.scenario.client {
+        return Some(super::client::scenario(shared, planned, play).await);
+    }
     let watch = Watch::start();
     // A scenario that needs another one to pass is not played where that does not succeed.
     for need in &planned.scenario.needs {

@@ -107,7 +107,8 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
     }
     let mut checks = Vec::new();
     let mut bugs = 0;
-    let judged = if hole.is_some() { Vec::new() } else { catalog::judge(&transcript, Party::Org) };
+    let party = if scenario.client.is_some() { Party::Client } else { Party::Org };
+    let judged = if hole.is_some() { Vec::new() } else { catalog::judge(&transcript, party) };
     for judged in judged {
         let named = names(&scenario.checks, judged.check.id);
         bugs += usize::from(judged.bug);

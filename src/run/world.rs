@@ -377,6 +377,7 @@ impl<'w> World<'w> {
         let position = self.exchanges.len();
         let exchange = Exchange {
             number: position,
+            over_at: position + 1,
             scenario: self.scenario.name.clone(),
             part: self.part,
             step: number,

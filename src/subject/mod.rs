@@ -1,9 +1,11 @@
 //! What is under test, as plain data: the target, its connected apps and users, and what is known of
 //! its behaviour. Whoever reads a file makes these; whoever plays or judges reads them.
 
+mod behaviour;
 mod settings;
 mod stub;
 
+pub use behaviour::{Behaviour, Cut, Does, Expire, Instead};
 pub use settings::{Kind, Row, Setting, Settings, TABLE as SETTINGS};
 pub use stub::{Body, Called, Canned, OF_THE_CONNECTION, Stub, Stubs, Wanted};
 
@@ -305,6 +307,7 @@ impl Target {
             apps: apps.collect(),
             users: users.collect(),
             settings: self.settings.clone(),
+            program: None,
         }
     }
 }
@@ -325,6 +328,9 @@ pub struct Subject {
     pub users: BTreeMap<String, String>,
     /// What is known of its behaviour.
     pub settings: Settings,
+    /// The client program under test, where that is not the org.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
 }
 
 impl Subject {

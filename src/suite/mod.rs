@@ -1,6 +1,7 @@
 //! What authors write: suites and targets. A file becomes a tree with spans, the tree is checked against
 //! a shape, and what is right becomes plain data; what is wrong becomes diagnostics, all of them at once.
 
+pub mod client;
 mod edits;
 mod expand;
 mod expect;
@@ -30,7 +31,7 @@ use crate::diagnostic::{Diagnostic, Span, Text};
 use crate::subject::{ClientAuth, Flow, Settings, Stubs};
 use std::sync::Arc;
 
-/// A suite: scenarios that judge an org.
+/// A suite: scenarios that judge an org, or client programs.
 #[derive(Clone, Debug)]
 pub struct Suite {
     /// Path-like id, `org/jwt-bearer`.
@@ -74,6 +75,8 @@ pub struct Scenario {
     pub waive: Vec<(String, String)>,
     /// The server that its suite declares, where it does.
     pub stubs: Option<Arc<Stubs>>,
+    /// What a client program is played for, where the suite judges clients; there are no steps then.
+    pub client: Option<Arc<client::Play>>,
 }
 
 impl Scenario {
@@ -84,7 +87,8 @@ impl Scenario {
 
     /// The flows that its steps belong to.
     pub fn flows(&self) -> Vec<crate::subject::Flow> {
-        self.steps.iter().filter_map(|step| step.action.flow()).collect()
+        let told = self.client.iter().map(|play| play.flow);
+        self.steps.iter().filter_map(|step| step.action.flow()).chain(told).collect()
     }
 }
 
@@ -189,10 +193,11 @@ pub fn to_json(text: &Text) -> Result<Value, Vec<Diagnostic>> {
     parse::parse(text).map(|node| node.json())
 }
 
-/// The JSON Schema of a kind of file, `suite` or `target`.
+/// The JSON Schema of a kind of file: `suite`, `client-suite` or `target`.
 pub fn schema(kind: &str) -> Option<Value> {
     match kind {
         "suite" => Some(schema::schema("grantcheck suite", &words::SUITE, true)),
+        "client-suite" => Some(schema::schema("grantcheck suite for clients", &words::CLIENT_SUITE, true)),
         "target" => Some(schema::schema("grantcheck target", &target::TARGET, false)),
         _ => None,
     }

@@ -8,8 +8,8 @@ use super::names::{Known, literal};
 use super::parse::{Kind, Node};
 use super::shape::check;
 use super::step::Reader as Steps;
-use super::words::{CAPABILITIES, FRAME, SCENARIO};
-use super::{Control, Need, Scenario, Suite, stubs};
+use super::words::{CAPABILITIES, CLIENT_FRAME, CLIENT_SCENARIO, FRAME, SCENARIO};
+use super::{Control, Need, Scenario, Suite, client, stubs};
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::duration;
 use crate::subject::{Flow, Kind as SettingKind, SETTINGS, Setting, Settings, Stubs};
@@ -20,7 +20,8 @@ use crate::subject::{Flow, Kind as SettingKind, SETTINGS, Setting, Settings, Stu
 /// Every problem of the file.
 pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnostic>> {
     let mut problems = Vec::new();
-    check(text, node, &FRAME, &mut problems);
+    let clients = node.get("judges").and_then(Node::text) == Some("client");
+    check(text, node, if clients { &CLIENT_FRAME } else { &FRAME }, &mut problems);
     let mut stubs = None;
     for (key, value) in node.entries().iter().filter(|(key, _)| key.text() != Some("scenarios")) {
         left_over(text, key, &mut problems);
@@ -37,12 +38,12 @@ pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnost
     let mut expanded = Vec::new();
     for scenario in &written {
         for row in rows(text, scenario, &mut problems) {
-            check(text, &row, &SCENARIO, &mut problems);
+            check(text, &row, if clients { &CLIENT_SCENARIO } else { &SCENARIO }, &mut problems);
             expanded.push(row);
         }
     }
     let names = expanded.iter().filter_map(name_of).map(str::to_owned).collect();
-    let mut reader = Reader { text, problems, names, written: &written, root: node, id, stubs };
+    let mut reader = Reader { text, problems, names, written: &written, root: node, id, stubs, clients };
     let scenarios: Vec<Scenario> = expanded.iter().map(|node| reader.scenario(node)).collect();
     reader.own_waivers();
     reader.names_differ(&scenarios);
@@ -83,6 +84,8 @@ struct Reader<'r> {
     /// Id of the suite.
     id: &'r str,
     stubs: Option<Arc<Stubs>>,
+    /// Whether the suite judges clients.
+    clients: bool,
 }
 
 impl Reader<'_> {
@@ -104,7 +107,13 @@ impl Reader<'_> {
             [root.get(key), node.get(key)].into_iter().flatten().flat_map(Node::items).collect()
         };
         let name_node = node.get("scenario");
-        let (steps, cleanup) = {
+        let client = self.clients.then(|| {
+            literal(self.text, node, &BTreeSet::new(), &mut self.problems);
+            Arc::new(client::read(self.text, node, &mut self.problems))
+        });
+        let (steps, cleanup) = if self.clients {
+            Default::default()
+        } else {
             let mut reader = Steps {
                 text: self.text,
                 scenarios: &self.names,
@@ -142,6 +151,7 @@ impl Reader<'_> {
             checks: checks.into_iter().filter_map(|n| n.text().map(str::to_owned)).collect(),
             waive,
             stubs: self.stubs.clone(),
+            client,
         }
     }
 

@@ -160,6 +160,11 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
     Stubs { alone: node.get("alone").and_then(Node::flag).unwrap_or(false), answers }
 }
 
+/// Reads one answer that is written out.
+pub(super) fn canned(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> Canned {
+    Reader { text, filled: BTreeSet::new(), problems }.respond(node)
+}
+
 struct Reader<'r> {
     text: &'r Text,
     /// Where names are filled in.

@@ -5,7 +5,7 @@ use serde_json::json;
 use std::sync::LazyLock;
 
 use super::shape::{Either, Form, Key, Never, Record, Shape, may, must, named, one_or_many, record};
-use super::{steps, stubs};
+use super::{client, steps, stubs};
 use crate::oauth::salesforce::OUTCOMES;
 use crate::oauth::{Endpoint, duration};
 use crate::subject::{Flow, Kind, SETTINGS};
@@ -82,11 +82,25 @@ pub(super) static FRAME: LazyLock<Shape> =
 /// One scenario.
 pub(super) static SCENARIO: LazyLock<Shape> = LazyLock::new(scenario_shape);
 
+/// The whole suite file, where it judges clients.
+pub(super) static CLIENT_SUITE: LazyLock<Shape> = LazyLock::new(|| client::suite(client::scenario()));
+
+/// The same without its scenarios.
+pub(super) static CLIENT_FRAME: LazyLock<Shape> =
+    LazyLock::new(|| client::suite(Shape::Map(None, Box::new(Shape::Any), None)));
+
+/// One scenario that judges a client.
+pub(super) static CLIENT_SCENARIO: LazyLock<Shape> = LazyLock::new(client::scenario);
+
 fn suite(scenario: Shape) -> Shape {
     let no_scenarios: Never = ("the suite has no scenarios, so it would judge nothing", "add a scenario");
     record(vec![
         must("suite", Shape::Name, "what the suite is about"),
-        must("judges", Shape::Words("party", vec!["org"]), "which end is under test: `org`"),
+        must(
+            "judges",
+            Shape::Words("party", vec!["org"]),
+            "which end is under test: `org`, or `client` (see there)",
+        ),
         may("app", Shape::Name, "role of the app that its scenarios use, `main` where it is not given"),
         may("user", Shape::Name, "role of the user, `main` where it is not given"),
         may("tags", one_or_many("a tag or a list of tags", Shape::Name), "tags of all its scenarios"),

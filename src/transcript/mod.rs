@@ -52,6 +52,8 @@ pub enum Part {
 pub struct Exchange {
     /// Position in the transcript, from 0.
     pub number: usize,
+    /// How many exchanges of the record had begun when this one was answered: who began later, began after it.
+    pub over_at: usize,
     /// Scenario that made it.
     pub scenario: String,
     /// What it was made for.

@@ -178,6 +178,7 @@ impl Row {
         };
         Exchange {
             number,
+            over_at: number + 1,
             scenario: self.scenario,
             part: self.part,
             step: self.step,

@@ -49,6 +49,7 @@ pub fn subject() -> Subject {
     };
     let url = |path: &str| Some(format!("https://org.example{path}"));
     Subject {
+        program: None,
         org: "https://org.example".into(),
         profile: Profile::Rfc,
         endpoints: Endpoints {
@@ -222,6 +223,7 @@ fn request(rest: &str, subject: &Subject, number: usize, at: i64, race: Option<u
         request.form().get("client_id").or(request.query().get("client_id")).unwrap_or("main").to_owned();
     Exchange {
         number,
+        over_at: number + 1,
         scenario: "example".into(),
         part: Part::Scenario,
         step: number,

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::{Clock, Error};
-use crate::org::{Begun, Org, Reply};
+use crate::org::{Begun, Org};
 
 /// The most bytes of a request body.
 const LONGEST_BODY: usize = 256 * 1024;
@@ -24,6 +24,12 @@ const HEADER_WITHIN: Duration = Duration::from_secs(30);
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// The most connections at a time.
 const MOST_CONNECTIONS: usize = 4096;
+
+/// What answers the requests of a host.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers a request that was read whole; an error cuts the connection.
+    fn answer(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>, Cut>> + Send;
+}
 
 /// An org that listens. It ends when this is dropped.
 pub struct Host {
@@ -38,11 +44,19 @@ impl Host {
     /// # Errors
     /// The address cannot be listened on.
     pub async fn start(org: Arc<Org>, clock: Clock, address: &str) -> Result<Self, Error> {
+        Self::serving(Arc::new(Plain { org, clock }), address).await
+    }
+
+    /// Puts something that answers on a socket; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn serving<H: Handler>(handler: Arc<H>, address: &str) -> Result<Self, Error> {
         let fail = |why| Error::Listen { address: address.to_owned(), why };
         let listener = TcpListener::bind(address).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, org, clock, stopped));
+        let task = tokio::spawn(accept(listener, handler, stopped));
         Ok(Self { address, stop, task })
     }
 
@@ -70,7 +84,7 @@ impl Drop for Host {
     }
 }
 
-async fn accept(listener: TcpListener, org: Arc<Org>, clock: Clock, mut stopped: watch::Receiver<bool>) {
+async fn accept<H: Handler>(listener: TcpListener, handler: Arc<H>, mut stopped: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
@@ -80,17 +94,17 @@ async fn accept(listener: TcpListener, org: Arc<Org>, clock: Clock, mut stopped:
         // A connection that failed before it was accepted is the client's affair.
         let Ok((stream, _)) = accepted else { continue };
         let Ok(permit) = room.clone().acquire_owned().await else { return };
-        let (org, clock, stopped) = (org.clone(), clock.clone(), stopped.clone());
+        let (handler, stopped) = (handler.clone(), stopped.clone());
         tokio::spawn(async move {
-            serve(stream, org, clock, stopped).await;
+            serve(stream, handler, stopped).await;
             drop(permit);
         });
     }
 }
 
-async fn serve(stream: TcpStream, org: Arc<Org>, clock: Clock, mut stopped: watch::Receiver<bool>) {
+async fn serve<H: Handler>(stream: TcpStream, handler: Arc<H>, mut stopped: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| answer(org.clone(), clock.clone(), request));
+    let service = service_fn(move |request| answer(handler.clone(), request));
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_WITHIN).half_close(true);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -104,11 +118,10 @@ async fn serve(stream: TcpStream, org: Arc<Org>, clock: Clock, mut stopped: watc
 /// A cut that the org asked for ends the connection with this error.
 #[derive(Debug, thiserror::Error)]
 #[error("the org cut the connection")]
-struct Cut;
+pub struct Cut;
 
-async fn answer(
-    org: Arc<Org>,
-    clock: Clock,
+async fn answer<H: Handler>(
+    handler: Arc<H>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Cut> {
     let (parts, body) = request.into_parts();
@@ -119,9 +132,28 @@ async fn answer(
         Ok(Err(why)) if why.is::<http_body_util::LengthLimitError>() => return Ok(status(413)),
         _ => return Err(Cut),
     };
-    let request = Request::from_parts(parts, body);
-    let begun = org.begin(&request, clock.now());
-    let reply = match begun {
+    handler.answer(Request::from_parts(parts, body)).await.map(|response| response.map(Full::new))
+}
+
+/// An org with its clock, and nothing beside it.
+struct Plain {
+    org: Arc<Org>,
+    clock: Clock,
+}
+
+impl Handler for Plain {
+    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
+        handle(&self.org, &self.clock, &request).await
+    }
+}
+
+/// Both halves of an org's answer, and what it asks to be done on the way.
+pub(super) async fn handle(
+    org: &Org,
+    clock: &Clock,
+    request: &Request<Bytes>,
+) -> Result<Response<Bytes>, Cut> {
+    let reply = match org.begin(request, clock.now()) {
         Begun::Reply(reply) => reply,
         Begun::Pending(pending) => {
             // Others may begin before this one commits, as on a server with many threads.
@@ -131,17 +163,13 @@ async fn answer(
             org.commit(pending, clock.now())
         }
     };
-    finish(reply).await
-}
-
-async fn finish(reply: Reply) -> Result<Response<Full<Bytes>>, Cut> {
     if reply.delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(reply.delay_ms)).await;
     }
     if reply.cut_after.is_some() {
         return Err(Cut);
     }
-    Ok(reply.response.map(Full::new))
+    Ok(reply.response)
 }
 
 fn status(status: u16) -> Response<Full<Bytes>> {

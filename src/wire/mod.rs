@@ -2,9 +2,11 @@
 
 pub mod browser;
 pub mod clock;
+pub mod counterpart;
 pub mod dice;
 pub mod files;
 pub mod host;
+pub mod own;
 pub mod renewal;
 pub mod stubs;
 mod tls;

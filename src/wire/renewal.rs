@@ -7,15 +7,27 @@ use rand::SeedableRng as _;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{Clock, Transport};
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
+use crate::client::wrong::{
+    BY_QUERY, COLLISION_IS_FINAL, GIVES_UP_AT_ONCE, HURRIES, NEVER_REPEATS, RENEWS_WHEN_FORBIDDEN,
+    REPEATS_ANOTHER_CALL, STORMS, UNAUTHENTICATED, WIDENS_SCOPE, Wrongs,
+};
 use crate::client::{Action, Asked, Context, Dice, Missing, Outgoing, Remember, Session, Tweak, build};
-use crate::oauth::Secret;
 use crate::oauth::message::TokenResponse;
+use crate::oauth::{Params, Secret};
 use crate::subject::{Endpoints, Target};
 use crate::transcript::{Answer, Response};
+
+/// How often a renewal that fails for a moment is tried at most.
+const MOST_TRIES: u32 = 4;
+/// How long the first wait between two tries is; each further one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// The longest wait that a server can ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// How tokens are asked for: by this app, for this user, in this way.
 #[derive(Clone)]
@@ -68,6 +80,7 @@ pub struct Renewing {
     transport: Transport,
     grant: Grant,
     state: Mutex<Renewal>,
+    wrong: Wrongs,
     ended: watch::Sender<Ticket>,
     renewals: AtomicU64,
 }
@@ -91,9 +104,20 @@ impl Renewing {
         access_token: Option<Secret>,
         refresh_token: Option<Secret>,
     ) -> Arc<Self> {
-        let state = Mutex::new(Renewal::new(access_token, refresh_token));
+        Self::committing(transport, grant, access_token, refresh_token, Wrongs::default())
+    }
+
+    /// The same, with a wrong on purpose.
+    pub fn committing(
+        transport: Transport,
+        grant: Grant,
+        access_token: Option<Secret>,
+        refresh_token: Option<Secret>,
+        wrong: Wrongs,
+    ) -> Arc<Self> {
+        let state = Mutex::new(Renewal::new(access_token, refresh_token).committing(wrong));
         let (ended, _) = watch::channel(Ticket::default());
-        Arc::new(Self { transport, grant, state, ended, renewals: AtomicU64::new(0) })
+        Arc::new(Self { transport, grant, state, wrong, ended, renewals: AtomicU64::new(0) })
     }
 
     /// How many renewals were begun.
@@ -113,18 +137,21 @@ impl Renewing {
         let mut turn = self.state().turn(&mut caller);
         loop {
             turn = match turn {
-                Turn::Send(token) => match self.transport.send(&bearing(request, &token)).await.0 {
-                    Answer::Response(response) if is_stale(&response) => {
-                        let turn = self.state().stale(&mut caller);
-                        if turn == Turn::Accept {
-                            return Ok(response);
+                Turn::Send(_) if refused.is_some() && self.wrong.has(&NEVER_REPEATS) => Turn::Accept,
+                Turn::Send(token) => {
+                    match self.transport.send(&self.bearing(request, &token, refused.is_some())).await.0 {
+                        Answer::Response(response) if self.is_stale(&response) => {
+                            let turn = self.state().stale(&mut caller);
+                            if turn == Turn::Accept {
+                                return Ok(response);
+                            }
+                            refused = Some(response);
+                            turn
                         }
-                        refused = Some(response);
-                        turn
+                        Answer::Response(response) => return Ok(response),
+                        Answer::Nothing(why) => return Err(GaveUp::NoAnswer(why)),
                     }
-                    Answer::Response(response) => return Ok(response),
-                    Answer::Nothing(why) => return Err(GaveUp::NoAnswer(why)),
-                },
+                }
                 Turn::Renew(ticket, refresh_token) => {
                     self.renewals.fetch_add(1, Ordering::Relaxed);
                     tokio::spawn(Flight::new(self.clone(), ticket).fly(refresh_token));
@@ -139,6 +166,46 @@ impl Renewing {
                 Turn::Accept => return refused.ok_or_else(|| failed("nothing was refused", false).into()),
             };
         }
+    }
+
+    fn is_stale(&self, response: &Response) -> bool {
+        is_stale(response) || self.wrong.has(&RENEWS_WHEN_FORBIDDEN) && matches!(response.status, 403 | 404)
+    }
+
+    fn bearing(&self, request: &Request<Bytes>, token: &Secret, repeated: bool) -> Outgoing {
+        let mut request = request.clone();
+        if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.expose())) {
+            value.set_sensitive(true);
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        if repeated && self.wrong.has(&REPEATS_ANOTHER_CALL) {
+            *request.method_mut() = http::Method::DELETE;
+        }
+        Outgoing { request, truncated: false, remember: Remember::default() }
+    }
+
+    /// One request for tokens, as the grant has it.
+    fn asking(&self, refresh_token: Option<&Secret>) -> Result<Outgoing, Missing> {
+        let mut outgoing = self.grant.request(refresh_token)?;
+        if refresh_token.is_none() {
+            return Ok(outgoing);
+        }
+        let request = &mut outgoing.request;
+        let mut form = Params::read_lossy(&String::from_utf8_lossy(request.body()));
+        if self.wrong.has(&WIDENS_SCOPE) {
+            form.push("scope", "api full");
+        }
+        if self.wrong.has(&UNAUTHENTICATED) {
+            form.remove("client_secret");
+        }
+        if self.wrong.has(&BY_QUERY)
+            && let Ok(uri) = format!("{}?{}", request.uri(), form.write()).parse()
+        {
+            *request.uri_mut() = uri;
+            form = Params::new();
+        }
+        *request.body_mut() = form.write().into();
+        Ok(outgoing)
     }
 
     fn state(&self) -> MutexGuard<'_, Renewal> {
@@ -159,11 +226,42 @@ impl Flight {
     }
 
     async fn fly(mut self, refresh_token: Option<Secret>) {
-        // Signing takes a millisecond of a processor: it happens here, outside of any lock.
-        self.outcome = match self.session.grant.request(refresh_token.as_ref()) {
-            Ok(request) => granted(self.session.transport.send(&request).await.0),
-            Err(why) => Err(failed(&why.to_string(), true)),
+        let wrong = self.session.wrong;
+        let most = match () {
+            () if wrong.has(&GIVES_UP_AT_ONCE) => 1,
+            () if wrong.has(&STORMS) => 30,
+            () => MOST_TRIES,
         };
+        for tried in 1..=most {
+            // Signing takes a millisecond of a processor: it happens here, outside of any lock.
+            let brought = match self.session.asking(refresh_token.as_ref()) {
+                Ok(request) => brought(self.session.transport.send(&request).await.0),
+                Err(why) => Brought::Nothing(failed(&why.to_string(), true)),
+            };
+            let (why, wait) = match brought {
+                Brought::Tokens(granted) => {
+                    self.outcome = Ok(granted);
+                    return;
+                }
+                Brought::Nothing(failed) => {
+                    self.outcome = Err(failed);
+                    return;
+                }
+                Brought::NothingYet(why, _) if wrong.has(&COLLISION_IS_FINAL) && why.contains(COLLISION) => {
+                    self.outcome = Err(failed(&why, true));
+                    return;
+                }
+                Brought::NothingYet(why, _) if wrong.has(&STORMS) => (why, Duration::ZERO),
+                Brought::NothingYet(why, _) if wrong.has(&HURRIES) => (why, FIRST_WAIT),
+                Brought::NothingYet(why, wait) => (why, wait.unwrap_or(FIRST_WAIT * (1 << (tried - 1)))),
+            };
+            self.outcome = Err(failed(&why, false));
+            // A server that wants to be left alone for longer than a caller would wait is left alone.
+            if tried == most || wait > LONGEST_WAIT {
+                return;
+            }
+            tokio::time::sleep(wait).await;
+        }
     }
 }
 
@@ -171,38 +269,43 @@ impl Drop for Flight {
     fn drop(&mut self) {
         let outcome = std::mem::replace(&mut self.outcome, Err(failed("it is over", false)));
         self.session.state().settle(self.ticket, outcome);
-        self.session.ended.send_replace(self.ticket);
+        self.session.ended.send_modify(|ended| *ended = self.ticket.max(*ended));
     }
 }
 
-fn granted(answer: Answer) -> Result<Granted, Failed> {
+/// What one request for tokens brought.
+enum Brought {
+    Tokens(Granted),
+    Nothing(Failed),
+    /// Nothing for the moment, why, and how long the server wants to be left alone.
+    NothingYet(String, Option<Duration>),
+}
+
+/// How Salesforce says that another request holds the refresh token (Salesforce Help: OAuth 2.0 Refresh Token Flow;
+/// field reports).
+const COLLISION: &str = "token request is already being processed";
+
+fn brought(answer: Answer) -> Brought {
     let response = match answer {
         Answer::Response(response) => response,
-        Answer::Nothing(why) => return Err(failed(&why.to_string(), false)),
+        Answer::Nothing(why) => return Brought::NothingYet(why.to_string(), None),
     };
-    match TokenResponse::read(&response.body).filter(|_| response.status == 200) {
-        Some(tokens) => {
-            let secret = |name| tokens.text(name).map(Secret::new);
-            let access_token = secret("access_token").unwrap_or_default();
-            Ok(Granted { access_token, refresh_token: secret("refresh_token") })
-        }
-        // What the server refuses it refuses again; what it fails at for a moment it may not.
-        None => {
-            let momentary = matches!(response.status, 408 | 425 | 429);
-            Err(failed(&response.one_line(), (400..500).contains(&response.status) && !momentary))
-        }
+    if let Some(tokens) = TokenResponse::read(&response.body).filter(|_| response.status == 200) {
+        let secret = |name| tokens.text(name).map(Secret::new);
+        let access_token = secret("access_token").unwrap_or_default();
+        return Brought::Tokens(Granted { access_token, refresh_token: secret("refresh_token") });
     }
+    // What the server refuses it refuses again; what it fails at for a moment it may not.
+    let momentary = matches!(response.status, 408 | 425 | 429 | 500..) || response.body.contains(COLLISION);
+    let why = response.one_line();
+    if !momentary {
+        return Brought::Nothing(failed(&why, (400..500).contains(&response.status)));
+    }
+    // RFC 9110 §10.2.3; a date instead of seconds is rare enough to count as not said.
+    let wait = response.header("retry-after").and_then(|value| value.trim().parse().ok());
+    Brought::NothingYet(why, wait.map(Duration::from_secs))
 }
 
 fn failed(why: &str, is_final: bool) -> Failed {
     Failed { why: why.to_owned(), is_final }
-}
-
-fn bearing(request: &Request<Bytes>, token: &Secret) -> Outgoing {
-    let mut request = request.clone();
-    if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.expose())) {
-        value.set_sensitive(true);
-        request.headers_mut().insert(header::AUTHORIZATION, value);
-    }
-    Outgoing { request, truncated: false, remember: Remember::default() }
 }

@@ -43,6 +43,10 @@ impl<K: Eq + Hash, V: Aged> Bounded<K, V> {
         self.map.values()
     }
 
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.map.values_mut()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.map.iter()
     }

@@ -106,6 +106,13 @@ impl State {
         }
     }
 
+    /// Ends every session that is alive.
+    pub fn expire_sessions(&mut self, now: i64) {
+        for session in self.sessions.values_mut().filter(|session| session.expires > now) {
+            session.expires = now;
+        }
+    }
+
     /// Revokes a session: for introspection at once, for resources from that moment on.
     pub fn revoke_session(&mut self, key: &str, now: i64, refused_from: Option<i64>) {
         if let Some(session) = self.sessions.get_mut(&key.to_owned()) {

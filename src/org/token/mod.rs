@@ -17,8 +17,9 @@ use super::registry::{App, AppId, UserId};
 use super::scopes::Scopes;
 use super::store::{FamilyId, Session, State};
 use super::{Begun, Org, Pending, Reply, Work, answer, fault, is_get, store};
-use crate::oauth::Params;
 use crate::oauth::grant::{authorization_code, jwt_bearer, refresh_token, saml_bearer};
+use crate::oauth::{Params, Secret};
+use crate::subject::Flow;
 
 /// Where it is.
 pub(super) const PATH: &str = "/services/oauth2/token";
@@ -138,6 +139,36 @@ pub(super) fn commit(org: &Org, grant: Grant, now: i64) -> Reply {
         }
         Err(error) => refuse(org, error, style, now),
     }
+}
+
+/// What a login that was approved in full left with a client.
+pub(super) fn earlier_login(
+    org: &Org,
+    client_id: &str,
+    username: &str,
+    origin: &str,
+    now: i64,
+) -> Option<(Secret, Option<Secret>)> {
+    let (id, user) = (org.registry.app_of(client_id)?, org.registry.user_of(username)?);
+    let app = org.registry.app(id);
+    let mut session = session(app, id, user, app.scopes.clone(), store::Grant::Code, now);
+    let mut refresh_token = None;
+    let mut state = org.store.lock();
+    if app.scopes.offline() && app.may(Flow::RefreshToken) {
+        let (family, token) = state.open_family(user, id, app.scopes.clone(), now);
+        session.family = Some(family);
+        refresh_token = Some(token);
+    }
+    let key = state.open(session.clone());
+    if let Some(family) = session.family {
+        state.first_session(family, &key);
+    }
+    drop(state);
+    let host = Host { origin: origin.to_owned(), login: false };
+    let issued = Issued { key, session, refresh_token, nonce: None, auth_time: None };
+    let members = response::members(org, id, &host, &issued, now);
+    let access_token = members.get("access_token")?.as_str()?.into();
+    Some((access_token, issued.refresh_token.map(Secret::from)))
 }
 
 fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Refused> {

@@ -1,0 +1,256 @@
+//! Playing a client program: the org behaves as the scenario has it, the program does its work, and what it asked is judged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::control::Shared;
+use super::plan::Planned;
+use super::play::Did;
+use super::preflight::embedded_endpoints;
+use super::rows::{self, Judged, Seen};
+use crate::client::wrong::Wrongs;
+use crate::diagnostic::Span;
+use crate::org::Org;
+use crate::subject::{Behaviour, Called, Flow, Subject};
+use crate::suite::Scenario;
+use crate::suite::client::{Exit, Play, Requests};
+use crate::transcript::{Exchange, Part};
+use crate::verdict::{Finding, Level, Verdict};
+use crate::wire::clock::Watch;
+use crate::wire::counterpart::Counterpart;
+use crate::wire::host::Host;
+use crate::wire::own::{self, Job};
+use crate::wire::{Clock, Error, dice};
+
+/// Who is the client.
+#[derive(Clone)]
+pub enum Client {
+    /// Our own, which may do something wrong on purpose.
+    Own(Wrongs),
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::Own(Wrongs::default())
+    }
+}
+
+impl Client {
+    /// What a report calls it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Own(_) => "own".to_owned(),
+        }
+    }
+
+    /// The flows that it can do.
+    pub fn flows(&self) -> &[Flow] {
+        match self {
+            Self::Own(_) => &own::FLOWS,
+        }
+    }
+
+    fn within(&self) -> Duration {
+        match self {
+            Self::Own(_) => Duration::from_secs(30),
+        }
+    }
+}
+
+/// How a program ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ended {
+    Done,
+    GaveUp(String),
+    TimedOut,
+}
+
+/// One play of a program.
+struct Played {
+    subject: Subject,
+    exchanges: Vec<Exchange>,
+    ended: Ended,
+    unmet: Option<String>,
+}
+
+/// What stands in the way of a scenario, in words.
+pub(super) fn lacking(shared: &super::Options, scenario: &Scenario, play: &Play) -> Option<String> {
+    let target = &shared.target;
+    if !target.is_embedded() {
+        return Some("a client program is played against the embedded org, and the target is another".into());
+    }
+    let Some(app) = target.apps.get(&scenario.app) else {
+        return Some(format!("the target has no app `{}`", scenario.app));
+    };
+    if !target.users.contains_key(&scenario.user) {
+        return Some(format!("the target has no user `{}`", scenario.user));
+    }
+    if !app.flows.contains(&play.flow) {
+        return Some(format!("the app `{}` does not list the flow {}", scenario.app, play.flow));
+    }
+    let program = &shared.client;
+    (!program.flows().contains(&play.flow))
+        .then(|| format!("the program {} does not list the flow {}", program.name(), play.flow))
+}
+
+/// Plays and judges.
+pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) -> Judged {
+    let watch = Watch::start();
+    let scenario = &planned.scenario;
+    let key = scenario.full_name();
+    let mut over = Vec::new();
+    // Whether the program does its work where nothing is in its way; otherwise what it does proves nothing.
+    if !play.org.is_plain() || play.exit != Exit::Done {
+        let plain = Play { org: Behaviour::default(), ..play.clone() };
+        let control = once(shared, scenario, &plain, Part::Control, &format!("{key}/control")).await;
+        match control.map(|control| control.ended) {
+            Ok(Ended::Done) => {}
+            Ok(other) => over.push(finding(
+                Verdict::Inconclusive,
+                "the program does its work where the org behaves".into(),
+                words(&other),
+                None,
+                Vec::new(),
+            )),
+            Err(why) => return rows::unplayed(planned, why.to_string(), 0),
+        }
+    }
+    let played = match once(shared, scenario, play, Part::Scenario, &key).await {
+        Ok(played) => played,
+        Err(why) => return rows::unplayed(planned, why.to_string(), 0),
+    };
+    if let Some(why) = &played.unmet {
+        let expected = "the org behaves towards the program as the scenario has it".into();
+        over.push(finding(Verdict::Inconclusive, expected, why.clone(), None, Vec::new()));
+    }
+    let all: Vec<usize> = (0..played.exchanges.len()).collect();
+    let mut findings = Vec::new();
+    if let Some(expected) = missed(play.exit, &played.ended) {
+        let at = Some((scenario.as_ref(), play.exit_span));
+        findings.push(finding(Verdict::Fail, expected, words(&played.ended), at, Vec::new()));
+    }
+    for requests in &play.requests {
+        findings.extend(counted(scenario, requests, &played.exchanges));
+    }
+    let seen = Seen {
+        subject: played.subject,
+        exchanges: played.exchanges,
+        did: vec![Did { action: "program", tweak: None, exchanges: all }],
+        findings: findings.into_iter().map(|finding| (0, finding)).collect(),
+        over,
+        ..Seen::default()
+    };
+    rows::judge(planned, seen, watch.micros(), shared)
+}
+
+/// One play of the program against an org of its own.
+async fn once(
+    shared: &Shared,
+    scenario: &Scenario,
+    play: &Play,
+    part: Part,
+    key: &str,
+) -> Result<Played, Error> {
+    let options = &shared.options;
+    let mut target = options.target.clone();
+    target.settings = target.settings.with(&scenario.settings);
+    let org = Arc::new(Org::new(&target, &[], dice::seed_of(options.seed, key)));
+    // What a program signs is checked against its own clock.
+    let clock = Clock::real();
+    let counterpart =
+        Arc::new(Counterpart::new(org.clone(), clock.clone(), play.org.clone(), &scenario.name, part));
+    let host = Host::serving(counterpart.clone(), "127.0.0.1:0").await?;
+    let url = host.url();
+    target.endpoints = embedded_endpoints(&url);
+    let target = Arc::new(target);
+    counterpart.listens_at(&url, target.clone());
+    let (client_id, username) = (
+        target.apps.get(&scenario.app).map_or("", |app| app.client_id.as_str()),
+        target.users.get(&scenario.user).map_or("", |user| user.username.as_str()),
+    );
+    let login = (play.flow == Flow::RefreshToken)
+        .then(|| org.earlier_login(client_id, username, &url, clock.now()))
+        .flatten();
+    let Client::Own(wrong) = &options.client;
+    let job = Job {
+        target: target.clone(),
+        endpoints: target.endpoints.clone(),
+        org: url,
+        app: scenario.app.clone(),
+        user: scenario.user.clone(),
+        flow: play.flow,
+        login,
+        calls: play.calls,
+        concurrency: play.concurrency,
+        wrong: *wrong,
+    };
+    let ended = match tokio::time::timeout(options.client.within(), own::work(job)).await {
+        Ok(Ok(true)) => Ended::Done,
+        Ok(Ok(false)) => Ended::GaveUp("not every call was answered".into()),
+        Ok(Err(why)) => Ended::GaveUp(why.to_string()),
+        Err(_) => Ended::TimedOut,
+    };
+    host.stop().await;
+    let seen = counterpart.seen();
+    let subject = Subject { program: Some(options.client.name()), ..target.subject() };
+    Ok(Played { subject, exchanges: seen.exchanges, ended, unmet: seen.unmet })
+}
+
+fn words(ended: &Ended) -> String {
+    match ended {
+        Ended::Done => "it did its work".into(),
+        Ended::GaveUp(why) => format!("it gave up: {why}"),
+        Ended::TimedOut => "it did not end in time".into(),
+    }
+}
+
+/// What was expected, where it did not come.
+fn missed(exit: Exit, ended: &Ended) -> Option<String> {
+    match (exit, ended) {
+        (_, Ended::TimedOut) => Some("the program ends in time".into()),
+        (Exit::Done, Ended::GaveUp(_)) => Some("the program does its work".into()),
+        (Exit::GaveUp, Ended::Done) => Some("the program gives up".into()),
+        _ => None,
+    }
+}
+
+/// What a program asked of one endpoint, against what it must have asked.
+fn counted(scenario: &Scenario, wanted: &Requests, exchanges: &[Exchange]) -> Vec<Finding> {
+    let is_meant = |x: &&Exchange| {
+        x.endpoint == wanted.to && wanted.grant_type.as_deref().is_none_or(|g| x.grant_type() == Some(g))
+    };
+    let meant: Vec<&Exchange> = exchanges.iter().filter(is_meant).collect();
+    let answered = meant.iter().filter(|x| (200..300).contains(&x.status())).count();
+    let name = match &wanted.grant_type {
+        Some(grant_type) => format!("requests for {grant_type}"),
+        None => format!("requests of {:?}", wanted.to).to_lowercase(),
+    };
+    let judged = |bound: &Option<Called>, times: usize, how: &str| {
+        let bound = bound.filter(|bound| !bound.fits(u64::try_from(times).unwrap_or(u64::MAX)))?;
+        let expected = format!("{} {name}{how}", bound.words());
+        let evidence = meant.iter().map(|x| x.number).collect();
+        let at = Some((scenario, bound.span));
+        Some(finding(Verdict::Fail, expected, format!("{times}"), at, evidence))
+    };
+    let asked = judged(&wanted.count, meant.len(), "");
+    asked.into_iter().chain(judged(&wanted.answered, answered, " answered with success")).collect()
+}
+
+fn finding(
+    verdict: Verdict,
+    expected: String,
+    observed: String,
+    at: Option<(&Scenario, Span)>,
+    exchanges: Vec<usize>,
+) -> Finding {
+    Finding {
+        check: None,
+        verdict,
+        level: Level::Must,
+        expected,
+        observed,
+        exchanges,
+        grave: false,
+        at: at.map(|(scenario, span)| (scenario.text.clone(), span)),
+    }
+}

@@ -1,0 +1,85 @@
+//! How an org behaves towards a client program, as a suite has it, in plain data.
+
+use serde_json::Value;
+
+use crate::oauth::Endpoint;
+use crate::subject::Canned;
+
+/// What an org does in one scenario besides what is right.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Behaviour {
+    /// When the access token dies, although nothing said that it would.
+    pub expire: Option<Expire>,
+    /// Answers in place of the org's own; the first that fits is given.
+    pub answers: Vec<Instead>,
+}
+
+/// When access tokens die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expire {
+    /// After this many calls to the API were let in; once.
+    AfterCalls(u32),
+    /// Each time that this many calls to the API were let in.
+    Every(u32),
+    /// When this many calls are in flight, which are held until then and refused together.
+    AtOnce {
+        /// How many calls.
+        calls: u32,
+        /// How many of them are refused no sooner than a new token was granted.
+        late: u32,
+    },
+}
+
+/// An answer in place of the org's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instead {
+    /// Which endpoint is asked.
+    pub to: Endpoint,
+    /// The `grant_type` of a token request, where it must be that one.
+    pub grant_type: Option<String>,
+    /// From which such request on, from 1.
+    pub from: u32,
+    /// For how many of them; none means for all that follow.
+    pub times: Option<u32>,
+    /// What comes back.
+    pub does: Does,
+}
+
+/// What comes back in place of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Does {
+    /// This.
+    Answer(Canned),
+    /// The org's own answer, with these members of its JSON body set, or taken away.
+    Alter(Vec<(String, Option<Value>)>),
+    /// Nothing: the connection is cut.
+    Cut(Cut),
+}
+
+/// When a connection is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Before the org did anything.
+    Before,
+    /// After the org did what it was asked, and before it said so.
+    After,
+}
+
+impl Behaviour {
+    /// Whether the org does nothing but what is right.
+    pub fn is_plain(&self) -> bool {
+        self.expire.is_none() && self.answers.is_empty()
+    }
+}
+
+impl Instead {
+    /// Whether it is for such a request at all.
+    pub fn is_for(&self, endpoint: Endpoint, grant_type: Option<&str>) -> bool {
+        self.to == endpoint && self.grant_type.as_deref().is_none_or(|wanted| grant_type == Some(wanted))
+    }
+
+    /// Whether it is for the nth of them, from 1.
+    pub fn covers(&self, nth: u32) -> bool {
+        nth >= self.from && self.times.is_none_or(|times| nth - self.from < times)
+    }
+}

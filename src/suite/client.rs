@@ -1,0 +1,357 @@
+//! Scenarios that judge a client program: what it is told to do, how the org behaves towards it, and what must come of it.
+
+use serde_json::{Value, json};
+
+use super::parse::{Kind, Node};
+use super::shape::{Either, Form, Never, Record, Shape, may, must, named, one_or_many, record};
+use super::stubs::{canned, respond};
+use super::words::{flows, settings, waivers};
+use crate::diagnostic::{Diagnostic, Span, Text};
+use crate::oauth::Endpoint;
+use crate::subject::{Behaviour, Called, Cut, Does, Expire, Flow, Instead};
+
+/// The most calls that a program is asked for.
+const MOST_CALLS: i64 = 10_000;
+
+/// What a program is played for.
+#[derive(Clone, Debug)]
+pub struct Play {
+    /// How it gets tokens.
+    pub flow: Flow,
+    /// How many calls it makes.
+    pub calls: u32,
+    /// How many of them at a time.
+    pub concurrency: u32,
+    /// What else it is told, by name.
+    pub args: Vec<(String, String)>,
+    /// How the org behaves towards it.
+    pub org: Behaviour,
+    /// How it must end.
+    pub exit: Exit,
+    /// Where that is said; the scenario, where it is not.
+    pub exit_span: Span,
+    /// What it must have asked.
+    pub requests: Vec<Requests>,
+}
+
+/// How a program must end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It did its work: 0.
+    Done,
+    /// It gave up: anything else that it ends with by itself.
+    GaveUp,
+    /// Either.
+    Any,
+}
+
+/// What a program must have asked of one endpoint.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    /// Where the suite says so.
+    pub span: Span,
+    /// The endpoint.
+    pub to: Endpoint,
+    /// The `grant_type`, where only those count.
+    pub grant_type: Option<String>,
+    /// How often.
+    pub count: Option<Called>,
+    /// How often with success.
+    pub answered: Option<Called>,
+}
+
+/// The endpoints by the words that suites use.
+const ENDPOINTS: [(&str, Endpoint); 9] = [
+    ("api", Endpoint::Resource),
+    ("authorize", Endpoint::Authorize),
+    ("discovery", Endpoint::Discovery),
+    ("identity", Endpoint::Identity),
+    ("introspect", Endpoint::Introspect),
+    ("keys", Endpoint::Keys),
+    ("revoke", Endpoint::Revoke),
+    ("token", Endpoint::Token),
+    ("userinfo", Endpoint::Userinfo),
+];
+
+const CALLS: Form = Form {
+    code: "wrong-type",
+    expected: "a whole number from 1 to 10000",
+    help: "for example `20`",
+    fits: |text| text.parse::<i64>().is_ok_and(|calls| (1..=MOST_CALLS).contains(&calls)),
+    schema: || {
+        json!({ "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": 10000 },
+            { "type": "string", "pattern": "^\\+?0*[1-9][0-9]*$" }
+        ] })
+    },
+};
+
+fn endpoints() -> Vec<&'static str> {
+    ENDPOINTS.iter().map(|(word, _)| *word).collect()
+}
+
+/// The whole file.
+pub(super) fn suite(scenario: Shape) -> Shape {
+    let no_scenarios: Never = ("the suite has no scenarios, so it would judge nothing", "add a scenario");
+    record(vec![
+        must("suite", Shape::Name, "what the suite is about"),
+        must("judges", Shape::Words("party", vec!["client"]), "which end is under test: `client`"),
+        may("app", Shape::Name, "role of the app that the program is, `main` where it is not given"),
+        may("user", Shape::Name, "role of the user that it acts for, `main` where it is not given"),
+        may("tags", one_or_many("a tag or a list of tags", Shape::Name), "tags of all its scenarios"),
+        may("settings", settings(), "what the org is set up for, in all its scenarios"),
+        may("waive", waivers(), "checks that its scenarios are let off, each with the reason"),
+        must(
+            "scenarios",
+            Shape::Item(Box::new(Shape::List(Box::new(scenario), Some(no_scenarios)))),
+            "what is played",
+        ),
+    ])
+}
+
+/// One scenario.
+pub(super) fn scenario() -> Shape {
+    let no_rows: Never =
+        ("`for_each` has no rows, so the scenario would not be played", "add a row, or leave `for_each` out");
+    let row = Shape::Map(None, Box::new(Shape::Any), Some(("this row has no values", "write `name: value`")));
+    let check = || one_or_many("the id of a check or a list of them", Shape::Name);
+    named(
+        "client-scenario",
+        Shape::Item(Box::new(record(vec![
+            must("scenario", Shape::Name, "a sentence that says what holds"),
+            must("flow", Shape::Words("flow", flows()), "how the program gets tokens"),
+            may("app", Shape::Name, "role of the app that the program is"),
+            may("user", Shape::Name, "role of the user that it acts for"),
+            may("program", program(), "what the program is told"),
+            may("org", org(), "how the org behaves towards it"),
+            may("settings", settings(), "what the org is set up for"),
+            may("expect", expect(), "what must come of it; without it, that the program does its work"),
+            may("checks", check(), "checks, or families that end in `/`, that must have evidence here"),
+            may("tags", one_or_many("a tag or a list of tags", Shape::Name), "tags"),
+            may("waive", waivers(), "checks that this scenario is let off, each with the reason"),
+            may(
+                "for_each",
+                Shape::List(Box::new(row), Some(no_rows)),
+                "rows of data: one scenario each, `${row.NAME}` stands for a value",
+            ),
+        ]))),
+    )
+}
+
+fn program() -> Shape {
+    let never: Never = ("nothing is said of the program", "for example `{ calls: 20, concurrency: 20 }`");
+    let args = Shape::Map(None, Box::new(Shape::Text), Some(("no argument is named", "write `name: value`")));
+    let keys = vec![
+        may("calls", Shape::Form(&CALLS), "how many calls it makes, 1 where it is not given"),
+        may("concurrency", Shape::Form(&CALLS), "how many of them at a time, 1 where it is not given"),
+        may("args", args, "what else it is told, by name"),
+    ];
+    Shape::Record(Record { keys, never: Some(never), ..Record::default() })
+}
+
+fn org() -> Shape {
+    let never: Never = ("nothing is said of the org", "for example `{ expire: { after_calls: 1 } }`");
+    let dies: Never = ("nothing is said of when", "for example `{ after_calls: 1 }`");
+    let expire = Shape::Record(Record {
+        keys: vec![
+            may("after_calls", Shape::Form(&CALLS), "the access token dies after it let so many calls in"),
+            may(
+                "at_once",
+                Shape::Form(&CALLS),
+                "it dies when so many calls are in flight, which are held until then",
+            ),
+            may("every", Shape::Form(&CALLS), "it dies each time that so many calls were let in"),
+            may("late", Shape::Count, "how many of them are refused no sooner than a new token was granted"),
+        ],
+        never: Some(dies),
+        rules: vec![json!({ "oneOf": [
+            { "required": ["after_calls"] }, { "required": ["at_once"] }, { "required": ["every"] }
+        ] })],
+        ..Record::default()
+    });
+    let no_member: Never = ("no member is named", "for example `alter: { refresh_token: absent }`");
+    let altered = Shape::Map(None, Box::new(Shape::Any), Some(no_member));
+    let answer = record(vec![
+        must("to", Shape::Words("endpoint", endpoints()), "which endpoint is asked"),
+        may("grant_type", Shape::Name, "the `grant_type` of a token request, where it must be that one"),
+        may("from", Shape::Form(&CALLS), "from which such request on; the first where it is not given"),
+        may("times", Shape::Form(&CALLS), "for how many of them; for all that follow where it is not given"),
+        may("respond", respond(), "what is answered in place of the org's own answer"),
+        may(
+            "alter",
+            altered,
+            "members of the JSON body that the org's own answer has otherwise; `absent` takes one away",
+        ),
+        may(
+            "cut",
+            Shape::Words("moment", vec!["before", "after"]),
+            "the connection is cut before or after the org did what it was asked",
+        ),
+    ]);
+    let nothing: Never = ("no answer is given", "leave it out, or write what is answered");
+    let keys = vec![
+        may("expire", expire, "when the access token dies"),
+        may(
+            "answers",
+            Shape::List(Box::new(named("instead", Shape::Item(Box::new(answer)))), Some(nothing)),
+            "answers in place of the org's own; the first that fits is given",
+        ),
+    ];
+    Shape::Record(Record { keys, never: Some(never), ..Record::default() })
+}
+
+fn expect() -> Shape {
+    let never: Never = ("nothing is expected", "for example `{ exit: done }`");
+    let bounds = || {
+        let nothing: Never = ("nothing is said of how often", "for example `{ at_least: 1 }`");
+        let keys = vec![
+            may("at_least", Shape::Count, "at least so often"),
+            may("at_most", Shape::Count, "at most so often"),
+        ];
+        Shape::Either(Box::new(Either {
+            expected: "a number of requests",
+            help: "write a number, or for example `{ at_least: 1, at_most: 3 }`".into(),
+            scalar: Some(Shape::Count),
+            list: None,
+            map: Some(Shape::Record(Record { keys, never: Some(nothing), ..Record::default() })),
+        }))
+    };
+    let requests = record(vec![
+        must("to", Shape::Words("endpoint", endpoints()), "which endpoint"),
+        may("grant_type", Shape::Name, "the `grant_type`, where only those count"),
+        may("count", bounds(), "how often it was asked"),
+        may("answered", bounds(), "how often it answered with success"),
+    ]);
+    let nothing: Never = ("no request is named", "leave it out, or write `- { to: token, count: 1 }`");
+    let keys = vec![
+        may(
+            "exit",
+            Shape::Words("exit", vec!["done", "gave-up", "any"]),
+            "how the program ends: `done` (0), `gave-up` (anything else) or `any`",
+        ),
+        may(
+            "requests",
+            Shape::List(Box::new(named("requests", Shape::Item(Box::new(requests)))), Some(nothing)),
+            "what it must have asked",
+        ),
+    ];
+    Shape::Record(Record { keys, never: Some(never), ..Record::default() })
+}
+
+/// Reads what is particular to a scenario that judges a client. What the shape tells is left out here.
+pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> Play {
+    let number = |node: Option<&Node>| node.and_then(Node::text).and_then(|n| n.parse::<u32>().ok());
+    let program = node.get("program");
+    let told = |key: &str| number(program.and_then(|p| p.get(key)));
+    let args = program.and_then(|p| p.get("args")).map(Node::entries).unwrap_or_default();
+    let expect = node.get("expect");
+    let exit = expect.and_then(|e| e.get("exit"));
+    let requests = expect.and_then(|e| e.get("requests")).map(Node::items).unwrap_or_default();
+    let calls = told("calls").unwrap_or(1);
+    let org = behaviour(text, node.get("org"), problems);
+    if let Some(Expire::AtOnce { calls: held, late }) = org.expire {
+        let span = node.get("org").map_or(node.span, |n| n.span);
+        let concurrency = told("concurrency").unwrap_or(1);
+        if held > concurrency.min(calls) {
+            let message = format!("{held} calls are never in flight at once");
+            let help = format!("the program makes {calls} calls, {concurrency} at a time: see `program`");
+            problems.push(Diagnostic::at("contradiction", text, span, message).help(help));
+        } else if late >= held {
+            let message = "no call is refused that could begin a renewal";
+            let help = "let `late` be less than `at_once`";
+            problems.push(Diagnostic::at("contradiction", text, span, message).help(help));
+        }
+    }
+    Play {
+        flow: node.get("flow").and_then(Node::text).and_then(Flow::read).unwrap_or(Flow::WebServer),
+        calls,
+        concurrency: told("concurrency").unwrap_or(1),
+        args: args.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), v.text()?.to_owned()))).collect(),
+        org,
+        exit: match exit.and_then(Node::text) {
+            Some("gave-up") => Exit::GaveUp,
+            Some("any") => Exit::Any,
+            _ => Exit::Done,
+        },
+        exit_span: exit.or(node.get("scenario")).map_or(node.span, |n| n.span),
+        requests: requests.iter().filter_map(wanted).collect(),
+    }
+}
+
+fn endpoint(node: &Node) -> Option<Endpoint> {
+    let word = node.get("to")?.text()?;
+    ENDPOINTS.iter().find(|(known, _)| *known == word).map(|(_, endpoint)| *endpoint)
+}
+
+fn wanted(node: &Node) -> Option<Requests> {
+    Some(Requests {
+        span: node.span,
+        to: endpoint(node)?,
+        grant_type: node.get("grant_type").and_then(Node::text).map(str::to_owned),
+        count: node.get("count").and_then(bounds),
+        answered: node.get("answered").and_then(bounds),
+    })
+}
+
+fn bounds(node: &Node) -> Option<Called> {
+    let number = |node: &Node| node.number().and_then(|n| u32::try_from(n).ok());
+    if let Some(exactly) = number(node) {
+        return Some(Called { span: node.span, at_least: exactly, at_most: Some(exactly) });
+    }
+    let bound = |key: &str| node.get(key).and_then(number);
+    Some(Called { span: node.span, at_least: bound("at_least").unwrap_or(0), at_most: bound("at_most") })
+}
+
+/// A member of an answer; without quotes, `absent` is a word.
+fn member((name, value): &(Node, Node)) -> Option<(String, Option<Value>)> {
+    let is_absent = matches!(&value.kind, Kind::Scalar { text, plain: true } if text == "absent");
+    Some((name.text()?.to_owned(), (!is_absent).then(|| value.json())))
+}
+
+fn behaviour(text: &Text, node: Option<&Node>, problems: &mut Vec<Diagnostic>) -> Behaviour {
+    let number = |node: Option<&Node>| node.and_then(Node::text).and_then(|n| n.parse::<u32>().ok());
+    let Some(node) = node else { return Behaviour::default() };
+    let expire = node.get("expire").and_then(|expire| {
+        let ways = ["after_calls", "at_once", "every"];
+        if ways.iter().filter(|way| expire.get(way).is_some()).count() != 1 {
+            let help = "say when by one of `after_calls`, `at_once` and `every`";
+            let message = "it is not clear when the access token dies";
+            problems.push(Diagnostic::at("contradiction", text, expire.span, message).help(help));
+        }
+        let late = number(expire.get("late")).unwrap_or(0);
+        let after = number(expire.get("after_calls")).map(Expire::AfterCalls);
+        let at_once = number(expire.get("at_once")).map(|calls| Expire::AtOnce { calls, late });
+        after.or(at_once).or(number(expire.get("every")).map(Expire::Every))
+    });
+    let written = node.get("answers").map(Node::items).unwrap_or_default();
+    let mut answers = Vec::new();
+    for one in written {
+        let does = match (one.get("respond"), one.get("alter"), one.get("cut").and_then(Node::text)) {
+            (Some(respond), None, None) => Does::Answer(canned(text, respond, problems)),
+            (None, Some(members), None) => Does::Alter(members.entries().iter().filter_map(member).collect()),
+            (None, None, Some("after")) => Does::Cut(Cut::After),
+            (None, None, Some(_)) => Does::Cut(Cut::Before),
+            (None, None, None) => {
+                let message = "nothing is said of what comes back";
+                let help = "write `respond`, `alter` or `cut`";
+                problems.push(Diagnostic::at("contradiction", text, one.span, message).help(help));
+                continue;
+            }
+            _ => {
+                let message = "more than one thing is said of what comes back";
+                let help = "write one of `respond`, `alter` and `cut`";
+                problems.push(Diagnostic::at("contradiction", text, one.span, message).help(help));
+                continue;
+            }
+        };
+        let Some(to) = endpoint(one) else { continue };
+        answers.push(Instead {
+            to,
+            grant_type: one.get("grant_type").and_then(Node::text).map(str::to_owned),
+            from: number(one.get("from")).unwrap_or(1),
+            times: number(one.get("times")),
+            does,
+        });
+    }
+    Behaviour { expire, answers }
+}

@@ -1,0 +1,350 @@
+//! The embedded org as the counterpart of a client program: it behaves as a suite has it, and everything that the program
+//! asks is recorded with what came back.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use serde_json::Value;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+use super::Clock;
+use super::clock::Watch;
+use super::host::{self, Cut as ConnectionCut, Handler};
+use crate::oauth::Endpoint;
+use crate::org::Org;
+use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, Target};
+use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
+
+/// How long calls are held for others to come, and an answer for a renewal.
+const HELD_FOR: Duration = Duration::from_secs(3);
+/// The most exchanges that are recorded of one program: a client that loops is seen by then.
+const MOST_EXCHANGES: usize = 20_000;
+/// The most of a body that is recorded.
+const LONGEST_BODY: usize = 256 * 1024;
+
+/// An org that a client program is played against.
+pub struct Counterpart {
+    org: Arc<Org>,
+    clock: Clock,
+    behaviour: Behaviour,
+    scenario: String,
+    part: Part,
+    /// Where it listens, and what facts are derived with.
+    place: OnceLock<(String, Arc<Target>)>,
+    /// How many requests each answer in place of the org's own was asked for.
+    asked: Vec<AtomicU32>,
+    /// Calls to the API that came so far.
+    calls: AtomicU32,
+    /// How many of them were let in.
+    let_in: AtomicU32,
+    expired: AtomicBool,
+    /// How many calls had been let in when the access token died last.
+    expired_at: AtomicU32,
+    /// Whether held calls may go on.
+    gate: watch::Sender<bool>,
+    /// Whether a token was granted after the access token died.
+    renewed: watch::Sender<bool>,
+    record: Mutex<Record>,
+}
+
+/// What was exchanged, each in the place of its request.
+#[derive(Default)]
+struct Record {
+    exchanges: Vec<Option<Exchange>>,
+    refused: bool,
+}
+
+/// What a counterpart saw.
+pub struct Seen {
+    /// In the order in which the requests were begun.
+    pub exchanges: Vec<Exchange>,
+    /// Why the scenario did not come about as it was written, where it did not.
+    pub unmet: Option<String>,
+}
+
+impl Counterpart {
+    /// An org that behaves like that, for a scenario of that name.
+    pub fn new(org: Arc<Org>, clock: Clock, behaviour: Behaviour, scenario: &str, part: Part) -> Self {
+        Self {
+            asked: behaviour.answers.iter().map(|_| AtomicU32::new(0)).collect(),
+            org,
+            clock,
+            behaviour,
+            scenario: scenario.to_owned(),
+            part,
+            place: OnceLock::new(),
+            calls: AtomicU32::new(0),
+            let_in: AtomicU32::new(0),
+            expired: AtomicBool::new(false),
+            expired_at: AtomicU32::new(0),
+            gate: watch::channel(false).0,
+            renewed: watch::channel(false).0,
+            record: Mutex::default(),
+        }
+    }
+
+    /// Tells it where it listens, which is where URLs of the record begin, and what the org is as a target, by which
+    /// facts of the record are derived. Before it was told it answers nothing.
+    pub fn listens_at(&self, base: &str, target: Arc<Target>) {
+        let _ = self.place.set((base.to_owned(), target));
+    }
+
+    /// What was exchanged so far. A request that has no answer yet is one that the program did not wait for.
+    pub fn seen(&self) -> Seen {
+        let record = self.record();
+        let exchanges: Vec<Exchange> = record.exchanges.iter().flatten().cloned().collect();
+        let places: Vec<usize> = record
+            .exchanges
+            .iter()
+            .enumerate()
+            .filter(|(_, x)| x.is_some())
+            .map(|(place, _)| place)
+            .collect();
+        let over = record.refused;
+        drop(record);
+        let exchanges = exchanges
+            .into_iter()
+            .enumerate()
+            .map(|(number, x)| {
+                let begun = places.iter().take_while(|place| **place < x.over_at).count();
+                Exchange { number, over_at: begun.max(number + 1), ..x }
+            })
+            .collect();
+        let unmet = match self.behaviour.expire {
+            _ if over => Some(format!("the program asked more than {MOST_EXCHANGES} times")),
+            Some(Expire::AtOnce { calls, .. }) if !*self.gate.borrow() || !self.has_expired() => {
+                let came = self.calls.load(Ordering::Relaxed);
+                Some(format!("the program never had {calls} calls in flight at once: {came} came in time"))
+            }
+            Some(Expire::AfterCalls(calls) | Expire::Every(calls)) if !self.has_expired() => {
+                Some(format!("the program made no call after the first {calls}, so the token did not die"))
+            }
+            _ => None,
+        };
+        Seen { exchanges, unmet }
+    }
+
+    fn has_expired(&self) -> bool {
+        self.expired.load(Ordering::Relaxed)
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a place for an exchange whose request came now.
+    fn begin(&self) -> Option<usize> {
+        let mut record = self.record();
+        if record.exchanges.len() >= MOST_EXCHANGES {
+            record.refused = true;
+            return None;
+        }
+        record.exchanges.push(None);
+        Some(record.exchanges.len() - 1)
+    }
+
+    fn expire(&self) {
+        if !self.expired.swap(true, Ordering::Relaxed) {
+            self.org.expire_access_tokens(self.clock.now());
+        }
+    }
+
+    /// What is done to a call before the org sees it. Tells whether its answer has to wait for a renewal.
+    async fn hold(&self, endpoint: Endpoint) -> bool {
+        if endpoint != Endpoint::Resource {
+            return false;
+        }
+        let nth = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        match self.behaviour.expire {
+            Some(Expire::AfterCalls(calls)) if nth == calls + 1 => {
+                self.expire();
+                false
+            }
+            Some(Expire::Every(calls)) => {
+                let let_in = self.let_in.load(Ordering::Relaxed);
+                let due = let_in > 0 && let_in.is_multiple_of(calls.max(1));
+                if due && self.expired_at.swap(let_in, Ordering::Relaxed) != let_in {
+                    self.expired.store(false, Ordering::Relaxed);
+                    self.expire();
+                }
+                false
+            }
+            Some(Expire::AtOnce { calls, late }) if nth <= calls => {
+                if nth == calls {
+                    self.expire();
+                    self.gate.send_replace(true);
+                } else {
+                    let mut open = self.gate.subscribe();
+                    let _ = tokio::time::timeout(HELD_FOR, open.wait_for(|open| *open)).await;
+                }
+                nth > calls - late.min(calls)
+            }
+            _ => false,
+        }
+    }
+
+    /// The answer in place of the org's own, where there is one for this request.
+    fn instead(&self, endpoint: Endpoint, grant_type: Option<&str>) -> Option<&Does> {
+        // All that it is for count, so that `from` means the nth of them whatever else answers.
+        let mut found = None;
+        for (instead, asked) in self.behaviour.answers.iter().zip(&self.asked) {
+            if !instead.is_for(endpoint, grant_type) {
+                continue;
+            }
+            let nth = asked.fetch_add(1, Ordering::Relaxed) + 1;
+            if found.is_none() && instead.covers(nth) {
+                found = Some(&instead.does);
+            }
+        }
+        found
+    }
+}
+
+impl Handler for Counterpart {
+    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionCut> {
+        let Some((base, target)) = self.place.get() else { return Err(ConnectionCut) };
+        let Some(place) = self.begin() else { return Err(ConnectionCut) };
+        let (at, watch) = (self.clock.now(), Watch::start());
+        let asked = recorded(&request, base);
+        let endpoint = endpoint_of(request.uri().path());
+        let late = self.hold(endpoint).await;
+        let grant_type = asked.form().get("grant_type").map(str::to_owned);
+        let outcome = match self.instead(endpoint, grant_type.as_deref()) {
+            Some(Does::Answer(canned)) => {
+                tokio::time::sleep(Duration::from_millis(canned.delay_ms)).await;
+                Ok(written(canned))
+            }
+            Some(Does::Cut(Cut::Before)) => Err("it was cut before anything was done"),
+            Some(Does::Cut(Cut::After)) => {
+                let _ = host::handle(&self.org, &self.clock, &request).await;
+                Err("it was cut after all was done and before it was told")
+            }
+            Some(Does::Alter(members)) => host::handle(&self.org, &self.clock, &request)
+                .await
+                .map(|response| altered(response, members))
+                .map_err(|_| "the org cut the connection"),
+            None => {
+                host::handle(&self.org, &self.clock, &request).await.map_err(|_| "the org cut the connection")
+            }
+        };
+        if endpoint == Endpoint::Token && outcome.as_ref().is_ok_and(|r| r.status() == StatusCode::OK) {
+            self.renewed.send_if_modified(|renewed| !std::mem::replace(renewed, self.has_expired()));
+        }
+        if endpoint == Endpoint::Resource && outcome.as_ref().is_ok_and(|r| r.status().is_success()) {
+            self.let_in.fetch_add(1, Ordering::Relaxed);
+        }
+        if late {
+            let mut renewed = self.renewed.subscribe();
+            let _ = tokio::time::timeout(HELD_FOR, renewed.wait_for(|renewed| *renewed)).await;
+        }
+        let answer = match &outcome {
+            Ok(response) => Answer::Response(received(response)),
+            Err(why) => Answer::Nothing(Failure::Broken((*why).to_owned())),
+        };
+        let told = match &answer {
+            Answer::Response(response) => Some(response),
+            Answer::Nothing(_) => None,
+        };
+        // Facts verify signatures: outside of the lock.
+        let facts = Facts::of(&asked, told, target);
+        let app = asked.form().get("client_id").or(facts.basic_client_id.as_deref());
+        let role = target.apps.iter().find(|(_, one)| Some(one.client_id.as_str()) == app);
+        let app = role.map_or("main", |(role, _)| role.as_str()).to_owned();
+        let mut record = self.record();
+        let over_at = record.exchanges.len();
+        record.exchanges[place] = Some(Exchange {
+            number: place,
+            over_at,
+            scenario: self.scenario.clone(),
+            part: self.part,
+            step: 0,
+            action: "program".to_owned(),
+            tweak: None,
+            endpoint,
+            app,
+            user: None,
+            at,
+            took: watch.micros(),
+            race: None,
+            request: asked,
+            answer,
+            facts,
+        });
+        drop(record);
+        outcome.map_err(|_| ConnectionCut)
+    }
+}
+
+/// Which endpoint of the org a path is.
+pub fn endpoint_of(path: &str) -> Endpoint {
+    match path {
+        "/services/oauth2/authorize" => Endpoint::Authorize,
+        "/services/oauth2/token" => Endpoint::Token,
+        "/services/oauth2/introspect" => Endpoint::Introspect,
+        "/services/oauth2/revoke" => Endpoint::Revoke,
+        "/services/oauth2/userinfo" => Endpoint::Userinfo,
+        "/id/keys" => Endpoint::Keys,
+        _ if path.starts_with("/id/") => Endpoint::Identity,
+        _ if path.contains("/.well-known/") => Endpoint::Discovery,
+        _ if path.starts_with("/services/data") || path.starts_with("/services/Soap") => Endpoint::Resource,
+        _ => Endpoint::Page,
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_BODY)]).into_owned()
+}
+
+fn fields(headers: &http::HeaderMap) -> Vec<(String, String)> {
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
+}
+
+fn recorded(request: &Request<Bytes>, base: &str) -> transcript::Request {
+    let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let (url, body) = (format!("{base}{path}"), text(request.body()));
+    transcript::Request::new(request.method().as_str(), &url, fields(request.headers()), body)
+}
+
+fn received(response: &Response<Bytes>) -> transcript::Response {
+    transcript::Response::new(response.status().as_u16(), fields(response.headers()), text(response.body()))
+}
+
+/// An answer of the org with other members in its JSON body.
+fn altered(response: Response<Bytes>, members: &[(String, Option<Value>)]) -> Response<Bytes> {
+    let (mut parts, body) = response.into_parts();
+    let Ok(Value::Object(mut object)) = serde_json::from_slice(&body) else {
+        return Response::from_parts(parts, body);
+    };
+    for (name, value) in members {
+        match value {
+            Some(value) => object.insert(name.clone(), value.clone()),
+            None => object.shift_remove(name),
+        };
+    }
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    Response::from_parts(parts, Bytes::from(Value::Object(object).to_string()))
+}
+
+/// An answer that a suite wrote out.
+fn written(canned: &Canned) -> Response<Bytes> {
+    let (kind, body) = match &canned.body {
+        Body::Empty => (None, Bytes::new()),
+        Body::Text(text) => (Some("text/plain;charset=UTF-8"), Bytes::from(text.clone())),
+        Body::Json(value) => (Some("application/json;charset=UTF-8"), Bytes::from(value.to_string())),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(canned.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    if let Some(kind) = kind {
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    for (name, value) in &canned.headers {
+        // The reader of suites has seen to it that both can be sent.
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
