@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::shipped;
 use crate::diagnostic::{Diagnostic, Text};
 use crate::subject::Target;
-use crate::suite::{Lookup, Suite, default_profile, read_suite, read_target};
+use crate::suite::{Lookup, Suite, default_profile, kind, read_suite, read_target};
 use crate::transcript::{self, Recording, Transcript};
 use crate::wire::files;
 
@@ -25,8 +25,13 @@ pub(super) fn suites(paths: &[PathBuf]) -> Result<Vec<Suite>, super::CannotStart
             return Err(no_such_path(path).into());
         }
         for file in files::suites(path)? {
-            let source = files::read(&file)?;
-            texts.push((id(&file), Text::new(file.display().to_string(), source)));
+            let text = Text::new(file.display().to_string(), files::read(&file)?);
+            match kind(&text) {
+                // A folder may hold targets beside suites.
+                Some("target" | "program") if file != *path => {}
+                Some(other @ ("target" | "program")) => return Err(wrong_kind(path, other).into()),
+                _ => texts.push((id(&file), text)),
+            }
         }
     }
     if texts.is_empty() {
@@ -44,6 +49,12 @@ pub(super) fn suites(paths: &[PathBuf]) -> Result<Vec<Suite>, super::CannotStart
         }
     }
     if problems.is_empty() { Ok(suites) } else { Err(problems.into()) }
+}
+
+fn wrong_kind(path: &Path, kind: &str) -> Diagnostic {
+    let shown = path.display();
+    Diagnostic::bare("wrong-kind", format!("{shown} is a {kind} file, and a suite is asked for here"))
+        .help(format!("write `--{kind} {shown}`"))
 }
 
 fn no_such_path(path: &Path) -> Diagnostic {
@@ -88,7 +99,20 @@ pub(super) fn target(named: Option<&str>) -> Result<Target, super::CannotStart> 
         return Ok(Target { org: Some(org), profile, ..Target::default() });
     }
     let path = Path::new(named);
+    if !files::exists(path) {
+        return Err(Diagnostic::bare("no-target", format!("there is no target file {named}"))
+            .help("a URL begins with `https://` or `http://`; `embedded` is the embedded org")
+            .into());
+    }
     let text = Text::new(named, files::read(path)?);
+    if kind(&text) == Some("suite") {
+        return Err(Diagnostic::bare(
+            "wrong-kind",
+            format!("{named} is a suite, and a target is asked for here"),
+        )
+        .help("name it without `--target`")
+        .into());
+    }
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let look_up = |lookup: Lookup<'_>| match lookup {
         Lookup::File(path) => files::read(&folder.join(path)).ok(),

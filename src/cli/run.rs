@@ -228,7 +228,7 @@ pub(super) fn faults_named(names: &[String], problems: &mut Vec<Diagnostic>) -> 
         let known = || fault::all().iter().map(|fault| fault.name);
         let help = match closest(name, known()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "docs/mutants.md lists all of them, `grantcheck score` too".to_owned(),
+            None => "docs/mutants.md lists all of them, `grantcheck score --all` too".to_owned(),
         };
         let message = format!("the embedded org has no fault `{name}`");
         problems.push(Diagnostic::bare("unknown-fault", message).help(help));

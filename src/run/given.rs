@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::plan::is_destructive;
 use crate::client::Action;
 use crate::subject::{Flow, Grant, Login, Target};
-use crate::suite::{Control, Need, Scenario, Step};
+use crate::suite::{Capture, Control, Need, Scenario, Source, Step};
 
 /// The scenario as it is played where the target gives a refresh token, or why it cannot be played so.
 ///
@@ -35,6 +35,11 @@ pub(super) fn instead_of_a_login(target: &Target, scenario: &Arc<Scenario>) -> R
         return Err(format!(
             "the refresh token that the target gives is for the app `{app}` and the user `{user}`"
         ));
+    }
+    let keeps =
+        |capture: &Capture| matches!(&capture.from, Source::Body(path) if path.contains("refresh_token"));
+    if redeem.capture.iter().any(keeps) {
+        return Err("it keeps the refresh token of a login, and the target gives one in its place".into());
     }
     if harms(scenario) {
         return Err("it would use up the refresh token that the target gives".into());
@@ -68,8 +73,7 @@ pub(super) fn instead_of_a_login(target: &Target, scenario: &Arc<Scenario>) -> R
     };
     let needs = scenario.needs.iter().filter(|need| !login(need));
     let needs = needs.cloned().collect();
-    // A check may need to have seen how the grant came about: it watches, and its silence is nobody's fault.
-    Ok(Arc::new(Scenario { steps, needs, checks: Vec::new(), ..Scenario::clone(scenario) }))
+    Ok(Arc::new(Scenario { steps, needs, ..Scenario::clone(scenario) }))
 }
 
 /// A step that asks for nothing out of the ordinary, and of which nothing but its success is expected.

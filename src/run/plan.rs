@@ -40,6 +40,8 @@ pub struct Planned {
     pub scenario: Arc<Scenario>,
     /// The scenarios of its suite, for controls.
     pub siblings: Arc<Vec<Arc<Scenario>>>,
+    /// Whether the target gives a refresh token in place of the login that it is written with.
+    pub without_login: bool,
     /// Why it cannot be played on this target.
     pub not_testable: Option<String>,
 }
@@ -81,8 +83,8 @@ pub fn plan(options: &Options, surroundings: &Surroundings) -> Plan {
             |(i, playable): (usize, &Result<_, _>)| playable.clone().unwrap_or(written[i].clone());
         let siblings: Arc<Vec<Arc<Scenario>>> =
             Arc::new(playable.iter().enumerate().map(as_played).collect());
-        for (scenario, playable) in siblings.iter().zip(&playable) {
-            if !options.selection.takes(&suite.id, scenario) {
+        for ((scenario, playable), written) in siblings.iter().zip(&playable).zip(&written) {
+            if !options.selection.takes(&suite.id, written) {
                 continue;
             }
             let not_given = playable.as_ref().err().cloned();
@@ -91,6 +93,7 @@ pub fn plan(options: &Options, surroundings: &Surroundings) -> Plan {
                 suite: suite.id.clone(),
                 scenario: scenario.clone(),
                 siblings: siblings.clone(),
+                without_login: !Arc::ptr_eq(scenario, written),
                 not_testable,
             });
         }
@@ -204,7 +207,8 @@ pub(super) fn is_destructive(scenario: &Scenario) -> bool {
         Action::Revoke(_) => true,
         _ => false,
     };
-    scenario.tags.iter().any(|tag| tag == "destructive") || scenario.steps.iter().any(harms)
+    scenario.tags.iter().any(|tag| tag == "destructive")
+        || scenario.steps.iter().chain(&scenario.cleanup).any(harms)
 }
 
 fn unmet(need: &Need, target: &Target, around: &Surroundings, scenario: &Scenario) -> Option<String> {

@@ -11,7 +11,7 @@ use super::world::{Done, World};
 use crate::client::{Action, Tweak};
 use crate::oauth::Endpoint;
 use crate::suite::{Capture, Control, Expect, ItemKind, Need, Scenario, Source, Step};
-use crate::transcript::{Answer, Exchange, Failure, Part, Transcript};
+use crate::transcript::{Answer, Exchange, Failure, Part, Response, Transcript};
 use crate::verdict::{Finding, Level, Verdict};
 use crate::wire::clock::Watch;
 
@@ -356,8 +356,7 @@ async fn fetch_keys(world: &mut World<'_>, i: usize, step: &Step) {
 /// Keeps what a step asks to keep; what is not there keeps nothing, and the step that needs it says so.
 fn capture(world: &mut World<'_>, captures: &[Capture], x: &Exchange) {
     for capture in captures {
-        let Some(response) = x.response() else { continue };
-        let value = match &capture.from {
+        let of = |response: &Response| match &capture.from {
             Source::Body(path) => {
                 member(response.json(), path).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
             }
@@ -366,9 +365,12 @@ fn capture(world: &mut World<'_>, captures: &[Capture], x: &Exchange) {
                 response.redirect().and_then(|(_, params)| params.get(name).map(str::to_owned))
             }
         };
-        if let Some(value) = value {
-            world.session.captured.insert(capture.name.clone(), value);
-        }
+        let captured = &mut world.session.captured;
+        // What an answer did not bring is not what an earlier one brought.
+        match x.response().and_then(of) {
+            Some(value) => captured.insert(capture.name.clone(), value),
+            None => captured.remove(&capture.name),
+        };
     }
 }
 

@@ -132,8 +132,11 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         }
         checks.push((judged.check.id, judged.verdict, word));
     }
-    if hole.is_none() {
-        findings.extend(without_evidence(scenario, &checks));
+    let blind = if hole.is_none() { without_evidence(scenario, &checks) } else { Vec::new() };
+    // A check may need to have seen the login itself: where none was, its silence is nobody's fault.
+    let needs_the_login = planned.without_login.then(|| blind.first()?.check.clone()).flatten();
+    if needs_the_login.is_none() {
+        findings.extend(blind);
     }
     // A SHOULD that no expectation and no named check of this scenario is about is told once, for the whole run.
     let about = |f: &FindingRow| match &f.check {
@@ -143,6 +146,11 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
     let mut verdict =
         if seen.stopped { Word::Inconclusive } else { verdict(findings.iter().filter(|f| about(f))) };
     let mut reason = None;
+    if let Some(check) = needs_the_login.filter(|_| verdict == Word::Pass) {
+        verdict = Word::NotTestable;
+        let why = "saw nothing without the login, and the target gives a refresh token in its place";
+        reason = Some(format!("the check {check} {why}"));
+    }
     if let Some(recording) = replay.filter(|_| verdict == Word::Inconclusive && !seen.stopped)
         && let Some(why) =
             super::replay::needs_a_signature(recording, scenario, &transcript.subject, &findings)

@@ -129,7 +129,14 @@ impl<'w> World<'w> {
             None => dice::seed_of(options.seed, &format!("client/{key}")),
         };
         let given = match &target.login {
-            Login::Given(grant) => grant.app == scenario.app && grant.user == scenario.user,
+            Login::Given(grant) => {
+                let is_its = |step: &Step| {
+                    *step.app.as_ref().unwrap_or(&scenario.app) == grant.app
+                        && *step.user.as_ref().unwrap_or(&scenario.user) == grant.user
+                };
+                scenario.steps.iter().find(|step| step.action == Action::Refresh).is_some_and(is_its)
+                    || grant.app == scenario.app && grant.user == scenario.user
+            }
             _ => false,
         };
         // The target of a play knows where it is: assertions are judged by it.
@@ -583,7 +590,12 @@ impl<'w> World<'w> {
         }
         left.dedup();
         let given = self.shared.given().clone();
-        left.retain(|(token, _)| given.as_ref().is_none_or(|given| given.expose() != token));
+        let is_given = |token: &str, kept: &Option<crate::oauth::Secret>| {
+            kept.as_ref().is_some_and(|kept| kept.expose() == token)
+        };
+        // What a server rotated the given token to is the one that the next play goes on with.
+        let now = self.session.refresh_token.clone().filter(|_| self.given);
+        left.retain(|(token, _)| !is_given(token, &given) && !is_given(token, &now));
         for (token, app) in left {
             let step = Step {
                 action: Action::Revoke(crate::client::TokenUse {

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 
 use super::{Fate, Matrix, Row};
 
+/// How many faults that nothing brings out are named unasked.
+const NAMED: usize = 20;
+
 /// For a person at a terminal: what survived comes last, where it is seen, for that is what there is to do.
 pub fn console(matrix: &Matrix, all: bool) -> String {
     let mut out = String::new();
@@ -31,6 +34,16 @@ pub fn console(matrix: &Matrix, all: bool) -> String {
         matrix.rows.len(),
         matrix.count(Fate::Unseen)
     );
+    let unseen: Vec<&str> =
+        matrix.rows.iter().filter(|row| row.fate == Fate::Unseen).map(|row| row.fault.name).collect();
+    if !all && !unseen.is_empty() {
+        let shown = unseen.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        let more = match unseen.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let _ = writeln!(out, "not brought out: {shown}{more} (`--all` tells what each does)");
+    }
     if matrix.interrupted {
         let _ = writeln!(out, "interrupted: the faults that are not listed were not played");
     }

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use crate::catalog::{self, Check};
 use crate::oauth::salesforce::Profile;
 use crate::org::fault::Fault;
-use crate::report::{Report, Word};
+use crate::report::{Report, ScenarioRow, Word};
 use crate::run::{Options, look_around, run};
 use crate::transcript::{Answer, Transcript};
 use crate::wire::Error;
@@ -153,9 +153,13 @@ impl Play {
         Ok(whole.then_some(Self { report: outcome.report, transcript: outcome.transcript }))
     }
 
-    fn failed(&self) -> BTreeSet<&str> {
+    /// Checks that failed in scenarios that are not left out.
+    fn failed(&self, unsound: &[String]) -> BTreeSet<&str> {
         let failed = |word: Word| matches!(word, Word::Fail | Word::Warn | Word::Note);
-        self.report.checks.iter().filter(|row| failed(row.verdict)).map(|row| row.check.as_str()).collect()
+        let name = |row: &ScenarioRow| format!("{} › {}", row.suite, row.scenario);
+        let sound = self.report.scenarios.iter().filter(|row| !unsound.contains(&name(row)));
+        let findings = sound.flat_map(|row| &row.findings).filter(|finding| failed(finding.verdict));
+        findings.filter_map(|finding| finding.check.as_deref()).collect()
     }
 
     /// Scenarios that say that something is wrong.
@@ -171,10 +175,14 @@ impl Play {
 }
 
 fn row(fault: &'static Fault, profile: Profile, sound: &Play, play: &Play) -> Row {
-    let before = sound.failed();
-    let checks: BTreeSet<&'static str> =
-        play.failed().difference(&before).filter_map(|id| catalog::find(id)).map(|check| check.id).collect();
     let known = sound.worst();
+    let before = sound.failed(&known);
+    let checks: BTreeSet<&'static str> = play
+        .failed(&known)
+        .difference(&before)
+        .filter_map(|id| catalog::find(id))
+        .map(|check| check.id)
+        .collect();
     let scenarios: Vec<String> = play.worst().into_iter().filter(|name| !known.contains(name)).collect();
     let fate = if !checks.is_empty() || !scenarios.is_empty() {
         Fate::Caught

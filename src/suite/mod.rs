@@ -185,6 +185,13 @@ pub fn read_suite(text: &Text, id: &str) -> Result<Suite, Vec<Diagnostic>> {
     resolve::resolve(text, id, &node)
 }
 
+/// What kind of file a text is by its keys: `suite`, `target` or `program`; none where it is none of them.
+pub fn kind(text: &Text) -> Option<&'static str> {
+    let node = parse::parse(text).ok()?;
+    let kinds = [("suite", "suite"), ("scenarios", "suite"), ("org", "target"), ("command", "program")];
+    kinds.into_iter().find(|(key, _)| node.get(key).is_some()).map(|(_, kind)| kind)
+}
+
 /// Reads a file as the JSON value that its schema judges.
 ///
 /// # Errors

@@ -48,6 +48,7 @@ pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnost
     reader.own_waivers();
     reader.names_differ(&scenarios);
     reader.no_circles(&scenarios, &expanded);
+    reader.controls_fit(&scenarios, &expanded);
     let problems = in_order(reader.problems);
     if !problems.is_empty() {
         return Err(problems);
@@ -199,6 +200,24 @@ impl Reader<'_> {
                 let message = format!("two scenarios are called `{}`", scenario.name);
                 let help = "a name tells a scenario apart in reports: make it say what is special";
                 self.problem("duplicate-name", scenario.span, message, help);
+            }
+        }
+    }
+
+    /// A scenario that never asks the endpoint of a refusal proves nothing about it.
+    fn controls_fit(&mut self, scenarios: &[Scenario], nodes: &[Node]) {
+        for (scenario, node) in scenarios.iter().zip(nodes) {
+            let written = node.get("steps").map(Node::items).unwrap_or_default();
+            for (step, node) in scenario.steps.iter().zip(written) {
+                let Some(Control::Scenario(name)) = &step.control else { continue };
+                let Some(control) = scenarios.iter().find(|s| s.name == *name) else { continue };
+                let asks = |other: &super::Step| other.action.endpoint() == step.action.endpoint();
+                if !control.steps.iter().any(asks) {
+                    let this = step.action.name();
+                    let message = format!("the scenario `{name}` proves nothing about `{this}`");
+                    let at = node.get("control").unwrap_or(node).span;
+                    self.problem("misplaced", at, message, "name a scenario that asks the same endpoint");
+                }
             }
         }
     }
