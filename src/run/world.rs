@@ -321,6 +321,11 @@ impl<'w> World<'w> {
         for (one, timed) in outgoing.iter().zip(answers) {
             done.push(Done::Exchange(self.record(number, step, actor, endpoint, one, timed, race)));
         }
+        // All of them had begun before any was answered.
+        let began = self.exchanges.len();
+        for x in self.exchanges.iter_mut().rev().take(outgoing.len()) {
+            x.over_at = began;
+        }
         done
     }
 
@@ -377,6 +382,7 @@ impl<'w> World<'w> {
         let position = self.exchanges.len();
         let exchange = Exchange {
             number: position,
+            over_at: position + 1,
             scenario: self.scenario.name.clone(),
             part: self.part,
             step: number,
