@@ -105,6 +105,6 @@ fn handed_out<'x>(exchanges: impl Iterator<Item = &'x Exchange>) -> BTreeMap<Str
 
 /// Judges point at exchanges by position.
 fn numbered(mut exchanges: Vec<Exchange>) -> Vec<Exchange> {
-    exchanges.iter_mut().enumerate().for_each(|(number, x)| x.number = number);
+    exchanges.iter_mut().enumerate().for_each(|(number, x)| x.renumber(number));
     exchanges
 }

@@ -82,7 +82,7 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
     // A control that was played for another scenario is part of the evidence here.
     let name = format!("{} › {}", planned.suite, scenario.name);
     for (number, x) in exchanges.iter_mut().enumerate() {
-        x.number = number;
+        x.renumber(number);
         x.scenario.clone_from(&name);
     }
     let transcript = Transcript { subject: seen.subject, exchanges, ..Transcript::default() };
@@ -345,7 +345,7 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
             transcript.settings.insert(format!("{} › {}", one.row.suite, one.row.scenario), one.settings);
         }
         for mut exchange in one.exchanges {
-            exchange.number += offset;
+            exchange.renumber(exchange.number + offset);
             transcript.exchanges.push(exchange);
         }
         count(&mut report.summary, one.row.verdict);
@@ -476,7 +476,7 @@ pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Prof
         let numbers: Vec<usize> = group.iter().map(|x| x.number).collect();
         let mut exchanges: Vec<Exchange> = group.into_iter().cloned().collect();
         for (number, x) in exchanges.iter_mut().enumerate() {
-            x.number = number;
+            x.renumber(number);
         }
         let scenario = exchanges.first().map_or(String::new(), |x| x.scenario.clone());
         // What the server was set up for in that scenario is part of what a judge must know.

@@ -328,6 +328,11 @@ impl<'w> World<'w> {
         for (one, timed) in outgoing.iter().zip(answers) {
             done.push(Done::Exchange(self.record(number, step, actor, endpoint, one, timed, race)));
         }
+        // All of them had begun before any was answered.
+        let began = self.exchanges.len();
+        for x in self.exchanges.iter_mut().rev().take(outgoing.len()) {
+            x.over_at = began;
+        }
         done
     }
 

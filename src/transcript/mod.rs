@@ -52,7 +52,8 @@ pub enum Part {
 pub struct Exchange {
     /// Position in the transcript, from 0.
     pub number: usize,
-    /// How many exchanges of the record had begun when this one was answered: who began later, began after it.
+    /// How many exchanges of the record had begun when this one was answered: who began later, began after it. One more
+    /// than `number` where requests are played one after another.
     pub over_at: usize,
     /// Scenario that made it.
     pub scenario: String,
@@ -253,6 +254,12 @@ impl Response {
 }
 
 impl Exchange {
+    /// Moves it to another position, together with those that were begun while it was under way.
+    pub fn renumber(&mut self, number: usize) {
+        self.over_at = number.saturating_add(self.over_at.saturating_sub(self.number).max(1));
+        self.number = number;
+    }
+
     /// The response, if there was one.
     pub fn response(&self) -> Option<&Response> {
         match &self.answer {

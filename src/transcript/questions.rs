@@ -126,6 +126,18 @@ impl Transcript {
     }
 }
 
+impl Exchange {
+    /// Whether it was begun when the other had been answered.
+    pub fn began_after(&self, other: &Exchange) -> bool {
+        other.over_at <= self.number
+    }
+
+    /// Whether both were under way at the same time.
+    pub fn overlaps(&self, other: &Exchange) -> bool {
+        self.number != other.number && !self.began_after(other) && !other.began_after(self)
+    }
+}
+
 /// Whether two exchanges were made by the same step of the same play.
 pub fn same_step(a: &Exchange, b: &Exchange) -> bool {
     a.step == b.step && a.part == b.part && a.scenario == b.scenario
@@ -187,6 +199,26 @@ mod tests {
         );
         assert_eq!(t.family("R3"), "R1");
         assert_eq!(t.rotated_before("R1", &t.exchanges[2]).unwrap().number, 1);
+    }
+
+    #[test]
+    fn what_is_held_overlaps_what_begins_before_its_release() {
+        let t = script::read(
+            "> GET api /a\n< 200\n= hold\n> GET api /b\n< 200\n+ 2s\n> GET api /c\n< 200\n= hold\n= release 0\n\
+             > GET api /d\n< 200\n= release\n> GET api /e\n< 200\n",
+        );
+        let [a, b, c, d, e] = &t.exchanges[..] else { panic!() };
+        assert_eq!([a, b, c, d, e].map(|x| x.over_at), [3, 2, 4, 4, 5]);
+        assert!(a.overlaps(b) && b.overlaps(a) && a.overlaps(c) && !a.overlaps(a));
+        assert!(c.began_after(b) && !b.began_after(c) && d.began_after(a) && d.overlaps(c));
+        assert!(e.began_after(d) && e.began_after(c));
+        assert_eq!((a.took, b.took), (2_000_000, 1000));
+    }
+
+    #[test]
+    fn what_was_released_together_overlaps() {
+        let t = script::read("= race\n> GET api\n< 200\n> GET api\n< 200\n= end\n> GET api\n< 200\n");
+        assert!(t.exchanges[0].overlaps(&t.exchanges[1]) && t.exchanges[2].began_after(&t.exchanges[0]));
     }
 
     #[test]

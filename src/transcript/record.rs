@@ -38,6 +38,9 @@ struct File {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Row {
     number: usize,
+    /// None where requests were played one after another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    over_at: Option<usize>,
     scenario: String,
     #[serde(default)]
     part: Part,
@@ -147,6 +150,7 @@ impl Row {
         };
         Self {
             number: x.number,
+            over_at: Some(x.over_at).filter(|over_at| *over_at != x.number + 1),
             scenario: x.scenario.clone(),
             part: x.part,
             step: x.step,
@@ -176,9 +180,11 @@ impl Row {
             (None, Some(failure)) => Answer::Nothing(failure),
             (None, None) => Answer::Nothing(Failure::Broken("nothing was recorded".into())),
         };
+        // It is counted from its own position: a file may hold a part of a record.
+        let under_way = self.over_at.map_or(1, |over_at| over_at.saturating_sub(self.number).max(1));
         Exchange {
             number,
-            over_at: number + 1,
+            over_at: number.saturating_add(under_way),
             scenario: self.scenario,
             part: self.part,
             step: self.step,
@@ -237,6 +243,17 @@ mod tests {
         let back = read(&text).unwrap();
         assert_eq!(back.exchanges[0].text("access_token"), back.exchanges[1].request.bearer());
         assert_eq!(write(&back, &mut Redactor::new([2; 32])), text);
+    }
+
+    #[test]
+    fn a_recording_keeps_what_overlapped_and_an_old_one_has_nothing_of_it() {
+        let transcript =
+            script::read("> GET api\n< 200\n= hold\n> GET api\n< 200\n= release\n> GET api\n< 200\n");
+        let text = write(&transcript, &mut Redactor::new([1; 32]));
+        assert_eq!(text.matches("over_at").count(), 1);
+        let over = |text: &str| read(text).unwrap().exchanges.iter().map(|x| x.over_at).collect::<Vec<_>>();
+        assert_eq!(over(&text), [2, 2, 3]);
+        assert_eq!(over(&text.replace("\"over_at\": 2,", "")), [1, 2, 3]);
     }
 
     #[test]

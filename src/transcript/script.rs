@@ -10,6 +10,9 @@
 //! < 200 {"access_token":"A2"}            the answer: status, body
 //! < Cache-Control: no-store              header of the answer
 //! + 10m                                  time goes by
+//! = hold                                 the answer to the request above does not go out yet ...
+//! = release                              ... but here, with every other that is held
+//! = release 2                            the same of one request, by its position from 0
 //! = race                                 what follows was released together ...
 //! = end                                  ... until here
 //! = rfc | salesforce                     profile of the subject
@@ -21,7 +24,8 @@
 //! Endpoints: `authorize page token introspect revoke userinfo identity keys discovery metadata api`. A
 //! GET has its parameters in the query, a POST in a form body. A first word that begins with `/` is another
 //! path on the org (`> GET identity /id/00D/005`). `{now}`, `{now+N}` and `{now-N}` stand for
-//! seconds since the epoch at that line, `{ms}` for milliseconds.
+//! seconds since the epoch at that line, `{ms}` for milliseconds. Requests overlap where the answer to one of them is
+//! held; what is still held at the end is answered there.
 
 use serde_json::Value;
 
@@ -93,6 +97,7 @@ pub fn read(text: &str) -> Transcript {
     let mut at = BEGIN;
     let mut race = None;
     let mut races = 0;
+    let mut held: Vec<usize> = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let line = times(line, at);
         let (mark, rest) = line.split_once(' ').unwrap_or_else(|| panic!("no mark: {line}"));
@@ -138,7 +143,15 @@ pub fn read(text: &str) -> Transcript {
                     races += 1;
                     race = Some(races);
                 }
-                ["end"] => race = None,
+                ["end"] => finish(&mut transcript, race.take()),
+                ["hold"] => held.push(last.expect("what is held belongs to a request").number),
+                ["release"] => release(&mut transcript, std::mem::take(&mut held), at),
+                ["release", number] => {
+                    let number = number.parse().unwrap_or_else(|_| panic!("no position: {line}"));
+                    assert!(held.contains(&number), "it is not held: {line}");
+                    held.retain(|other| *other != number);
+                    release(&mut transcript, vec![number], at);
+                }
                 ["unlisted"] => {
                     for app in transcript.subject.apps.values_mut().filter(|app| app.client_id == "other") {
                         app.flows.retain(|flow| *flow != Flow::ClientCredentials);
@@ -165,7 +178,27 @@ pub fn read(text: &str) -> Transcript {
             _ => panic!("unknown mark: {line}"),
         }
     }
+    finish(&mut transcript, race);
+    release(&mut transcript, held, at);
     transcript
+}
+
+/// Answers what was released together: all of it had begun before.
+fn finish(transcript: &mut Transcript, race: Option<u32>) {
+    let began = transcript.exchanges.len();
+    for x in transcript.exchanges.iter_mut().filter(|x| race.is_some() && x.race == race) {
+        x.over_at = began;
+    }
+}
+
+/// Answers these requests now.
+fn release(transcript: &mut Transcript, held: Vec<usize>, at: i64) {
+    let began = transcript.exchanges.len();
+    for number in held {
+        let x = &mut transcript.exchanges[number];
+        x.over_at = began;
+        x.took = x.took.max(u64::try_from(at - x.at).unwrap_or(0) * 1000);
+    }
 }
 
 fn times(line: &str, at: i64) -> String {
