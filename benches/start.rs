@@ -1,5 +1,8 @@
 //! From the start of the program to its first verdict: one scenario on the embedded org, as a person waits for it.
 
+// It starts the program: the fence is for the library.
+#![allow(clippy::disallowed_methods)]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::process::Command;
 

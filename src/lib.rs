@@ -5,14 +5,15 @@
 //! * 0 [`diagnostic`]: what is wrong in something that a person wrote, where it stands, and the cure.
 //! * 1 [`oauth`]: the language that both parties speak: parameters, messages, grants, assertions, keys; every
 //!   message knows how to be written and how to be read. [`verdict`]: what judging comes to, and its evidence.
-//! * 2 [`subject`]: what is under test, as plain data: target, connected apps, users, settings.
+//! * 2 [`subject`]: what is under test, as plain data: target, connected apps, users, settings; a client program.
 //! * 3 [`transcript`]: the ordered record of exchanges, the questions one can ask of it, fingerprints instead of
 //!   secrets.
 //! * 4 [`client`]: the app that plays: the next request, the answer absorbed, every tweak. [`org`]: the embedded
 //!   authorization and resource server, with faults that it commits on purpose. [`catalog`]: the checks, each a
 //!   row and a function over a transcript. [`report`]: what is told.
-//! * 5 [`suite`]: suite and target files: a tree with spans, shapes that check it and print its schema, plain data.
-//! * 6 [`wire`]: the only I/O: transports, the org on a socket, clocks, dice, files, a person's browser.
+//! * 5 [`suite`]: suite, target and program files: a tree with spans, shapes that check it and print its schema, plain data.
+//! * 6 [`wire`]: the only I/O: transports, the org on a socket, clocks, dice, files, a person's browser, client
+//!   programs.
 //! * 7 [`run`]: plan, play, judge, rows of the report.
 //! * 8 [`score`]: faults against suites: the kill matrix.
 //! * 9 [`cli`]: one file a command; exit codes.

@@ -1,4 +1,4 @@
-//! From paths to suites and targets.
+//! From paths to suites, targets and programs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::shipped;
 use crate::diagnostic::{Diagnostic, Text};
-use crate::subject::Target;
-use crate::suite::{Lookup, Suite, default_profile, kind, read_suite, read_target};
+use crate::subject::{Program, Target};
+use crate::suite::{Lookup, Suite, default_profile, kind, read_program, read_suite, read_target};
 use crate::transcript::{self, Recording, Transcript};
 use crate::wire::files;
 
@@ -113,12 +113,24 @@ pub(super) fn target(named: Option<&str>) -> Result<Target, super::CannotStart> 
         .help("name it without `--target`")
         .into());
     }
+    Ok(read_target(&text, &beside(path))?)
+}
+
+/// The client program of a file.
+#[allow(dead_code, reason = "for the command that judges programs")]
+pub(super) fn program(path: &Path) -> Result<Program, super::CannotStart> {
+    let text = Text::new(path.display().to_string(), files::read(path)?);
+    // From the root: a program is started in another folder than ours.
+    Ok(read_program(&text, &files::absolute(path), &beside(path))?)
+}
+
+/// What a file takes from outside: variables, and files from its own folder on.
+fn beside(path: &Path) -> impl Fn(Lookup<'_>) -> Option<String> {
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    let look_up = |lookup: Lookup<'_>| match lookup {
+    move |lookup| match lookup {
         Lookup::File(path) => files::read(&folder.join(path)).ok(),
         Lookup::Variable(name) => files::variable(name),
-    };
-    Ok(read_target(&text, &look_up)?)
+    }
 }
 
 /// The transcript that `run --record` wrote.

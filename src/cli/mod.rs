@@ -106,7 +106,7 @@ enum Command {
     Checks(checks::Arguments),
     /// Explain a check
     Explain(explain::Arguments),
-    /// Print the JSON Schema of suite files, target files or reports
+    /// Print the JSON Schema of suite, target and program files or of reports
     Schema(schema::Arguments),
     /// List the shipped suites, or write them out
     Suites(suites::Arguments),

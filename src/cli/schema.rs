@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, closest};
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// `suite`, `target` or `report`
+    /// `suite`, `target`, `program` or `report`
     kind: String,
 }
 
@@ -17,8 +17,8 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         kind => crate::suite::schema(kind),
     };
     let Some(schema) = schema else {
-        let near = closest(&arguments.kind, ["suite", "target", "report"]);
-        let help = near.map_or("write `suite`, `target` or `report`".to_owned(), |near| {
+        let near = closest(&arguments.kind, ["suite", "target", "program", "report"]);
+        let help = near.map_or("write `suite`, `target`, `program` or `report`".to_owned(), |near| {
             format!("did you mean `{near}`?")
         });
         return Err(Diagnostic::bare("unknown-kind", format!("there is no schema of `{}`", arguments.kind))

@@ -1,11 +1,13 @@
 //! What is under test, as plain data: the target, its connected apps and users, and what is known of
-//! its behaviour. Whoever reads a file makes these; whoever plays or judges reads them.
+//! its behaviour; or a client program. Whoever reads a file makes these; whoever plays or judges reads them.
 
 mod behaviour;
+pub mod program;
 mod settings;
 mod stub;
 
 pub use behaviour::{Behaviour, Cut, Does, Expire, Instead};
+pub use program::{Launch, Program, Unfilled};
 pub use settings::{Kind, Row, Setting, Settings, TABLE as SETTINGS};
 pub use stub::{Body, Called, Canned, OF_THE_CONNECTION, Stub, Stubs, Wanted};
 

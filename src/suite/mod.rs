@@ -1,4 +1,4 @@
-//! What authors write: suites and targets. A file becomes a tree with spans, the tree is checked against
+//! What authors write: suites, targets and programs. A file becomes a tree with spans, the tree is checked against
 //! a shape, and what is right becomes plain data; what is wrong becomes diagnostics, all of them at once.
 
 pub mod client;
@@ -7,7 +7,9 @@ mod expand;
 mod expect;
 pub mod init;
 mod names;
+mod outside;
 mod parse;
+mod program;
 mod resolve;
 mod schema;
 mod shape;
@@ -21,7 +23,9 @@ mod vocabulary;
 mod words;
 
 pub use expect::{Count, CountOf, Expect, Item, ItemKind, JsonType, Matcher, ScopeMatch, TokenName};
-pub use target::{Lookup, default_profile, read_target};
+pub use outside::Lookup;
+pub use program::read_program;
+pub use target::{default_profile, read_target};
 pub use words::CAPABILITIES;
 
 use serde_json::Value;
@@ -200,12 +204,13 @@ pub fn to_json(text: &Text) -> Result<Value, Vec<Diagnostic>> {
     parse::parse(text).map(|node| node.json())
 }
 
-/// The JSON Schema of a kind of file: `suite`, `client-suite` or `target`.
+/// The JSON Schema of a kind of file: `suite`, `client-suite`, `target` or `program`.
 pub fn schema(kind: &str) -> Option<Value> {
     match kind {
         "suite" => Some(schema::schema("grantcheck suite", &words::SUITE, true)),
         "client-suite" => Some(schema::schema("grantcheck suite for clients", &words::CLIENT_SUITE, true)),
         "target" => Some(schema::schema("grantcheck target", &target::TARGET, false)),
+        "program" => Some(schema::schema("grantcheck program", &program::PROGRAM, false)),
         _ => None,
     }
 }

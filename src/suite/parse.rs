@@ -142,7 +142,7 @@ pub fn parse(text: &Text) -> Result<Node, Vec<Diagnostic>> {
             Event::DocumentStart(_) => {
                 documents += 1;
                 if documents > 1 {
-                    let help = "write one suite or target in a file";
+                    let help = "write one suite, target or program in a file";
                     return Err(fail(span.start, "a second document begins here", help));
                 }
             }
@@ -158,7 +158,11 @@ pub fn parse(text: &Text) -> Result<Node, Vec<Diagnostic>> {
         }
         // Looked at before anything recurses over the tree.
         if depth > DEEPEST {
-            return Err(fail(span.start, "the file nests too deep", "no suite or target needs 64 levels"));
+            return Err(fail(
+                span.start,
+                "the file nests too deep",
+                "no suite, target or program needs 64 levels",
+            ));
         }
         if events.len() > MOST_NODES {
             return Err(fail(span.start, "the file has too many values", "split it into several files"));

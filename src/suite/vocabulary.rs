@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::shape::{Key, Shape};
 use super::target::shape as target;
-use super::{edits, names, steps, stubs, words};
+use super::{edits, names, program, steps, stubs, words};
 use crate::client::Place;
 use crate::oauth::Endpoint;
 use crate::oauth::salesforce::OUTCOMES;
@@ -108,6 +108,7 @@ pub(super) fn markdown() -> String {
     table(&mut out, "Keys of a user in a target", "key", &target::user());
     table(&mut out, "Keys of a page in a target", "key", &target::page());
     table(&mut out, "Keys of `login:` as a refresh token", "key", &target::grant());
+    table(&mut out, "Keys of a program", "key", &keys(&program::PROGRAM));
     out
 }
 

@@ -69,6 +69,12 @@ pub fn exists(path: &Path) -> bool {
     path.exists()
 }
 
+/// The same path from the root; as it is where nobody knows the current folder.
+#[allow(clippy::disallowed_methods)]
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// The suite files that a path stands for: the file itself, or every `.yaml` and `.yml` below the folder,
 /// in order of their names.
 ///

@@ -1,4 +1,4 @@
-//! The only I/O: sockets, clocks, dice and files. Nothing below this level can fail for an outside reason.
+//! The only I/O: sockets, clocks, dice, files and processes. Nothing below this level can fail for an outside reason.
 
 pub mod browser;
 pub mod clock;
@@ -7,6 +7,7 @@ pub mod dice;
 pub mod files;
 pub mod host;
 pub mod own;
+pub mod program;
 pub mod renewal;
 pub mod stubs;
 mod tls;
@@ -41,6 +42,14 @@ pub enum Error {
         address: String,
         /// What the system said.
         why: std::io::Error,
+    },
+    /// A client program that cannot be started.
+    #[error("cannot start {command}: {why}")]
+    Program {
+        /// The program, without its arguments.
+        command: String,
+        /// What is in the way.
+        why: String,
     },
     /// A certificate authority that cannot be used.
     #[error("the certificate authority of the target cannot be used: {0}")]

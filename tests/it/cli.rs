@@ -81,6 +81,7 @@ fn what_a_person_got_wrong_exits_2_with_a_cure() {
         (vec!["run", "--socket", "--target", "http://127.0.0.1:9"], "embedded org"),
         (vec!["explain", "code/works-onse"], "did you mean `code/works-once`?"),
         (vec!["schema", "suit"], "did you mean `suite`?"),
+        (vec!["schema", "progam"], "did you mean `program`?"),
         (vec!["checks", "refesh/"], "did you mean `refresh/`?"),
         (vec!["judge", "Cargo.toml"], "not a grantcheck recording"),
         (vec!["launch"], "unrecognized subcommand"),
@@ -207,7 +208,7 @@ fn the_catalogue_and_the_schemas_print() {
     assert!(exit == 0 && out.contains("refresh/rotated-out-token-is-refused"));
     let (exit, out, _) = grantcheck(&["explain", "refresh/rotated-out-token-is-refused"]);
     assert!(exit == 0 && out.contains("RFC 9700") && out.contains("a record on which it fails"));
-    for kind in ["suite", "target", "report"] {
+    for kind in ["suite", "target", "program", "report"] {
         let (exit, out, _) = grantcheck(&["schema", kind]);
         assert_eq!(exit, 0);
         serde_json::from_str::<serde_json::Value>(&out).unwrap();

@@ -1,7 +1,11 @@
-//! The page about the language: its tables are those of the code, its examples are right.
+//! The pages about the language: their tables are those of the code, their examples are right.
+
+use std::fmt::Write as _;
+use std::path::Path;
 
 use grantcheck::diagnostic::Text;
-use grantcheck::suite::{Lookup, read_suite, read_target, to_json, vocabulary};
+use grantcheck::subject::program::{VALUES, variable};
+use grantcheck::suite::{Lookup, read_program, read_suite, read_target, to_json, vocabulary};
 
 use crate::schema::{told, validator};
 use crate::support::{complaints, embedded, golden as fresh, options, outcome, read};
@@ -57,4 +61,36 @@ fn every_example_is_right() {
         assert!(told.is_empty(), "example {}: {told:#?}", number + 1);
     }
     assert!(suites > 5 && targets > 1, "{suites} suites, {targets} targets");
+}
+
+const PROGRAMS: &str = "docs/programs.md";
+
+#[test]
+fn the_values_of_a_program_are_fresh() {
+    const BEGIN: &str = "<!-- generated: values -->";
+    let page = read(PROGRAMS);
+    let (before, rest) = page.split_once(BEGIN).expect(BEGIN);
+    let (_, after) = rest.split_once(END).expect(END);
+    let mut table = String::from("| name | variable | is |\n|---|---|---|\n");
+    for value in VALUES {
+        let _ = writeln!(table, "| `{}` | `{}` | {} |", value.name, variable(value.name), value.doc);
+    }
+    fresh(PROGRAMS, &format!("{before}{BEGIN}\n\n{table}\n{END}{after}"));
+}
+
+#[test]
+fn every_program_of_the_page_is_right() {
+    let page = read(PROGRAMS);
+    let validator = validator("program");
+    let examples = page.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
+    let examples: Vec<_> = examples.filter(|source| source.starts_with("command:")).collect();
+    assert!(examples.len() >= 3, "{} programs", examples.len());
+    for source in examples {
+        let text = Text::new(PROGRAMS, source);
+        let problems = read_program(&text, Path::new(PROGRAMS), &|_| None).err();
+        let problems: Vec<String> = problems.iter().flatten().map(ToString::to_string).collect();
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+        let told = told(&validator, &to_json(&text).unwrap());
+        assert!(told.is_empty(), "{source}: {told:#?}");
+    }
 }

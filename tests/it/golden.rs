@@ -1,28 +1,31 @@
 //! Broken files beside the exact words that tell what is wrong with them.
 
+use std::path::Path;
+
 use grantcheck::diagnostic::{Diagnostic, Text};
-use grantcheck::suite::{Lookup, read_suite, read_target};
+use grantcheck::suite::{Lookup, read_program, read_suite, read_target};
 
 use crate::support::{at, files, golden as fresh, read};
 
 const FOLDER: &str = "suites/broken";
 
-/// Whether a broken file is a target; every other is a suite.
-pub fn is_target(path: &str) -> bool {
-    path.rsplit('/').next().is_some_and(|name| name.starts_with("target-"))
+/// What kind of file a broken one is, by its name: a target, a program or else a suite.
+pub fn kind(path: &str) -> &'static str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    ["target", "program"].into_iter().find(|kind| name.starts_with(&format!("{kind}-"))).unwrap_or("suite")
 }
 
-/// Everything that is wrong with a broken file. A target sees the files beside it and no variables.
+/// Everything that is wrong with a broken file. A target or a program sees the files beside it and no variables.
 pub fn problems(path: &str) -> Vec<Diagnostic> {
     let text = Text::new(path, read(path));
     let beside = |lookup: Lookup<'_>| match lookup {
         Lookup::File(name) => std::fs::read_to_string(at(FOLDER).join(name)).ok(),
         Lookup::Variable(_) => None,
     };
-    let read = if is_target(path) {
-        read_target(&text, &beside).map(|_| ())
-    } else {
-        read_suite(&text, "broken").map(|_| ())
+    let read = match kind(path) {
+        "target" => read_target(&text, &beside).map(|_| ()),
+        "program" => read_program(&text, Path::new(path), &beside).map(|_| ()),
+        _ => read_suite(&text, "broken").map(|_| ()),
     };
     read.err().unwrap_or_default()
 }

@@ -14,6 +14,7 @@ mod format;
 mod golden;
 mod model;
 mod peers;
+mod program;
 mod readers;
 mod reading;
 mod recording;

@@ -4,11 +4,11 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::golden::is_target;
+use crate::golden::kind;
 use crate::reading::READERS;
 use crate::support::{at, files, read};
 
-/// The corpus of a reader, each file with its name, and the broken suites and targets. Nothing of the first where only
+/// The corpus of a reader, each file with its name, and the broken files. Nothing of the first where only
 /// the package is there, of which it is no part.
 fn corpus(reader: &str) -> Vec<(String, Vec<u8>)> {
     let folder = std::fs::read_dir(at("fuzz/corpus").join(reader));
@@ -18,11 +18,8 @@ fn corpus(reader: &str) -> Vec<(String, Vec<u8>)> {
         .map(|entry| entry.unwrap().path())
         .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
         .collect();
-    if matches!(reader, "suite" | "target") {
-        let broken = files("suites/broken", ".yaml").into_iter();
-        let broken = broken.filter(|path| (reader == "target") == is_target(path));
-        found.extend(broken.map(|path| (path.clone(), read(&path).into_bytes())));
-    }
+    let broken = files("suites/broken", ".yaml").into_iter().filter(|path| kind(path) == reader);
+    found.extend(broken.map(|path| (path.clone(), read(&path).into_bytes())));
     found.sort();
     found
 }
@@ -184,4 +181,4 @@ macro_rules! asked {
     };
 }
 
-asked!(params, jwt, saml, certificate, suite, target, transcript, html_form, cookie, org);
+asked!(params, jwt, saml, certificate, suite, target, program, transcript, html_form, cookie, org);

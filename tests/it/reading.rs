@@ -2,6 +2,7 @@
 //! it took it can write and take again. `readers.rs` asks it of invented inputs and of the corpus; `fuzz/` includes
 //! this file and asks it of whatever a fuzzer comes up with.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -13,8 +14,9 @@ use grantcheck::oauth::keys::{Certificate, PrivateKey};
 use grantcheck::oauth::message::{ErrorResponse, TokenResponse};
 use grantcheck::oauth::{Params, base64, duration, saml};
 use grantcheck::org::Org;
+use grantcheck::subject::program::VALUES;
 use grantcheck::subject::{Page, Target, User};
-use grantcheck::suite::{Lookup, read_suite, read_target, to_json};
+use grantcheck::suite::{Lookup, read_program, read_suite, read_target, to_json};
 use grantcheck::transcript::{self, Redactor};
 
 /// A reader by name, which is also that of its fuzz target and of its folder in `fuzz/corpus`.
@@ -28,6 +30,7 @@ pub const READERS: &[Reader] = &[
     ("certificate", certificate),
     ("suite", suite),
     ("target", target),
+    ("program", program),
     ("transcript", recording),
     ("html_form", html_form),
     ("cookie", cookie),
@@ -169,6 +172,26 @@ pub fn target(data: &[u8]) {
     };
     match read_target(&source, &lookup) {
         Ok(_) => assert!(to_json(&source).is_ok()),
+        Err(problems) => tellable(&source, &problems),
+    }
+}
+
+/// A program file; variables have a value, files have none. What was read can be started, but for arguments of a suite.
+pub fn program(data: &[u8]) {
+    let source = Text::new("foreign.yaml", text(data));
+    let lookup = |lookup: Lookup<'_>| match lookup {
+        Lookup::Variable(name) => Some(format!("${{{name}}}")),
+        Lookup::File(_) => None,
+    };
+    match read_program(&source, Path::new("foreign.yaml"), &lookup) {
+        Ok(program) => {
+            assert!(to_json(&source).is_ok());
+            assert!(!program.command.is_empty() && !program.flows.is_empty() && program.within > 0);
+            let values = VALUES.iter().map(|value| (value.name, "${x}".to_owned())).collect();
+            if let Err(why) = program.launch(&values) {
+                assert!(why.0.iter().all(|name| !name.contains(['.', '$'])), "{why}");
+            }
+        }
         Err(problems) => tellable(&source, &problems),
     }
 }

@@ -1,11 +1,14 @@
 //! The schemas take every right file, and refuse every broken one that a schema can refuse.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use grantcheck::diagnostic::Text;
-use grantcheck::suite::{Lookup, init, read_suite, read_target, schema, to_json};
+use grantcheck::suite::{Lookup, init, read_program, read_suite, read_target, schema, to_json};
 use jsonschema::Validator;
 use serde_json::Value;
 
-use crate::golden::is_target;
+use crate::golden::kind;
 use crate::support::{files, read};
 
 /// Broken files that no schema can refuse, and why.
@@ -16,6 +19,8 @@ const SEMANTIC: &[(&str, &str)] = &[
     ("name-twice", "names of scenarios and steps are compared"),
     ("name-unknown", "which names have a value depends on what steps capture"),
     ("need-scenario", "a scenario names another one"),
+    ("program-name-unknown", "names in texts are looked up"),
+    ("program-variable-not-set", "which variables are set, and which files there are"),
     ("row", "rows fill in values of the steps"),
     ("target-certificate-of-another-key", "what stands in files"),
     ("target-file-missing", "which files there are"),
@@ -31,6 +36,10 @@ pub fn validator(kind: &str) -> Validator {
     let schema = schema(kind).unwrap();
     jsonschema::meta::validate(&schema).unwrap_or_else(|why| panic!("{kind}: {why}"));
     jsonschema::validator_for(&schema).unwrap_or_else(|why| panic!("{kind}: {why}"))
+}
+
+fn validators() -> BTreeMap<&'static str, Validator> {
+    ["suite", "target", "program"].map(|kind| (kind, validator(kind))).into()
 }
 
 fn json(path: &str) -> Option<Value> {
@@ -60,7 +69,7 @@ fn every_shipped_file_fits_its_schema() {
 
 #[test]
 fn a_schema_refuses_every_broken_file_that_it_can() {
-    let (suite, target) = (validator("suite"), validator("target"));
+    let validators = validators();
     let mut wrong = Vec::new();
     for path in files("suites/broken", ".yaml") {
         let name = path.trim_start_matches("suites/broken/").trim_end_matches(".yaml");
@@ -70,7 +79,7 @@ fn a_schema_refuses_every_broken_file_that_it_can() {
             assert!(!semantic, "{path} is not even YAML");
             continue;
         };
-        let validator = if is_target(&path) { &target } else { &suite };
+        let validator = &validators[kind(&path)];
         match (validator.is_valid(&value), semantic) {
             (true, false) => wrong.push(format!("{path} is accepted")),
             (false, true) => {
@@ -99,7 +108,9 @@ fn words() -> Vec<String> {
             words.extend(read(&path).split([' ', '\n', ',']).map(str::to_owned));
         }
     }
-    words.extend(read("docs/suite-format.md").split([' ', '\n', ',']).map(str::to_owned));
+    for page in ["docs/suite-format.md", "docs/programs.md"] {
+        words.extend(read(page).split([' ', '\n', ',']).map(str::to_owned));
+    }
     words.sort();
     words.dedup();
     words
@@ -109,9 +120,10 @@ fn words() -> Vec<String> {
 fn right() -> Vec<String> {
     let folders = ["suites/org", "suites/stubs", "suites/targets"];
     let shipped = folders.into_iter().flat_map(|folder| files(folder, ".yaml"));
-    let page = read("docs/suite-format.md");
-    let examples = page.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
-    let examples = examples.filter(|source| source.starts_with("suite:") || source.starts_with("org:"));
+    let pages = read("docs/suite-format.md") + &read("docs/programs.md");
+    let examples = pages.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
+    let begins = ["suite:", "org:", "command:"];
+    let examples = examples.filter(|source| begins.iter().any(|begin| source.starts_with(begin)));
     let first = [init::SUITE.to_owned(), init::TARGET.to_owned()];
     shipped.map(|path| read(&path)).chain(examples.map(str::to_owned)).chain(first).collect()
 }
@@ -142,7 +154,7 @@ fn changed(source: &str, at: usize, word: &str, how: u8) -> String {
 #[test]
 fn a_schema_refuses_nothing_that_a_reader_takes() {
     use proptest::prelude::*;
-    let (suite, target) = (validator("suite"), validator("target"));
+    let validators = validators();
     let (words, right) = (words(), right());
     let lookup = |lookup: Lookup<'_>| match lookup {
         Lookup::Variable(name) => Some(name.to_owned()),
@@ -153,13 +165,16 @@ fn a_schema_refuses_nothing_that_a_reader_takes() {
     proptest!(config, |((file, at, word, how) in cases)| {
         let source = changed(&right[file % right.len()], at, &words[word % words.len()], how);
         let text = Text::new("changed.yaml", source.as_str());
-        let (taken, validator) = if source.contains("\norg:") || source.starts_with("org:") {
-            (read_target(&text, &lookup).is_ok(), &target)
+        let has = |key: &str| source.starts_with(key) || source.contains(&format!("\n{key}"));
+        let (taken, kind) = if has("org:") {
+            (read_target(&text, &lookup).is_ok(), "target")
+        } else if has("command:") {
+            (read_program(&text, Path::new("changed.yaml"), &lookup).is_ok(), "program")
         } else {
-            (read_suite(&text, "changed").is_ok(), &suite)
+            (read_suite(&text, "changed").is_ok(), "suite")
         };
         if taken {
-            let problems = told(validator, &to_json(&text).unwrap());
+            let problems = told(&validators[kind], &to_json(&text).unwrap());
             prop_assert!(problems.is_empty(), "{problems:#?}\n{source}");
         }
     });

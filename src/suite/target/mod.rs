@@ -7,12 +7,11 @@ pub(super) mod shape;
 
 pub(super) use shape::TARGET;
 
-use regex::Regex;
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use super::expand::left_over;
 use super::names::{LOGIN_NAMES, unclosed};
+use super::outside::{Lookup, covered, found, unset};
 use super::parse::{Kind, Node, parse};
 use super::resolve::{in_order, known_check, settings};
 use super::shape::check;
@@ -21,15 +20,6 @@ use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::Secret;
 use crate::oauth::salesforce::Profile;
 use crate::subject::{ConnectedApp, Endpoints, Target, User, Waiver};
-
-/// A value that a target takes from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lookup<'l> {
-    /// A variable of the environment.
-    Variable(&'l str),
-    /// The content of a file; a relative path starts from the target's folder.
-    File(&'l str),
-}
 
 /// Reads a target file.
 ///
@@ -48,34 +38,7 @@ pub fn read_target(
         let target = reader.target(&node);
         if reader.problems.is_empty() { Ok(target) } else { Err(in_order(reader.problems)) }
     };
-    read().map_err(|problems| {
-        let covered = Text::new(text.name(), cover(text.source()));
-        let cover = |p: Diagnostic| Diagnostic { at: p.at.map(|(_, span)| (covered.clone(), span)), ..p };
-        problems.into_iter().map(cover).collect()
-    })
-}
-
-/// The source with what stands behind a key that speaks of a secret struck out, letter by letter, so that
-/// spans stay right: what a log keeps of a diagnostic tells nobody a password.
-fn cover(source: &str) -> String {
-    static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
-        let value = r#""(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s,}#"'|>$&*][^\s,}]*"#;
-        let key = r"secr?e?t|pass?w|pwd?\b|\bpin\b|_to?ke?n\b";
-        let whole = r#"(?i)(?:KEY)([\w-]*)["']?\s*:\s*(VALUE)|://[^\s/:@]*:([^\s/@]+)@|(-----BEGIN[^\n]*)"#;
-        Regex::new(&whole.replace("KEY", key).replace("VALUE", value)).expect("an expression of our own")
-    });
-    let mut out = source.to_owned();
-    for captures in SECRETS.captures_iter(source) {
-        // `secret_optional` and its kin say how, not what.
-        let switch = captures.get(1).is_some_and(|rest| rest.as_str().starts_with('_'));
-        let found = (2..=4).find_map(|group| captures.get(group)).filter(|_| !switch);
-        let Some(found) = found else { continue };
-        let inner = found.as_str().trim_matches(['"', '\'']);
-        if !inner.starts_with("${") {
-            out.replace_range(found.range(), &"*".repeat(found.len()));
-        }
-    }
-    out
+    read().map_err(|problems| covered(text, problems))
 }
 
 struct Reader<'r> {
@@ -110,11 +73,9 @@ impl Reader<'_> {
             }
         }
         unclosed(self.text, node.span, node.text()?, &mut self.problems);
-        let fill = |name: &str| match name.strip_prefix("file:") {
-            _ if kept.contains(&name) => Some(format!("${{{name}}}")),
-            // An editor ends a file with a line break; no secret and no PEM needs it.
-            Some(path) => (self.lookup)(Lookup::File(path)).map(|text| text.trim_end().to_owned()),
-            None => (self.lookup)(Lookup::Variable(name)),
+        let fill = |name: &str| match kept.contains(&name) {
+            true => Some(format!("${{{name}}}")),
+            false => found(self.lookup, name),
         };
         template.fill(&fill).ok()
     }
@@ -137,17 +98,7 @@ impl Reader<'_> {
             };
             return Some(("unknown-name", message, help));
         }
-        if let Some(path) = name.strip_prefix("file:") {
-            let help = "a relative path starts from the folder of this file".to_owned();
-            let found = (self.lookup)(Lookup::File(path)).is_some();
-            return (!found).then(|| ("unset", format!("the file `{path}` cannot be read"), help));
-        }
-        let (state, help) = match (self.lookup)(Lookup::Variable(name)).as_deref().map(str::trim) {
-            None => ("not set in the environment", "set it before the run, or write the value itself"),
-            Some("") => ("empty", "give it a value before the run, or leave the key out"),
-            Some(_) => return None,
-        };
-        Some(("unset", format!("the variable `{name}` is {state}"), help.to_owned()))
+        unset(self.lookup, name)
     }
 
     fn values(&mut self, node: Option<&Node>) -> Vec<String> {
@@ -431,21 +382,6 @@ pub fn default_profile(org: Option<&str>) -> Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_that_is_shown_has_no_secret() {
-        for (source, shown) in [
-            ("client_secret: abc # c", "client_secret: *** # c"),
-            ("a: { username: u, password: 'p, w', x: 1 }", "a: { username: u, password: ******, x: 1 }"),
-            ("client_secrt: \"a b\"\nb: c", "client_secrt: *****\nb: c"),
-            ("password: ${SF_PASSWORD}", "password: ${SF_PASSWORD}"),
-            ("fill: { pw: \"${user.password}\" }", "fill: { pw: \"${user.password}\" }"),
-            ("org: https://u:p%40w@acme.example", "org: https://u:*****@acme.example"),
-            ("secret_optional: yes", "secret_optional: yes"),
-        ] {
-            assert_eq!(cover(source), shown);
-        }
-    }
 
     #[test]
     fn a_file_loses_its_last_line_break() {

@@ -1,0 +1,349 @@
+//! Program files: a client program under test, how it is started and what it can do. Names of values that a play gives
+//! stay in the texts until it is started; values of `${NAME}` and `${file:PATH}` come in as a look-up.
+
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::LazyLock;
+
+use super::expand::left_over;
+use super::names::unclosed;
+use super::outside::{Lookup, covered, found, unset};
+use super::parse::{Node, parse};
+use super::resolve::in_order;
+use super::shape::{Either, Form, Key, Never, Record, Shape, check, may, must};
+use super::words::flows;
+use crate::client::Template;
+use crate::diagnostic::{Diagnostic, Span, Text, closest};
+use crate::oauth::duration;
+use crate::subject::program::{VALUES, WITHIN, variable, verbatim};
+use crate::subject::{Flow, Program};
+
+/// The longest that a program may take, in milliseconds.
+const LONGEST: i64 = 600_000;
+
+/// The name of a variable of the environment.
+const VARIABLE: Form = Form {
+    code: "bad-name",
+    expected: "the name of a variable",
+    help: "write letters, digits and `_`, a digit not first",
+    fits: |text| {
+        !text.starts_with(|c: char| c.is_ascii_digit())
+            && !text.is_empty()
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    },
+    schema: || json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }),
+};
+
+/// How long a program may take.
+const TIME: Form = Form {
+    code: "wrong-type",
+    expected: "a duration of more than 0 and at most 10m",
+    help: "write a number and a unit: `500ms`, `30s`, `2m`",
+    fits: |text| duration(text).is_some_and(|millis| (1..=LONGEST).contains(&millis)),
+    schema: || {
+        let millis = "([1-9][0-9]{0,4}|[1-5][0-9]{5}|600000)ms";
+        json!({ "type": "string", "pattern": format!("^0*({millis}|([1-9][0-9]?|[1-5][0-9]{{2}}|600)s|([1-9]|10)m)$") })
+    },
+};
+
+/// The whole program file.
+pub(super) static PROGRAM: LazyLock<Shape> =
+    LazyLock::new(|| Shape::Record(Record { keys: keys(), rules: rules(), ..Record::default() }));
+
+fn keys() -> Vec<Key> {
+    let no_command: Never =
+        ("the command names no program", "write the program and its arguments: `[python3, fetch.py]`");
+    let no_flows: Never =
+        ("the program has no flows, so nothing can be played", "name the flows that it can do");
+    let command = Either {
+        expected: "a list of texts",
+        help: "write the program and each of its arguments as one item: `[python3, fetch.py]`".into(),
+        list: Some(Shape::List(Box::new(Shape::Text), Some(no_command))),
+        ..Either::default()
+    };
+    let flow = Shape::Words("flow", flows());
+    let flows = Either {
+        expected: "a flow or a list of flows",
+        scalar: Some(flow.clone()),
+        list: Some(Shape::List(Box::new(flow), Some(no_flows))),
+        ..Either::default()
+    };
+    vec![
+        must(
+            "command",
+            Shape::Either(Box::new(command)),
+            "the program and its arguments; no shell reads them",
+        ),
+        must("flows", Shape::Either(Box::new(flows)), "flows that it can do"),
+        may(
+            "env",
+            Shape::Map(Some(&VARIABLE), Box::new(Shape::Text), None),
+            "variables that it is started with, besides those of grantcheck",
+        ),
+        may("within", Shape::Form(&TIME), "how long it may take, 10m at most; `30s` where it is not given"),
+        may(
+            "folder",
+            Shape::Name,
+            "its working folder, from the folder of this file; that one where it is not given",
+        ),
+        may("proxy", Shape::Flag, "whether it reaches the org through a proxy; only `false` for now"),
+    ]
+}
+
+/// What more a JSON Schema says; the reader says it in words.
+fn rules() -> Vec<Value> {
+    let secrets: Vec<_> =
+        VALUES.iter().filter(|value| value.secret).map(|value| value.name.replace('.', r"\.")).collect();
+    let secret = json!({ "type": "string", "pattern": format!(r"\$\{{({})\}}", secrets.join("|")) });
+    vec![json!({ "properties": {
+        "command": { "prefixItems": [{ "pattern": r"\S" }], "items": { "not": secret } },
+        "proxy": { "const": false }
+    } })]
+}
+
+/// Reads a program file; `path` is where it stands.
+///
+/// # Errors
+/// Every problem of the file, a value that cannot be looked up among them. No line that they show has a
+/// secret in it.
+pub fn read_program(
+    text: &Text,
+    path: &Path,
+    lookup: &dyn Fn(Lookup<'_>) -> Option<String>,
+) -> Result<Program, Vec<Diagnostic>> {
+    let read = || {
+        let node = parse(text)?;
+        let mut reader = Reader { text, lookup, problems: Vec::new() };
+        check(text, &node, &PROGRAM, &mut reader.problems);
+        left_over(text, &node, &mut reader.problems);
+        let program = reader.program(&node, path);
+        if reader.problems.is_empty() { Ok(program) } else { Err(in_order(reader.problems)) }
+    };
+    read().map_err(|problems| covered(text, problems))
+}
+
+/// Where a text with names stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Command,
+    Env,
+    Folder,
+}
+
+struct Reader<'r> {
+    text: &'r Text,
+    lookup: &'r dyn Fn(Lookup<'_>) -> Option<String>,
+    problems: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn problem(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.problems.push(Diagnostic::at(code, self.text, span, message).help(help));
+    }
+
+    fn program(&mut self, node: &Node, path: &Path) -> Program {
+        let words = node.get("command").map(Node::items).unwrap_or_default();
+        if let Some(first) = words.first().filter(|first| first.text().is_some_and(|t| t.trim().is_empty())) {
+            // The shape tells of a program that is nothing at all.
+            if !first.is_null() {
+                let help = "write the program first: `[python3, fetch.py]`";
+                self.problem("empty", first.span, "the command names no program", help);
+            }
+        }
+        let command = words.iter().filter_map(|word| self.value(word, Place::Command)).collect();
+        let env = node.get("env").map(Node::entries).unwrap_or_default();
+        let env = env
+            .iter()
+            .filter_map(|(name, value)| Some((name.text()?.to_owned(), self.value(value, Place::Env)?)))
+            .collect();
+        let flows = node.get("flows").map(Node::items).unwrap_or_default();
+        let within = node.get("within").and_then(Node::text).and_then(duration);
+        let own = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let folder = node.get("folder").and_then(|folder| self.value(folder, Place::Folder));
+        let proxy = node.get("proxy").filter(|proxy| proxy.flag() == Some(true));
+        if let Some(proxy) = proxy {
+            let message = "a program cannot be led through a proxy yet";
+            let help = "leave it out, and let the program take the URL of the org: `${org.url}`";
+            self.problem("not-yet", proxy.span, message, help);
+        }
+        Program {
+            name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            command,
+            env,
+            flows: flows.iter().filter_map(|flow| Flow::read(flow.text()?)).collect(),
+            folder: folder.map_or(own.to_owned(), |folder| own.join(folder)),
+            within: within.unwrap_or(WITHIN),
+            proxy: proxy.is_some(),
+        }
+    }
+
+    /// A text with everything looked up; the names of what a play gives stay.
+    fn value(&mut self, node: &Node, place: Place) -> Option<String> {
+        let template = Template::new(node.text()?);
+        for name in template.names().filter(|name| !name.starts_with("row.")) {
+            if let Some((code, message, help)) = self.wrong(name, place) {
+                self.problem(code, node.span, message, help);
+            }
+        }
+        unclosed(self.text, node.span, node.text()?, &mut self.problems);
+        let fill = |name: &str| match (from_outside(name), place) {
+            (true, Place::Folder) => found(self.lookup, name),
+            // What stands in a variable or a file is no text with names.
+            (true, _) => found(self.lookup, name).map(|value| verbatim(&value)),
+            (false, Place::Folder) => (name == "$").then(|| "$".to_owned()),
+            (false, _) => Some(format!("${{{name}}}")),
+        };
+        template.fill(&fill).ok()
+    }
+
+    /// What is wrong with a name, and the cure.
+    fn wrong(&self, name: &str, place: Place) -> Option<(&'static str, String, String)> {
+        if name == "$" {
+            return None;
+        }
+        if from_outside(name) {
+            let (code, message, help) = unset(self.lookup, name)?;
+            let meant =
+                |known: &str| known.replace('.', "_").eq_ignore_ascii_case(name) || variable(known) == name;
+            let meant = VALUES.iter().find(|value| place != Place::Folder && meant(value.name));
+            return Some((code, message, meant.map_or(help, |value| mean(value.name))));
+        }
+        let given = VALUES.iter().find(|value| value.name == name);
+        if place == Place::Folder {
+            let message = format!("`${{{name}}}` has no value in `folder`");
+            let help = "write the folder itself, or take it from the environment: `${NAME}`".to_owned();
+            return Some(("unknown-name", message, help));
+        }
+        if given.is_some_and(|value| value.secret) && place == Place::Command {
+            let message =
+                format!("`${{{name}}}` does not belong to a command, which everybody here can read");
+            let help = format!("put it under `env`, or let the program read `{}`", variable(name));
+            return Some(("misplaced", message, help));
+        }
+        if given.is_some() {
+            return None;
+        }
+        let help = match closest(name, VALUES.iter().map(|value| value.name)) {
+            Some(near) => mean(near),
+            // What a suite passes under `args` is a word of its own.
+            None if is_word(name) => return None,
+            None if name.contains('.') => {
+                let known: Vec<_> =
+                    VALUES.iter().map(|value| value.name).filter(|known| known.contains('.')).collect();
+                format!("known names: {}", known.join(", "))
+            }
+            None => {
+                "a variable of the environment is in capital letters, an argument of a suite in small ones"
+                    .to_owned()
+            }
+        };
+        Some(("unknown-name", format!("nothing gives `${{{name}}}` a value"), help))
+    }
+}
+
+fn mean(name: &str) -> String {
+    format!("did you mean `${{{name}}}`?")
+}
+
+/// Whether a name is that of a file or of a variable: in capital letters.
+fn from_outside(name: &str) -> bool {
+    let capital = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    name.starts_with("file:")
+        || (name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_') && name.chars().all(capital))
+}
+
+/// Whether a suite can have an argument of that name.
+fn is_word(name: &str) -> bool {
+    let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(small)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(source: &str) -> Result<Program, Vec<Diagnostic>> {
+        let lookup = |lookup: Lookup<'_>| match lookup {
+            Lookup::Variable("HOME_OF_IT") => Some("/opt/${flow}".to_owned()),
+            Lookup::File("key") => Some("hush\n".to_owned()),
+            _ => None,
+        };
+        read_program(&Text::new("clients/fetch.yaml", source), Path::new("clients/fetch.yaml"), &lookup)
+    }
+
+    #[test]
+    fn what_is_not_said_has_its_default() {
+        let program = read("command: [python3, fetch.py]\nflows: client-credentials\n").unwrap();
+        assert_eq!((program.name.as_str(), program.folder.as_path()), ("fetch", Path::new("clients")));
+        assert_eq!((program.within, program.proxy), (30_000, false));
+        assert_eq!(program.flows, [Flow::ClientCredentials]);
+        let bare = Text::new("fetch.yaml", "command: [x]\nflows: jwt-bearer\n");
+        assert_eq!(read_program(&bare, Path::new("fetch.yaml"), &|_| None).unwrap().folder, Path::new("."));
+    }
+
+    #[test]
+    fn what_is_looked_up_is_never_filled_in_again() {
+        let source = "command: [\"${HOME_OF_IT}/run\", \"${flow}\", \"${depth}\", \"a${$}b\"]\nflows: jwt-bearer\n\
+                      env: { K: \"${file:key}\" }\nfolder: ../${HOME_OF_IT}\nwithin: 2m\n";
+        let program = read(source).unwrap();
+        let values = [("flow", "jwt-bearer".to_owned()), ("depth", "3".to_owned())].into_iter().collect();
+        let launch = program.launch(&values).unwrap();
+        assert_eq!(launch.command, ["/opt/${flow}/run", "jwt-bearer", "3", "a$b"]);
+        assert!(launch.env.contains(&("K".into(), "hush".into())));
+        assert_eq!(launch.folder, Path::new("clients/..//opt/${flow}"));
+        assert_eq!(launch.within.as_secs(), 120);
+    }
+
+    #[test]
+    fn a_name_is_a_variable_a_value_or_an_argument() {
+        for (name, told) in [
+            ("flw", Some("did you mean `${flow}`?")),
+            ("FLOW", Some("did you mean `${flow}`?")),
+            ("ORG_URL", Some("did you mean `${org.url}`?")),
+            ("GRANTCHECK_CALLS", Some("did you mean `${calls}`?")),
+            ("org.uri", Some("did you mean `${org.url}`?")),
+            ("banana.split", Some("known names: org.url, ")),
+            ("Depth", Some("in capital letters")),
+            ("file:none", Some("a relative path")),
+            ("depth", None),
+            ("max-depth", None),
+        ] {
+            let problems = read(&format!("command: [x, \"${{{name}}}\"]\nflows: jwt-bearer\n")).err();
+            let help = problems.map(|problems| problems[0].help.clone().unwrap());
+            assert_eq!(help.is_some(), told.is_some(), "{name}: {help:?}");
+            assert!(help.unwrap_or_default().contains(told.unwrap_or("")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_program_may_take_ten_minutes_and_no_longer() {
+        let pattern = (TIME.schema)()["pattern"].as_str().map(|p| regex::Regex::new(p).unwrap()).unwrap();
+        for (text, right) in [
+            ("1ms", true),
+            ("600000ms", true),
+            ("600001ms", false),
+            ("599999ms", true),
+            ("600s", true),
+            ("601s", false),
+            ("10m", true),
+            ("010m", true),
+            ("11m", false),
+            ("0s", false),
+            ("0h", false),
+            ("1h", false),
+            ("soon", false),
+        ] {
+            assert_eq!((TIME.fits)(text), right, "{text}");
+            assert_eq!(pattern.is_match(text), right, "{text}");
+        }
+    }
+}
