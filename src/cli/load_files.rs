@@ -117,7 +117,6 @@ pub(super) fn target(named: Option<&str>) -> Result<Target, super::CannotStart> 
 }
 
 /// The client program of a file.
-#[allow(dead_code, reason = "for the command that judges programs")]
 pub(super) fn program(path: &Path) -> Result<Program, super::CannotStart> {
     let text = Text::new(path.display().to_string(), files::read(path)?);
     // From the root: a program is started in another folder than ours.

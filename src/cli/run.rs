@@ -2,6 +2,7 @@
 
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -51,8 +52,9 @@ pub(super) struct Arguments {
     /// Make the embedded org commit a fault on purpose
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
-    /// The client, where a suite judges clients: `own` is grantcheck's own, which is played where none is named
-    #[arg(long, value_name = "own")]
+    /// The client, where a suite judges clients: a program file, or `own` for grantcheck's own, which is played where
+    /// none is named
+    #[arg(long, value_name = "FILE|own")]
     program: Option<String>,
     /// Make grantcheck's own client do something wrong on purpose
     #[arg(long, value_name = "NAME")]
@@ -239,10 +241,21 @@ pub(super) fn faults_named(names: &[String], problems: &mut Vec<Diagnostic>) -> 
 /// Who is the client of suites that judge clients.
 fn client(arguments: &Arguments, problems: &mut Vec<Diagnostic>) -> Client {
     if let Some(name) = arguments.program.as_ref().filter(|name| *name != "own") {
-        problems.push(
-            Diagnostic::bare("bad-flag", format!("there is no program `{name}`"))
-                .help("write `own`, for grantcheck's own client"),
-        );
+        if arguments.wrong.is_some() {
+            problems.push(
+                Diagnostic::bare("bad-flag", "`--wrong` is for grantcheck's own client")
+                    .help("leave `--program` out"),
+            );
+        }
+        match load_files::program(name.as_ref()) {
+            Ok(program) => return Client::Program(Arc::new(program)),
+            Err(CannotStart::Diagnostics(found)) => problems.extend(found),
+            Err(_) => problems.push(
+                Diagnostic::bare("no-program", format!("the program file {name} cannot be read"))
+                    .help("name a program file, or write `own` for grantcheck's own client"),
+            ),
+        }
+        return Client::default();
     }
     let Some(name) = &arguments.wrong else { return Client::default() };
     if let Some(wrong) = wrong::find(name) {

@@ -1,6 +1,6 @@
 //! RSA keys and certificates: parsed once, used often.
 
-use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self, KeyPair as _, RsaEncoding, RsaKeyPair};
@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fmt;
 use std::sync::Arc;
 
-use super::{base64url, from_base64};
+use super::{Secret, base64url, from_base64};
 
 /// A signature algorithm with an RSA key (RFC 7518 §3.3 and §3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,15 @@ impl PrivateKey {
             _ => return Err(Unusable::NotRsa),
         };
         pair.map(|pair| Self(Arc::new(pair))).map_err(|_| Unusable::NotRsa)
+    }
+
+    /// PKCS#8 in PEM, for a program that signs with it.
+    ///
+    /// # Errors
+    /// The crypto library cannot write the key.
+    pub fn to_pem(&self) -> Result<Secret, Unusable> {
+        let der: Pkcs8V1Der<'_> = self.0.as_der().map_err(|_| Unusable::NotRsa)?;
+        Ok(pem("PRIVATE KEY", der.as_ref()).into())
     }
 
     /// A new key of 2048 bits, for what must differ from every committed one.
@@ -157,7 +166,20 @@ impl PublicKey {
     }
 }
 
+/// PEM (RFC 7468 §2): base64 on lines of 64 characters.
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = super::base64(der);
+    let lines = text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line));
+    let body = lines.collect::<Vec<_>>().join("\n");
+    format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+}
+
 impl Certificate {
+    /// It in PEM.
+    pub fn to_pem(&self) -> String {
+        pem("CERTIFICATE", &self.der)
+    }
+
     /// Reads a certificate in PEM form or as bare base64 of its DER, the form in which Salesforce
     /// hands out the certificate of a connected app.
     ///

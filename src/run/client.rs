@@ -1,5 +1,6 @@
 //! Playing a client program: the org behaves as the scenario has it, the program does its work, and what it asked is judged.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,23 +11,27 @@ use super::preflight::embedded_endpoints;
 use super::rows::{self, Judged, Seen};
 use crate::client::wrong::Wrongs;
 use crate::diagnostic::Span;
+use crate::oauth::Secret;
 use crate::org::Org;
-use crate::subject::{Behaviour, Called, Flow, Subject};
+use crate::subject::{Behaviour, Called, Flow, Program, Subject, Target};
 use crate::suite::Scenario;
 use crate::suite::client::{Exit, Play, Requests};
 use crate::transcript::{Exchange, Part};
 use crate::verdict::{Finding, Level, Verdict};
 use crate::wire::clock::Watch;
 use crate::wire::counterpart::Counterpart;
+use crate::wire::files::Private;
 use crate::wire::host::Host;
 use crate::wire::own::{self, Job};
-use crate::wire::{Clock, Error, dice};
+use crate::wire::{Clock, Error, dice, program};
 
 /// Who is the client.
 #[derive(Clone)]
 pub enum Client {
     /// Our own, which may do something wrong on purpose.
     Own(Wrongs),
+    /// A program of somebody else's.
+    Program(Arc<Program>),
 }
 
 impl Default for Client {
@@ -40,6 +45,7 @@ impl Client {
     pub fn name(&self) -> String {
         match self {
             Self::Own(_) => "own".to_owned(),
+            Self::Program(program) => program.name.clone(),
         }
     }
 
@@ -47,12 +53,7 @@ impl Client {
     pub fn flows(&self) -> &[Flow] {
         match self {
             Self::Own(_) => &own::FLOWS,
-        }
-    }
-
-    fn within(&self) -> Duration {
-        match self {
-            Self::Own(_) => Duration::from_secs(30),
+            Self::Program(program) => &program.flows,
         }
     }
 }
@@ -62,8 +63,16 @@ impl Client {
 enum Ended {
     Done,
     GaveUp(String),
+    NotImplemented,
     TimedOut,
 }
+
+/// How long our own client may take.
+const WITHIN: Duration = Duration::from_secs(30);
+/// What a program exits with where it cannot do what it is asked.
+const NOT_IMPLEMENTED: i32 = 89;
+/// The most of what a program printed that is told.
+const LONGEST_WORDS: usize = 300;
 
 /// One play of a program.
 struct Played {
@@ -105,6 +114,7 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
         let control = once(shared, scenario, &plain, Part::Control, &format!("{key}/control")).await;
         match control.map(|control| control.ended) {
             Ok(Ended::Done) => {}
+            Ok(Ended::NotImplemented) => return not_implemented(planned),
             Ok(other) => over.push(finding(
                 Verdict::Inconclusive,
                 "the program does its work where the org behaves".into(),
@@ -119,6 +129,9 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
         Ok(played) => played,
         Err(why) => return rows::unplayed(planned, why.to_string(), 0),
     };
+    if played.ended == Ended::NotImplemented {
+        return not_implemented(planned);
+    }
     if let Some(why) = &played.unmet {
         let expected = "the org behaves towards the program as the scenario has it".into();
         over.push(finding(Verdict::Inconclusive, expected, why.clone(), None, Vec::new()));
@@ -171,24 +184,28 @@ async fn once(
     let login = (play.flow == Flow::RefreshToken)
         .then(|| org.earlier_login(client_id, username, &url, clock.now()))
         .flatten();
-    let Client::Own(wrong) = &options.client;
-    let job = Job {
-        target: target.clone(),
-        endpoints: target.endpoints.clone(),
-        org: url,
-        app: scenario.app.clone(),
-        user: scenario.user.clone(),
-        flow: play.flow,
-        login,
-        calls: play.calls,
-        concurrency: play.concurrency,
-        wrong: *wrong,
-    };
-    let ended = match tokio::time::timeout(options.client.within(), own::work(job)).await {
-        Ok(Ok(true)) => Ended::Done,
-        Ok(Ok(false)) => Ended::GaveUp("not every call was answered".into()),
-        Ok(Err(why)) => Ended::GaveUp(why.to_string()),
-        Err(_) => Ended::TimedOut,
+    let ended = match &options.client {
+        Client::Own(wrong) => {
+            let job = Job {
+                target: target.clone(),
+                endpoints: target.endpoints.clone(),
+                org: url,
+                app: scenario.app.clone(),
+                user: scenario.user.clone(),
+                flow: play.flow,
+                login,
+                calls: play.calls,
+                concurrency: play.concurrency,
+                wrong: *wrong,
+            };
+            match tokio::time::timeout(WITHIN, own::work(job)).await {
+                Ok(Ok(true)) => Ended::Done,
+                Ok(Ok(false)) => Ended::GaveUp("not every call was answered".into()),
+                Ok(Err(why)) => Ended::GaveUp(why.to_string()),
+                Err(_) => Ended::TimedOut,
+            }
+        }
+        Client::Program(program) => started(program, scenario, play, &target, &url, login).await?,
     };
     host.stop().await;
     let seen = counterpart.seen();
@@ -196,10 +213,69 @@ async fn once(
     Ok(Played { subject, exchanges: seen.exchanges, ended, unmet: seen.unmet })
 }
 
+/// Starts a program, with everything that it is given, and waits for its end.
+async fn started(
+    program: &Program,
+    scenario: &Scenario,
+    play: &Play,
+    target: &Target,
+    url: &str,
+    login: Option<(Secret, Option<Secret>)>,
+) -> Result<Ended, Error> {
+    let files = Private::new()?;
+    let mut values: BTreeMap<&str, String> =
+        play.args.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    values.insert("org.url", url.to_owned());
+    values.insert("flow", play.flow.name().to_owned());
+    values.insert("calls", play.calls.to_string());
+    values.insert("concurrency", play.concurrency.to_string());
+    let secret = |secret: &Secret| secret.expose().to_owned();
+    if let Some(app) = target.apps.get(&scenario.app) {
+        values.insert("app.client_id", app.client_id.clone());
+        values.insert("app.redirect_uri", app.redirect_uri().to_owned());
+        values.extend(app.client_secret.as_ref().map(|s| ("app.client_secret", secret(s))));
+        if let Some(pem) = app.key.as_ref().and_then(|key| key.to_pem().ok()) {
+            values.insert("app.key", files.put("app.key", pem.expose())?);
+        }
+        if let Some(certificate) = &app.certificate {
+            values.insert("app.certificate", files.put("app.crt", &certificate.to_pem())?);
+        }
+    }
+    if let Some(user) = target.users.get(&scenario.user) {
+        values.insert("user.username", user.username.clone());
+        values.extend(user.password.as_ref().map(|s| ("user.password", secret(s))));
+    }
+    if let Some((access_token, refresh_token)) = &login {
+        values.insert("login.access_token", secret(access_token));
+        values.extend(refresh_token.as_ref().map(|s| ("login.refresh_token", secret(s))));
+    }
+    let launch = match program.launch(&values) {
+        Ok(launch) => launch,
+        // The file asks for something that this scenario does not say: it cannot be played with it.
+        Err(_) => return Ok(Ended::NotImplemented),
+    };
+    let ended = program::run(&launch).await?;
+    let last = |text: &str| text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned);
+    let told = last(&ended.stderr).or_else(|| last(&ended.stdout)).unwrap_or_default();
+    let told: String = told.chars().take(LONGEST_WORDS).collect();
+    Ok(match ended.exit {
+        program::Exit::Code(0) => Ended::Done,
+        program::Exit::Code(NOT_IMPLEMENTED) => Ended::NotImplemented,
+        program::Exit::Code(code) => Ended::GaveUp(format!("exit {code}: {told}")),
+        program::Exit::Signal(signal) => Ended::GaveUp(format!("ended by signal {signal}: {told}")),
+        program::Exit::TimedOut => Ended::TimedOut,
+    })
+}
+
+fn not_implemented(planned: &Planned) -> Judged {
+    rows::not_testable(planned, "the program says that it does not do this".into())
+}
+
 fn words(ended: &Ended) -> String {
     match ended {
         Ended::Done => "it did its work".into(),
         Ended::GaveUp(why) => format!("it gave up: {why}"),
+        Ended::NotImplemented => "it does not do this".into(),
         Ended::TimedOut => "it did not end in time".into(),
     }
 }

@@ -23,6 +23,12 @@ pub const VALUES: &[Value] = &[
     value("user.username", "USERNAME", "name of the user for whom it acts"),
     secret("user.password", "PASSWORD", "password of that user"),
     value("app.redirect_uri", "REDIRECT_URI", "the callback URL of the app"),
+    secret(
+        "login.access_token",
+        "ACCESS_TOKEN",
+        "the access token of an earlier login, for flow `refresh-token`",
+    ),
+    secret("login.refresh_token", "REFRESH_TOKEN", "the refresh token of that login"),
     value("flow", "FLOW", "the flow that it is to use, one of its `flows`"),
     value("calls", "CALLS", "how many calls of the API it is to make"),
     value("concurrency", "CONCURRENCY", "how many of them may be in flight at a time"),

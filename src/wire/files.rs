@@ -104,6 +104,44 @@ pub fn suites(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
+/// A folder of its own for what a program is given in files; nobody else can read it. It goes with its value.
+#[derive(Debug)]
+pub struct Private(PathBuf);
+
+impl Private {
+    /// A new one.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    #[allow(clippy::disallowed_methods)]
+    pub fn new() -> Result<Self, Error> {
+        let name: String = super::dice::seed()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = std::env::temp_dir().join(format!("grantcheck-{name}"));
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path).map_err(|why| Error::File { path: path.display().to_string(), why })?;
+        Ok(Self(path))
+    }
+
+    /// Writes a file into it; returns its path.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn put(&self, name: &str, text: &str) -> Result<String, Error> {
+        let path = self.0.join(name);
+        write(&path, text)?;
+        Ok(path.display().to_string())
+    }
+}
+
+impl Drop for Private {
+    #[allow(clippy::disallowed_methods)]
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A variable of the environment.
 #[allow(clippy::disallowed_methods)]
 pub fn variable(name: &str) -> Option<String> {
