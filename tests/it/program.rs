@@ -93,7 +93,7 @@ async fn a_program_ends_with_its_code_or_by_a_signal() {
 async fn a_program_that_hangs_is_ended_with_its_child() {
     let witness = Witness::new("hangs");
     let script =
-        Launch { within: Duration::from_millis(200), ..witness.script("sleep 1000 & echo said; sleep 1000") };
+        Launch { within: Duration::from_millis(300), ..witness.script("sleep 1000 & echo said; sleep 1000") };
     let (pipe, ended) = tokio::join!(witness.begun(), ended(&script));
     assert_eq!((ended.exit, ended.stdout.as_str()), (Exit::TimedOut, "said\n"));
     assert!(ended.took >= script.within && ended.took < script.within * 5, "{:?}", ended.took);
@@ -103,7 +103,7 @@ async fn a_program_that_hangs_is_ended_with_its_child() {
 #[tokio::test]
 async fn what_a_program_says_when_it_is_asked_to_end_is_kept() {
     let script = "trap 'echo cleaned up; exit 7' TERM; echo begun; sleep 1000 & wait";
-    let ended = ended(&Launch { within: Duration::from_millis(200), ..shell(script) }).await;
+    let ended = ended(&Launch { within: Duration::from_millis(300), ..shell(script) }).await;
     assert_eq!((ended.exit, ended.stdout.as_str()), (Exit::TimedOut, "begun\ncleaned up\n"));
 }
 

@@ -1,0 +1,99 @@
+//! What is kept of a stream: its beginning and its end.
+
+use std::collections::VecDeque;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+/// The most bytes that are kept of each stream; half of them are its beginning, half its end.
+const MOST_OUTPUT: usize = 256 * 1024;
+
+/// Beginning and end of a stream.
+#[derive(Default)]
+pub(super) struct Kept {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    /// How many bytes came between them.
+    left_out: usize,
+}
+
+impl Kept {
+    /// Reads to the end.
+    pub(super) async fn read(&mut self, stream: Option<impl AsyncRead + Unpin>) {
+        let Some(mut stream) = stream else { return };
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+            self.push(&buffer[..length]);
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let room = (MOST_OUTPUT / 2 - self.head.len()).min(bytes.len());
+        let (first, rest) = bytes.split_at(room);
+        self.head.extend_from_slice(first);
+        self.tail.extend(rest);
+        let over = self.tail.len().saturating_sub(MOST_OUTPUT / 2);
+        self.tail.drain(..over);
+        self.left_out += over;
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.left_out > 0
+    }
+
+    pub(super) fn text(mut self) -> String {
+        let tail: &[u8] = self.tail.make_contiguous();
+        if self.left_out == 0 {
+            self.head.extend_from_slice(tail);
+            return String::from_utf8_lossy(&self.head).into_owned();
+        }
+        // Between words, so that no half of a secret stays, which nobody would recognise.
+        let end = self.head.iter().rposition(|byte| ends_word(*byte)).map_or(self.head.len(), |at| at + 1);
+        let start = tail.iter().position(|byte| ends_word(*byte)).unwrap_or(0);
+        let left_out = self.left_out + self.head.len() - end + start;
+        let (head, tail) =
+            (String::from_utf8_lossy(&self.head[..end]), String::from_utf8_lossy(&tail[start..]));
+        format!("{head}\n[{left_out} bytes are left out]\n{tail}")
+    }
+}
+
+fn ends_word(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(pieces: &[&[u8]]) -> Kept {
+        let mut kept = Kept::default();
+        pieces.iter().for_each(|piece| kept.push(piece));
+        kept
+    }
+
+    #[test]
+    fn what_fits_is_kept_as_it_came() {
+        let whole = vec![b'a'; MOST_OUTPUT];
+        let kept = kept(&[&whole[..1000], &whole[1000..]]);
+        assert!(!kept.is_cut());
+        assert_eq!(kept.text().as_bytes(), whole);
+    }
+
+    #[test]
+    fn no_word_is_cut_in_two() {
+        let line = b"access_token=00Dxx0000001gPL\n";
+        let lines = line.repeat(MOST_OUTPUT / 10);
+        let kept = kept(&[&lines]);
+        assert!(kept.is_cut());
+        let text = kept.text();
+        let odd: Vec<_> =
+            text.lines().filter(|one| !one.is_empty() && one.as_bytes() != &line[..line.len() - 1]).collect();
+        assert!(matches!(odd[..], [marker] if marker.ends_with(" bytes are left out]")), "{odd:?}");
+        let left: usize = odd[0].trim_start_matches('[').split(' ').next().unwrap().parse().unwrap();
+        assert_eq!(text.len() - odd[0].len() - 2 + left, lines.len());
+        assert!(text.len() < MOST_OUTPUT + 100);
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced() {
+        assert_eq!(kept(&[b"a\xffb"]).text(), "a\u{fffd}b");
+    }
+}
