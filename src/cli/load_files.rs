@@ -11,12 +11,12 @@ use crate::suite::{Lookup, Suite, default_profile, kind, read_program, read_suit
 use crate::transcript::{self, Recording, Transcript};
 use crate::wire::files;
 
-/// The suites at these paths, the shipped ones where there is no path. All problems of all files at once.
-pub(super) fn suites(paths: &[PathBuf]) -> Result<Vec<Suite>, super::CannotStart> {
+/// The suites at these paths, the shipped ones of a folder where there is no path. All problems of all files at once.
+pub(super) fn suites(paths: &[PathBuf], shipped: &str) -> Result<Vec<Suite>, super::CannotStart> {
     let mut texts = Vec::new();
     if paths.is_empty() {
         texts.extend(
-            shipped::suites()
+            shipped::suites(shipped)
                 .map(|(path, content)| (id(Path::new(path)), Text::new(format!("suites/{path}"), content))),
         );
     }

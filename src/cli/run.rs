@@ -17,7 +17,7 @@ use crate::wire::files;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Suite files or folders; without one, the shipped org suites
+    /// Suite files or folders; without one, the shipped org suites, or those for clients where a program is named
     suites: Vec<PathBuf>,
     /// The org: a target file, a URL, or `embedded`
     #[arg(long, value_name = "FILE|URL")]
@@ -150,10 +150,12 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
     let mut problems = Vec::new();
     let mut target = None;
     let mut suites = Vec::new();
+    let clients = arguments.program.is_some() || arguments.wrong.is_some();
+    let shipped = if clients { "client/" } else { "org/" };
     // Problems of suites and target are told together.
     for found in [
         load_files::target(arguments.target.as_deref()).map(|t| target = Some(t)),
-        load_files::suites(&arguments.suites).map(|s| suites = s),
+        load_files::suites(&arguments.suites, shipped).map(|s| suites = s),
     ] {
         match found {
             Ok(()) => {}

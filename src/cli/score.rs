@@ -111,7 +111,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
 
 fn options(arguments: &Arguments) -> Result<Options, super::CannotStart> {
     let mut target = load_files::target(arguments.target.as_deref())?;
-    let suites = load_files::suites(&arguments.suites)?;
+    let suites = load_files::suites(&arguments.suites, "org/")?;
     if !target.is_embedded() {
         return Err(Diagnostic::bare(
             "bad-flag",

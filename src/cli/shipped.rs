@@ -29,6 +29,9 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("org/transport.yaml", include_str!("../../suites/org/transport.yaml")),
     ("org/userinfo.yaml", include_str!("../../suites/org/userinfo.yaml")),
     ("org/web-server.yaml", include_str!("../../suites/org/web-server.yaml")),
+    ("client/renewal.yaml", include_str!("../../suites/client/renewal.yaml")),
+    ("programs/naive.py", include_str!("../../suites/programs/naive.py")),
+    ("programs/naive.yaml", include_str!("../../suites/programs/naive.yaml")),
     ("stubs/business-endpoint.yaml", include_str!("../../suites/stubs/business-endpoint.yaml")),
     ("stubs/hand-written-server.yaml", include_str!("../../suites/stubs/hand-written-server.yaml")),
 ];
@@ -38,7 +41,7 @@ pub(super) fn file(path: &str) -> Option<&'static str> {
     FILES.iter().find(|(name, _)| *name == path).map(|(_, content)| *content)
 }
 
-/// The shipped org suites.
-pub(super) fn suites() -> impl Iterator<Item = (&'static str, &'static str)> {
-    FILES.iter().copied().filter(|(path, _)| path.starts_with("org/"))
+/// The shipped suites of a folder.
+pub(super) fn suites(folder: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().copied().filter(move |(path, _)| path.starts_with(folder))
 }

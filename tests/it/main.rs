@@ -6,6 +6,7 @@
 mod architecture;
 mod cli;
 mod client;
+mod clients;
 mod docs;
 mod duality;
 mod faults;

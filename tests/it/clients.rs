@@ -1,0 +1,133 @@
+//! Clients under test: our own passes what is shipped for clients, each of its wrongs is found, and a program that does not
+//! do its work passes nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::support::{at, complaints, embedded, files, options, outcome, suite, suite_of};
+use grantcheck::client::wrong::{self, Wrongs};
+use grantcheck::report::{Report, Word};
+use grantcheck::run::{Client, Options, Selection};
+use grantcheck::subject::{Flow, Program};
+use grantcheck::suite::Suite;
+
+fn client_suites() -> Vec<Suite> {
+    files("suites/client", ".yaml").iter().map(|path| suite(path)).collect()
+}
+
+/// The scenario of the shipped suites in which a wrong of our own client is found.
+const FOUND_IN: &[(&str, &str)] = &[
+    ("everybody-renews", "5 calls in flight share one renewal"),
+    ("late-refusal-renews", "a refusal that comes after the renewal begins no other"),
+    ("never-repeats", "a call that finds the token dead renews it and is repeated"),
+    ("repeats-for-ever", "a call that is refused again with a new token is not renewed for again"),
+    ("repeats-another-call", "a call that finds the token dead renews it and is repeated"),
+    ("keeps-old-access-token", "a call that finds the token dead renews it and is repeated"),
+    ("forgets-rotation", "each renewal goes on with the refresh token that the last one brought"),
+    ("loses-refresh-token", "an answer without a refresh token keeps"),
+    ("takes-empty-refresh-token", "an answer with an empty refresh token keeps"),
+    ("retries-dead-grant", "a grant that is over is not asked for by calls that follow"),
+    ("collision-is-final", "a collision with another refresh is not the end of the grant"),
+    ("gives-up-at-once", "a renewal that fails for a moment is tried again (503)"),
+    ("hurries", "a server that wants to be left alone is left alone (503)"),
+    ("storms", "a renewal that never comes about is given up (1 callers)"),
+    ("renews-when-forbidden", "403 INSUFFICIENT_ACCESS is no reason for a renewal"),
+    ("widens-scope", "a call that finds the token dead renews it and is repeated"),
+    ("unauthenticated", "a call that finds the token dead renews it and is repeated"),
+    ("by-query", "a call that finds the token dead renews it and is repeated"),
+];
+
+fn played(client: Client, patterns: &[&str]) -> Report {
+    let selection = Selection { patterns: patterns.iter().map(|&p| p.to_owned()).collect() };
+    outcome(&Options { client, selection, ..options(embedded(), client_suites()) }).report
+}
+
+#[test]
+fn our_own_client_passes_every_suite_for_clients() {
+    let report = played(Client::default(), &[]);
+    assert_eq!(complaints(&report), "");
+    assert_eq!((report.summary.not_testable, report.exit()), (0, 0));
+    assert_eq!(report.subject.program.as_deref(), Some("own"));
+}
+
+#[test]
+fn every_wrong_of_our_own_client_is_found() {
+    let known: Vec<&str> = wrong::all().iter().map(|wrong| wrong.name).collect();
+    let listed: Vec<&str> = FOUND_IN.iter().map(|(name, _)| *name).collect();
+    assert_eq!(listed, known);
+    let missed = |(name, scenario): &&(&str, &str)| {
+        let client = Client::Own(Wrongs::of(wrong::find(name).unwrap()));
+        played(client, &[scenario]).summary.fail == 0
+    };
+    let missed: Vec<_> = FOUND_IN.iter().filter(missed).collect();
+    assert!(missed.is_empty(), "nothing was found of {missed:?}");
+}
+
+/// A program that a shell plays.
+fn shell(script: &str, within: i64) -> Client {
+    Client::Program(Arc::new(Program {
+        name: "shell".into(),
+        command: vec!["sh".into(), "-c".into(), script.into()],
+        env: Vec::new(),
+        flows: vec![Flow::RefreshToken, Flow::ClientCredentials, Flow::JwtBearer, Flow::SamlBearer],
+        folder: PathBuf::from("/"),
+        within,
+        proxy: false,
+    }))
+}
+
+#[test]
+fn a_program_that_does_not_do_its_work_passes_nothing() {
+    let some = ["! 30", "! 100"];
+    for (script, within) in [("exit 0", 5000), ("exit 1", 5000), ("kill -9 $$", 5000), ("sleep 60", 50)] {
+        let report = played(shell(script, within), &some);
+        assert_eq!(report.summary.pass, 0, "`{script}`: {}", complaints(&report));
+        assert_ne!(report.exit(), 0);
+    }
+    let report = played(shell("exit 89", 5000), &some);
+    assert_eq!((report.summary.pass, report.summary.fail), (0, 0));
+    assert!(report.scenarios.iter().all(|row| row.verdict == Word::NotTestable));
+}
+
+#[test]
+fn what_a_program_prints_tells_no_secret() {
+    let script =
+        "echo \"$GRANTCHECK_CLIENT_SECRET $GRANTCHECK_REFRESH_TOKEN $GRANTCHECK_ACCESS_TOKEN\" >&2; exit 1";
+    let outcome = outcome(&Options {
+        client: shell(script, 5000),
+        selection: Selection { patterns: vec!["with a live token".into()] },
+        ..options(embedded(), client_suites())
+    });
+    let mut redactor = outcome.redactor;
+    let told = grantcheck::report::json(&grantcheck::report::redacted(&outcome.report, &mut redactor));
+    assert!(told.contains("exit 1"), "{told}");
+    for secret in ["1111111111111111", "5Aep861", "00Dxx0000000001!"] {
+        assert!(!told.contains(secret), "{told}");
+    }
+}
+
+#[test]
+fn a_program_of_somebody_else_is_judged_by_what_it_asks() {
+    let path = at("suites/programs/naive.yaml");
+    let text = grantcheck::diagnostic::Text::new("naive.yaml", std::fs::read_to_string(&path).unwrap());
+    let program = grantcheck::suite::read_program(&text, &path, &|_| None).unwrap();
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        // A machine without Python shows nothing here; .ci/run has one.
+        return;
+    }
+    let client = Client::Program(Arc::new(program));
+    let report = played(client, &["5 calls in flight share one renewal", "with a live token no renewal"]);
+    let verdicts: Vec<Word> = report.scenarios.iter().map(|row| row.verdict).collect();
+    assert_eq!(verdicts, [Word::Pass, Word::Fail], "{}", complaints(&report));
+}
+
+#[test]
+fn what_can_never_come_about_is_a_diagnostic() {
+    let source = "suite: s\njudges: client\nscenarios:\n  - scenario: a\n    flow: refresh-token\n    \
+        program: { calls: 5 }\n    org: { expire: { at_once: 5 } }\n";
+    let problems = grantcheck::suite::read_suite(&grantcheck::diagnostic::Text::new("s.yaml", source), "s");
+    let told = problems.unwrap_err().iter().map(ToString::to_string).collect::<String>();
+    assert!(told.contains("5 calls are never in flight at once"), "{told}");
+    let right = source.replace("calls: 5", "calls: 5, concurrency: 5");
+    assert_eq!(suite_of("s.yaml", &right).scenarios.len(), 1);
+}
