@@ -16,6 +16,7 @@ mod left_out;
 mod openid;
 mod pkce;
 mod refresh;
+mod renewal;
 mod resource;
 mod revocation;
 mod salesforce;
@@ -44,6 +45,16 @@ pub enum Party {
     Org,
     /// The OAuth client.
     Client,
+}
+
+impl Party {
+    /// The word in a list.
+    pub fn word(self) -> &'static str {
+        match self {
+            Party::Org => "org",
+            Party::Client => "client",
+        }
+    }
 }
 
 /// Where a requirement is written.
@@ -121,6 +132,15 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         refresh::CHECKS,
         refresh::renewal::CHECKS,
         refresh::policy::CHECKS,
+        renewal::request::CHECKS,
+        renewal::repeat::CHECKS,
+        renewal::loops::CHECKS,
+        renewal::sharing::CHECKS,
+        renewal::rotation::CHECKS,
+        renewal::without::CHECKS,
+        renewal::failure::CHECKS,
+        renewal::passing::CHECKS,
+        renewal::reasons::CHECKS,
         jwt_bearer::CHECKS,
         saml_bearer::CHECKS,
         client_credentials::CHECKS,
@@ -177,7 +197,8 @@ pub fn judge_one(check: &'static Check, transcript: &Transcript) -> Judged {
             verdict: Verdict::Inconclusive,
             level: check.level,
             expected: check.title.to_owned(),
-            observed: "the judge of this check broke; this is a bug of grantcheck, not of the org".to_owned(),
+            observed: "the judge of this check broke; this is a bug of grantcheck, not of the subject"
+                .to_owned(),
             exchanges: Vec::new(),
             grave: false,
             at: None,
@@ -212,6 +233,14 @@ mod tests {
     fn every_check_skips_on_nothing() {
         for check in all() {
             assert_eq!(judge_one(check, &Transcript::default()).verdict, Verdict::Skip, "{}", check.id);
+        }
+    }
+
+    #[test]
+    fn a_check_judges_only_the_party_that_it_binds() {
+        for party in [Party::Org, Party::Client] {
+            let judged = judge(&Transcript::default(), party);
+            assert!(!judged.is_empty() && judged.iter().all(|judged| judged.check.binds == party));
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     }
     for check in &checks {
         let cite = check.cites.first().map_or(String::new(), ToString::to_string);
-        writeln!(io.out, "{:<6} {:<58} {cite}", check.level.word(), check.id)?;
+        writeln!(io.out, "{:<6} {:<6} {:<58} {cite}", check.level.word(), check.binds.word(), check.id)?;
     }
     writeln!(io.out, "{} checks; `grantcheck explain ID` tells more", checks.len())?;
     Ok(super::CONFORMS)
@@ -43,6 +43,7 @@ fn row(check: &Check) -> serde_json::Value {
     json!({
         "id": check.id,
         "title": check.title,
+        "binds": check.binds.word(),
         "level": check.level,
         "basis": check.basis,
         "origin": check.origin,

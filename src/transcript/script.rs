@@ -7,6 +7,7 @@
 //! ! secret wrong                         a fact that would be derived live: `secret right|wrong|another`
 //! ! assertion {"claims":{"iss":"main","exp":{now+150}},"verifies":true,"alg":"RS256"}
 //! ! id_token {"header":{"alg":"RS256"},"claims":{"sub":"u"},"verifies":true}   of the answer
+//! ! host https://other.example           the request above goes to another host
 //! < 200 {"access_token":"A2"}            the answer: status, body
 //! < Cache-Control: no-store              header of the answer
 //! + 10m                                  time goes by
@@ -314,6 +315,13 @@ fn fact(exchange: &mut Exchange, rest: &str) {
         "signature" => exchange.facts.signature_fits = Some(value == "right"),
         "refresh_token_bits" => {
             exchange.facts.refresh_token_bits = Some(value.parse().unwrap_or_else(|_| panic!("{value}")));
+        }
+        "host" => {
+            let request = &exchange.request;
+            let rest = &request.url[super::questions::origin(&request.url).len()..];
+            let (url, headers, body) =
+                (format!("{value}{rest}"), request.headers.clone(), request.body.clone());
+            exchange.request = Request::new(&request.method, &url, headers, body);
         }
         "user" => exchange.user = Some(value.to_owned()),
         "app" => exchange.app = value.to_owned(),

@@ -9,7 +9,7 @@ use grantcheck::catalog;
 fn checks() -> String {
     let mut out = String::from(
         "# Checks\n\nGenerated from the catalogue; `UPDATE=1 cargo test` rewrites it. A failed MUST fails a run, a SHOULD warns, \
-         a NOTE informs; a check whose basis is *community* never fails a run.\n\n",
+         a NOTE informs; a check whose basis is *community* never fails a run. Each says whom it binds: the org, or the client program.\n\n",
     );
     let mut family = "";
     for check in catalog::all() {
@@ -20,7 +20,8 @@ fn checks() -> String {
         }
         let cites: Vec<String> = check.cites.iter().map(ToString::to_string).collect();
         let _ = writeln!(out, "### {}\n", check.id);
-        let _ = writeln!(out, "{} · {} · {}\n", check.level.word(), check.basis.word(), cites.join("; "));
+        let (level, binds, basis) = (check.level.word(), check.binds.word(), check.basis.word());
+        let _ = writeln!(out, "{level} · binds the {binds} · {basis} · {}\n", cites.join("; "));
         let _ = writeln!(out, "*{}.* {}\n", capital(check.title), squeeze(check.explain));
         if let Some(deviation) = catalog::deviation(check.id) {
             let _ = writeln!(

@@ -199,7 +199,8 @@ pub fn program(data: &[u8]) {
 /// A recording, which is judged as well: no judge breaks, whatever it is shown.
 pub fn recording(data: &[u8]) {
     let Ok(transcript) = transcript::read(&text(data)) else { return };
-    for judged in catalog::judge(&transcript, Party::Org) {
+    let judged = [Party::Org, Party::Client].map(|party| catalog::judge(&transcript, party));
+    for judged in judged.into_iter().flatten() {
         assert!(!judged.bug, "the judge of {} broke", judged.check.id);
     }
     let mut redactor = Redactor::new([1; 32]);

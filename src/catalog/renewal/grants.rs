@@ -1,0 +1,295 @@
+//! What a record tells of the grants of a client: which token came of which answer. So two users, two apps and two
+//! logins in one record are not taken for one another, and a token whose answer is not in the record proves nothing.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::resource::{calls, ended, presented};
+use super::calls::{is_dead, same_call, same_key};
+use crate::oauth::Endpoint;
+use crate::oauth::grant::refresh_token::GRANT_TYPE;
+use crate::transcript::{Exchange, Transcript};
+
+/// For how long a request may have been under way that another answer has made stale, in milliseconds.
+pub(super) const IN_FLIGHT: i64 = 100;
+
+/// Within how long of its cause something follows that follows from it, in milliseconds.
+pub(super) const PROMPT: i64 = 1000;
+
+/// How long a caller waits for a renewal before it may have given up, in milliseconds.
+pub(super) const PATIENCE: i64 = 5000;
+
+/// What clients write that have no refresh token and send one all the same.
+const NONE: [&str; 6] = ["", "null", "undefined", "None", "nil", "(null)"];
+
+/// Every grant of a record.
+pub(super) struct Grants<'t> {
+    pub(super) t: &'t Transcript,
+    all: Vec<Grant<'t>>,
+    of: HashMap<usize, usize>,
+}
+
+/// One login of one user, with all that was renewed of it. What a server-to-server flow is given again and again for the
+/// same subject counts as one.
+#[derive(Default)]
+pub(super) struct Grant<'t> {
+    /// The answer that it began with; none where that was before the record.
+    pub(super) origin: Option<&'t Exchange>,
+    /// Every token request for it, in the order in which they were begun.
+    pub(super) requests: Vec<&'t Exchange>,
+    /// Every call with one of its access tokens, in the same order.
+    pub(super) calls: Vec<&'t Exchange>,
+}
+
+/// Whether it is a refresh request, also in a form that no server reads.
+pub(super) fn is_refresh(x: &Exchange) -> bool {
+    let written = || {
+        let json: Option<serde_json::Value> = serde_json::from_str(&x.request.body).ok();
+        json.is_some_and(|json| json.get("grant_type").and_then(|g| g.as_str()) == Some(GRANT_TYPE))
+    };
+    x.endpoint == Endpoint::Token && (x.grant_type() == Some(GRANT_TYPE) || written())
+}
+
+/// The refresh token that a refresh presents; none where it has none, or only the word for none.
+pub(super) fn refresh_token(x: &Exchange) -> Option<&str> {
+    x.param("refresh_token").filter(|token| is_refresh(x) && !NONE.contains(token))
+}
+
+/// The refresh token that an answer hands out.
+pub(super) fn given(x: &Exchange) -> Option<&str> {
+    x.text("refresh_token").filter(|token| x.granted() && !token.is_empty())
+}
+
+/// Whether `z` began so soon after `x` was answered.
+pub(super) fn within(z: &Exchange, x: &Exchange, millis: i64) -> bool {
+    z.at <= ended(x).saturating_add(millis)
+}
+
+/// Whether two exchanges are of the same client, as far as they say.
+pub(super) fn same_client(a: &Exchange, b: &Exchange) -> bool {
+    a.client_id().zip(b.client_id()).is_none_or(|(a, b)| a == b)
+}
+
+/// What a server-to-server grant is asked for: kind, client and subject. None for every other grant.
+fn subject(x: &Exchange) -> Option<String> {
+    let kind = x.grant_type()?;
+    let client = x.client_id()?;
+    if kind == "client_credentials" {
+        return Some(format!("{kind} {client}"));
+    }
+    let assertion = x.facts.assertion.as_ref().filter(|_| kind.ends_with("-bearer"))?;
+    Some(format!("{kind} {client} {}", assertion.claims.get("sub")?.as_str()?))
+}
+
+impl<'t> Grants<'t> {
+    /// The grants of that record.
+    pub(super) fn of(t: &'t Transcript) -> Self {
+        let mut grants = Self { t, all: Vec::new(), of: HashMap::new() };
+        let (mut by_refresh, mut by_subject) = (HashMap::new(), HashMap::new());
+        let mut by_access: HashMap<&str, HashSet<usize>> = HashMap::new();
+        for x in t.at(Endpoint::Token) {
+            let next = grants.all.len();
+            let index = match (refresh_token(x), subject(x)) {
+                _ if is_refresh(x) && refresh_token(x).is_none() => continue,
+                (Some(token), _) => *by_refresh.entry(token).or_insert(next),
+                (None, Some(subject)) => *by_subject.entry(subject).or_insert(next),
+                (None, None) if x.granted() => {
+                    given(x).and_then(|t| by_refresh.get(t).copied()).unwrap_or(next)
+                }
+                (None, None) => continue,
+            };
+            if index == next {
+                grants.all.push(Grant::default());
+            }
+            let grant = &mut grants.all[index];
+            grant.requests.push(x);
+            grants.of.insert(x.number, index);
+            if x.granted() {
+                if grant.origin.is_none() && !is_refresh(x) {
+                    grant.origin = Some(x);
+                }
+                if let Some(token) = given(x) {
+                    by_refresh.entry(token).or_insert(index);
+                }
+                by_access.entry(x.text("access_token").unwrap_or("")).or_default().insert(index);
+            }
+        }
+        for x in calls(t) {
+            // What two grants were given tells nothing of whose call it is.
+            let known = presented(x).and_then(|token| by_access.get(token)).filter(|known| known.len() == 1);
+            if let Some(&index) = known.and_then(|known| known.iter().next()) {
+                grants.all[index].calls.push(x);
+                grants.of.insert(x.number, index);
+            }
+        }
+        grants
+    }
+
+    /// Every grant.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Grant<'t>> {
+        self.all.iter()
+    }
+
+    /// The grant that an exchange belongs to.
+    pub(super) fn of_exchange(&self, x: &Exchange) -> Option<&Grant<'t>> {
+        self.all.get(*self.of.get(&x.number)?)
+    }
+
+    /// Whether the record has no other grant of the client that asked for this one.
+    pub(super) fn is_only(&self, grant: &Grant<'t>) -> bool {
+        let Some(first) = grant.requests.first() else { return false };
+        self.all.iter().filter(|other| other.requests.first().is_some_and(|x| same_client(x, first))).count()
+            == 1
+    }
+
+    /// Token requests that ask for a new login of the same client, or for its start at the authorization endpoint.
+    pub(super) fn logins<'a>(&'a self, grant: &'a Grant<'t>) -> impl Iterator<Item = &'t Exchange> + 'a {
+        let asks = |x: &&Exchange| match x.endpoint {
+            Endpoint::Authorize => true,
+            Endpoint::Token => !is_refresh(x),
+            _ => false,
+        };
+        let mine = |x: &&Exchange| grant.requests.first().is_some_and(|first| same_client(x, first));
+        self.t.exchanges.iter().filter(asks).filter(mine)
+    }
+
+    /// Refresh requests of the same client that present no refresh token.
+    pub(super) fn empty_refreshes<'a>(
+        &'a self,
+        grant: &'a Grant<'t>,
+    ) -> impl Iterator<Item = &'t Exchange> + 'a {
+        let mine = |x: &&Exchange| grant.requests.first().is_some_and(|first| same_client(x, first));
+        let empty = |x: &&Exchange| is_refresh(x) && refresh_token(x).is_none();
+        self.t.exchanges.iter().filter(empty).filter(mine)
+    }
+
+    /// Every call whose access token was refused as dead and that repeats no other, with the call that repeats it with
+    /// a newer access token, where there is one.
+    pub(super) fn refusals(&self, grant: &Grant<'t>) -> Vec<(&'t Exchange, Option<&'t Exchange>)> {
+        let mut repeats = HashSet::new();
+        let mut found = Vec::new();
+        for &call in &grant.calls {
+            if !is_dead(call) || repeats.contains(&call.number) {
+                continue;
+            }
+            let fits = |r: &Exchange| {
+                r.began_after(call)
+                    && !repeats.contains(&r.number)
+                    && same_call(call, r)
+                    && self.is_renewed(call, r)
+            };
+            let all = || calls(self.t).skip_while(|r| r.number < call.number);
+            let repeat = all().find(|r| fits(r) && same_key(call, r)).or_else(|| all().find(|r| fits(r)));
+            repeats.extend(repeat.map(|r| r.number));
+            found.push((call, repeat));
+        }
+        found
+    }
+
+    /// Whether `later` presents an access token that the client was given after that of `call`: of the same grant, or of
+    /// a login that it began when the call had been refused.
+    pub(super) fn is_renewed(&self, call: &Exchange, later: &Exchange) -> bool {
+        let (Some(grant), Some(other)) = (self.of_exchange(call), self.of_exchange(later)) else {
+            return false;
+        };
+        if std::ptr::eq(grant, other) {
+            return grant.is_newer(presented(call), presented(later));
+        }
+        let login = other.origin.filter(|origin| origin.began_after(call));
+        login.is_some_and(|login| grant.origin.is_none_or(|origin| same_client(origin, login)))
+    }
+
+    /// Whether the client was seen to go on when it had an answer to a call with a newer access token than this call's.
+    pub(super) fn went_on(&self, call: &Exchange) -> bool {
+        let answered = calls(self.t).filter(|r| r.number > call.number && self.is_renewed(call, r));
+        answered.map(|r| r.over_at).min().is_some_and(|over| over < self.t.exchanges.len())
+    }
+}
+
+impl<'t> Grant<'t> {
+    /// Every refresh of it, whatever came of it.
+    pub(super) fn refreshes(&self) -> impl DoubleEndedIterator<Item = &'t Exchange> + '_ {
+        self.requests.iter().copied().filter(|x| is_refresh(x))
+    }
+
+    /// Every answer that gave an access token.
+    pub(super) fn answers(&self) -> impl DoubleEndedIterator<Item = &'t Exchange> + '_ {
+        self.requests.iter().copied().filter(|x| x.granted())
+    }
+
+    /// Whether the client had a refresh token of it when `x` was begun.
+    pub(super) fn has_refresh_token(&self, x: &Exchange) -> bool {
+        self.origin.is_none() || self.answers().any(|y| x.began_after(y) && given(y).is_some())
+    }
+
+    /// Whether it never had a refresh token.
+    pub(super) fn never_had_one(&self) -> bool {
+        self.origin.is_some()
+            && self.answers().all(|y| given(y).is_none())
+            && self.refreshes().next().is_none()
+    }
+
+    /// Whether the second access token was given later than the first, for the first time.
+    pub(super) fn is_newer(&self, old: Option<&str>, new: Option<&str>) -> bool {
+        let last = self.answers().filter(|y| y.text("access_token") == old).map(|y| y.over_at).max();
+        let first = self.answers().filter(|y| y.text("access_token") == new).map(|y| y.over_at).min();
+        old != new && last.zip(first).is_some_and(|(last, first)| last < first)
+    }
+
+    /// The first refresh that had brought another access token in place of this one when `x` was begun. Where two
+    /// renewals overlapped, either token may be the one in force.
+    pub(super) fn replaced(&self, token: Option<&str>, x: &Exchange) -> Option<&'t Exchange> {
+        let mut issued = self.answers().filter(|z| z.text("access_token") == token).peekable();
+        issued.peek()?;
+        let issued: Vec<&Exchange> = issued.collect();
+        self.refreshes().find(|y| {
+            y.granted()
+                && y.text("access_token") != token
+                && x.began_after(y)
+                && issued.iter().all(|z| y.began_after(z))
+        })
+    }
+
+    /// Whether nothing of it was under way when anything else of it was begun, up to `x`.
+    pub(super) fn is_sequential(&self, x: &Exchange) -> bool {
+        let mut all: Vec<&Exchange> = self.requests.iter().chain(&self.calls).copied().collect();
+        all.retain(|y| y.number <= x.number);
+        all.sort_by_key(|y| y.number);
+        let mut over = 0;
+        all.iter().all(|y| {
+            let alone = over <= y.number;
+            over = over.max(y.over_at);
+            alone
+        })
+    }
+
+    /// How many of its calls had been refused as dead when `x` was begun.
+    pub(super) fn refused_before(&self, x: &Exchange) -> usize {
+        self.calls.iter().filter(|c| is_dead(c) && x.began_after(c)).count()
+    }
+
+    /// Whether a second refresh may have been under way when the first was answered: so soon, and with more callers
+    /// refused than refreshes begun.
+    pub(super) fn in_flight(&self, second: &Exchange, first: &Exchange) -> bool {
+        let begun = self.refreshes().filter(|y| y.number < second.number).count();
+        within(second, first, IN_FLIGHT) && self.refused_before(second) > begun
+    }
+
+    /// The refresh that began soon after `cause` although `renewal` had brought a token that nobody had refused, and
+    /// that the client was seen to use.
+    pub(super) fn needless(&self, renewal: &Exchange, cause: &Exchange) -> Option<&'t Exchange> {
+        let token = renewal.text("access_token");
+        if !self.calls.iter().any(|z| presented(z) == token) {
+            return None;
+        }
+        let refused = |x: &Exchange, y: &Exchange| {
+            let new = presented(x) == token || self.is_newer(token, presented(x));
+            new && x.number < y.number && super::super::resource::let_in(x) != Some(true)
+        };
+        self.refreshes().find(|y| {
+            y.began_after(renewal)
+                && y.began_after(cause)
+                && within(y, cause, PROMPT)
+                && !self.calls.iter().any(|x| refused(x, y))
+        })
+    }
+}
