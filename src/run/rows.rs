@@ -327,6 +327,8 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
     let mut target = options.target.clone();
     target.endpoints = around.endpoints.clone();
     let mut report = empty(target.subject(), options.seed);
+    let clients = options.suites.iter().flat_map(|suite| &suite.scenarios).any(|s| s.client.is_some());
+    report.subject.program = clients.then(|| options.client.name());
     let mut transcript = Transcript { subject: report.subject.clone(), ..Transcript::default() };
     let mut checks: BTreeMap<&'static str, Vec<(Verdict, Option<Word>)>> = BTreeMap::new();
     let mut played: BTreeMap<Flow, bool> = BTreeMap::new();
