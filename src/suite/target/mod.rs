@@ -8,7 +8,7 @@ pub(super) mod shape;
 pub(super) use shape::TARGET;
 
 use regex::Regex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::expand::left_over;
@@ -42,7 +42,8 @@ pub fn read_target(
 ) -> Result<Target, Vec<Diagnostic>> {
     let read = || {
         let node = parse(text)?;
-        let mut reader = Reader { text, lookup, problems: Vec::new() };
+        let mut reader =
+            Reader { text, lookup, problems: Vec::new(), looked_up: BTreeSet::new(), open: BTreeSet::new() };
         check(text, &node, &TARGET, &mut reader.problems);
         left_over(text, &node, &mut reader.problems);
         let target = reader.target(&node);
@@ -59,10 +60,13 @@ pub fn read_target(
 /// spans stay right: what a log keeps of a diagnostic tells nobody a password.
 fn cover(source: &str) -> String {
     static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
-        let value = r#""(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s,}#"'|>$&*][^\s,}]*"#;
+        let value = r#""(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[\[{|>][^\n]*|[^\s,}#"'|>$&*\[{][^\s,}]*"#;
         let key = r"secr?e?t|pass?w|pwd?\b|\bpin\b|_to?ke?n\b";
-        let whole = r#"(?i)(?:KEY)([\w-]*)["']?\s*:\s*(VALUE)|://[^\s/:@]*:([^\s/@]+)@|(-----BEGIN[^\n]*)"#;
-        Regex::new(&whole.replace("KEY", key).replace("VALUE", value)).expect("an expression of our own")
+        // An anchor or a tag may stand before the value.
+        let between = r#"["']?\s*:\s*(?:[&!]\S*\s+)*"#;
+        let whole = r#"(?i)(?:KEY)([\w-]*)BETWEEN(VALUE)|://[^\s/:@]*:([^\s/@]+)@|(-----BEGIN[^\n]*)"#;
+        let whole = whole.replace("KEY", key).replace("BETWEEN", between).replace("VALUE", value);
+        Regex::new(&whole).expect("an expression of our own")
     });
     let mut out = source.to_owned();
     for captures in SECRETS.captures_iter(source) {
@@ -72,16 +76,40 @@ fn cover(source: &str) -> String {
         let Some(found) = found else { continue };
         let inner = found.as_str().trim_matches(['"', '\'']);
         if !inner.starts_with("${") {
-            out.replace_range(found.range(), &"*".repeat(found.len()));
+            let end = if inner.starts_with(['[', '{', '|', '>']) {
+                end_of_block(source, found.start())
+            } else {
+                found.end()
+            };
+            // By bytes, so that spans stay right.
+            let bytes = source[found.start()..end].bytes();
+            let struck: String = bytes.map(|b| if b == b'\n' { '\n' } else { '*' }).collect();
+            out.replace_range(found.start()..end, &struck);
         }
     }
     out
+}
+
+/// Where a value ends that goes on in the lines below: before the first that is indented no deeper than its own.
+fn end_of_block(source: &str, start: usize) -> usize {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let begin = source[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let mut lines = source[begin..].split_inclusive('\n');
+    let first = lines.next().unwrap_or("");
+    let own = indent(first);
+    let below = lines.take_while(|line| line.trim().is_empty() || indent(line) > own);
+    let end = begin + first.len() + below.map(str::len).sum::<usize>();
+    if source[..end].ends_with('\n') { end - 1 } else { end }
 }
 
 struct Reader<'r> {
     text: &'r Text,
     lookup: &'r dyn Fn(Lookup<'_>) -> Option<String>,
     problems: Vec<Diagnostic>,
+    /// Values that were looked up.
+    looked_up: BTreeSet<String>,
+    /// Those among them that everybody may know.
+    open: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -100,6 +128,24 @@ impl Reader<'_> {
         self.filled(node, &[])
     }
 
+    /// A text with everything looked up, of which nothing is a secret.
+    fn open_value(&mut self, node: Option<&Node>) -> Option<String> {
+        let value = self.value(node)?;
+        let names = Template::new(node?.text()?);
+        let found: Vec<String> = names.names().filter_map(|name| self.found(name)).collect();
+        self.open.extend(found);
+        Some(value)
+    }
+
+    /// What a name stands for outside of this file.
+    fn found(&self, name: &str) -> Option<String> {
+        match name.strip_prefix("file:") {
+            // An editor ends a file with a line break; no secret and no PEM needs it.
+            Some(path) => (self.lookup)(Lookup::File(path)).map(|text| text.trim_end().to_owned()),
+            None => (self.lookup)(Lookup::Variable(name)),
+        }
+    }
+
     /// A text with everything looked up except these names, which stay.
     fn filled(&mut self, node: Option<&Node>, kept: &[&str]) -> Option<String> {
         let node = node?;
@@ -110,11 +156,15 @@ impl Reader<'_> {
             }
         }
         unclosed(self.text, node.span, node.text()?, &mut self.problems);
-        let fill = |name: &str| match name.strip_prefix("file:") {
-            _ if kept.contains(&name) => Some(format!("${{{name}}}")),
-            // An editor ends a file with a line break; no secret and no PEM needs it.
-            Some(path) => (self.lookup)(Lookup::File(path)).map(|text| text.trim_end().to_owned()),
-            None => (self.lookup)(Lookup::Variable(name)),
+        let found: Vec<String> = template
+            .names()
+            .filter(|name| !kept.contains(name))
+            .filter_map(|name| self.found(name))
+            .collect();
+        self.looked_up.extend(found);
+        let fill = |name: &str| match kept.contains(&name) {
+            true => Some(format!("${{{name}}}")),
+            false => self.found(name),
         };
         template.fill(&fill).ok()
     }
@@ -151,11 +201,12 @@ impl Reader<'_> {
     }
 
     fn values(&mut self, node: Option<&Node>) -> Vec<String> {
-        node.map(Node::items).unwrap_or_default().iter().filter_map(|item| self.value(Some(item))).collect()
+        let items = node.map(Node::items).unwrap_or_default();
+        items.iter().filter_map(|item| self.open_value(Some(item))).collect()
     }
 
     fn target(&mut self, node: &Node) -> Target {
-        let org = self.value(node.get("org")).filter(|org| org != "embedded");
+        let org = self.open_value(node.get("org")).filter(|org| org != "embedded");
         let embedded = node.get("org").and_then(Node::text) == Some("embedded");
         if let (Some(org), Some(at)) = (&org, node.get("org")) {
             self.base_url(org, at);
@@ -194,15 +245,17 @@ impl Reader<'_> {
                 })
             })
             .collect();
+        let (endpoints, ca) = (self.endpoints(node, base.as_deref()), self.authority(node));
         Target {
-            endpoints: self.endpoints(node, base.as_deref()),
+            endpoints,
             profile,
             apps,
             users,
             login,
             deny,
             settings: settings(node.get("settings")),
-            ca: self.authority(node),
+            ca,
+            secrets: self.looked_up.difference(&self.open).map(Secret::new).collect(),
             disposable: node.get("disposable").and_then(Node::flag).unwrap_or(false),
             waive,
             org: base,
@@ -211,7 +264,7 @@ impl Reader<'_> {
 
     /// A further certificate authority.
     fn authority(&mut self, node: &Node) -> Option<String> {
-        let pem = self.value(node.get("ca"))?;
+        let pem = self.open_value(node.get("ca"))?;
         if let Some(at) = node.get("ca").filter(|_| !pem.contains("-----BEGIN CERTIFICATE-----")) {
             let help = "name a file that begins with `-----BEGIN CERTIFICATE-----`: `${file:ca.pem}`";
             let help = beside(at).unwrap_or_else(|| help.to_owned());
@@ -339,7 +392,9 @@ impl Reader<'_> {
     fn endpoints(&mut self, node: &Node, base: Option<&str>) -> Endpoints {
         let given = node.get("endpoints");
         let mut url = |at: Option<&Node>| -> Option<String> {
-            let value = self.value(at)?;
+            // Where a server answers is told to everybody; a key in the query is not.
+            let query = at.and_then(Node::text).is_some_and(|text| text.contains('?'));
+            let value = if query { self.value(at)? } else { self.open_value(at)? };
             let span = at.map_or(Span::default(), |n| n.span);
             if value.starts_with('/') {
                 return Some(format!("{}{value}", base.unwrap_or("")));
@@ -394,7 +449,7 @@ impl Reader<'_> {
     fn user(&mut self, node: &Node) -> User {
         let flag = |key: &str| node.get(key).and_then(Node::flag).unwrap_or(false);
         User {
-            username: self.value(node.get("username")).unwrap_or_default(),
+            username: self.open_value(node.get("username")).unwrap_or_default(),
             password: self.value(node.get("password")).map(Secret::new),
             approved: self.values(node.get("approved")),
             inactive: flag("inactive"),
@@ -442,9 +497,41 @@ mod tests {
             ("fill: { pw: \"${user.password}\" }", "fill: { pw: \"${user.password}\" }"),
             ("org: https://u:p%40w@acme.example", "org: https://u:*****@acme.example"),
             ("secret_optional: yes", "secret_optional: yes"),
+            (
+                "client_secret: [ sup3r-s3cret ], x: 1 # c\nb: c",
+                "client_secret: **************************\nb: c",
+            ),
+            ("client_secret: { a: sup3r }\nb: c", "client_secret: ************\nb: c"),
+            ("  password: |\n    sup3r\n\n    é\n  b: c", "  password: *\n*********\n\n******\n  b: c"),
+            ("- password: >-\n    sup3r", "- password: **\n*********"),
+            ("client_secret: [\n  sup3r,\n]", "client_secret: *\n********\n]"),
+            ("client_secret: &a sup3r", "client_secret: &a *****"),
+            ("client_secret: !!str sup3r", "client_secret: !!str *****"),
         ] {
             assert_eq!(cover(source), shown);
         }
+    }
+
+    #[test]
+    fn what_was_looked_up_is_secret_unless_it_is_told_to_everybody() {
+        let text = Text::new(
+            "t.yaml",
+            "org: https://${HOST}
+api: /x?key=${API_KEY}
+endpoints: { token: \"https://${HOST}/token\" }
+apps: { main: { client_id: \"${ID}\", redirect_uri: \"https://${CALLBACK}/cb\", flows: [], extra: { k: \"a ${EXTRA}\" } } }
+users: { main: { username: \"${USER}\", password: \"p-${PW}\" } }
+login:
+  - fill: { u: \"${USER}\", pin: \"${file:pin}\" }
+",
+        );
+        let lookup = |lookup: Lookup<'_>| match lookup {
+            Lookup::Variable(name) => Some(format!("{}.example", name.to_lowercase())),
+            Lookup::File(name) => Some(format!("{name}-of-file\n")),
+        };
+        let target = read_target(&text, &lookup).unwrap();
+        let secrets: Vec<&str> = target.secrets.iter().map(Secret::expose).collect();
+        assert_eq!(secrets, ["api_key.example", "extra.example", "pin-of-file", "pw.example"]);
     }
 
     #[test]
