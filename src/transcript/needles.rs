@@ -166,10 +166,10 @@ fn stands_alone(text: &str, start: usize, needle: &Needle) -> bool {
     let (before, after) = (&text[..start], &text[start + needle.text.len()..]);
     let goes_on = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let grown = before.ends_with(goes_on) && !ends_with_escape(before);
-    !grown
-        && !after.starts_with(goes_on)
-        && !is_name(before, after)
-        && !(needle.word && is_in_an_address(before, after))
+    if grown || after.starts_with(goes_on) || is_name(before, after) {
+        return false;
+    }
+    !needle.word || !is_in_an_address(before, after)
 }
 
 /// Whether the letters before a place are the end of `%3D`, `\n` or `\u0022`.

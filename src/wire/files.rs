@@ -136,7 +136,7 @@ mod tests {
         write(&path, "one").unwrap();
         write(&path, "two").unwrap();
         assert_eq!(read(&path).unwrap(), "two");
-        assert_eq!(suites(&folder).unwrap(), [path.clone()]);
+        assert_eq!(suites(&folder).unwrap(), std::slice::from_ref(&path));
         write(&path, "\u{feff}three").unwrap();
         assert_eq!(read(&path).unwrap(), "three");
         std::fs::remove_dir_all(&folder).unwrap();
