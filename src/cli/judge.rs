@@ -3,6 +3,7 @@
 use clap::Args;
 use std::path::PathBuf;
 
+use super::outputs::outputs;
 use super::{Exit, Io};
 use crate::diagnostic::Diagnostic;
 use crate::oauth::salesforce::Profile;
@@ -25,6 +26,7 @@ pub(super) struct Arguments {
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let reports = super::run::reports(&arguments.report)?;
+    outputs(reports.paths())?;
     let profile = match arguments.profile.as_deref().map(|name| (name, Profile::read(name))) {
         Some((name, None)) => {
             return Err(Diagnostic::bare("bad-flag", format!("`--profile {name}` is no profile"))

@@ -1,6 +1,6 @@
 //! From paths to suites, targets and programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +14,9 @@ use crate::wire::files;
 /// The suites at these paths, the shipped ones of a folder where there is no path. All problems of all files at once.
 pub(super) fn suites(paths: &[PathBuf], shipped: &str) -> Result<Vec<Suite>, super::CannotStart> {
     let mut texts = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut ids: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut problems = Vec::new();
     if paths.is_empty() {
         texts.extend(
             shipped::suites(shipped)
@@ -25,13 +28,24 @@ pub(super) fn suites(paths: &[PathBuf], shipped: &str) -> Result<Vec<Suite>, sup
             return Err(no_such_path(path).into());
         }
         for file in files::suites(path)? {
+            // A file that is named twice is one suite.
+            if !seen.insert(files::canonical(&file)) {
+                continue;
+            }
             let text = Text::new(file.display().to_string(), files::read(&file)?);
             match kind(&text) {
                 // A folder may hold targets beside suites.
-                Some("target" | "program") if file != *path => {}
+                Some("target" | "program") if file != *path => continue,
                 Some(other @ ("target" | "program")) => return Err(wrong_kind(path, other).into()),
-                _ => texts.push((id(&file), text)),
+                _ => {}
             }
+            let id = id(&file);
+            if let Some(first) = ids.get(&id) {
+                problems.push(same_name(first, &file));
+                continue;
+            }
+            texts.push((id.clone(), text));
+            ids.insert(id, file);
         }
     }
     if texts.is_empty() {
@@ -41,7 +55,6 @@ pub(super) fn suites(paths: &[PathBuf], shipped: &str) -> Result<Vec<Suite>, sup
             .into());
     }
     let mut suites = Vec::new();
-    let mut problems = Vec::new();
     for (id, text) in texts {
         match read_suite(&text, &id) {
             Ok(suite) => suites.push(suite),
@@ -64,6 +77,13 @@ fn no_such_path(path: &Path) -> Diagnostic {
         false => "name a file or a folder of suites, or no path at all for the shipped ones".to_owned(),
     };
     Diagnostic::bare("no-suites", format!("there is nothing at {shown}")).help(help)
+}
+
+/// A recording and a report know a suite by its folder and name: two of the same would be taken for one.
+fn same_name(first: &Path, second: &Path) -> Diagnostic {
+    let message =
+        format!("{} and {} are suites of the same folder and name", first.display(), second.display());
+    Diagnostic::bare("duplicate-name", message).help("rename one of them, or play them in two runs")
 }
 
 /// `org/jwt-bearer` of `suites/org/jwt-bearer.yaml`.

@@ -6,6 +6,7 @@ mod explain;
 mod init;
 mod judge;
 mod load_files;
+mod outputs;
 mod run;
 mod schema;
 mod score;

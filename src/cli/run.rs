@@ -1,11 +1,12 @@
 //! `grantcheck run`: plays suites against an org and judges it.
 
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
+use super::outputs::outputs;
 use super::{CannotStart, Exit, Io, load_files, runtime};
 use crate::client::wrong::{self, Wrongs};
 use crate::diagnostic::{Diagnostic, closest};
@@ -80,6 +81,11 @@ pub(super) struct Reports {
 }
 
 impl Reports {
+    /// Where they go, each with what it is.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        [&self.json, &self.junit].into_iter().flatten().map(|path| ("a report", path.as_path()))
+    }
+
     /// Writes a report in every format that was asked for.
     pub(super) fn write(&self, report: &report::Report) -> Result<(), CannotStart> {
         // One that cannot be written keeps no other from being written.
@@ -91,6 +97,8 @@ impl Reports {
 
 pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     let reports = reports(&arguments.report)?;
+    let record = arguments.record.iter().map(|path| ("a recording", path.as_path()));
+    outputs(reports.paths().chain(record))?;
     let options = options(&arguments)?;
     let runtime = runtime()?;
     let around = match &options.replay {
@@ -105,7 +113,8 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
         for play in &planned.plays {
             let why =
                 play.not_testable.as_ref().map_or(String::new(), |why| format!("  (not testable: {why})"));
-            writeln!(io.out, "{} › {}{why}", play.suite, play.scenario.name)?;
+            let (suite, name) = (report::visible(&play.suite), report::visible(&play.scenario.name));
+            writeln!(io.out, "{suite} › {name}{}", report::visible(&why))?;
         }
         return Ok(super::CONFORMS);
     }
@@ -288,22 +297,6 @@ pub(super) fn reports(list: &[String]) -> Result<Reports, CannotStart> {
             }
         }
     }
-    if reports.json.is_some() && reports.json == reports.junit {
-        return Err(Diagnostic::bare("bad-flag", "two reports go to the same file")
-            .help("name a file for each")
-            .into());
-    }
-    for path in [&reports.json, &reports.junit].into_iter().flatten() {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !files::exists(folder)) {
-            return Err(Diagnostic::bare(
-                "bad-flag",
-                format!("the folder {} for a report is not there", folder.display()),
-            )
-            .help("make it first, or name another")
-            .into());
-        }
-    }
     Ok(reports)
 }
 
@@ -347,7 +340,7 @@ fn show(progress: &Progress, io: &mut Io<'_>) {
     let _ = match progress {
         Progress::Judged { done, all, name, .. } if io.terminal => {
             let short: String = name.chars().take(70).collect();
-            write!(io.err, "\r\u{1b}[K{done}/{all} {short}").and_then(|()| io.err.flush())
+            write!(io.err, "\r\u{1b}[K{done}/{all} {}", report::visible(&short)).and_then(|()| io.err.flush())
         }
         Progress::Judged { .. } => Ok(()),
         Progress::OpenBrowser { url, user } => {

@@ -4,6 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 use tokio::sync::{mpsc, watch};
 
+use super::outputs::outputs;
 use super::run::faults_named;
 use super::{Exit, Io, load_files, runtime};
 use crate::diagnostic::Diagnostic;
@@ -48,6 +49,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
+    let files = [("the JSON", &arguments.json), ("the table", &arguments.markdown)];
+    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))))?;
     let options = options(arguments)?;
     let mut problems = Vec::new();
     let mut faults = faults_named(&arguments.fault, &mut problems);

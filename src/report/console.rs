@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{At, FindingRow, Report, ScenarioRow, Word};
+use super::{At, FindingRow, Report, ScenarioRow, Word, visible};
 use crate::verdict::Level;
 
 /// How much is shown.
@@ -48,9 +48,10 @@ fn paint(text: &str, word: Word, style: Style) -> String {
 fn scenario(out: &mut String, row: &ScenarioRow, style: Style) {
     let word = format!("{:<5}", short(row.verdict));
     let word = paint(&word, row.verdict, style);
-    let _ = writeln!(out, "{word} {} › {}  {:.0} ms", row.suite, row.scenario, row.duration_ms);
+    let (suite, name) = (visible(&row.suite), visible(&row.scenario));
+    let _ = writeln!(out, "{word} {suite} › {name}  {:.0} ms", row.duration_ms);
     if let Some(reason) = &row.reason {
-        let _ = writeln!(out, "      {reason}");
+        let _ = writeln!(out, "      {}", visible(reason));
     }
     let mut shown: Vec<&FindingRow> = Vec::new();
     for f in row.findings.iter().filter(|f| !quiet(f) || style.all) {
@@ -72,7 +73,7 @@ fn finding(out: &mut String, f: &FindingRow, style: Style) {
     match (&f.check, &f.at) {
         (None, Some(at)) => {
             let step = f.step.as_ref().map_or(String::new(), |step| format!("  ({step})"));
-            let _ = writeln!(out, "      {}:{}:{}{step}", at.file, at.line, at.column);
+            let _ = writeln!(out, "      {}:{}:{}{step}", visible(&at.file), at.line, at.column);
             excerpt(out, at, &f.observed, f.verdict, style);
             let _ = writeln!(out, "      expected {}", f.expected);
         }
@@ -92,14 +93,14 @@ fn finding(out: &mut String, f: &FindingRow, style: Style) {
         let _ = writeln!(out, "           exchanges {}", numbers.join(" "));
     }
     if let Some(because) = &f.because {
-        let _ = writeln!(out, "           because {because}");
+        let _ = writeln!(out, "           because {}", visible(because));
     }
 }
 
 /// The line of the suite with carets and what came.
 fn excerpt(out: &mut String, at: &At, observed: &str, word: Word, style: Style) {
     let gutter = at.line.to_string();
-    let _ = writeln!(out, "   {gutter:>4} | {}", at.text);
+    let _ = writeln!(out, "   {gutter:>4} | {}", shown(&at.text));
     let carets = "^".repeat(at.length.clamp(1, 100));
     let told = format!("{carets} {observed}");
     let _ = writeln!(
@@ -108,6 +109,11 @@ fn excerpt(out: &mut String, at: &At, observed: &str, word: Word, style: Style) 
         " ".repeat(at.column.saturating_sub(1).min(160)),
         paint(&told, word, style)
     );
+}
+
+/// A line with its carets below it: each character takes one place.
+fn shown(line: &str) -> String {
+    line.chars().map(|c| if visible(&c.to_string()).chars().count() == 1 { c } else { ' ' }).collect()
 }
 
 fn severity(f: &FindingRow) -> &'static str {
@@ -149,7 +155,7 @@ fn not_testable(out: &mut String, report: &Report, style: Style) {
     }
     let _ = writeln!(out, "not testable");
     for (reason, n) in reasons {
-        let _ = writeln!(out, "  {n:>4}  {reason}");
+        let _ = writeln!(out, "  {n:>4}  {}", visible(reason));
     }
 }
 
@@ -178,7 +184,7 @@ fn checks(out: &mut String, report: &Report) {
         for row in of(word) {
             match &row.because {
                 Some(because) => {
-                    let _ = writeln!(out, "  {}: {because}", row.check);
+                    let _ = writeln!(out, "  {}: {}", row.check, visible(because));
                 }
                 None => {
                     let _ = writeln!(out, "  {}", row.check);
@@ -212,7 +218,7 @@ fn summary(out: &mut String, report: &Report, style: Style) {
         "{} {} on {} ({}): {}; {evidence} checks with evidence, {} exchanges, {:.1} s",
         report.scenarios.len(),
         if report.scenarios.len() == 1 { "scenario" } else { "scenarios" },
-        report.subject.org,
+        visible(&report.subject.org),
         report.subject.profile.name(),
         parts.join(", "),
         report.transcript.len(),

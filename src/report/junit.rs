@@ -4,7 +4,7 @@ use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{FindingRow, Report, ScenarioRow, Word};
+use super::{FindingRow, Report, ScenarioRow, Word, visible};
 
 /// The XML text.
 ///
@@ -17,7 +17,7 @@ pub fn junit(report: &Report) -> String {
     let mut told = BTreeSet::new();
     names.retain(|name| told.insert(*name));
     for name in names {
-        let mut suite = TestSuite::new(name);
+        let mut suite = TestSuite::new(visible(name));
         suite.add_test_cases(report.scenarios.iter().filter(|row| row.suite == name).map(case));
         document.add_test_suite(suite);
     }
@@ -39,14 +39,14 @@ fn case(row: &ScenarioRow) -> TestCase {
         }
         Word::NotTestable => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(row.reason.clone().unwrap_or_default());
+            status.set_message(visible(row.reason.as_deref().unwrap_or_default()));
             status
         }
         _ => TestCaseStatus::success(),
     };
     let passed = matches!(status, TestCaseStatus::Success { .. });
-    let mut case = TestCase::new(row.scenario.clone(), status);
-    case.set_classname(row.suite.clone());
+    let mut case = TestCase::new(visible(&row.scenario), status);
+    case.set_classname(visible(&row.suite));
     case.set_time(Duration::from_micros((row.duration_ms * 1000.0) as u64));
     if passed && !row.findings.is_empty() {
         case.set_system_out(all(row));
@@ -56,7 +56,7 @@ fn case(row: &ScenarioRow) -> TestCase {
 
 fn first(row: &ScenarioRow) -> String {
     let heaviest = row.findings.iter().max_by_key(|f| f.verdict).map(line);
-    heaviest.or_else(|| row.reason.clone()).unwrap_or_default()
+    heaviest.or_else(|| row.reason.as_deref().map(visible)).unwrap_or_default()
 }
 
 fn all(row: &ScenarioRow) -> String {
@@ -64,7 +64,9 @@ fn all(row: &ScenarioRow) -> String {
 }
 
 fn line(f: &FindingRow) -> String {
-    let at = f.at.as_ref().map_or(String::new(), |at| format!("{}:{}:{}: ", at.file, at.line, at.column));
+    let at =
+        f.at.as_ref()
+            .map_or(String::new(), |at| format!("{}:{}:{}: ", visible(&at.file), at.line, at.column));
     let check = f.check.as_ref().map_or(String::new(), |check| format!("{check}: "));
     format!("{at}{}: {check}expected {}; observed {}", f.verdict.word(), f.expected, f.observed)
 }

@@ -8,9 +8,12 @@ use super::play::Did;
 use super::{Options, Surroundings};
 use crate::catalog::{self, Party, deviation};
 use crate::diagnostic::{Span, Text};
+use crate::oauth::Endpoint;
 use crate::oauth::salesforce::Profile;
-use crate::report::{At, CheckRow, FindingRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word};
-use crate::subject::{Flow, Settings, Subject};
+use crate::report::{
+    At, CheckRow, FindingRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word, visible,
+};
+use crate::subject::{Flow, Settings, Subject, Waiver};
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Finding, Level, Verdict};
 
@@ -39,6 +42,8 @@ pub(super) struct Judged {
     flows: Vec<Flow>,
     /// What the server was set up for.
     settings: Settings,
+    /// What it is let off here.
+    waive: Vec<Waiver>,
 }
 
 /// The row of a scenario that this target cannot be asked.
@@ -61,6 +66,7 @@ pub(super) fn not_testable(planned: &Planned, reason: String) -> Judged {
         bugs: 0,
         flows: planned.scenario.flows(),
         settings: Settings::default(),
+        waive: Vec::new(),
     }
 }
 
@@ -112,7 +118,7 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
     for judged in judged {
         let named = names(&scenario.checks, judged.check.id);
         bugs += usize::from(judged.bug);
-        let pardon = pardon(judged.check.id, target.profile, &scenario.waive, &target.waive);
+        let pardon = pardon(judged.check.id, target.profile, &waivers(&scenario.waive), &target.waive);
         let mut word = None;
         for finding in &judged.findings {
             let mut row = row_of(finding, None);
@@ -184,7 +190,13 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         bugs,
         flows: scenario.flows(),
         settings: scenario.settings.clone(),
+        waive: waivers(&scenario.waive),
     }
+}
+
+/// What a suite lets off, as a recording holds it.
+fn waivers(list: &[(String, String)]) -> Vec<Waiver> {
+    list.iter().map(|(check, because)| Waiver { check: check.clone(), because: because.clone() }).collect()
 }
 
 fn names(list: &[String], check: &str) -> bool {
@@ -255,19 +267,10 @@ impl Pardon {
 }
 
 /// Why a fail of that check is not held against the target.
-fn pardon(
-    check: &str,
-    profile: Profile,
-    by_suite: &[(String, String)],
-    by_target: &[crate::subject::Waiver],
-) -> Option<Pardon> {
+fn pardon(check: &str, profile: Profile, by_suite: &[Waiver], by_target: &[Waiver]) -> Option<Pardon> {
     let covers = |pattern: &str| pattern == check || (pattern.ends_with('/') && check.starts_with(pattern));
-    let waived =
-        by_suite.iter().find(|(pattern, _)| covers(pattern)).map(|(_, because)| because.clone()).or_else(
-            || by_target.iter().find(|waiver| covers(&waiver.check)).map(|waiver| waiver.because.clone()),
-        );
-    if let Some(because) = waived {
-        return Some(Pardon { word: Word::Waived, because, accepts: true });
+    if let Some(waiver) = by_suite.iter().chain(by_target).find(|waiver| covers(&waiver.check)) {
+        return Some(Pardon { word: Word::Waived, because: waiver.because.clone(), accepts: true });
     }
     let known = deviation(check).filter(|_| profile == Profile::Salesforce)?;
     let because = format!("{} ({})", known.because, known.source);
@@ -296,17 +299,6 @@ fn row_of(finding: &Finding, step: Option<String>) -> FindingRow {
     }
 }
 
-/// A text on one line without what a terminal would act on, or what XML cannot say: a peer's words are a peer's.
-fn visible(text: &str) -> String {
-    let acts = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let cannot = |c: char| matches!(c, '\u{fffe}' | '\u{ffff}');
-    let shown = |c: char| if acts(c) || cannot(c) { c.escape_default().collect() } else { c.to_string() };
-    text.chars().map(shown).collect()
-}
-
 /// The heaviest finding that counts against the scenario.
 fn verdict<'f>(findings: impl Iterator<Item = &'f FindingRow>) -> Word {
     let heaviest = findings.map(|f| f.verdict).max();
@@ -329,7 +321,11 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
     let mut report = empty(target.subject(), options.seed);
     let clients = options.suites.iter().flat_map(|suite| &suite.scenarios).any(|s| s.client.is_some());
     report.subject.program = clients.then(|| options.client.name());
-    let mut transcript = Transcript { subject: report.subject.clone(), ..Transcript::default() };
+    let mut transcript = Transcript {
+        subject: report.subject.clone(),
+        waive: options.target.waive.clone(),
+        ..Transcript::default()
+    };
     let mut checks: BTreeMap<&'static str, Vec<(Verdict, Option<Word>)>> = BTreeMap::new();
     let mut played: BTreeMap<Flow, bool> = BTreeMap::new();
     for mut one in judged {
@@ -345,6 +341,9 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
         }
         if !one.settings.0.is_empty() {
             transcript.settings.insert(format!("{} › {}", one.row.suite, one.row.scenario), one.settings);
+        }
+        if !one.waive.is_empty() {
+            transcript.waive_in.insert(format!("{} › {}", one.row.suite, one.row.scenario), one.waive);
         }
         for mut exchange in one.exchanges {
             exchange.renumber(exchange.number + offset);
@@ -433,7 +432,7 @@ fn check_row(
         used.insert(check.id.to_owned());
     }
     let suites =
-        options.suites.iter().flat_map(|s| &s.scenarios).flat_map(|s| s.waive.clone()).collect::<Vec<_>>();
+        options.suites.iter().flat_map(|s| &s.scenarios).flat_map(|s| waivers(&s.waive)).collect::<Vec<_>>();
     let because = match verdict {
         Word::Waived | Word::KnownDeviation => {
             pardon(check.id, options.target.profile, &suites, &options.target.waive)
@@ -486,21 +485,27 @@ pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Prof
         if let Some(own) = transcript.settings.get(&scenario) {
             set_up.settings = set_up.settings.with(own);
         }
+        let waived = transcript.waive_in.get(&scenario).map(Vec::as_slice).unwrap_or_default();
         let part = Transcript { subject: set_up, exchanges, ..Transcript::default() };
-        let mut findings = Vec::new();
-        for judged in catalog::judge(&part, Party::Org) {
-            let pardon = pardon(judged.check.id, subject.profile, &[], &[]);
+        let mut findings: Vec<FindingRow> = cut_documents(&part, &numbers);
+        for mut judged in catalog::judge(&part, Party::Org) {
+            doubt(&mut judged, &part);
+            let pardon = pardon(judged.check.id, subject.profile, waived, &transcript.waive);
             let mut word = None;
-            for finding in judged.findings.iter().filter(|f| f.verdict == Verdict::Fail || judged.bug) {
+            let told =
+                |f: &&Finding| f.verdict == Verdict::Fail || judged.bug || f.observed.ends_with(BEGINNING);
+            for finding in judged.findings.iter().filter(told) {
                 let mut row = row_of(finding, None);
                 row.basis = Some(judged.check.basis);
                 row.cites = judged.check.cites.iter().map(ToString::to_string).collect();
                 row.exchanges = finding.exchanges.iter().filter_map(|n| numbers.get(*n).copied()).collect();
-                if let Some(pardon) = pardon.as_ref().filter(|pardon| pardon.covers(finding)) {
-                    row.verdict = pardon.word;
-                    row.because = Some(pardon.because.clone());
+                if finding.verdict == Verdict::Fail {
+                    if let Some(pardon) = pardon.as_ref().filter(|pardon| pardon.covers(finding)) {
+                        row.verdict = pardon.word;
+                        row.because = Some(pardon.because.clone());
+                    }
+                    word = word.max(Some(row.verdict));
                 }
-                word = word.max(Some(row.verdict));
                 findings.push(row);
             }
             report.summary.bugs += usize::from(judged.bug);
@@ -530,10 +535,12 @@ pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Prof
             None if seen.iter().any(|(v, _)| *v == Verdict::Inconclusive) => Word::Inconclusive,
             None => continue,
         };
-        let because = pardon(check.id, subject.profile, &[], &[])
-            .filter(|_| verdict == Word::KnownDeviation)
+        let waived: Vec<Waiver> = transcript.waive_in.values().flatten().cloned().collect();
+        let because = pardon(check.id, subject.profile, &waived, &transcript.waive)
+            .filter(|pardon| verdict == pardon.word)
             .map(|pardon| pardon.because);
         report.summary.known_deviation += usize::from(verdict == Word::KnownDeviation);
+        report.summary.waived += usize::from(verdict == Word::Waived);
         report.checks.push(CheckRow {
             check: check.id.to_owned(),
             verdict,
@@ -551,6 +558,50 @@ pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Prof
     report
 }
 
+/// What is said of evidence that the recording does not hold whole.
+const BEGINNING: &str = "the recording holds only the beginning of what was exchanged";
+
+/// Takes back what a judge said of exchanges that the recording does not hold whole. A pass is taken back where nothing
+/// else shows it.
+fn doubt(judged: &mut catalog::Judged, part: &Transcript) {
+    let cut: BTreeSet<usize> = part.exchanges.iter().filter(|x| x.is_cut()).map(|x| x.number).collect();
+    if cut.is_empty() || judged.bug {
+        return;
+    }
+    for finding in judged.findings.iter_mut().filter(|f| f.exchanges.iter().any(|n| cut.contains(n))) {
+        finding.verdict = Verdict::Inconclusive;
+        finding.observed = format!("{}: {BEGINNING}", finding.observed);
+    }
+    if judged.verdict == Verdict::Fail && judged.findings.iter().all(|f| f.verdict != Verdict::Fail) {
+        judged.verdict = Verdict::Inconclusive;
+    }
+    if judged.verdict == Verdict::Pass {
+        let mut whole: Vec<Exchange> = part.exchanges.iter().filter(|x| !x.is_cut()).cloned().collect();
+        whole.iter_mut().enumerate().for_each(|(number, x)| x.number = number);
+        let whole = Transcript { subject: part.subject.clone(), exchanges: whole, ..Transcript::default() };
+        if catalog::judge_one(judged.check, &whole).verdict != Verdict::Pass {
+            judged.verdict = Verdict::Inconclusive;
+        }
+    }
+}
+
+/// What a server publishes of itself, and the recording does not hold whole: checks that would have failed on it may
+/// have seen nothing at all.
+fn cut_documents(part: &Transcript, numbers: &[usize]) -> Vec<FindingRow> {
+    let document = |x: &&Exchange| x.is_cut() && matches!(x.endpoint, Endpoint::Keys | Endpoint::Discovery);
+    let finding = |x: &Exchange| Finding {
+        check: None,
+        verdict: Verdict::Inconclusive,
+        level: Level::Must,
+        expected: "a document that can be judged".to_owned(),
+        observed: BEGINNING.to_owned(),
+        exchanges: numbers.get(x.number).copied().into_iter().collect(),
+        grave: false,
+        at: None,
+    };
+    part.exchanges.iter().filter(document).map(|x| row_of(&finding(x), None)).collect()
+}
+
 /// The exchanges of a recording by scenario, in order.
 fn groups(transcript: &Transcript) -> Vec<Vec<&Exchange>> {
     let mut groups: Vec<(&str, Vec<&Exchange>)> = Vec::new();
@@ -561,14 +612,4 @@ fn groups(transcript: &Transcript) -> Vec<Vec<&Exchange>> {
         }
     }
     groups.into_iter().map(|(_, group)| group).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::visible;
-
-    #[test]
-    fn what_a_peer_says_moves_no_cursor() {
-        assert_eq!(visible("400 a\u{1b}[2J\nPASS \u{fffe}é"), "400 a\\u{1b}[2J\\nPASS \\u{fffe}é");
-    }
 }

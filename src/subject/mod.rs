@@ -224,7 +224,7 @@ pub struct Endpoints {
 }
 
 /// A check that this target is let off, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiver {
     /// Id of the check, or a prefix that ends in `/`.
     pub check: String,
@@ -257,6 +257,8 @@ pub struct Target {
     pub disposable: bool,
     /// What it is let off.
     pub waive: Vec<Waiver>,
+    /// What it took from the environment and from files, but for what everybody may know.
+    pub secrets: Vec<Secret>,
 }
 
 impl Target {

@@ -53,12 +53,15 @@ pub(super) fn covered(text: &Text, problems: Vec<Diagnostic>) -> Vec<Diagnostic>
 /// spans stay right: what a log keeps of a diagnostic tells nobody a password.
 fn cover(source: &str) -> String {
     static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
-        let value = r#""(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s,}#"'|>$&*][^\s,}]*"#;
+        let value = r#""(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[\[{|>][^\n]*|[^\s,}#"'|>$&*\[{][^\s,}]*"#;
+        // An anchor or a tag may stand before the value.
+        let between = r#"["']?\s*:\s*(?:[&!]\S*\s+)*"#;
         let key = r"secr?e?t|pass?w|pwd?\b|\bpin\b|_to?ke?n\b";
         let variable = r"(?-i:[A-Z0-9_]*(?:SECRET|PASS|TOKEN|_KEY)[A-Z0-9_]*)";
-        let whole = r#"(?i)VARIABLE["']?\s*:\s*(VALUE)|(?:KEY)([\w-]*)["']?\s*:\s*(VALUE)|://[^\s/:@]*:([^\s/@]+)@|(-----BEGIN[^\n]*)"#;
+        let whole = r#"(?i)VARIABLEBETWEEN(VALUE)|(?:KEY)([\w-]*)BETWEEN(VALUE)|://[^\s/:@]*:([^\s/@]+)@|(-----BEGIN[^\n]*)"#;
         let whole = whole
             .replace("(?:KEY)", &format!("(?:{key})"))
+            .replace("BETWEEN", between)
             .replace("VALUE", value)
             .replace("VARIABLE", variable);
         Regex::new(&whole).expect("an expression of our own")
@@ -71,10 +74,30 @@ fn cover(source: &str) -> String {
         let Some(found) = found else { continue };
         let inner = found.as_str().trim_matches(['"', '\'']);
         if !inner.starts_with("${") {
-            out.replace_range(found.range(), &"*".repeat(found.len()));
+            let end = if inner.starts_with(['[', '{', '|', '>']) {
+                end_of_block(source, found.start())
+            } else {
+                found.end()
+            };
+            // By bytes, so that spans stay right.
+            let bytes = source[found.start()..end].bytes();
+            let struck: String = bytes.map(|b| if b == b'\n' { '\n' } else { '*' }).collect();
+            out.replace_range(found.start()..end, &struck);
         }
     }
     out
+}
+
+/// Where a value ends that goes on in the lines below: before the first that is indented no deeper than its own.
+fn end_of_block(source: &str, start: usize) -> usize {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let begin = source[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let mut lines = source[begin..].split_inclusive('\n');
+    let first = lines.next().unwrap_or("");
+    let own = indent(first);
+    let below = lines.take_while(|line| line.trim().is_empty() || indent(line) > own);
+    let end = begin + first.len() + below.map(str::len).sum::<usize>();
+    if source[..end].ends_with('\n') { end - 1 } else { end }
 }
 
 #[cfg(test)]
@@ -96,6 +119,16 @@ mod tests {
                 "env: { SECRET_KEY_BASE: ***, API_KEY: ***** }",
             ),
             ("API_TOKEN: ${API_TOKEN}", "API_TOKEN: ${API_TOKEN}"),
+            (
+                "client_secret: [ sup3r-s3cret ], x: 1 # c\nb: c",
+                "client_secret: **************************\nb: c",
+            ),
+            ("client_secret: { a: sup3r }\nb: c", "client_secret: ************\nb: c"),
+            ("  password: |\n    sup3r\n\n    é\n  b: c", "  password: *\n*********\n\n******\n  b: c"),
+            ("- password: >-\n    sup3r", "- password: **\n*********"),
+            ("client_secret: [\n  sup3r,\n]", "client_secret: *\n********\n]"),
+            ("client_secret: &a sup3r", "client_secret: &a *****"),
+            ("client_secret: !!str sup3r", "client_secret: !!str *****"),
         ] {
             assert_eq!(cover(source), shown);
         }

@@ -1,19 +1,76 @@
 //! Fingerprints instead of secrets: the same value gives the same fingerprint within a run, and
 //! nothing else can be learnt from it.
 
+use scraper::{Html, Selector};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
-use super::needles::Needles;
+use super::beside::Beside;
+use super::needles::{Needle, Needles};
 use super::{Answer, Exchange};
 use crate::oauth::params::form_encode;
-use crate::oauth::{Params, base64, base64url, hmac_sha256};
-use crate::subject::{Login, Target};
+use crate::oauth::{Endpoint, Params, base64, base64url, hmac_sha256};
+use crate::subject::{Login, Page, Subject, Target};
 
 /// Values below this length are replaced only where their name stands beside them: `a` is no secret
 /// that could be searched for in a text.
 const SHORTEST: usize = 6;
+
+/// From this length on, a value with more than letters in it is replaced wherever it stands, in the middle of a word as
+/// well: no word of a report or a protocol happens to hold it.
+const STRONG: usize = 12;
+
+/// Words of which every exchange and every report is full. Where one of them is a secret, it tells nobody anything
+/// but beside its name.
+const EVERYDAY: &[&str] = &[
+    "access",
+    "account",
+    "action",
+    "approve",
+    "assertion",
+    "authorization",
+    "basic",
+    "bearer",
+    "challenge",
+    "client",
+    "cookie",
+    "default",
+    "error",
+    "expired",
+    "grantcheck",
+    "identity",
+    "invalid",
+    "missing",
+    "parameter",
+    "password",
+    "public",
+    "refresh",
+    "request",
+    "response",
+    "revoke",
+    "salesforce",
+    "secret",
+    "server",
+    "session",
+    "signature",
+    "string",
+    "unknown",
+    "username",
+    "verifier",
+    "access_token",
+    "authorization_code",
+    "client_assertion",
+    "client_credentials",
+    "client_id",
+    "client_secret",
+    "code_verifier",
+    "id_token",
+    "page_field",
+    "private_key_jwt",
+    "refresh_token",
+];
 
 /// Parameters whose values are secret, and the kind that their fingerprint shows.
 const PARAMS: &[(&str, &str)] = &[
@@ -37,34 +94,70 @@ const PARAMS: &[(&str, &str)] = &[
 /// Members of JSON answers whose values are secret.
 const MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "signature", "device_code"];
 
+/// Schemes of `Authorization`: words of every report, wherever they stand.
+const SCHEMES: &[&str] = &["basic", "bearer", "digest", "oauth"];
+
 /// Replaces every secret that it knows, in every encoding, by its keyed fingerprint.
 pub struct Redactor {
     key: [u8; 32],
     /// Secret value to kind.
     known: BTreeMap<String, &'static str>,
+    /// Texts that are told to everybody. Where a secret is the same text, it is replaced beside its name alone.
+    open: BTreeSet<String>,
+    /// Names, besides those of OAuth, whose values are secret, and the kind.
+    names: BTreeMap<String, &'static str>,
     search: Option<Search>,
+}
+
+/// What is looked for.
+struct Search {
+    needles: Needles,
+    beside: Beside,
 }
 
 impl Redactor {
     /// A redactor with a key of this run, which is thrown away with it.
     pub fn new(key: [u8; 32]) -> Self {
-        Self { key, known: BTreeMap::new(), search: None }
+        Self { key, known: BTreeMap::new(), open: BTreeSet::new(), names: BTreeMap::new(), search: None }
     }
 
     /// Learns one secret.
     pub fn learn(&mut self, kind: &'static str, value: &str) {
-        if !value.is_empty() && !is_fingerprint(value) {
-            self.known.entry(value.to_owned()).or_insert(kind);
+        if !value.is_empty() && !is_fingerprint(value) && !self.known.contains_key(value) {
+            self.known.insert(value.to_owned(), kind);
+            self.search = None;
+        }
+    }
+
+    /// Learns a text that everybody may know.
+    fn learn_open(&mut self, value: &str) {
+        if !value.is_empty() && self.open.insert(value.to_owned()) {
+            self.search = None;
+        }
+    }
+
+    /// Learns a name whose values are secret.
+    fn learn_name(&mut self, kind: &'static str, name: &str) {
+        if !name.is_empty() && self.names.insert(name.to_owned(), kind).is_none() {
             self.search = None;
         }
     }
 
     /// Learns the secrets of a target.
     pub fn learn_target(&mut self, target: &Target) {
+        self.learn_subject(&target.subject());
         for app in target.apps.values() {
             if let Some(secret) = &app.client_secret {
                 self.learn("client_secret", secret.expose());
             }
+            // What a gateway wants in every request is a key more often than not; a scope is none.
+            for (name, value) in app.extra.iter().filter(|(name, _)| name != "scope") {
+                self.learn_name("parameter", name);
+                self.learn("parameter", value);
+            }
+        }
+        for secret in &target.secrets {
+            self.learn("secret", secret.expose());
         }
         if let Login::Given(grant) = &target.login {
             self.learn("refresh_token", grant.refresh_token.expose());
@@ -74,11 +167,52 @@ impl Redactor {
                 self.learn("password", password.expose());
             }
         }
+        if let Login::Pages(pages) = &target.login {
+            self.learn_pages(pages);
+        }
+        self.learn_pages(target.deny.as_deref().unwrap_or_default());
+    }
+
+    /// Learns what is no secret of anybody: under which names apps and users are known, and where.
+    pub(super) fn learn_subject(&mut self, subject: &Subject) {
+        self.learn_open(&subject.org);
+        for app in subject.apps.values() {
+            self.learn_open(&app.client_id);
+            app.redirect_uris.iter().chain(&app.scopes).for_each(|text| self.learn_open(text));
+        }
+        subject.users.values().for_each(|name| self.learn_open(name));
+    }
+
+    /// Learns what a login types: everything but the user's name.
+    fn learn_pages(&mut self, pages: &[Page]) {
+        for (name, value) in pages.iter().flat_map(|page| &page.fill) {
+            let typed = value.replace("${user.username}", "").replace("${user.password}", "");
+            if typed.is_empty() && !value.contains("${user.password}") {
+                continue;
+            }
+            self.learn_name("page_field", name);
+            if !typed.is_empty() {
+                // The word on a button stands on the page as well.
+                if typed.chars().all(|c| c.is_alphabetic() || c == ' ') {
+                    self.learn_open(&typed);
+                }
+                self.learn("page_field", &typed);
+            }
+        }
     }
 
     /// Learns every secret of an exchange.
     pub fn learn_exchange(&mut self, exchange: &Exchange) {
         let request = &exchange.request;
+        let walks = matches!(exchange.endpoint, Endpoint::Authorize | Endpoint::Page);
+        if exchange.endpoint == Endpoint::Authorize {
+            // The pages that follow carry what the client asked for in hidden fields.
+            for (name, value) in request.query().iter().chain(request.form().iter()) {
+                if !PARAMS.iter().any(|(secret, _)| *secret == name) && !self.names.contains_key(name) {
+                    self.learn_open(value);
+                }
+            }
+        }
         self.learn_params(request.query());
         self.learn_params(request.form());
         self.learn_headers(&request.headers);
@@ -91,15 +225,16 @@ impl Redactor {
                     self.learn_params(&Params::read_lossy(part));
                 }
             }
-            if exchange.endpoint == crate::oauth::Endpoint::Page {
+            if walks {
                 self.learn_hidden_fields(&response.body);
             }
         }
     }
 
     fn learn_params(&mut self, params: &Params) {
-        for (name, kind) in PARAMS {
-            for value in params.all(name) {
+        let ours = |name: &str| PARAMS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
+        for (name, value) in params.iter() {
+            if let Some(kind) = ours(name).or_else(|| self.names.get(name).copied()) {
                 self.learn(kind, value);
             }
         }
@@ -109,16 +244,14 @@ impl Redactor {
         for (name, value) in headers {
             match name.to_ascii_lowercase().as_str() {
                 "authorization" | "proxy-authorization" => {
-                    let (scheme, rest) = value.split_once(' ').unwrap_or(("", value));
-                    // A scheme that stands alone is a word of every report.
-                    let alone = ["basic", "bearer", "oauth"].iter().any(|s| rest.eq_ignore_ascii_case(s));
-                    if alone {
-                        continue;
+                    let words: Vec<&str> = value.split_whitespace().collect();
+                    let basic = words.first().is_some_and(|word| word.eq_ignore_ascii_case("basic"));
+                    // Each word by itself: a judge has to see that there are two where one should be.
+                    for word in words.iter().skip(usize::from(words.len() > 1)) {
+                        if !SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme)) {
+                            self.learn(if basic { "basic" } else { "access_token" }, word);
+                        }
                     }
-                    self.learn(
-                        if scheme.eq_ignore_ascii_case("basic") { "basic" } else { "access_token" },
-                        rest,
-                    );
                 }
                 "cookie" => {
                     for pair in value.split(';') {
@@ -169,12 +302,19 @@ impl Redactor {
 
     /// Hidden fields of a page guard a form against forgery; they are as good as a session while it lives.
     fn learn_hidden_fields(&mut self, html: &str) {
-        for tag in html.split('<').filter(|tag| tag.starts_with("input") && tag.contains("hidden")) {
-            if let Some(value) = tag.split("value=\"").nth(1).and_then(|rest| rest.split('"').next())
-                && value.len() >= 16
-            {
-                self.learn("page_field", value);
+        for (name, value) in hidden_fields(html) {
+            // What the client itself asked for, an address and a word of the protocol are nobody's secret.
+            let address = !value.contains('?')
+                && ["/", "http://", "https://"].iter().any(|start| value.starts_with(start));
+            let word =
+                value.len() < STRONG && value.bytes().all(|b| b.is_ascii_lowercase() || b"_-".contains(&b));
+            if self.open.contains(&value) || address || word || EVERYDAY.contains(&value.as_str()) {
+                continue;
             }
+            if value.len() < SHORTEST {
+                self.learn_name("page_field", &name);
+            }
+            self.learn("page_field", &value);
         }
     }
 
@@ -187,19 +327,18 @@ impl Redactor {
         out
     }
 
-    /// A text with every known secret replaced, whether it stands there raw, form-encoded, in base64
-    /// or in hexadecimal digits.
+    /// What a party said, with every known secret replaced, whether it stands there raw, form-encoded, in base64 or in
+    /// hexadecimal digits. One that may be a word is replaced where it stands by itself and is no name.
     pub fn scrub(&mut self, text: &str) -> String {
-        let search = match self.search.take() {
-            Some(search) => search,
-            None => self.build(),
-        };
-        let text = scrub_short(search.needles.replace(text), &search.short);
-        self.search = Some(search);
-        text
+        self.searched(|search| search.beside.replace(search.needles.replace(text, true)))
     }
 
-    /// Every text in a JSON value, keys among them, scrubbed.
+    /// A text of ours or of an author, with every secret replaced that cannot be a word of it.
+    pub fn scrub_own(&mut self, text: &str) -> String {
+        self.searched(|search| search.needles.replace(text, false))
+    }
+
+    /// Every text in a JSON value that a party said, scrubbed.
     pub fn scrub_value(&mut self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.scrub(text),
@@ -207,58 +346,102 @@ impl Redactor {
             Value::Object(members) => {
                 for (name, mut item) in std::mem::take(members) {
                     self.scrub_value(&mut item);
-                    members.insert(self.scrub(&name), item);
+                    members.insert(self.scrub_own(&name), item);
                 }
             }
             _ => {}
         }
     }
 
-    /// Every secret that is known: for the test that searches the outputs.
+    /// Scrubs what is known of a subject: how it is called and where it answers; its words are ours.
+    pub fn scrub_subject(&mut self, subject: &mut Subject) {
+        let at = &mut subject.endpoints;
+        let endpoints = [
+            &mut at.issuer,
+            &mut at.authorize,
+            &mut at.token,
+            &mut at.introspect,
+            &mut at.revoke,
+            &mut at.userinfo,
+            &mut at.keys,
+            &mut at.discovery,
+            &mut at.metadata,
+            &mut at.api,
+        ];
+        let apps = subject.apps.values_mut().flat_map(|app| {
+            app.redirect_uris.iter_mut().chain([&mut app.client_id]).chain(app.run_as.as_mut())
+        });
+        let texts = endpoints.into_iter().flatten().chain(apps).chain(subject.users.values_mut());
+        for text in texts.chain([&mut subject.org]) {
+            *text = self.scrub(text);
+        }
+    }
+
+    /// Every secret that is replaced wherever it stands: for the test that searches the outputs.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.known.keys().map(String::as_str)
+        self.known
+            .keys()
+            .map(String::as_str)
+            .filter(|value| !self.has_to_stand_beside(value) && is_strong(value))
+    }
+
+    fn searched(&mut self, replace: impl FnOnce(&Search) -> String) -> String {
+        let search = match self.search.take() {
+            Some(search) => search,
+            None => self.build(),
+        };
+        let text = replace(&search);
+        self.search = Some(search);
+        text
+    }
+
+    /// Whether a secret is replaced beside its name only.
+    fn has_to_stand_beside(&self, value: &str) -> bool {
+        value.len() < SHORTEST
+            || self.open.contains(value)
+            || EVERYDAY.iter().any(|word| value.eq_ignore_ascii_case(word))
     }
 
     fn build(&self) -> Search {
         let (mut needles, mut short) = (Vec::new(), Vec::new());
         for (value, kind) in &self.known {
             let print = self.fingerprint(kind, value);
-            if value.len() >= SHORTEST {
-                needles.extend(encodings(value).into_iter().map(|form| (form, print.clone())));
+            let forms = encodings(value).into_iter();
+            if self.has_to_stand_beside(value) {
+                short.extend(forms.map(|form| (form, print.clone())));
                 continue;
             }
-            let beside = PARAMS.iter().flat_map(|(name, _)| [format!("{name}="), format!("\"{name}\":\"")]);
-            short.push((value.clone(), beside.collect(), print));
+            let (alone, word) = (!is_strong(value), is_word(value));
+            needles.extend(forms.map(|text| Needle { text, stand_in: print.clone(), alone, word }));
         }
-        Search { needles: Needles::new(needles), short }
+        let names = PARAMS.iter().map(|(name, _)| *name).chain(self.names.keys().map(String::as_str));
+        Search { needles: Needles::new(needles), beside: Beside::new(names, short) }
     }
 }
 
-/// What is looked for.
-struct Search {
-    needles: Needles,
-    short: Vec<Short>,
+/// Whether a secret is nothing but letters, as a word is.
+fn is_word(value: &str) -> bool {
+    value.chars().all(|c| c.is_alphabetic() || c == '_' || c == '-')
 }
 
-/// A short secret, what may stand before it, and its fingerprint.
-type Short = (String, Vec<String>, String);
+/// Whether a secret is none that stands in a text for another reason.
+fn is_strong(value: &str) -> bool {
+    value.len() >= STRONG && !is_word(value)
+}
 
-/// A short secret is replaced where the name of its parameter stands before it and nothing of it goes on.
-fn scrub_short(mut text: String, short: &[Short]) -> String {
-    for (value, beside, print) in short {
-        let mut from = 0;
-        while let Some(at) = text[from..].find(value.as_str()).map(|at| from + at) {
-            let end = at + value.len();
-            let goes_on = text[end..].starts_with(|c: char| c.is_alphanumeric() || c == '%' || c == '+');
-            if !goes_on && beside.iter().any(|before| text[..at].ends_with(before.as_str())) {
-                text.replace_range(at..end, print);
-                from = at + print.len();
-            } else {
-                from = at + text[at..].chars().next().map_or(1, char::len_utf8);
-            }
-        }
+/// Names and values of the hidden fields of a page, as a browser reads them.
+fn hidden_fields(html: &str) -> Vec<(String, String)> {
+    static HIDDEN: LazyLock<Selector> =
+        LazyLock::new(|| Selector::parse("input[type=hidden i]").expect("a selector of our own"));
+    if !html.contains('<') {
+        return Vec::new();
     }
-    text
+    let document = Html::parse_document(html);
+    let fields = document.select(&HIDDEN).map(|field| {
+        let attribute = |name: &str| field.value().attr(name).unwrap_or("").to_owned();
+        (attribute("name"), attribute("value"))
+    });
+    fields.filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// The forms in which a secret might turn up in an output.
@@ -321,7 +504,7 @@ fn value_beside(rest: &str) -> Option<&str> {
 /// Whether a text is a fingerprint already, as in a recording that was read back.
 fn is_fingerprint(text: &str) -> bool {
     text.split_once(':').is_some_and(|(kind, hex)| {
-        let ours = ["basic", "cookie"].into_iter().chain(MEMBERS.iter().copied());
+        let ours = ["basic", "cookie", "parameter", "secret"].into_iter().chain(MEMBERS.iter().copied());
         ours.chain(PARAMS.iter().map(|(_, kind)| *kind)).any(|known| known == kind)
             && hex.len() == 16
             && hex.bytes().all(|b| b.is_ascii_hexdigit())
@@ -350,6 +533,77 @@ mod tests {
         assert!(!redactor.scrub("pw=abc&x=1").contains("abc"));
         assert!(!redactor.scrub("x=1&pw=abc").contains("abc"));
         assert_eq!(redactor.scrub("pw=abcd"), "pw=abcd");
+    }
+
+    #[test]
+    fn what_a_target_types_and_adds_is_replaced() {
+        use crate::subject::{ConnectedApp, Login, Page, User};
+        let fill = [
+            ("login", "${user.username}"),
+            ("passwd", "${user.password}"),
+            ("pin", "12345"),
+            ("save", "Allow"),
+        ];
+        let page = Page { fill: fill.map(|(n, v)| (n.to_owned(), v.to_owned())).to_vec(), ..Page::default() };
+        let app = ConnectedApp {
+            client_id: "main-client-000001".into(),
+            extra: vec![
+                ("api_key".into(), "pin-98765432".into()),
+                ("scope".into(), "full-scope-0001".into()),
+            ],
+            ..ConnectedApp::default()
+        };
+        let user = User { username: "ann".into(), password: Some("pw12x".into()), ..User::default() };
+        let mut target = Target { login: Login::Pages(vec![page]), ..Target::default() };
+        target.apps.insert("main".into(), app);
+        target.users.insert("main".into(), user);
+        target.secrets = vec!["looked-up-0001".into(), "main-client-000001".into()];
+        let mut redactor = Redactor::new([7; 32]);
+        redactor.learn_target(&target);
+        for leak in [
+            "passwd=pw12x",
+            "pin=12345",
+            "{\"pin\": \"12345\"}",
+            "x=pin-98765432",
+            "api_key=pin-98765432",
+            "looked-up-0001",
+        ] {
+            let value = leak.rsplit(['=', ' ']).next().unwrap().trim_matches(['"', '}']);
+            assert!(!redactor.scrub(leak).contains(value), "{leak}: {}", redactor.scrub(leak));
+        }
+        for kept in ["login=ann", "Allow", "12345", "main-client-000001", "full-scope-0001"] {
+            assert_eq!(redactor.scrub(kept), kept);
+        }
+    }
+
+    #[test]
+    fn hidden_fields_are_learnt_however_a_page_writes_them_and_whoever_answers_it() {
+        use crate::transcript::script;
+        let secret = "hIdden-Field-0123456789+abc";
+        for (input, form) in [
+            (r#"<input type="hidden" name="authenticity" value="@@">"#, secret.to_owned()),
+            ("<INPUT TYPE='HIDDEN' NAME='a' VALUE='@@'>", secret.to_owned()),
+            ("<input value=@@ name=a type=hidden>", secret.to_owned()),
+            (r#"<input type="hidden" name="a" value="@@">"#, secret.replace('+', "&#43;")),
+            (r#"<input type="hidden" name="a" value="@@">"#, secret.replace('+', "&#x2b;")),
+            (r#"<input type="hidden" name="a" value="@@">"#, secret.replace('+', "&plus;")),
+        ] {
+            for endpoint in ["authorize", "page"] {
+                let page = input.replace("@@", &form);
+                let transcript = script::read(&format!(
+                    "> GET {endpoint} state=state-of-the-client-1\n< 200 <form>{page}\
+                     <input type=hidden name=state value=state-of-the-client-1></form>\n\
+                     > POST page authenticity={}\n< 302\n",
+                    form_encode(secret)
+                ));
+                let text = crate::transcript::write(&transcript, &mut Redactor::new([7; 32]));
+                assert!(!text.contains("hIdden-Field"), "{page}: {text}");
+                assert!(
+                    text.contains("page_field:")
+                        && text.contains("state-of-the-client-1") == (endpoint == "authorize")
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The record: every request that was sent with what came back, in order, under the subject that it
 //! is about. Playing writes it, judges read it, and nothing is judged that does not stand here.
 
+mod beside;
 mod facts;
 mod fingerprint;
 mod needles;
@@ -12,16 +13,17 @@ pub mod script;
 pub use facts::{AssertionFacts, Facts, TokenFacts, verify_id_tokens};
 pub use fingerprint::{Redactor, encodings};
 pub use record::{Unreadable, read, write};
-pub(crate) use record::{rows, shorten};
+pub(crate) use record::{redact, rows};
 pub use replay::{Recording, Replay, Replayed, Taken};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::oauth::message::{ErrorResponse, TokenResponse};
 use crate::oauth::{Endpoint, Params};
-use crate::subject::Subject;
+use crate::subject::{Subject, Waiver};
 
 /// The ordered record of exchanges with one subject.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +33,11 @@ pub struct Transcript {
     /// In the order in which the requests were begun.
     pub exchanges: Vec<Exchange>,
     /// What the server was set up for in single scenarios, by the name that their exchanges bear.
-    pub settings: std::collections::BTreeMap<String, crate::subject::Settings>,
+    pub settings: BTreeMap<String, crate::subject::Settings>,
+    /// What the whole subject is let off, and why.
+    pub waive: Vec<Waiver>,
+    /// What the subject is let off in single scenarios, by the name that their exchanges bear.
+    pub waive_in: BTreeMap<String, Vec<Waiver>>,
 }
 
 /// What an exchange was made for.
@@ -329,6 +335,12 @@ impl Exchange {
             Some((_, params)) => ErrorResponse::from_params(&params),
             None => ErrorResponse::read(&response.body),
         }
+    }
+
+    /// Whether only the beginning of what was sent or came back was recorded.
+    pub fn is_cut(&self) -> bool {
+        record::is_cut(&self.request.body)
+            || self.response().is_some_and(|response| record::is_cut(&response.body))
     }
 
     /// What came back, on one line.

@@ -3,12 +3,23 @@
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// How much of a needle the automaton knows, in bytes.
 const HEAD: usize = 16;
 
-/// A text to be found, and what stands in for it.
-type Needle = (String, String);
+/// A text to be found.
+#[derive(Clone)]
+pub(super) struct Needle {
+    /// What is looked for.
+    pub text: String,
+    /// What stands in for it.
+    pub stand_in: String,
+    /// Whether it may be a part of something else, so that it is found only where it stands by itself.
+    pub alone: bool,
+    /// Whether it is a word, which hosts and paths are made of.
+    pub word: bool,
+}
 
 /// Texts to be found, each with what stands in for it.
 pub(super) struct Needles {
@@ -21,9 +32,9 @@ impl Needles {
     /// Of these needles, none of them empty.
     pub fn new(needles: Vec<Needle>) -> Self {
         let mut by_head: HashMap<Vec<u8>, Vec<Needle>> = HashMap::new();
-        for (needle, stand_in) in needles {
-            let head = needle.as_bytes()[..needle.len().min(HEAD)].to_vec();
-            by_head.entry(head).or_default().push((needle, stand_in));
+        for needle in needles {
+            let head = needle.text.as_bytes()[..needle.text.len().min(HEAD)].to_vec();
+            by_head.entry(head).or_default().push(needle);
         }
         // Where a longer head is found, a shorter needle that it begins with may be what is there.
         let short: HashMap<Vec<u8>, Vec<Needle>> = by_head
@@ -35,7 +46,7 @@ impl Needles {
             for length in 1..head.len() {
                 needles.extend(short.get(&head[..length]).into_iter().flatten().cloned());
             }
-            needles.sort_by_key(|(needle, _)| std::cmp::Reverse(needle.len()));
+            needles.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
         }
         let (heads, behind): (Vec<Vec<u8>>, Vec<Vec<Needle>>) = by_head.into_iter().unzip();
         let heads = AhoCorasick::builder()
@@ -45,28 +56,170 @@ impl Needles {
         Self { heads, behind }
     }
 
-    /// The text with every needle replaced: of two at the same place the longer one.
-    pub fn replace(&self, text: &str) -> String {
-        let mut out = String::with_capacity(text.len());
-        let (mut copied, mut from) = (0, 0);
+    /// The text with every needle replaced: of two at the same place the longer one. `words` says whether those are
+    /// looked for that have to stand alone.
+    pub fn replace(&self, text: &str, words: bool) -> String {
+        let found = self.find(text, words);
+        let text = put(text, found.into_iter());
+        // Pages and some JSON write single characters as escapes; which ones is up to their writer.
+        if !ESCAPES.iter().any(|escape| text.contains(escape)) {
+            return text;
+        }
+        let (plain, starts) = unescape(&text);
+        let escaped = self
+            .find(&plain, words)
+            .into_iter()
+            .map(|(range, stand_in)| (starts[range.start]..starts[range.end], stand_in));
+        put(&text, escaped)
+    }
+
+    fn find(&self, text: &str, words: bool) -> Vec<(Range<usize>, &str)> {
+        let mut all = Vec::new();
+        let mut from = 0;
         while let Some(found) = self.heads.find(Input::new(text).range(from..)) {
             let start = found.start();
-            let there = self.behind[found.pattern().as_usize()]
-                .iter()
-                .find(|(needle, _)| text.as_bytes()[start..].starts_with(needle.as_bytes()));
+            let there = self.behind[found.pattern().as_usize()].iter().find(|needle| {
+                text.as_bytes()[start..].starts_with(needle.text.as_bytes())
+                    && (!needle.alone || (words && stands_alone(text, start, needle)))
+            });
             match there {
-                Some((needle, stand_in)) => {
-                    out.push_str(&text[copied..start]);
-                    out.push_str(stand_in);
-                    from = start + needle.len();
-                    copied = from;
+                Some(needle) => {
+                    from = start + needle.text.len();
+                    all.push((start..from, needle.stand_in.as_str()));
                 }
                 None => from = start + 1,
             }
         }
-        out.push_str(&text[copied..]);
-        out
+        all
     }
+}
+
+/// Escapes that are read before a text is searched once more.
+const ESCAPES: [&str; 6] = ["&#", "\\u00", "&apos;", "&equals;", "&plus;", "&sol;"];
+
+/// Characters that pages write by name.
+const NAMED: [(&str, char); 8] = [
+    ("&amp;", '&'),
+    ("&apos;", '\''),
+    ("&equals;", '='),
+    ("&gt;", '>'),
+    ("&lt;", '<'),
+    ("&plus;", '+'),
+    ("&quot;", '"'),
+    ("&sol;", '/'),
+];
+
+/// The longest escape, in bytes.
+const LONGEST_ESCAPE: usize = 10;
+
+fn put<'s>(text: &str, found: impl Iterator<Item = (Range<usize>, &'s str)>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    for (range, stand_in) in found {
+        out.push_str(&text[copied..range.start]);
+        out.push_str(stand_in);
+        copied = range.end;
+    }
+    out.push_str(&text[copied..]);
+    out
+}
+
+/// A text with its escapes read, and where each of its bytes begins in what was read.
+fn unescape(text: &str) -> (String, Vec<usize>) {
+    let (mut plain, mut starts) = (String::with_capacity(text.len()), Vec::with_capacity(text.len() + 1));
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        let (c, length) = match c {
+            '&' | '\\' => escape(&text[at..]).unwrap_or((c, 1)),
+            _ => (c, c.len_utf8()),
+        };
+        plain.push(c);
+        starts.resize(plain.len(), at);
+        at += length;
+    }
+    starts.push(text.len());
+    (plain, starts)
+}
+
+/// The character that an escape stands for, and its length.
+fn escape(text: &str) -> Option<(char, usize)> {
+    if let Some(rest) = text.strip_prefix("\\u") {
+        return Some((char::from_u32(u32::from_str_radix(rest.get(..4)?, 16).ok()?)?, 6));
+    }
+    if text.starts_with("\\/") {
+        return Some(('/', 2));
+    }
+    if let Some((name, c)) = NAMED.iter().find(|(name, _)| text.starts_with(name)) {
+        return Some((*c, name.len()));
+    }
+    let rest = text.strip_prefix("&#")?;
+    let end = rest.bytes().take(LONGEST_ESCAPE).position(|b| b == b';')?;
+    let code = match rest[..end].strip_prefix(['x', 'X']) {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => rest[..end].parse(),
+    };
+    Some((char::from_u32(code.ok()?)?, end + 3))
+}
+
+/// Whether a needle that may be a part of something else stands by itself, and is no name of anything.
+fn stands_alone(text: &str, start: usize, needle: &Needle) -> bool {
+    let (before, after) = (&text[..start], &text[start + needle.text.len()..]);
+    let goes_on = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let grown = before.ends_with(goes_on) && !ends_with_escape(before);
+    if grown || after.starts_with(goes_on) || is_name(before, after) {
+        return false;
+    }
+    !needle.word || !is_in_an_address(before, after)
+}
+
+/// Whether the letters before a place are the end of `%3D`, `\n` or `\u0022`.
+pub(super) fn ends_with_escape(before: &str) -> bool {
+    let bytes = before.as_bytes();
+    let hex = |count: usize, mark: &[u8]| {
+        let Some(at) = bytes.len().checked_sub(count + mark.len()) else { return false };
+        bytes[at..].starts_with(mark) && bytes[at + mark.len()..].iter().all(u8::is_ascii_hexdigit)
+    };
+    hex(2, b"%") || hex(4, b"\\u") || ["\\n", "\\r", "\\t"].iter().any(|escape| before.ends_with(escape))
+}
+
+/// Whether what stands between these is the name of a parameter, of a JSON member, of an element or of a field.
+fn is_name(before: &str, after: &str) -> bool {
+    let parameter =
+        || after.starts_with('=') && (before.is_empty() || before.ends_with(['&', '?', '#', ';', ',', ' ']));
+    let member = || {
+        before.ends_with('"')
+            && after.strip_prefix('"').is_some_and(|rest| rest.trim_start().starts_with(':'))
+    };
+    let element = || before.ends_with('<') || before.ends_with("</");
+    let field = || {
+        let Some(before) = before.strip_suffix(['"', '\'']) else { return false };
+        ["autocomplete=", "class=", "for=", "id=", "name=", "type="].iter().any(|name| before.ends_with(name))
+    };
+    parameter() || member() || element() || field()
+}
+
+/// How far back the beginning of a URL is looked for, in bytes.
+const LONGEST_URL: usize = 2000;
+
+/// Whether what stands between these is a part of a host, of the path of a URL or of a mail address.
+fn is_in_an_address(before: &str, after: &str) -> bool {
+    let joined = |mark: Option<char>, next: Option<char>| {
+        mark == Some('@') || (mark == Some('.') && next.is_some_and(char::is_alphanumeric))
+    };
+    let (mut back, mut on) = (before.chars().rev(), after.chars());
+    if joined(back.next(), back.next()) || joined(on.next(), on.next()) {
+        return true;
+    }
+    let mut from = before.len().saturating_sub(LONGEST_URL);
+    while !before.is_char_boundary(from) {
+        from += 1;
+    }
+    let near = &before[from..];
+    let near = near.rsplit(|c: char| c.is_whitespace() || "\"'<>?#&=,;()".contains(c)).next().unwrap_or("");
+    let begin =
+        ["%3F", "%26", "%3D"].iter().filter_map(|mark| near.rfind(mark).map(|at| at + mark.len())).max();
+    let near = &near[begin.unwrap_or(0)..];
+    near.starts_with('/') || near.contains("://") || near.contains("%3A%2F%2F")
 }
 
 #[cfg(test)]
@@ -75,18 +228,62 @@ mod tests {
     use proptest::prelude::*;
 
     fn needles(list: &[&str]) -> Needles {
-        Needles::new(list.iter().map(|n| ((*n).to_owned(), format!("<{}>", n.len()))).collect())
+        let needle = |n: &&str| Needle {
+            text: (*n).to_owned(),
+            stand_in: format!("<{}>", n.len()),
+            alone: false,
+            word: false,
+        };
+        Needles::new(list.iter().map(needle).collect())
     }
 
     #[test]
     fn the_longer_of_two_wins_and_a_head_alone_is_nothing() {
         let long = "abcdefghijklmnopqrstuvwxyz";
         let found = needles(&["abcd", "abcdefghijklmnopqr", long]);
-        assert_eq!(found.replace(&format!("1{long}2")), "1<26>2");
-        assert_eq!(found.replace("1abcdefghijklmnopqrstuv2"), "1<18>stuv2");
-        assert_eq!(found.replace("1abcdefghijklmnop2"), "1<4>efghijklmnop2");
-        assert_eq!(found.replace("abcabcdé"), "abc<4>é");
-        assert_eq!(needles(&["xabcdefghijklmnopq", "abcdef"]).replace("xabcdefghijklmnop"), "x<6>ghijklmnop");
+        assert_eq!(found.replace(&format!("1{long}2"), true), "1<26>2");
+        assert_eq!(found.replace("1abcdefghijklmnopqrstuv2", true), "1<18>stuv2");
+        assert_eq!(found.replace("1abcdefghijklmnop2", true), "1<4>efghijklmnop2");
+        assert_eq!(found.replace("abcabcdé", true), "abc<4>é");
+        assert_eq!(
+            needles(&["xabcdefghijklmnopq", "abcdef"]).replace("xabcdefghijklmnop", true),
+            "x<6>ghijklmnop"
+        );
+    }
+
+    #[test]
+    fn what_may_be_a_word_is_found_where_it_stands_by_itself_and_is_no_name() {
+        let needle = |text: &str, word| Needle { text: text.into(), stand_in: "*".into(), alone: true, word };
+        let found = Needles::new(vec![needle("hunter", true), needle("pw-1", false)]);
+        for (text, replaced) in [
+            ("x=hunter&y=1", "x=*&y=1"),
+            ("{\"x\":\"hunter\"}", "{\"x\":\"*\"}"),
+            ("wrong: hunter.", "wrong: *."),
+            ("next=%2Fa%3Fx%3Dhunter", "next=%2Fa%3Fx%3D*"),
+            ("hunter_post the-hunter hunters", "hunter_post the-hunter hunters"),
+            ("hunter=1&a=2&hunter=3", "hunter=1&a=2&hunter=3"),
+            ("{\"hunter\" : 1}", "{\"hunter\" : 1}"),
+            ("<hunter>1</hunter><input name='hunter'>", "<hunter>1</hunter><input name='hunter'>"),
+            ("https://hunter.example/hunter?x=hunter", "https://hunter.example/hunter?x=*"),
+            ("ann@hunter.example hunter@x.example", "ann@hunter.example hunter@x.example"),
+            ("https://pw.example/pw-1?x=pw-1", "https://pw.example/*?x=*"),
+        ] {
+            assert_eq!(found.replace(text, true), replaced);
+            assert_eq!(found.replace(text, false), text);
+        }
+    }
+
+    #[test]
+    fn escapes_that_a_writer_chose_are_read() {
+        let found = needles(&["a+b/c=d'e\"f"]);
+        for text in [
+            "a&#43;b&#x2F;c&#x3d;d&#39;e&quot;f",
+            "a\\u002bb\\/c\\u003Dd\\u0027e\\u0022f",
+            "a&plus;b/c=d&apos;e\"f",
+        ] {
+            assert_eq!(found.replace(&format!("é<{text}>&#169;"), true), "é<<11>>&#169;", "{text}");
+        }
+        assert_eq!(found.replace("&#;&#x;&#99999999999999;&\\u00", true), "&#;&#x;&#99999999999999;&\\u00");
     }
 
     proptest! {
@@ -97,7 +294,7 @@ mod tests {
             let list: Vec<&str> = list.iter().map(String::as_str).collect();
             let whole = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&list).unwrap();
             let stand_ins: Vec<String> = list.iter().map(|n| format!("<{}>", n.len())).collect();
-            prop_assert_eq!(needles(&list).replace(&text), whole.replace_all(&text, &stand_ins));
+            prop_assert_eq!(needles(&list).replace(&text, true), whole.replace_all(&text, &stand_ins));
         }
     }
 }

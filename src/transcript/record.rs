@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Answer, Exchange, Facts, Failure, Part, Redactor, Request, Response, Transcript};
 use crate::oauth::Endpoint;
-use crate::subject::{Settings, Subject};
+use crate::subject::{Settings, Subject, Waiver};
 use std::collections::BTreeMap;
 
 /// Version of the format.
@@ -13,6 +13,9 @@ const VERSION: u32 = 1;
 
 /// The longest body that a recording keeps, in bytes.
 const LONGEST_BODY: usize = 16 * 1024;
+
+/// The longest body of what a server publishes of itself, in bytes: judges read such a document to its end.
+const LONGEST_DOCUMENT: usize = 256 * 1024;
 
 /// Why a file is no recording.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +34,10 @@ struct File {
     subject: Subject,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     settings: BTreeMap<String, Settings>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    waive: Vec<Waiver>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    waive_in: BTreeMap<String, Vec<Waiver>>,
     exchanges: Vec<Row>,
 }
 
@@ -85,32 +92,59 @@ struct Received {
 /// # Panics
 /// Never: the rows hold nothing that JSON cannot say.
 pub fn write(transcript: &Transcript, redactor: &mut Redactor) -> String {
+    redactor.learn_subject(&transcript.subject);
     for exchange in &transcript.exchanges {
         redactor.learn_exchange(exchange);
     }
-    let file = File {
+    let mut file = File {
         version: VERSION,
         subject: transcript.subject.clone(),
         settings: transcript.settings.clone(),
+        waive: transcript.waive.clone(),
+        waive_in: transcript.waive_in.clone(),
         exchanges: transcript.exchanges.iter().map(Row::of).collect(),
     };
+    redactor.scrub_subject(&mut file.subject);
     let mut value = serde_json::to_value(file).expect("a recording is plain data");
-    redactor.scrub_value(&mut value);
     if let Some(Value::Array(rows)) = value.get_mut("exchanges") {
-        shorten(rows);
+        redact(rows, redactor);
     }
     let mut text = serde_json::to_string_pretty(&value).expect("a recording is plain data");
     text.push('\n');
     text
 }
 
-/// Cuts long bodies of scrubbed rows. A secret that a cut went through would not be found any more.
-pub(crate) fn shorten(rows: &mut [Value]) {
+/// Scrubs rows: what the parties said to each other, and no name that an author or this program gave. Long bodies are cut
+/// afterwards: a secret that a cut went through would not be found any more.
+pub(crate) fn redact(rows: &mut [Value], redactor: &mut Redactor) {
     for row in rows {
+        let published = matches!(row["endpoint"].as_str(), Some("keys" | "discovery"));
+        let longest = if published { LONGEST_DOCUMENT } else { LONGEST_BODY };
         for part in ["request", "response"] {
-            if let Some(Value::String(body)) = row.get_mut(part).and_then(|part| part.get_mut("body")) {
-                *body = cut(body);
+            let Some(Value::Object(part)) = row.get_mut(part) else { continue };
+            for (name, member) in part.iter_mut() {
+                match (name.as_str(), member) {
+                    ("url", url) => redactor.scrub_value(url),
+                    ("headers", Value::Array(fields)) => {
+                        for field in fields.iter_mut().filter_map(Value::as_array_mut) {
+                            field.iter_mut().skip(1).for_each(|value| redactor.scrub_value(value));
+                        }
+                    }
+                    ("body", Value::String(body)) => *body = cut(&redactor.scrub(body), longest),
+                    _ => {}
+                }
             }
+        }
+        for name in ["failure", "facts"] {
+            if let Some(Value::Object(members)) = row.get_mut(name) {
+                members
+                    .iter_mut()
+                    .filter(|(name, _)| *name != "kind")
+                    .for_each(|(_, m)| redactor.scrub_value(m));
+            }
+        }
+        if let Some(Value::String(tweak)) = row.get_mut("tweak") {
+            *tweak = redactor.scrub_own(tweak);
         }
     }
 }
@@ -137,7 +171,13 @@ pub fn read(text: &str) -> Result<Transcript, Unreadable> {
         return Err(Unreadable::Version(file.version));
     }
     let exchanges = file.exchanges.into_iter().enumerate().map(|(i, row)| row.exchange(i)).collect();
-    Ok(Transcript { subject: file.subject, exchanges, settings: file.settings })
+    Ok(Transcript {
+        subject: file.subject,
+        exchanges,
+        settings: file.settings,
+        waive: file.waive,
+        waive_in: file.waive_in,
+    })
 }
 
 impl Row {
@@ -213,11 +253,11 @@ pub(super) fn is_cut(body: &str) -> bool {
     body.len() > LONGEST_BODY && body.ends_with(" bytes in all)")
 }
 
-fn cut(body: &str) -> String {
-    if body.len() <= LONGEST_BODY {
+fn cut(body: &str, longest: usize) -> String {
+    if body.len() <= longest {
         return body.to_owned();
     }
-    let mut end = LONGEST_BODY;
+    let mut end = longest;
     while !body.is_char_boundary(end) {
         end -= 1;
     }
@@ -254,6 +294,74 @@ mod tests {
         let over = |text: &str| read(text).unwrap().exchanges.iter().map(|x| x.over_at).collect::<Vec<_>>();
         assert_eq!(over(&text), [2, 2, 3]);
         assert_eq!(over(&text.replace("\"over_at\": 2,", "")), [1, 2, 3]);
+    }
+
+    #[test]
+    fn names_that_we_gave_stay_whatever_is_secret() {
+        use crate::subject::{ConnectedApp, Target, User};
+        for secret in [
+            "secret",
+            "password",
+            "salesforce",
+            "client_secret",
+            "redeem",
+            "scenario",
+            "example",
+            "token-endpoint",
+        ] {
+            let app = ConnectedApp {
+                client_id: "main".into(),
+                client_secret: Some(secret.into()),
+                ..ConnectedApp::default()
+            };
+            let user = User { username: "ann".into(), password: Some(secret.into()), ..User::default() };
+            let mut target = Target::default();
+            target.apps.insert("main".into(), app);
+            target.users.insert("main".into(), user);
+            let mut redactor = Redactor::new([1; 32]);
+            redactor.learn_target(&target);
+            let document = "{\"token_endpoint_auth_methods_supported\":[\"client_secret_post\"],\"secret\":1,\"password\":2}";
+            let mut transcript = script::read(&format!(
+                "> POST token grant_type=client_credentials&client_id=main&client_secret={secret}\n! tweak client_secret\n< 400 {document}\n"
+            ));
+            transcript.exchanges[0].scenario = format!("suite › the {secret} of the client_secret");
+            let text = write(&transcript, &mut redactor);
+            let back = read(&text).unwrap();
+            assert_eq!(back.subject, transcript.subject);
+            let (was, is) = (&transcript.exchanges[0], &back.exchanges[0]);
+            assert_eq!((&is.scenario, &is.tweak), (&was.scenario, &was.tweak));
+            assert_eq!(is.response().unwrap().body, document);
+            let print = redactor.fingerprint("client_secret", secret);
+            assert_eq!(is.param("client_secret"), Some(print.as_str()));
+        }
+    }
+
+    #[test]
+    fn what_is_published_is_kept_whole_and_what_is_cut_says_so() {
+        let long = |length: usize| format!("{{\"keys\":[],\"x\":\"{}\"}}", "y ".repeat(length / 2));
+        for (endpoint, length, cut) in [
+            ("keys", 100_000, false),
+            ("discovery", 20_000, false),
+            ("api", 20_000, true),
+            ("keys", 300_000, true),
+        ] {
+            let transcript = script::read(&format!("> GET {endpoint}\n< 200 {}\n", long(length)));
+            let back = read(&write(&transcript, &mut Redactor::new([1; 32]))).unwrap();
+            assert_eq!(back.exchanges[0].is_cut(), cut, "{endpoint} {length}");
+            assert_eq!(back.exchanges[0].response().unwrap().json().is_none(), cut);
+        }
+    }
+
+    #[test]
+    fn waivers_are_written_and_a_recording_without_them_is_read() {
+        let mut transcript = script::read("> GET keys\n< 200 {}\n");
+        let without = write(&transcript, &mut Redactor::new([1; 32]));
+        assert!(!without.contains("waive") && read(&without).unwrap().waive.is_empty());
+        let waiver = Waiver { check: "code/works-once".into(), because: "the secret is known".into() };
+        transcript.waive = vec![waiver.clone()];
+        transcript.waive_in.insert("example".into(), vec![waiver]);
+        let back = read(&write(&transcript, &mut Redactor::new([1; 32]))).unwrap();
+        assert_eq!((back.waive, back.waive_in), (transcript.waive, transcript.waive_in));
     }
 
     #[test]

@@ -304,6 +304,14 @@ impl Live<'_> {
         is_secret && handed_out(live) == handed_out(recorded)
     }
 
+    /// Whether two texts say the same word by word: a header may hold two tokens where one should be.
+    fn same_words(&self, live: &str, recorded: &str, likeness: &mut Likeness) -> bool {
+        let (live, recorded): (Vec<&str>, Vec<&str>) =
+            (live.split(' ').collect(), recorded.split(' ').collect());
+        live.len() == recorded.len()
+            && live.iter().zip(recorded).all(|(live, recorded)| self.same_value(live, recorded, likeness))
+    }
+
     fn headers(&self, recorded: &Request, likeness: &mut Likeness) -> Option<()> {
         let authorization = |request: &Request| {
             let (scheme, rest) = request.header("authorization")?.split_once(' ')?;
@@ -313,7 +321,7 @@ impl Live<'_> {
             (None, None) => {}
             (Some((scheme, live)), Some((other, recorded))) if scheme == other => {
                 let basic = scheme.eq_ignore_ascii_case("basic");
-                if !basic && !self.same_value(&live, &recorded, likeness) {
+                if !basic && !self.same_words(&live, &recorded, likeness) {
                     return None;
                 }
             }

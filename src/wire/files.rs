@@ -22,7 +22,9 @@ pub fn read(path: &Path) -> Result<String, Error> {
         return Err(Error::TooLong { path: path.display().to_string(), limit: LONGEST });
     }
     let not_text = |_| fail(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8 text"));
-    String::from_utf8(bytes).map_err(not_text)
+    let text = String::from_utf8(bytes).map_err(not_text)?;
+    // Some editors begin a file with a mark of its encoding, which is no part of the text.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Writes a file whole or not at all: under another name first, then put in place.
@@ -61,6 +63,24 @@ pub fn write(path: &Path, text: &str) -> Result<(), Error> {
 #[allow(clippy::disallowed_methods)]
 pub fn make_folder(path: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(|why| Error::File { path: path.display().to_string(), why })
+}
+
+/// The one path of what other paths may lead to as well; the path itself where nothing is there.
+#[allow(clippy::disallowed_methods)]
+pub fn canonical(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Whether there is a folder at that path.
+#[allow(clippy::disallowed_methods)]
+pub fn is_folder(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// Whether a file at that path is replaced when it is written: it is one, or nothing is there yet.
+#[allow(clippy::disallowed_methods)]
+pub fn is_regular(path: &Path) -> bool {
+    !path.exists() || path.is_file()
 }
 
 /// Whether there is something at that path.
@@ -160,7 +180,9 @@ mod tests {
         write(&path, "one").unwrap();
         write(&path, "two").unwrap();
         assert_eq!(read(&path).unwrap(), "two");
-        assert_eq!(suites(&folder).unwrap(), [path]);
+        assert_eq!(suites(&folder).unwrap(), std::slice::from_ref(&path));
+        write(&path, "\u{feff}three").unwrap();
+        assert_eq!(read(&path).unwrap(), "three");
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -75,7 +75,15 @@ fn what_a_person_got_wrong_exits_2_with_a_cure() {
         (vec!["run", "https://acme.example"], "is judged by `--target https://acme.example`"),
         (vec!["run", "--report", "xml=x"], "json=FILE"),
         (vec!["run", "--report", "json=x,junit=x"], "name a file for each"),
+        (vec!["run", "--report", "json=x,junit=./x"], "name a file for each"),
+        (vec!["run", "--report", "json=x", "--record", "x"], "name a file for each"),
         (vec!["run", "--report", "json=/no/such/folder/x.json"], "is not there"),
+        (vec!["run", "--record", "/no/such/folder/x.json"], "is not there"),
+        (vec!["run", "--record", "src"], "is a folder"),
+        (vec!["judge", "x.json", "--report", "json=src"], "is a folder"),
+        (vec!["score", "--json", "/no/such/folder/x.json"], "is not there"),
+        (vec!["score", "--markdown", "src"], "is a folder"),
+        (vec!["score", "--json", "x", "--markdown", "x"], "name a file for each"),
         (vec!["run", "--select", "no scenario is called so"], "no scenario is selected"),
         (vec!["run", "--allow", "everything"], "--allow destructive"),
         (vec!["run", "--socket", "--target", "http://127.0.0.1:9"], "embedded org"),
@@ -192,14 +200,74 @@ fn a_waiver_is_unused_only_where_it_was_played_and_waived_nothing() {
 #[test]
 fn a_report_that_cannot_be_written_keeps_nothing_else_back() {
     let folder = Folder::new("unwritable");
-    let (taken, record, junit) = (folder.path("taken"), folder.path("r.json"), folder.path("o.xml"));
-    std::fs::create_dir(&taken).unwrap();
+    let (record, junit) = (folder.path("r.json"), folder.path("o.xml"));
+    // It can be looked at, and not written to.
+    let taken = "/dev/full";
     let reports = format!("json={taken},junit={junit}");
     let (exit, out, err) =
         grantcheck(&["run", &suite("client-credentials"), "--report", &reports, "--record", &record]);
     assert_eq!(exit, 2);
-    assert!(err.contains("taken") && out.contains(" pass, 0 fail"), "{out}{err}");
+    assert!(err.contains(taken) && out.contains(" pass, 0 fail"), "{out}{err}");
     assert!(std::fs::exists(&record).unwrap() && std::fs::exists(&junit).unwrap());
+}
+
+#[test]
+fn a_waiver_holds_in_a_recording_as_it_did_in_the_run() {
+    let folder = Folder::new("waived-record");
+    let (suite, target, record) =
+        (folder.path("waived.yaml"), folder.path("target.yaml"), folder.path("r.json"));
+    let waived = WAIVED.replace("  - scenario: not waived\n    steps: [{ do: authorize }, { do: redeem }, { do: redeem, expect: { status: 2xx } }]\n", "");
+    std::fs::write(&suite, waived).unwrap();
+    let run = ["run", &suite, "--fault", "code-reusable", "--record", &record];
+    let (exit, out, _) = grantcheck(&[&run[..], &["--select", "waived"]].concat());
+    assert!(exit == 0 && out.contains("code/works-once: we know"), "{out}");
+    let (exit, out, _) = grantcheck(&["judge", &record]);
+    assert!(exit == 0 && out.contains("code/works-once: we know") && out.contains("1 waived"), "{out}");
+    // The same of what the target waives.
+    let embedded = std::fs::read_to_string(root().join("suites/targets/embedded.yaml")).unwrap();
+    let keys = root().join("suites/targets/keys").display().to_string();
+    let waive = "waive:\n  - { check: code/, because: the target knows }\n";
+    std::fs::write(
+        &target,
+        format!("{}\n{waive}", embedded.replace("${file:keys", &format!("${{file:{keys}"))),
+    )
+    .unwrap();
+    std::fs::write(&suite, WAIVED.replace("    waive: [{ check: code/works-once, because: we know }]\n", ""))
+        .unwrap();
+    let (exit, out, err) = grantcheck(&[&run[..], &["--target", &target]].concat());
+    assert!(
+        exit == 0 && out.contains("because the target knows") || out.contains("the target knows"),
+        "{out}{err}"
+    );
+    let (exit, out, _) = grantcheck(&["judge", &record]);
+    assert!(exit == 0 && out.contains("code/works-once: the target knows"), "{out}");
+}
+
+#[test]
+fn suites_of_the_same_folder_and_name_are_refused_and_one_named_twice_is_read_once() {
+    let folder = Folder::new("same");
+    for part in ["a", "b"] {
+        std::fs::create_dir_all(folder.0.join(part).join("s1")).unwrap();
+        let text = "suite: same\njudges: org\nscenarios:\n  - scenario: one\n    steps: [{ do: keys }]\n";
+        std::fs::write(folder.0.join(part).join("s1/same.yaml"), text).unwrap();
+    }
+    let (a, b) = (folder.path("a/s1/same.yaml"), folder.path("b/s1/same.yaml"));
+    let (exit, _, err) = grantcheck(&["run", &a, &b, "--list"]);
+    assert_eq!(exit, 2, "{err}");
+    assert!(err.contains(&a) && err.contains(&b) && err.contains("play them in two runs"), "{err}");
+    let (exit, out, err) =
+        grantcheck(&["run", &a, &folder.path("a"), &folder.path("a/../a/s1/same.yaml"), "--list"]);
+    assert_eq!((exit, out.as_str()), (0, "s1/same › one\n"), "{err}");
+}
+
+#[test]
+fn a_suite_may_begin_with_a_byte_order_mark() {
+    let folder = Folder::new("mark");
+    let path = folder.path("mark.yaml");
+    let text = "\u{feff}suite: mark\njudges: org\nscenarios:\n  - scenario: one\n    steps: [{ do: keys }]\n";
+    std::fs::write(&path, text).unwrap();
+    let (exit, out, err) = grantcheck(&["run", &path]);
+    assert_eq!((exit, err.as_str()), (0, ""), "{out}");
 }
 
 #[test]

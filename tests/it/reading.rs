@@ -206,11 +206,24 @@ pub fn recording(data: &[u8]) {
     let mut redactor = Redactor::new([1; 32]);
     let written = transcript::write(&transcript, &mut redactor);
     // A short one may be a piece of a fingerprint, and one with a colon a fingerprint that somebody cut short.
-    for secret in redactor.secrets().filter(|secret| secret.len() >= 20 && !secret.contains(':')) {
-        assert!(!written.contains(secret), "{secret} is in a recording");
-    }
     let again = transcript::read(&written).expect("we wrote it");
+    // Names of scenarios, steps and roles are an author's, and stay.
+    let said: Vec<String> = again.exchanges.iter().map(said).collect();
+    for secret in redactor.secrets().filter(|secret| secret.len() >= 20 && !secret.contains(':')) {
+        assert!(!said.iter().any(|text| text.contains(secret)), "{secret} is in a recording");
+    }
     assert_eq!(again.exchanges.len(), transcript.exchanges.len());
+}
+
+/// What the parties said to each other.
+fn said(x: &transcript::Exchange) -> String {
+    let values =
+        |headers: &[(String, String)]| -> String { headers.iter().map(|(_, v)| format!("{v}\n")).collect() };
+    let answer = match &x.answer {
+        transcript::Answer::Response(response) => format!("{}{}", values(&response.headers), response.body),
+        transcript::Answer::Nothing(failure) => failure.to_string(),
+    };
+    format!("{}\n{}{}\n{answer}", x.request.url, values(&x.request.headers), x.request.body)
 }
 
 /// A page that a user agent has to pass: its URL, a selector and a field on the first lines.

@@ -32,7 +32,7 @@ impl Reader<'_> {
         let extra =
             extra.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), self.value(Some(v))?))).collect();
         ConnectedApp {
-            client_id: self.value(node.get("client_id")).unwrap_or_default(),
+            client_id: self.open_value(node.get("client_id")).unwrap_or_default(),
             client_secret,
             client_auth,
             key,
@@ -55,7 +55,7 @@ impl Reader<'_> {
     fn pair(&mut self, node: &Node) -> (Option<PrivateKey>, Option<Certificate>) {
         let key = self.value(node.get("key"));
         let key = key.and_then(|pem| self.usable(node.get("key"), "key", PrivateKey::from_pem(&pem)));
-        let certificate = self.value(node.get("certificate"));
+        let certificate = self.open_value(node.get("certificate"));
         let certificate = certificate
             .and_then(|text| self.usable(node.get("certificate"), "certificate", Certificate::read(&text)));
         if let (Some(key), Some(certificate), Some(at)) = (&key, &certificate, node.get("certificate"))
@@ -133,7 +133,7 @@ impl Reader<'_> {
         let written = node.get("redirect_uri").map(Node::items).unwrap_or_default();
         let mut uris = Vec::new();
         for (i, at) in written.iter().enumerate() {
-            let Some(uri) = self.value(Some(at)) else { continue };
+            let Some(uri) = self.open_value(Some(at)) else { continue };
             let shown = at.text().unwrap_or("");
             match url::Url::parse(&uri) {
                 Err(_) if at.is_null() => {}

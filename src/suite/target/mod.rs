@@ -7,7 +7,7 @@ pub(super) mod shape;
 
 pub(super) use shape::TARGET;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::expand::left_over;
 use super::names::{LOGIN_NAMES, unclosed};
@@ -32,7 +32,8 @@ pub fn read_target(
 ) -> Result<Target, Vec<Diagnostic>> {
     let read = || {
         let node = parse(text)?;
-        let mut reader = Reader { text, lookup, problems: Vec::new() };
+        let mut reader =
+            Reader { text, lookup, problems: Vec::new(), looked_up: BTreeSet::new(), open: BTreeSet::new() };
         check(text, &node, &TARGET, &mut reader.problems);
         left_over(text, &node, &mut reader.problems);
         let target = reader.target(&node);
@@ -45,6 +46,10 @@ struct Reader<'r> {
     text: &'r Text,
     lookup: &'r dyn Fn(Lookup<'_>) -> Option<String>,
     problems: Vec<Diagnostic>,
+    /// Values that were looked up.
+    looked_up: BTreeSet<String>,
+    /// Those among them that everybody may know.
+    open: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -63,6 +68,20 @@ impl Reader<'_> {
         self.filled(node, &[])
     }
 
+    /// A text with everything looked up, of which nothing is a secret.
+    fn open_value(&mut self, node: Option<&Node>) -> Option<String> {
+        let value = self.value(node)?;
+        let names = Template::new(node?.text()?);
+        let found: Vec<String> = names.names().filter_map(|name| self.found(name)).collect();
+        self.open.extend(found);
+        Some(value)
+    }
+
+    /// What a name stands for outside of this file.
+    fn found(&self, name: &str) -> Option<String> {
+        found(self.lookup, name)
+    }
+
     /// A text with everything looked up except these names, which stay.
     fn filled(&mut self, node: Option<&Node>, kept: &[&str]) -> Option<String> {
         let node = node?;
@@ -73,9 +92,15 @@ impl Reader<'_> {
             }
         }
         unclosed(self.text, node.span, node.text()?, &mut self.problems);
+        let found: Vec<String> = template
+            .names()
+            .filter(|name| !kept.contains(name))
+            .filter_map(|name| self.found(name))
+            .collect();
+        self.looked_up.extend(found);
         let fill = |name: &str| match kept.contains(&name) {
             true => Some(format!("${{{name}}}")),
-            false => found(self.lookup, name),
+            false => self.found(name),
         };
         template.fill(&fill).ok()
     }
@@ -102,11 +127,12 @@ impl Reader<'_> {
     }
 
     fn values(&mut self, node: Option<&Node>) -> Vec<String> {
-        node.map(Node::items).unwrap_or_default().iter().filter_map(|item| self.value(Some(item))).collect()
+        let items = node.map(Node::items).unwrap_or_default();
+        items.iter().filter_map(|item| self.open_value(Some(item))).collect()
     }
 
     fn target(&mut self, node: &Node) -> Target {
-        let org = self.value(node.get("org")).filter(|org| org != "embedded");
+        let org = self.open_value(node.get("org")).filter(|org| org != "embedded");
         let embedded = node.get("org").and_then(Node::text) == Some("embedded");
         if let (Some(org), Some(at)) = (&org, node.get("org")) {
             self.base_url(org, at);
@@ -145,15 +171,17 @@ impl Reader<'_> {
                 })
             })
             .collect();
+        let (endpoints, ca) = (self.endpoints(node, base.as_deref()), self.authority(node));
         Target {
-            endpoints: self.endpoints(node, base.as_deref()),
+            endpoints,
             profile,
             apps,
             users,
             login,
             deny,
             settings: settings(node.get("settings")),
-            ca: self.authority(node),
+            ca,
+            secrets: self.looked_up.difference(&self.open).map(Secret::new).collect(),
             disposable: node.get("disposable").and_then(Node::flag).unwrap_or(false),
             waive,
             org: base,
@@ -162,7 +190,7 @@ impl Reader<'_> {
 
     /// A further certificate authority.
     fn authority(&mut self, node: &Node) -> Option<String> {
-        let pem = self.value(node.get("ca"))?;
+        let pem = self.open_value(node.get("ca"))?;
         if let Some(at) = node.get("ca").filter(|_| !pem.contains("-----BEGIN CERTIFICATE-----")) {
             let help = "name a file that begins with `-----BEGIN CERTIFICATE-----`: `${file:ca.pem}`";
             let help = beside(at).unwrap_or_else(|| help.to_owned());
@@ -290,7 +318,9 @@ impl Reader<'_> {
     fn endpoints(&mut self, node: &Node, base: Option<&str>) -> Endpoints {
         let given = node.get("endpoints");
         let mut url = |at: Option<&Node>| -> Option<String> {
-            let value = self.value(at)?;
+            // Where a server answers is told to everybody; a key in the query is not.
+            let query = at.and_then(Node::text).is_some_and(|text| text.contains('?'));
+            let value = if query { self.value(at)? } else { self.open_value(at)? };
             let span = at.map_or(Span::default(), |n| n.span);
             if value.starts_with('/') {
                 return Some(format!("{}{value}", base.unwrap_or("")));
@@ -345,7 +375,7 @@ impl Reader<'_> {
     fn user(&mut self, node: &Node) -> User {
         let flag = |key: &str| node.get(key).and_then(Node::flag).unwrap_or(false);
         User {
-            username: self.value(node.get("username")).unwrap_or_default(),
+            username: self.open_value(node.get("username")).unwrap_or_default(),
             password: self.value(node.get("password")).map(Secret::new),
             approved: self.values(node.get("approved")),
             inactive: flag("inactive"),
@@ -382,6 +412,28 @@ pub fn default_profile(org: Option<&str>) -> Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_looked_up_is_secret_unless_it_is_told_to_everybody() {
+        let text = Text::new(
+            "t.yaml",
+            "org: https://${HOST}
+api: /x?key=${API_KEY}
+endpoints: { token: \"https://${HOST}/token\" }
+apps: { main: { client_id: \"${ID}\", redirect_uri: \"https://${CALLBACK}/cb\", flows: [], extra: { k: \"a ${EXTRA}\" } } }
+users: { main: { username: \"${USER}\", password: \"p-${PW}\" } }
+login:
+  - fill: { u: \"${USER}\", pin: \"${file:pin}\" }
+",
+        );
+        let lookup = |lookup: Lookup<'_>| match lookup {
+            Lookup::Variable(name) => Some(format!("{}.example", name.to_lowercase())),
+            Lookup::File(name) => Some(format!("{name}-of-file\n")),
+        };
+        let target = read_target(&text, &lookup).unwrap();
+        let secrets: Vec<&str> = target.secrets.iter().map(Secret::expose).collect();
+        assert_eq!(secrets, ["api_key.example", "extra.example", "pin-of-file", "pw.example"]);
+    }
 
     #[test]
     fn a_file_loses_its_last_line_break() {
