@@ -1,5 +1,6 @@
 //! What a judge says, and the words it says it with.
 
+use crate::oauth::Endpoint;
 use crate::transcript::{Answer, Exchange};
 use crate::verdict::{Finding, Level, Verdict};
 
@@ -54,6 +55,19 @@ impl Judgement {
         }
     }
 
+    /// A fail of less weight that no known deviation covers either.
+    pub fn fail_lesser_grave(
+        &mut self,
+        exchanges: &[&Exchange],
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+    ) {
+        self.fail_lesser(exchanges, expected, observed);
+        if let Some(last) = self.observations.last_mut() {
+            last.grave = true;
+        }
+    }
+
     /// A fail of less weight: the property holds at its core, but not as it was asked for (a refusal for
     /// another reason). It weighs one level less than the check.
     pub fn fail_lesser(
@@ -93,8 +107,12 @@ impl Judgement {
         }
         let named =
             errors.is_empty() || x.error().is_some_and(|error| errors.contains(&error.error.as_str()));
-        let accepted =
-            x.hands_out_a_token() || (x.endpoint != crate::oauth::Endpoint::Token && x.status() == 200);
+        // A token endpoint that says 2xx and no error has not refused (RFC 6749 §5.2).
+        let accepted = x.hands_out_a_token()
+            || match x.endpoint {
+                Endpoint::Token => (200..300).contains(&x.status()) && x.error().is_none(),
+                _ => x.status() == 200,
+            };
         if accepted {
             self.fail_grave(&[x], expected(), x.outcome());
         } else if !control {

@@ -320,6 +320,16 @@ mod tests {
             ("jwt-bearer", "{ body: { access_token: absent } }", true),
             ("authorize", "{ redirect: { error: access_denied } }", true),
             ("authorize", "{ redirect: { error: absent, code: present } }", false),
+            ("authorize", "{ redirect: { error: { not: present } } }", false),
+            ("authorize", "{ redirect: { error: { not: absent } } }", true),
+            ("authorize", "{ redirect: { code: { not: present } } }", true),
+            ("jwt-bearer", "{ error: { not: invalid_client } }", true),
+            ("introspect", "{ body: { active: false } }", true),
+            ("introspect", "{ body: { active: { not: true } } }", true),
+            ("introspect", "{ body: { active: { not: [true, \"true\"] } } }", true),
+            ("introspect", "{ body: { active: { one_of: [false, null] } } }", true),
+            ("introspect", "{ body: { active: { not: false } } }", false),
+            ("introspect", "{ body: { active: { not: { not: absent } } } }", false),
         ] {
             let suite = suite(&format!(
                 "- scenario: a\n  steps: [{{ do: {step}, with: {{ params: {{ x: y }} }}, expect: {expect} }}]\n"
