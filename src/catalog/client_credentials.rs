@@ -363,3 +363,28 @@ fn needs_a_run_as_user(t: &Transcript) -> Judgement {
     }
     j
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::testing::comes_to;
+    use crate::verdict::Verdict;
+
+    #[test]
+    fn an_app_that_nobody_let_run_says_nothing_of_the_secret() {
+        let id = "client-credentials/right-secret-is-granted";
+        let refused = |facts: &str, text: &str| {
+            format!(
+                "> POST token grant_type=client_credentials&client_id=main&client_secret=s\n! secret right\n{facts}\
+                 < 400 {{\"error\":\"invalid_grant\",\"error_description\":\"{text}\"}}\n"
+            )
+        };
+        let lacks = "no client credentials user enabled";
+        comes_to(id, &format!("= salesforce\n{}", refused("! app no-run-as\n", lacks)), Verdict::Skip);
+        let scopes = refused("! app user-scopes\n", "no valid scopes defined");
+        comes_to(id, &format!("= salesforce\n{scopes}"), Verdict::Skip);
+        comes_to(id, &refused("! app no-run-as\n", "whatever"), Verdict::Skip);
+        comes_to(id, &format!("= salesforce\n{}", refused("! app no-run-as\n", "whatever")), Verdict::Fail);
+        // The record has a user for this one to run as.
+        comes_to(id, &format!("= salesforce\n{}", refused("", lacks)), Verdict::Fail);
+    }
+}

@@ -1,6 +1,7 @@
 //! What a judge says, and the words it says it with.
 
 use crate::oauth::Endpoint;
+use crate::transcript::questions::refuses_nothing;
 use crate::transcript::{Answer, Exchange};
 use crate::verdict::{Finding, Level, Verdict};
 
@@ -107,12 +108,9 @@ impl Judgement {
         }
         let named =
             errors.is_empty() || x.error().is_some_and(|error| errors.contains(&error.error.as_str()));
-        // A token endpoint that says 2xx and no error has not refused (RFC 6749 §5.2).
         let accepted = x.hands_out_a_token()
-            || match x.endpoint {
-                Endpoint::Token => (200..300).contains(&x.status()) && x.error().is_none(),
-                _ => x.status() == 200,
-            };
+            || refuses_nothing(x)
+            || (x.endpoint != Endpoint::Token && x.status() == 200);
         if accepted {
             self.fail_grave(&[x], expected(), x.outcome());
         } else if !control {
@@ -171,5 +169,32 @@ impl Judgement {
     ) {
         let exchanges = exchanges.iter().map(|x| x.number).collect();
         self.observations.push(Observation { verdict, lesser, grave: false, expected, observed, exchanges });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::script;
+
+    #[test]
+    fn what_is_no_refusal_is_an_acceptance_whatever_it_looks_like() {
+        let judged = |answer: &str| {
+            let t = script::read(&format!("> POST token grant_type=password\n< {answer}\n"));
+            let mut j = Judgement::new();
+            j.refused(&t.exchanges[0], true, &["invalid_client"], "it must be");
+            j.into_findings("x", Level::Must).first().map(|finding| (finding.level, finding.grave))
+        };
+        for answer in [
+            "400 {\"error\":\"invalid_client\",\"access_token\":\"A\"}",
+            "200 [{\"access_token\":\"A\"}]",
+            "200",
+            "204",
+            "200 <html>welcome</html>",
+        ] {
+            assert_eq!(judged(answer), Some((Level::Must, true)), "{answer}");
+        }
+        assert_eq!(judged("200 {\"error\":\"invalid_grant\"}"), Some((Level::Should, false)));
+        assert_eq!(judged("401 {\"error\":\"invalid_client\"}"), None);
     }
 }

@@ -10,7 +10,8 @@ use crate::oauth::salesforce::{Profile, Refusal};
 use crate::subject::Subject;
 use crate::suite::{Count, CountOf, Expect, Item, ItemKind, JsonType, Matcher, ScopeMatch};
 use crate::transcript::questions::{
-    Departure, authorization_of, base, beside_the_point, leaves_for, redirect_uris, same_origin,
+    Departure, authorization_of, base, beside_the_point, leaves_for, redirect_uris, refuses_nothing,
+    same_origin,
 };
 use crate::transcript::{Answer, Exchange, Failure};
 use crate::verdict::{Finding, Level, Verdict};
@@ -229,11 +230,11 @@ impl Judge<'_> {
         let response = x.response()?;
         let must = |expected: String, observed: String| Some(Miss::new(expected, observed));
         let shown = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        let matched = |what: String, matcher: &Matcher, value: Option<&Value>| -> Option<Miss> {
-            if self.matches(matcher, value) {
-                return None;
-            }
+        let missed = |what: String, matcher: &Matcher, value: Option<&Value>| {
             must(format!("{what} {}", self.words(matcher)), format!("{what} is {}", shown(value)))
+        };
+        let matched = |what: String, matcher: &Matcher, value: Option<&Value>| {
+            if self.matches(matcher, value) { None } else { missed(what, matcher, value) }
         };
         // An error beside what must not be handed out refuses nothing.
         if kind.is_refusal() && !matches!(kind, ItemKind::Refused(_)) && self.hands_out(x) {
@@ -254,10 +255,11 @@ impl Judge<'_> {
                 let present = response.header(name).is_some();
                 let value = present.then(|| Value::from(response.header_list(name)));
                 // RFC 9110 §8.3.1: letter case says nothing in a media type.
-                if name.eq_ignore_ascii_case("content-type") && self.compares(matcher, value.as_ref(), true) {
+                let any_case = name.eq_ignore_ascii_case("content-type");
+                if self.compares(matcher, value.as_ref(), any_case) {
                     return None;
                 }
-                matched(format!("header {name}"), matcher, value.as_ref())
+                missed(format!("header {name}"), matcher, value.as_ref())
             }
             ItemKind::Body(path, matcher) => {
                 let value = member(response.json(), path);
@@ -361,10 +363,7 @@ impl Judge<'_> {
         let response = x.response()?;
         let way = self.departure(x);
         let by_status = matches!(refusal, Refusal::Resource { status, .. } if status.contains(&x.status()));
-        // A token endpoint that says 2xx and no error has not refused (RFC 6749 §5.2).
-        let silent =
-            x.endpoint == Endpoint::Token && (200..300).contains(&response.status) && x.error().is_none();
-        let accepted = self.hands_out(x) || (succeeded(self.action, x) || silent) && !by_status;
+        let accepted = self.hands_out(x) || (succeeded(self.action, x) || refuses_nothing(x)) && !by_status;
         let expected = format!("a refusal: {name}");
         if accepted {
             let observed = match &way {
@@ -657,4 +656,221 @@ fn summary(answers: &[&Exchange]) -> String {
     }
     counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     counts.iter().map(|(outcome, n)| format!("{n}x {outcome}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Text;
+    use crate::suite::read_suite;
+    use crate::transcript::{Transcript, script};
+
+    /// What comes of a step's expectations: nothing, or the heaviest finding.
+    fn comes_to(step: &str, expect: &str, t: &Transcript) -> Option<(Verdict, Level)> {
+        let source = format!(
+            "suite: s\njudges: org\nscenarios:\n- scenario: a\n  steps: [{{ do: {step}, with: {{ params: {{ x: y }} }}, expect: {expect} }}]\n"
+        );
+        let suite = read_suite(&Text::new("s.yaml", source), "s").unwrap();
+        let step = suite.scenarios[0].steps.last().unwrap();
+        let judge = Judge {
+            profile: Profile::Rfc,
+            text: &suite.scenarios[0].text,
+            value: &|_| None,
+            keys: None,
+            action: &step.action,
+            subject: &t.subject,
+            record: &t.exchanges,
+            truncated: false,
+        };
+        let endpoint = t.exchanges.last().unwrap().endpoint;
+        let answers: Vec<&Exchange> = t.exchanges.iter().filter(|x| x.endpoint == endpoint).collect();
+        let findings = judge.judge(step.expect.as_ref(), step.span, &answers);
+        findings.iter().map(|finding| (finding.verdict, finding.level)).max()
+    }
+
+    const FAIL: Option<(Verdict, Level)> = Some((Verdict::Fail, Level::Must));
+    const WARN: Option<(Verdict, Level)> = Some((Verdict::Fail, Level::Should));
+    const UNPROVED: Option<(Verdict, Level)> = Some((Verdict::Inconclusive, Level::Must));
+
+    fn authorized(expect: &str, answer: &str) -> Option<(Verdict, Level)> {
+        let request =
+            "> GET authorize response_type=code&client_id=main&redirect_uri=https://rogue.test/cb\n";
+        comes_to("authorize", expect, &script::read(&format!("{request}{answer}\n")))
+    }
+
+    fn granted(expect: &str, answer: &str) -> Option<(Verdict, Level)> {
+        let request = "> POST token grant_type=client_credentials&scope=api\n";
+        comes_to("client-credentials", expect, &script::read(&format!("{request}< {answer}\n")))
+    }
+
+    #[test]
+    fn a_code_that_leaves_without_a_redirect_is_no_refusal() {
+        for expect in
+            ["{ refused: redirect-uri-mismatch }", "{ status: 4xx }", "{ redirect: { code: absent } }"]
+        {
+            for way in [
+                "< 400 <meta http-equiv=refresh content='0;url=https://rogue.test/cb?code=C'>",
+                "< 400 <p>\n< Refresh: 0;url=https://rogue.test/cb?code=C",
+                "< 400 <form action=https://rogue.test/cb><input name=code value=C></form>",
+                "< 400\n< Location: https://rogue.test/cb?code=C",
+                // The page that asked comes first.
+                "< 200 <form>\n> POST page pw=x\n< 400 <form action=https://rogue.test/cb><input name=code value=C></form>",
+            ] {
+                assert_eq!(authorized(expect, way), FAIL, "{expect} {way}");
+            }
+        }
+        let refused = "{ refused: redirect-uri-mismatch }";
+        let error = "< 200 <meta http-equiv=refresh content='0;url=https://rogue.test/cb?error=x'>";
+        assert_eq!(authorized(refused, error), FAIL);
+        let waits = "< 400 <form action=https://rogue.test/cb><button>continue to rogue.test</button></form>";
+        assert_eq!(authorized(refused, waits), UNPROVED);
+        assert_eq!(authorized(refused, "< 400 <p>https://rogue.test/cb is not registered</p>"), None);
+    }
+
+    #[test]
+    fn who_has_no_time_refuses_nothing() {
+        for refused in ["redirect-uri-mismatch", "user-not-admitted", "invalid-scope"] {
+            for answer in ["< 429 <h1>later</h1>", "< 503"] {
+                assert_eq!(
+                    authorized(&format!("{{ refused: {refused} }}"), answer),
+                    UNPROVED,
+                    "{refused} {answer}"
+                );
+            }
+        }
+        assert_eq!(granted("{ refused: unknown-client }", "429"), UNPROVED);
+        assert_eq!(granted("{ refused: login-rate-exceeded }", "429 {\"error\":\"slow_down\"}"), None);
+    }
+
+    #[test]
+    fn a_token_beside_an_error_is_no_refusal() {
+        for expect in
+            ["{ refused: client-authentication-failed }", "{ status: 4xx }", "{ error: invalid_client }"]
+        {
+            let both = "400 {\"error\":\"invalid_client\",\"access_token\":\"A\"}";
+            assert_eq!(granted(expect, both), FAIL, "{expect}");
+            assert_eq!(granted(expect, "400 {\"error\":\"invalid_client\"}"), None, "{expect}");
+        }
+        let refused = "{ refused: client-authentication-failed }";
+        for answer in [
+            "200 [{\"access_token\":\"A\"}]",
+            "200 {\"data\":{\"access_token\":\"A\"}}",
+            "200 \u{feff}{\"access_token\":\"A\"}",
+            "302\n< Location: https://client.example/callback#access_token=A",
+            "200 {\"ok\":true}",
+            "204",
+        ] {
+            assert_eq!(granted(refused, answer), FAIL, "{answer}");
+        }
+        assert_eq!(granted(refused, "200 {\"error\":\"invalid_client\"}"), WARN);
+    }
+
+    #[test]
+    fn what_must_not_be_present_is_absent() {
+        let redirect = "{ redirect: { error: { not: present } } }";
+        assert_eq!(authorized(redirect, "< 400"), FAIL);
+        assert_eq!(authorized(redirect, "< 302\n< Location: https://rogue.test/cb?code=C"), None);
+        assert_eq!(
+            granted("{ body: { refresh_token: { not: absent } } }", "200 {\"access_token\":\"A\"}"),
+            FAIL
+        );
+    }
+
+    fn scope(how: &str, told: &str) -> Option<(Verdict, Level)> {
+        granted(&format!("{{ scope: {{ {how} }} }}"), &format!("200 {{\"access_token\":\"A\"{told}}}"))
+    }
+
+    #[test]
+    fn a_scope_is_a_set_of_values_between_spaces() {
+        for told in ["api  openid", "openid api openid", " openid api "] {
+            assert_eq!(scope("equals: [api, openid]", &format!(",\"scope\":\"{told}\"")), None, "{told}");
+        }
+        assert_eq!(scope("equals: [api]", ",\"scope\":\"api openid\""), FAIL);
+        assert_eq!(scope("excludes: [full]", ",\"scope\":\"api full\""), FAIL);
+        assert_eq!(scope("excludes: [full]", ",\"scope\":\"api\""), None);
+        assert_eq!(scope("includes: [api]", ",\"scope\":\"api,full\""), FAIL);
+        assert_eq!(scope("excludes: [full]", ",\"scope\":\"api,full\""), UNPROVED);
+        assert_eq!(scope("excludes: [full]", ",\"scope\":\"api,web\""), None);
+        for told in ["[\"api\",\"full\"]", "null", "7", "\"api\\tfull\"", "\"a\\\\pi\"", "\"äpi\""] {
+            assert_eq!(scope("excludes: [full]", &format!(",\"scope\":{told}")), FAIL, "{told}");
+        }
+    }
+
+    #[test]
+    fn a_scope_that_is_not_told_is_the_one_that_was_asked_for() {
+        assert_eq!(scope("includes: [api]", ""), None);
+        assert_eq!(scope("equals: [api, full]", ""), FAIL);
+        assert_eq!(scope("excludes: [api]", ""), FAIL);
+        assert_eq!(scope("excludes: [full]", ""), None);
+        let refused = "{ status: [200, 400], scope: { excludes: [api] } }";
+        assert_eq!(granted(refused, "400 {\"error\":\"invalid_scope\"}"), None);
+        let redeemed = |asked: &str, expect: &str| {
+            let t = script::read(&format!(
+                "> GET authorize client_id=main&redirect_uri=https://client.example/callback{asked}\n\
+                 < 302\n< Location: https://client.example/callback?code=C\n\
+                 > POST token grant_type=authorization_code&code=C\n< 200 {{\"access_token\":\"A\"}}\n"
+            ));
+            comes_to("authorize }, { do: redeem", &format!("{{ scope: {{ {expect} }} }}"), &t)
+        };
+        assert_eq!(redeemed("&scope=api%20full", "excludes: [full]"), FAIL);
+        assert_eq!(redeemed("&scope=api%20full", "includes: [full]"), None);
+        assert_eq!(redeemed("", "excludes: [full]"), UNPROVED);
+        assert_eq!(redeemed("", "includes: [api]"), FAIL);
+    }
+
+    #[test]
+    fn a_media_type_has_no_letter_case() {
+        let answer = "200 {\"access_token\":\"A\"}\n< Content-Type: Application/JSON\n< X-Kind: JSON";
+        for matcher in [
+            "{ contains: json }",
+            "application/json",
+            "{ equals: application/json }",
+            "[text/html, application/json]",
+        ] {
+            assert_eq!(
+                granted(&format!("{{ headers: {{ content-type: {matcher} }} }}"), answer),
+                None,
+                "{matcher}"
+            );
+        }
+        assert_eq!(granted("{ headers: { content-type: { not: application/json } } }", answer), FAIL);
+        assert_eq!(granted("{ headers: { content-type: { contains: html } } }", answer), FAIL);
+        assert_eq!(granted("{ headers: { x-kind: json } }", answer), FAIL);
+    }
+
+    #[test]
+    fn numbers_that_are_equal_are_equal() {
+        let answer = |number: &str| format!("200 {{\"access_token\":\"A\",\"expires_in\":{number}}}");
+        for expect in ["3600", "[60, 3600]", "{ type: integer }", "{ not: 60 }"] {
+            let expect = format!("{{ body: {{ expires_in: {expect} }} }}");
+            for number in ["3600", "3600.0", "3.6e3"] {
+                assert_eq!(granted(&expect, &answer(number)), None, "{expect} {number}");
+            }
+        }
+        assert_eq!(granted("{ body: { expires_in: 3600 } }", &answer("3600.5")), FAIL);
+        assert_eq!(granted("{ body: { expires_in: { type: integer } } }", &answer("3600.5")), FAIL);
+    }
+
+    #[test]
+    fn what_was_not_reached_is_not_counted() {
+        let race = |reached: usize, expect: &str| {
+            let one = "> POST token grant_type=client_credentials\n< 200 {\"access_token\":\"A\"}\n";
+            let mut t = script::read(&one.repeat(3));
+            for x in t.exchanges.iter_mut().skip(reached) {
+                x.answer = Answer::Nothing(Failure::Unreachable("refused".into()));
+            }
+            comes_to("client-credentials, times: 3", expect, &t)
+        };
+        for expect in [
+            "{ exactly: { 3: { status: 200 } } }",
+            "{ at_least: { 2: { status: 200 } } }",
+            "{ at_most: { 2: { status: 200 } } }",
+        ] {
+            assert_eq!(race(0, expect), UNPROVED, "{expect}");
+            assert_eq!(race(1, expect), UNPROVED, "{expect}");
+        }
+        assert_eq!(race(3, "{ exactly: { 3: { status: 200 } } }"), None);
+        assert_eq!(race(2, "{ exactly: { 1: { status: 200 } }, others: { status: 400 } }"), FAIL);
+        assert_eq!(race(1, "{ at_least: { 2: { status: 400 } }, others: { status: 200 } }"), UNPROVED);
+    }
 }

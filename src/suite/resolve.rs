@@ -324,17 +324,16 @@ mod tests {
             ("authorize", "{ redirect: { error: { not: absent } } }", true),
             ("authorize", "{ redirect: { code: { not: present } } }", true),
             ("jwt-bearer", "{ error: { not: invalid_client } }", true),
-            ("introspect", "{ body: { active: false } }", true),
-            ("introspect", "{ body: { active: { not: true } } }", true),
-            ("introspect", "{ body: { active: { not: [true, \"true\"] } } }", true),
-            ("introspect", "{ body: { active: { one_of: [false, null] } } }", true),
-            ("introspect", "{ body: { active: { not: false } } }", false),
-            ("introspect", "{ body: { active: { not: { not: absent } } } }", false),
+            ("jwt-bearer }, { do: introspect", "{ body: { active: false } }", true),
+            ("jwt-bearer }, { do: introspect", "{ body: { active: { not: true } } }", true),
+            ("jwt-bearer }, { do: introspect", "{ body: { active: { not: [true, \"true\"] } } }", true),
+            ("jwt-bearer }, { do: introspect", "{ body: { active: { one_of: [false, null] } } }", true),
+            ("jwt-bearer }, { do: introspect", "{ body: { active: { not: false } } }", false),
         ] {
             let suite = suite(&format!(
                 "- scenario: a\n  steps: [{{ do: {step}, with: {{ params: {{ x: y }} }}, expect: {expect} }}]\n"
             ));
-            let step = &suite.scenarios[0].steps[0];
+            let step = suite.scenarios[0].steps.last().unwrap();
             assert_eq!(step.expect.as_ref().is_some_and(Expect::is_refusal), refuses, "{expect}");
         }
     }

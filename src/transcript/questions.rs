@@ -320,6 +320,13 @@ pub fn beside_the_point(x: &Exchange) -> bool {
     matches!(x.status(), 429 | 503) || REASONS.iter().any(|reason| text.contains(reason))
 }
 
+/// Whether a token request came to a success that says no error: that is no refusal (RFC 6749 §5.2), token or not. What is
+/// not a POST may meet a page that has nothing to do with tokens.
+pub fn refuses_nothing(x: &Exchange) -> bool {
+    let succeeded = (200..300).contains(&x.status()) && x.error().is_none();
+    x.endpoint == Endpoint::Token && x.request.method == "POST" && succeeded
+}
+
 /// Whether an exchange belongs to the scenario itself, not to a control or to cleaning up.
 pub fn is_main(x: &Exchange) -> bool {
     x.part == Part::Scenario

@@ -481,6 +481,15 @@ mod tests {
     }
 
     #[test]
+    fn a_token_beside_an_error_is_a_token() {
+        let both = REFUSED.replace("{\"error\":", "{\"access_token\":\"B\",\"error\":");
+        let found = works_once(&script::read(&format!("{REDEEMED}{both}"))).into_findings("x", Level::Must);
+        assert!(found[0].grave && found[0].level == Level::Must);
+        let race = format!("= race\n{REDEEMED}{both}= end\n");
+        assert_eq!(verdict_of(race_has_one_winner, &race), Verdict::Fail);
+    }
+
+    #[test]
     fn the_loser_of_a_race_did_not_send_a_spent_code() {
         let race = format!("= race\n{REDEEMED}{REFUSED}= end\n");
         assert_eq!(verdict_of(works_once, &race), Verdict::Skip);
