@@ -438,8 +438,9 @@ pub(super) fn no_refresh_token(t: &Transcript, grant: Grant) -> Judgement {
 pub(super) fn refused(t: &Transcript, grant: Grant, flaw: Flaw, errors: &[&str], because: &str) -> Judgement {
     let mut j = Judgement::new();
     let all = assertions(t, grant);
-    for (x, a, _) in
-        all.iter().filter(|(x, _, flaws)| flaws[..] == [flaw] || x.granted() && flaws.contains(&flaw))
+    for (x, a, _) in all
+        .iter()
+        .filter(|(x, _, flaws)| flaws[..] == [flaw] || x.hands_out_a_token() && flaws.contains(&flaw))
     {
         let same_app = |y: &Exchange, b: &AssertionFacts| match a.issuer() {
             Some(issuer) if issuer != NO_CLIENT => b.issuer() == Some(issuer),

@@ -4,8 +4,9 @@ use super::Cite::{Rfc, Salesforce};
 use super::assertion::{same_user, shown_user};
 use super::revocation::shows_credentials;
 use super::{Check, Judgement, Party};
+use crate::oauth::Endpoint;
 use crate::oauth::grant::client_credentials::GRANT_TYPE;
-use crate::oauth::salesforce::Profile;
+use crate::oauth::salesforce::{Profile, Refusal, outcome};
 use crate::subject::Flow;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
@@ -228,9 +229,30 @@ fn well_formed(t: &Transcript, x: &Exchange) -> bool {
 fn right_secret_is_granted(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     for x in t.requests_of(GRANT_TYPE).filter(|x| well_formed(t, x) && x.response().is_some()) {
-        j.holds(x.granted(), x, "200 with an access token");
+        if !has_nobody_to_run_as(t, x) {
+            j.holds(x.granted(), x, "200 with an access token");
+        }
     }
     j
+}
+
+/// Whether it is refused because the app lacks a user, or a scope that needs none, and nothing shows that it has them. On
+/// an org that is not ours, what an admin gave the app is not in the target.
+fn has_nobody_to_run_as(t: &Transcript, x: &Exchange) -> bool {
+    let meant = [WITHOUT_USER, WITHOUT_SCOPE].contains(&x.app.as_str());
+    let app = x.client_id().and_then(|id| t.subject.app_of(id));
+    // The texts are Salesforce's; the RFCs have none for it, and every refusal would look like that.
+    let unknown = t.subject.profile == Profile::Salesforce && app.is_none_or(|app| app.run_as.is_none());
+    let Some(error) = x.error().filter(|_| meant || unknown) else { return false };
+    let told = |name: &str| match outcome(Endpoint::Token, name)?.refusal(t.subject.profile) {
+        Refusal::Error { status, error: codes, description } => {
+            let described = error.description.as_deref().is_some_and(|text| description.contains(&text));
+            let fits = status.contains(&x.status()) && codes.contains(&error.error.as_str());
+            (fits && (description.is_empty() || described)).then_some(())
+        }
+        _ => None,
+    };
+    ["no-run-as-user", "no-valid-scopes"].iter().any(|name| told(name).is_some())
 }
 
 fn wrong_secret_is_refused(t: &Transcript) -> Judgement {
@@ -340,4 +362,29 @@ fn needs_a_run_as_user(t: &Transcript) -> Judgement {
         j.refused(x, control, &["invalid_grant"], "the app names no user to run as");
     }
     j
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::testing::comes_to;
+    use crate::verdict::Verdict;
+
+    #[test]
+    fn an_app_that_nobody_let_run_says_nothing_of_the_secret() {
+        let id = "client-credentials/right-secret-is-granted";
+        let refused = |facts: &str, text: &str| {
+            format!(
+                "> POST token grant_type=client_credentials&client_id=main&client_secret=s\n! secret right\n{facts}\
+                 < 400 {{\"error\":\"invalid_grant\",\"error_description\":\"{text}\"}}\n"
+            )
+        };
+        let lacks = "no client credentials user enabled";
+        comes_to(id, &format!("= salesforce\n{}", refused("! app no-run-as\n", lacks)), Verdict::Skip);
+        let scopes = refused("! app user-scopes\n", "no valid scopes defined");
+        comes_to(id, &format!("= salesforce\n{scopes}"), Verdict::Skip);
+        comes_to(id, &refused("! app no-run-as\n", "whatever"), Verdict::Skip);
+        comes_to(id, &format!("= salesforce\n{}", refused("! app no-run-as\n", "whatever")), Verdict::Fail);
+        // The record has a user for this one to run as.
+        comes_to(id, &format!("= salesforce\n{}", refused("", lacks)), Verdict::Fail);
+    }
 }

@@ -1,5 +1,7 @@
 //! What a judge says, and the words it says it with.
 
+use crate::oauth::Endpoint;
+use crate::transcript::questions::refuses_nothing;
 use crate::transcript::{Answer, Exchange};
 use crate::verdict::{Finding, Level, Verdict};
 
@@ -54,6 +56,19 @@ impl Judgement {
         }
     }
 
+    /// A fail of less weight that no known deviation covers either.
+    pub fn fail_lesser_grave(
+        &mut self,
+        exchanges: &[&Exchange],
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+    ) {
+        self.fail_lesser(exchanges, expected, observed);
+        if let Some(last) = self.observations.last_mut() {
+            last.grave = true;
+        }
+    }
+
     /// A fail of less weight: the property holds at its core, but not as it was asked for (a refusal for
     /// another reason). It weighs one level less than the check.
     pub fn fail_lesser(
@@ -93,8 +108,9 @@ impl Judgement {
         }
         let named =
             errors.is_empty() || x.error().is_some_and(|error| errors.contains(&error.error.as_str()));
-        let accepted =
-            x.hands_out_a_token() || (x.endpoint != crate::oauth::Endpoint::Token && x.status() == 200);
+        let accepted = x.hands_out_a_token()
+            || refuses_nothing(x)
+            || (x.endpoint != Endpoint::Token && x.status() == 200);
         if accepted {
             self.fail_grave(&[x], expected(), x.outcome());
         } else if !control {
@@ -153,5 +169,32 @@ impl Judgement {
     ) {
         let exchanges = exchanges.iter().map(|x| x.number).collect();
         self.observations.push(Observation { verdict, lesser, grave: false, expected, observed, exchanges });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::script;
+
+    #[test]
+    fn what_is_no_refusal_is_an_acceptance_whatever_it_looks_like() {
+        let judged = |answer: &str| {
+            let t = script::read(&format!("> POST token grant_type=password\n< {answer}\n"));
+            let mut j = Judgement::new();
+            j.refused(&t.exchanges[0], true, &["invalid_client"], "it must be");
+            j.into_findings("x", Level::Must).first().map(|finding| (finding.level, finding.grave))
+        };
+        for answer in [
+            "400 {\"error\":\"invalid_client\",\"access_token\":\"A\"}",
+            "200 [{\"access_token\":\"A\"}]",
+            "200",
+            "204",
+            "200 <html>welcome</html>",
+        ] {
+            assert_eq!(judged(answer), Some((Level::Must, true)), "{answer}");
+        }
+        assert_eq!(judged("200 {\"error\":\"invalid_grant\"}"), Some((Level::Should, false)));
+        assert_eq!(judged("401 {\"error\":\"invalid_client\"}"), None);
     }
 }

@@ -254,7 +254,7 @@ fn get_is_refused(t: &Transcript) -> Judgement {
             }),
             _ => true,
         };
-        if x.granted() || clean && x.facts.secret_is_right != Some(false) && !beside_the_point(x) {
+        if x.hands_out_a_token() || clean && x.facts.secret_is_right != Some(false) && !beside_the_point(x) {
             j.refused(x, control, &[], "token requests are made by POST");
         }
     }
@@ -279,7 +279,7 @@ fn unknown_grant_type_is_refused(t: &Transcript) -> Judgement {
         // Who does not show himself may hear of that first.
         let clean =
             unsupported || client_auth::shown_as_registered(t, x) && x.request.form().repeated().is_none();
-        if x.granted() || clean && !beside_the_point(x) {
+        if x.hands_out_a_token() || clean && !beside_the_point(x) {
             j.refused(x, control, expected, "no such grant type exists");
         }
     }

@@ -35,8 +35,8 @@ pub(super) const CHECKS: &[Check] = &[
         cites: &[Rfc(6749, "5.1")],
         explain: "Without expires_in a client learns that its token is over from a refusal in the middle of its work, \
             or guesses. RFC 6749 recommends it, and where it is left out asks the server to say the lifetime by \
-            other means. Write the seconds that remain as a JSON number; a text of digits breaks strict clients \
-            and weighs less. Salesforce has no expires_in: the lifetime is a setting of the org, which is a \
+            other means. Write the seconds that remain as a JSON number above zero; a text of digits breaks \
+            strict clients and weighs less. Salesforce has no expires_in: the lifetime is a setting of the org, which is a \
             known deviation.",
         passes: answered!("200 {\"access_token\":\"A\",\"expires_in\":3600}"),
         fails: answered!("200 {\"access_token\":\"A\"}"),
@@ -198,12 +198,21 @@ fn lifetime_is_told(t: &Transcript) -> Judgement {
     for x in t.grants() {
         let expected = "expires_in as a number of seconds";
         match x.member("expires_in") {
-            Some(value) if value.is_number() => j.pass(),
-            Some(_) => j.fail_lesser(&[x], expected, "expires_in that is no number"),
+            Some(value) if value.as_f64().is_some_and(|seconds| seconds > 0.0) => j.pass(),
+            Some(value) if is_digits(value) => {
+                j.fail_lesser_grave(&[x], expected, "expires_in that is no number");
+            }
+            // Of an org that is known to leave it out, nothing is known of one that writes it wrong.
+            Some(value) => j.fail_grave(&[x], expected, format!("expires_in of {value}")),
             None => j.fail(&[x], expected, "no expires_in"),
         }
     }
     j
+}
+
+/// A text that would be a number without its quotes.
+fn is_digits(value: &serde_json::Value) -> bool {
+    value.as_str().is_some_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn error_text_is_plain(t: &Transcript) -> Judgement {
@@ -380,5 +389,20 @@ mod tests {
         let record = answered!("200 {\"access_token\":\"A\",\"expires_in\":\"3600\"}");
         let found = lifetime_is_told(&script::read(record)).into_findings("x", Level::Should);
         assert_eq!(found[0].level, Level::BestPractice);
+    }
+
+    #[test]
+    fn a_lifetime_that_is_none_is_worse_than_none_at_all() {
+        let found = |value: &str| {
+            let record = answered!("200 {\"access_token\":\"A\",\"expires_in\":3600}").replace("3600", value);
+            lifetime_is_told(&script::read(&record)).into_findings("x", Level::Should)
+        };
+        for value in ["-5", "0", "\"never\"", "\"-5\"", "\"\"", "null", "[3600]"] {
+            assert!(found(value)[0].grave && found(value)[0].level == Level::Should, "{value}");
+        }
+        assert!(found("\"3600\"")[0].grave);
+        assert_eq!(found("3600.0"), []);
+        let absent = lifetime_is_told(&script::read(answered!("200 {\"access_token\":\"A\"}")));
+        assert!(!absent.into_findings("x", Level::Should)[0].grave);
     }
 }

@@ -47,6 +47,8 @@ impl ErrorResponse {
     /// Reads an error in any form that a server writes it in: a JSON object, a form-encoded text
     /// (Salesforce's authorize and revoke), or Salesforce's REST array.
     pub fn read(body: &str) -> Option<Self> {
+        // RFC 8259 §8.1: a reader may pass over a byte order mark.
+        let body = body.strip_prefix('\u{feff}').unwrap_or(body);
         match serde_json::from_str::<Value>(body) {
             Ok(Value::Object(members)) => {
                 let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);

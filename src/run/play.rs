@@ -11,7 +11,7 @@ use super::world::{Done, World};
 use crate::client::{Action, Tweak};
 use crate::oauth::Endpoint;
 use crate::suite::{Capture, Control, Expect, ItemKind, Need, Scenario, Source, Step};
-use crate::transcript::{Answer, Exchange, Failure, Part, Response, Transcript};
+use crate::transcript::{Answer, Exchange, Failure, Part, Response};
 use crate::verdict::{Finding, Level, Verdict};
 use crate::wire::clock::Watch;
 
@@ -267,7 +267,8 @@ fn weigh(
     answers: &[Exchange],
 ) -> Vec<Finding> {
     let Err(why) = proof else { return findings };
-    let accepted = answers.iter().any(|x| succeeded(&step.action, x) || x.hands_out_a_token());
+    let accepted = findings.iter().any(|finding| finding.grave)
+        || answers.iter().any(|x| succeeded(&step.action, x) || x.hands_out_a_token());
     if accepted {
         return findings;
     }
@@ -318,7 +319,7 @@ fn judge_step(world: &World<'_>, scenario: &Scenario, step: &Step, answers: &[Ex
         .rev()
         .find(|x| x.endpoint == Endpoint::Keys)
         .and_then(|x| x.response()?.json().cloned());
-    let transcript = Transcript { subject: world.target().subject(), ..Transcript::default() };
+    let subject = world.target().subject();
     let value = |name: &str| world.value(step, name);
     let judge = Judge {
         profile: world.target().profile,
@@ -326,7 +327,8 @@ fn judge_step(world: &World<'_>, scenario: &Scenario, step: &Step, answers: &[Ex
         value: &value,
         keys: keys.as_ref(),
         action: &step.action,
-        transcript: &transcript,
+        subject: &subject,
+        record: &world.exchanges,
         truncated: step.tweak.body == Some(crate::client::BodyForm::Truncated),
     };
     let answers: Vec<&Exchange> = answers.iter().collect();

@@ -132,7 +132,7 @@ pub enum Matcher {
     Contains(Template),
     /// It has this type.
     Type(JsonType),
-    /// Not this.
+    /// There, and not this. That it is not present is [`Matcher::Absent`], and the other way round.
     Not(Box<Matcher>),
     /// All of these.
     All(Vec<Matcher>),
@@ -168,7 +168,7 @@ impl ItemKind {
             ItemKind::Body(name, matcher) => match name.as_str() {
                 "error" | "error_description" => matcher.wants_something(),
                 "access_token" => matches!(matcher, Matcher::Absent),
-                "active" => matches!(matcher, Matcher::Equals(Value::Bool(false))),
+                "active" => matcher.excludes_true(),
                 _ => false,
             },
             _ => false,
@@ -180,9 +180,24 @@ impl Matcher {
     /// Whether it can only hold of a value that is there.
     fn wants_something(&self) -> bool {
         match self {
-            Matcher::Absent | Matcher::Not(_) => false,
+            Matcher::Absent => false,
             Matcher::All(all) => all.iter().any(Matcher::wants_something),
             _ => true,
+        }
+    }
+
+    /// Whether it can only hold of a value that is there and is not `true`.
+    fn excludes_true(&self) -> bool {
+        match self {
+            Matcher::Equals(value) => *value != Value::Bool(true),
+            Matcher::OneOf(values) => !values.contains(&Value::Bool(true)),
+            Matcher::Not(inner) => match &**inner {
+                Matcher::Equals(value) => *value == Value::Bool(true),
+                Matcher::OneOf(values) => values.contains(&Value::Bool(true)),
+                _ => false,
+            },
+            Matcher::All(all) => all.iter().any(Matcher::excludes_true),
+            _ => false,
         }
     }
 }
@@ -418,7 +433,11 @@ impl Reader<'_> {
                 "null" => Matcher::Type(JsonType::Null),
                 _ => return None,
             },
-            "not" => Matcher::Not(Box::new(self.matcher(value)?)),
+            "not" => match self.matcher(value)? {
+                Matcher::Present => Matcher::Absent,
+                Matcher::Absent => Matcher::Present,
+                inner => Matcher::Not(Box::new(inner)),
+            },
             _ => return None,
         })
     }

@@ -339,11 +339,20 @@ mod tests {
             ("jwt-bearer", "{ body: { access_token: absent } }", true),
             ("authorize", "{ redirect: { error: access_denied } }", true),
             ("authorize", "{ redirect: { error: absent, code: present } }", false),
+            ("authorize", "{ redirect: { error: { not: present } } }", false),
+            ("authorize", "{ redirect: { error: { not: absent } } }", true),
+            ("authorize", "{ redirect: { code: { not: present } } }", true),
+            ("jwt-bearer", "{ error: { not: invalid_client } }", true),
+            ("jwt-bearer }, { do: introspect", "{ body: { active: false } }", true),
+            ("jwt-bearer }, { do: introspect", "{ body: { active: { not: true } } }", true),
+            ("jwt-bearer }, { do: introspect", "{ body: { active: { not: [true, \"true\"] } } }", true),
+            ("jwt-bearer }, { do: introspect", "{ body: { active: { one_of: [false, null] } } }", true),
+            ("jwt-bearer }, { do: introspect", "{ body: { active: { not: false } } }", false),
         ] {
             let suite = suite(&format!(
                 "- scenario: a\n  steps: [{{ do: {step}, with: {{ params: {{ x: y }} }}, expect: {expect} }}]\n"
             ));
-            let step = &suite.scenarios[0].steps[0];
+            let step = suite.scenarios[0].steps.last().unwrap();
             assert_eq!(step.expect.as_ref().is_some_and(Expect::is_refusal), refuses, "{expect}");
         }
     }

@@ -25,6 +25,9 @@ use crate::oauth::message::{ErrorResponse, TokenResponse};
 use crate::oauth::{Endpoint, Params};
 use crate::subject::{Subject, Waiver};
 
+/// What some servers put before a JSON text; whoever reads it may pass it over (RFC 8259 §8.1).
+const BOM: char = '\u{feff}';
+
 /// The ordered record of exchanges with one subject.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
@@ -157,7 +160,7 @@ impl Request {
     pub fn new(method: &str, url: &str, headers: Vec<(String, String)>, body: String) -> Self {
         let query = url.split('#').next().and_then(|u| u.split_once('?')).map_or("", |(_, query)| query);
         let form = header(&headers, "content-type")
-            .is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
+            .is_some_and(|t| t.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
         Self {
             query: Params::read_lossy(query),
             form: if form { Params::read_lossy(&body) } else { Params::new() },
@@ -312,14 +315,26 @@ impl Exchange {
         self.endpoint == Endpoint::Token && self.status() == 200 && self.text("access_token").is_some()
     }
 
-    /// Whether the answer hands out an access token in whatever success status and format: what a request that must be
-    /// refused must not come to.
+    /// Whether the answer hands out an access token in whatever status and format, beside an error or not: what a request
+    /// that must be refused must not come to.
     pub fn hands_out_a_token(&self) -> bool {
-        let Some(response) = self.response().filter(|r| (200..300).contains(&r.status)) else { return false };
-        self.endpoint == Endpoint::Token
-            && (self.text("access_token").is_some()
-                || response.body.contains("<access_token>")
-                || response.body.split(['&', '\n']).any(|part| part.trim().starts_with("access_token=")))
+        let Some(response) = self.response().filter(|_| self.endpoint == Endpoint::Token) else {
+            return false;
+        };
+        let in_form = |text: &str| {
+            let mut parts = text.split(['?', '#', '&', '\n']);
+            parts.any(|part| part.trim().strip_prefix("access_token=").is_some_and(|value| !value.is_empty()))
+        };
+        let body = response.body.strip_prefix(BOM).unwrap_or(&response.body);
+        let in_body = match (response.json(), serde_json::from_str(body)) {
+            (Some(json), _) => has_token(json),
+            (None, Ok(json)) => has_token(&json),
+            (None, Err(_)) => {
+                let mut elements = body.split("<access_token>").skip(1);
+                in_form(body) || elements.any(|rest| !rest.is_empty() && !rest.starts_with('<'))
+            }
+        };
+        in_body || response.header("location").is_some_and(in_form)
     }
 
     /// The authorization code that the answer hands to the client.
@@ -346,7 +361,11 @@ impl Exchange {
     /// What came back, on one line.
     pub fn outcome(&self) -> String {
         match &self.answer {
-            Answer::Response(response) => response.one_line(),
+            Answer::Response(response) => {
+                let line = response.one_line();
+                let told = line.ends_with("with an access token") || !self.hands_out_a_token();
+                if told { line } else { format!("{line} with an access token") }
+            }
             Answer::Nothing(failure) => failure.to_string(),
         }
     }
@@ -366,6 +385,62 @@ impl fmt::Debug for Exchange {
     }
 }
 
+/// Whether a JSON value has an access token somewhere in it.
+fn has_token(json: &Value) -> bool {
+    match json {
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            name == "access_token" && value.as_str().is_some_and(|text| !text.is_empty()) || has_token(value)
+        }),
+        Value::Array(items) => items.iter().any(has_token),
+        _ => false,
+    }
+}
+
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hands_out(answer: &str) -> bool {
+        let script = format!("> POST token grant_type=client_credentials\n< {answer}\n");
+        script::read(&script).exchanges[0].hands_out_a_token()
+    }
+
+    #[test]
+    fn a_token_is_handed_out_in_whatever_status_and_format() {
+        for answer in [
+            "200 {\"access_token\":\"A\"}",
+            "400 {\"error\":\"invalid_client\",\"access_token\":\"A\"}",
+            "200 [{\"access_token\":\"A\"}]",
+            "200 {\"data\":{\"access_token\":\"A\"}}",
+            "200 \u{feff}{\"access_token\":\"A\"}",
+            "201 <OAuth><access_token>A</access_token></OAuth>",
+            "500 token_type=Bearer&access_token=A",
+            "302\n< Location: https://client.example/callback#access_token=A",
+            "302\n< Location: /done?x=y&access_token=A",
+        ] {
+            assert!(hands_out(answer), "{answer}");
+        }
+        for answer in [
+            "200",
+            "200 {\"access_token\":\"\"}",
+            "200 {\"access_token\":null}",
+            "400 {\"error\":\"invalid_request\",\"error_description\":\"access_token=A is not taken\"}",
+            "200 <access_token></access_token>",
+            "200 access_token=",
+            "302\n< Location: /error?access_token=",
+            "nothing",
+        ] {
+            assert!(!hands_out(answer), "{answer}");
+        }
+    }
+
+    #[test]
+    fn what_came_back_says_that_a_token_came_along() {
+        let answer = "> POST token grant_type=x\n< 403 {\"error\":\"x\",\"data\":{\"access_token\":\"A\"}}\n";
+        assert_eq!(script::read(answer).exchanges[0].outcome(), "403 x with an access token");
+    }
 }

@@ -1,6 +1,8 @@
 //! The questions that judges ask of a record again and again.
 
-use super::{Exchange, Part, Transcript};
+use scraper::{ElementRef, Html, Selector};
+
+use super::{Exchange, Part, Response, Transcript};
 use crate::oauth::{Endpoint, Params};
 
 /// A code that was handed to a client, and the request that asked for it.
@@ -10,6 +12,17 @@ pub struct IssuedCode<'t> {
     pub authorize: &'t Exchange,
     /// The exchange whose answer carried the code.
     pub issued: &'t Exchange,
+}
+
+/// A way out that an answer opens to the user agent, by redirect or by what does as well as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departure {
+    /// Where it leads, as the answer has it.
+    pub to: String,
+    /// The fields of a form, which go along.
+    pub fields: Params,
+    /// Whether the user agent goes without being asked; a form may wait for a click.
+    pub by_itself: bool,
 }
 
 impl Transcript {
@@ -138,6 +151,169 @@ impl Exchange {
     }
 }
 
+impl Departure {
+    fn new(to: &str, by_itself: bool) -> Self {
+        Self { to: to.trim().to_owned(), fields: Params::new(), by_itself }
+    }
+
+    /// The values of a parameter that goes along: in the query, in the fragment, or in a form.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let (whole, fragment) = self.to.split_once('#').unwrap_or((&self.to, ""));
+        let query = whole.split_once('?').map_or("", |(_, query)| query);
+        let (query, fragment) = (Params::read_lossy(query), Params::read_lossy(fragment));
+        [&query, &fragment, &self.fields].iter().flat_map(|p| p.all(name)).map(str::to_owned).collect()
+    }
+
+    /// Whether a code or an access token goes along.
+    pub fn hands_out(&self) -> bool {
+        ["code", "access_token"].iter().any(|name| self.all(name).iter().any(|value| !value.is_empty()))
+    }
+
+    /// Whether this is the place that a redirect URI names: same base, and every parameter of its query.
+    fn is_at(&self, at: &str, uri: &str) -> bool {
+        let query = uri.split('#').next().and_then(|uri| uri.split_once('?')).map_or("", |(_, query)| query);
+        let kept =
+            Params::read_lossy(query).iter().all(|(name, value)| self.all(name).iter().any(|v| v == value));
+        let same = base(&self.to) == base(uri) || base(&resolved(at, &self.to)) == base(&resolved(at, uri));
+        same && kept
+    }
+}
+
+/// The way by which an answer leaves for one of these redirect URIs, or takes a code or token off the server: a `Location`
+/// at any status, a `Refresh` in header or page, a form, a link, a script. One that hands something out comes first, then
+/// one that needs nobody.
+pub fn leaves_for(x: &Exchange, uris: &[&str]) -> Option<Departure> {
+    let response = x.response()?;
+    let at = resolved(&x.request.url, &x.request.url);
+    let mut ways: Vec<Departure> = Vec::new();
+    ways.extend(response.header("location").map(|to| Departure::new(to, true)));
+    ways.extend(response.header("refresh").and_then(refreshed).map(|to| Departure::new(to, true)));
+    if is_page(response) {
+        ways.extend(ways_of_page(&response.body, &at, uris));
+    }
+    // A form of the server itself may well ask for a code, one that the user has on a device.
+    let out = |way: &Departure| way.hands_out() && !same_origin(&resolved(&at, &way.to), &at);
+    ways.retain(|way| uris.iter().any(|uri| way.is_at(&at, uri)) || out(way));
+    ways.sort_by_key(|way| (!way.hands_out(), !way.by_itself));
+    ways.into_iter().next()
+}
+
+/// The authorization request that an exchange belongs to: itself, or the one whose page it is.
+pub fn authorization_of<'x>(record: &'x [Exchange], x: &'x Exchange) -> Option<&'x Exchange> {
+    if x.endpoint == Endpoint::Authorize {
+        return Some(x);
+    }
+    let earlier = record.iter().rev().filter(|y| y.number < x.number);
+    earlier.filter(|y| y.endpoint == Endpoint::Authorize).find(|y| same_step(x, y))
+}
+
+/// Every `redirect_uri` of an authorization request.
+pub fn redirect_uris(x: &Exchange) -> Vec<&str> {
+    x.request.query().all("redirect_uri").chain(x.request.form().all("redirect_uri")).collect()
+}
+
+/// A URL without query and fragment, scheme and authority in lower case, never without a path.
+pub fn base(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or(url);
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
+    format!("{}://{}{path}", scheme.to_ascii_lowercase(), authority.to_ascii_lowercase())
+}
+
+/// A reference as a browser takes it on that page; as it is, where it is none.
+fn resolved(at: &str, reference: &str) -> String {
+    let joined =
+        url::Url::parse(at).and_then(|at| at.join(reference)).or_else(|_| url::Url::parse(reference));
+    joined.map_or_else(|_| reference.to_owned(), String::from)
+}
+
+/// Whether a browser takes the body for a page.
+fn is_page(response: &Response) -> bool {
+    let kind = response.header("content-type").unwrap_or("").to_ascii_lowercase();
+    kind.contains("html") || kind.is_empty() && response.body.contains('<')
+}
+
+/// Where `5; url=https://...` leads to, as browsers read it (HTML, §4.2.4.6): the word and the quotes may be missing.
+fn refreshed(value: &str) -> Option<&str> {
+    let rest = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c.is_whitespace());
+    let rest = rest.trim_start_matches([';', ',']).trim();
+    let word = rest.get(..3).filter(|word| word.eq_ignore_ascii_case("url"));
+    let named = word.and_then(|_| rest[3..].trim_start().strip_prefix('='));
+    let url = named.unwrap_or(rest).trim();
+    let url = match url.chars().next() {
+        Some(quote @ ('"' | '\'')) => url[1..].split(quote).next().unwrap_or(""),
+        _ => url,
+    };
+    (!url.is_empty()).then_some(url)
+}
+
+/// The ways out of a page.
+fn ways_of_page(html: &str, at: &str, uris: &[&str]) -> Vec<Departure> {
+    let mut ways = Vec::new();
+    let document = Html::parse_document(html);
+    let Ok(selector) = Selector::parse("base[href], meta[http-equiv], form, a[href], script") else {
+        return ways;
+    };
+    let mut base = at.to_owned();
+    for element in document.select(&selector) {
+        let attr = |name: &str| element.value().attr(name);
+        match element.value().name() {
+            "base" => base = resolved(at, attr("href").unwrap_or("")),
+            "meta" if attr("http-equiv").is_some_and(|kind| kind.trim().eq_ignore_ascii_case("refresh")) => {
+                let to = attr("content").and_then(refreshed);
+                ways.extend(to.map(|to| Departure::new(to, true)));
+            }
+            "form" => ways.extend(ways_of_form(&document, element)),
+            // Links lead everywhere; only what one carries off tells something.
+            "a" => {
+                let way = Departure::new(attr("href").unwrap_or(""), false);
+                ways.extend(Some(way).filter(Departure::hands_out));
+            }
+            "script" => ways.extend(ways_of_script(&element.text().collect::<String>(), uris)),
+            _ => {}
+        }
+    }
+    for way in &mut ways {
+        if !way.to.contains("://") {
+            way.to = resolved(&base, &way.to);
+        }
+    }
+    ways
+}
+
+/// Where a form may go, each with its fields: it has one action, and its buttons may have others.
+fn ways_of_form(document: &Html, form: ElementRef<'_>) -> Vec<Departure> {
+    let Ok(fields) = Selector::parse("input, textarea, button") else { return Vec::new() };
+    let id = form.value().attr("id").filter(|id| !id.is_empty());
+    // A field may stand outside and name its form.
+    let named = document.select(&fields).filter(|field| id.is_some() && field.value().attr("form") == id);
+    let mut carried = Params::new();
+    let mut to: Vec<String> = form.value().attr("action").map(str::to_owned).into_iter().collect();
+    for field in form.select(&fields).chain(named) {
+        let written = || field.text().collect::<String>();
+        if let Some(name) = field.value().attr("name") {
+            carried.push(name, field.value().attr("value").map_or_else(written, str::to_owned));
+        }
+        to.extend(field.value().attr("formaction").map(str::to_owned));
+    }
+    to.iter().map(|to| Departure { fields: carried.clone(), ..Departure::new(to, false) }).collect()
+}
+
+/// Where a script goes with a code, as far as it spells it out.
+fn ways_of_script(script: &str, uris: &[&str]) -> Vec<Departure> {
+    let script = script.replace("\\/", "/").replace("\\u0026", "&").replace("\\x26", "&");
+    let mut ways = Vec::new();
+    for uri in uris.iter().filter(|uri| !uri.is_empty()) {
+        for (start, _) in script.match_indices(uri) {
+            let end = script[start..]
+                .find(['"', '\'', '`', '<', ' ', '\n'])
+                .map_or(script.len(), |end| start + end);
+            ways.extend(Some(Departure::new(&script[start..end], true)).filter(Departure::hands_out));
+        }
+    }
+    ways
+}
+
 /// Whether two exchanges were made by the same step of the same play.
 pub fn same_step(a: &Exchange, b: &Exchange) -> bool {
     a.step == b.step && a.part == b.part && a.scenario == b.scenario
@@ -154,6 +330,13 @@ pub fn beside_the_point(x: &Exchange) -> bool {
     const REASONS: [&str; 3] = ["rate exceeded", "ip restricted", "inactive user"];
     let text = x.error().and_then(|error| error.description).unwrap_or_default().to_ascii_lowercase();
     matches!(x.status(), 429 | 503) || REASONS.iter().any(|reason| text.contains(reason))
+}
+
+/// Whether a token request came to a success that says no error: that is no refusal (RFC 6749 §5.2), token or not. What is
+/// not a POST may meet a page that has nothing to do with tokens.
+pub fn refuses_nothing(x: &Exchange) -> bool {
+    let succeeded = (200..300).contains(&x.status()) && x.error().is_none();
+    x.endpoint == Endpoint::Token && x.request.method == "POST" && succeeded
 }
 
 /// Whether an exchange belongs to the scenario itself, not to a control or to cleaning up.
@@ -199,6 +382,69 @@ mod tests {
         );
         assert_eq!(t.family("R3"), "R1");
         assert_eq!(t.rotated_before("R1", &t.exchanges[2]).unwrap().number, 1);
+    }
+
+    fn left(answer: &str) -> Option<Departure> {
+        let request =
+            "> GET authorize response_type=code&client_id=main&redirect_uri=https://rogue.test/cb?a=1\n";
+        let t = script::read(&format!("{request}{answer}\n"));
+        leaves_for(&t.exchanges[0], &redirect_uris(&t.exchanges[0]))
+    }
+
+    #[test]
+    fn an_answer_leaves_in_more_ways_than_one() {
+        for answer in [
+            "< 201\n< Location: https://rogue.test/cb?a=1&code=C",
+            "< 200\n< Refresh: 0; URL='https://ROGUE.test/cb?a=1&code=C'",
+            "< 200\n< Refresh: 0,https://rogue.test/cb?a=1#code=C",
+            "< 400 <META HTTP-EQUIV=Refresh content='0;url=https://rogue.test/cb?a=1&amp;code=C'>",
+            "< 200 <form action='//rogue.test/cb?a=1' method=post><input type=hidden name=code value=C></form>",
+            "< 200 <form id=f action=https://rogue.test/cb><input name=a value=1></form><input form=f name=code value=C>",
+            "< 200 <form><button formaction=https://rogue.test/cb?a=1 name=code value=C>on</button></form>",
+            "< 200 <base href=https://rogue.test/x/><form action=../cb?a=1><textarea name=code>C</textarea></form>",
+            "< 200 <a href='https://rogue.test/cb?a=1&code=C'>on</a>",
+            r"< 200 <script>location.href='https:\/\/rogue.test\/cb?a=1\u0026code=C'</script>",
+            // Elsewhere, but a code all the same.
+            "< 200 <meta http-equiv=refresh content='0;url=https://client.example/callback?code=C'>",
+        ] {
+            assert!(left(answer).is_some_and(|way| way.hands_out()), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_page_may_wait_or_lead_nowhere() {
+        let form =
+            left("< 200 <form action=https://rogue.test/cb?a=1><button>continue to rogue</button></form>")
+                .unwrap();
+        assert!(!form.hands_out() && !form.by_itself);
+        let error =
+            left("< 200 <meta http-equiv=refresh content='5; url=https://rogue.test/cb?a=1&error=x'>")
+                .unwrap();
+        assert!(!error.hands_out() && error.by_itself);
+        for answer in [
+            "< 400 <p>https://rogue.test/cb?a=1 is not registered</p>",
+            "< 200 <form action=/verify><input name=code value=123456></form>",
+            "< 200 <form><input name=code></form>",
+            "< 200 <form action=https://rogue.test/other></form>",
+            "< 200 <a href=https://rogue.test/cb?a=1>back</a>",
+            "< 200 <script>var asked = 'https://rogue.test/cb?a=1'</script>",
+            "< 200 <meta http-equiv=refresh content=30>",
+            "< 400 {\"error\":\"<form action='https://rogue.test/cb?a=1'></form>\"}",
+            "< 302\n< Location: /login?code=C",
+            "< nothing",
+        ] {
+            assert_eq!(left(answer), None, "{answer}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_page_is_too_strange(body in ".{0,200}", refresh in ".{0,40}") {
+            let answer = Response::new(200, vec![("refresh".into(), refresh)], body);
+            let t = script::read("> GET authorize redirect_uri=https://rogue.test/cb\n< 200\n");
+            let x = Exchange { answer: crate::transcript::Answer::Response(answer), ..t.exchanges[0].clone() };
+            let _ = leaves_for(&x, &redirect_uris(&x));
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::support::{complaints, embedded, options, org_suites, outcome_async, suite, suite_of};
 use grantcheck::oauth::salesforce::Profile;
 use grantcheck::org::Org;
-use grantcheck::report::Report;
-use grantcheck::subject::{Flow, Grant, Login, Setting, Target};
+use grantcheck::report::{Report, Word};
+use grantcheck::subject::{AppPolicy, Flow, Grant, Login, Setting, Target};
 use grantcheck::wire::Clock;
 use grantcheck::wire::host::Host;
 
@@ -92,4 +92,27 @@ async fn a_token_at_hand_that_is_refused_proves_nothing_against_the_org() {
     let report = outcome_async(&options(target, suites)).await.report;
     assert_eq!((report.summary.fail, report.exit()), (0, 3), "{}", complaints(&report));
     assert!(complaints(&report).contains("log in again where it is too old"), "{}", complaints(&report));
+}
+
+/// A target of somebody else's org says nothing of policies: what is expected of a role, its scenario says.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_roles_conform_where_no_policy_is_known() {
+    let org = Arc::new(Org::new(&embedded(), &[], [10; 32]));
+    let host = Host::start(org, Clock::real(), "127.0.0.1:0").await.unwrap();
+    for integration in [true, false] {
+        let mut target = Target { apps: embedded().apps, ..target_at(&host.url()) };
+        for app in target.apps.values_mut() {
+            app.policy = AppPolicy::default();
+        }
+        target.users.retain(|role, _| integration || role != "integration");
+        let suites = vec![suite("suites/org/client-credentials.yaml")];
+        let report = outcome_async(&options(target, suites)).await.report;
+        assert!(complaints(&report).is_empty(), "{}", complaints(&report));
+        for scenario in
+            ["an app without a user to run as is refused", "an app with scopes of users alone is refused"]
+        {
+            let row = report.scenarios.iter().find(|row| row.scenario == scenario).unwrap();
+            assert_eq!(row.verdict, Word::Pass, "{scenario}");
+        }
+    }
 }

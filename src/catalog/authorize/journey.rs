@@ -3,13 +3,15 @@
 use crate::catalog::Judgement;
 use crate::oauth::{Endpoint, Params};
 use crate::subject::SubjectApp;
-use crate::transcript::questions::same_origin;
+use crate::transcript::questions::{
+    Departure, base, beside_the_point, leaves_for, redirect_uris, same_origin,
+};
 use crate::transcript::{Exchange, Transcript};
 
 /// How an authorization ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::catalog) enum End {
-    /// A redirect hands out a code, or a token where it goes wrong.
+    /// A redirect, or what does as well as one, hands out a code, or a token where it goes wrong.
     Code,
     /// The client is told this error.
     Error(String),
@@ -17,16 +19,16 @@ pub(in crate::catalog) enum End {
     Empty,
     /// A page that is no form: the refusal is shown to the user.
     Shown,
-    /// A form that was not filled in, or a redirect to a login that was not followed: nothing is decided.
+    /// A form that was not filled in, a redirect to a login that was not followed, or no time: nothing is decided.
     Open,
     /// Nothing came back.
     Silent,
 }
 
-/// Where a redirect points to.
+/// Where a redirect points to, or what does as well as one.
 #[derive(Debug)]
 pub(in crate::catalog) struct Landing {
-    /// The `Location` as it was sent.
+    /// The `Location` as it was sent, or what stands in its place.
     pub location: String,
     /// It without query and fragment.
     pub base: String,
@@ -34,6 +36,8 @@ pub(in crate::catalog) struct Landing {
     pub query: Params,
     /// Parameters of the fragment.
     pub fragment: Params,
+    /// Fields of a form that goes there.
+    pub fields: Params,
 }
 
 /// One authorization.
@@ -55,15 +59,19 @@ pub(in crate::catalog) fn journeys(t: &Transcript) -> impl Iterator<Item = Journ
 }
 
 impl Landing {
-    fn of(x: &Exchange) -> Option<Self> {
-        let (_, query) = x.response()?.redirect()?;
-        let location = x.response()?.header("location")?;
+    /// Of a redirect, or of a way that needs nobody or carries something off.
+    fn of(x: &Exchange, way: Option<&Departure>) -> Option<Self> {
+        let redirect = x.response()?.redirect().and(x.response()?.header("location"));
+        let way = way.filter(|way| way.by_itself || way.hands_out());
+        let location = redirect.or(way.map(|way| way.to.as_str()))?;
         let (whole, fragment) = location.split_once('#').unwrap_or((location, ""));
+        let query = whole.split_once('?').map_or("", |(_, query)| query);
         Some(Self {
             location: location.to_owned(),
             base: base(whole),
-            query,
+            query: Params::read_lossy(query),
             fragment: Params::read_lossy(fragment),
+            fields: way.filter(|_| redirect.is_none()).map_or_else(Params::new, |way| way.fields.clone()),
         })
     }
 
@@ -71,28 +79,35 @@ impl Landing {
     pub fn is_at(&self, uri: &str) -> bool {
         let query = uri.split('#').next().and_then(|uri| uri.split_once('?')).map_or("", |(_, query)| query);
         let pairs = Params::read_lossy(query);
-        self.base == base(uri) && pairs.iter().all(|(name, value)| self.query.all(name).any(|v| v == value))
+        let kept = |name, value| self.query.all(name).chain(self.fields.all(name)).any(|v| v == value);
+        self.base == base(uri) && pairs.iter().all(|(name, value)| kept(name, value))
     }
 
-    /// The values that a parameter came back with, in the query, or in the fragment where the query has none.
+    /// The values that a parameter came back with, in the query, or in the fragment where the query has none, or else in
+    /// a form.
     pub fn all<'a>(&'a self, name: &'a str) -> Vec<&'a str> {
-        let query: Vec<_> = self.query.all(name).collect();
-        if query.is_empty() { self.fragment.all(name).collect() } else { query }
+        let parts = [&self.query, &self.fragment, &self.fields];
+        let found = parts.map(|part| part.all(name).collect::<Vec<_>>());
+        found.into_iter().find(|values| !values.is_empty()).unwrap_or_default()
     }
 }
 
 impl<'t> Journey<'t> {
     fn of(t: &'t Transcript, request: &'t Exchange) -> Self {
         let last = t.end_of_authorization(request);
-        let landing = Landing::of(last);
+        let way = leaves_for(last, &redirect_uris(request));
+        let landing = Landing::of(last, way.as_ref());
         let mut journey = Self { request, last, landing, end: End::Silent };
-        journey.end = journey.end(t);
+        journey.end = journey.end(t, way.is_some());
         journey
     }
 
-    fn end(&self, t: &Transcript) -> End {
+    fn end(&self, t: &Transcript, waits: bool) -> End {
         let Some(response) = self.last.response() else { return End::Silent };
         let Some(landing) = &self.landing else {
+            if waits || beside_the_point(self.last) {
+                return End::Open;
+            }
             let body = response.body.to_ascii_lowercase();
             let asks = body.contains("type=\"password\"")
                 || body.contains("type='password'")
@@ -211,9 +226,12 @@ impl<'t> Journey<'t> {
     ) -> bool {
         let evidence = self.evidence();
         if accepted {
-            j.fail(&evidence, expected, self.last.outcome());
+            j.fail(&evidence, expected, self.outcome());
         } else if self.end == End::Silent {
             // The run tells of silence by itself.
+        } else if beside_the_point(self.last) {
+            let observed = format!("{}: that is about something else", self.last.outcome());
+            j.unproved(&evidence, expected, observed);
         } else if self.end == End::Open {
             let observed =
                 "it ended before it was decided: a form was not filled in, or a redirect not followed";
@@ -230,6 +248,19 @@ impl<'t> Journey<'t> {
         false
     }
 
+    /// What came back in the end, and where it leads where that is no redirect.
+    fn outcome(&self) -> String {
+        let outcome = self.last.outcome();
+        let redirects = self.last.response().is_some_and(|response| response.redirect().is_some());
+        match &self.landing {
+            Some(landing) if !redirects => {
+                let with = if self.end == End::Code { " with a code" } else { "" };
+                format!("{outcome}, which leaves for {}{with}", landing.base)
+            }
+            _ => outcome,
+        }
+    }
+
     /// Whether the refusal names this error, to the client or on the page.
     pub fn names(&self, error: &str) -> bool {
         match &self.end {
@@ -241,14 +272,6 @@ impl<'t> Journey<'t> {
             _ => false,
         }
     }
-}
-
-/// A URL without query and fragment, scheme and authority in lower case, never without a path.
-fn base(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or(url);
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
-    format!("{}://{}{path}", scheme.to_ascii_lowercase(), authority.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -281,6 +304,14 @@ mod tests {
         ends("< 400 error=redirect_uri_mismatch", End::Shown);
         ends("< 400 <form action=/search></form>", End::Shown);
         ends("< nothing", End::Silent);
+        ends("< 201\n< Location: https://client.example/callback?code=C", End::Code);
+        ends(
+            "< 200 <form action=https://client.example/callback><input name=code value=C></form>",
+            End::Code,
+        );
+        ends("< 400 <form action=https://client.example/callback><button>go on</button></form>", End::Open);
+        ends("< 429 later", End::Open);
+        ends("< 503 <h1>later</h1>", End::Open);
     }
 
     #[test]
@@ -305,7 +336,7 @@ mod tests {
     fn a_place_is_found_however_it_is_written() {
         let landing = |location: &str| {
             let t = script::read(&format!("{REQUEST}< 302\n< Location: {location}\n"));
-            Landing::of(&t.exchanges[0]).unwrap()
+            Landing::of(&t.exchanges[0], None).unwrap()
         };
         assert!(landing("HTTPS://Client.example?error=x").is_at("https://client.example/"));
         assert!(

@@ -346,6 +346,34 @@ mod tests {
     }
 
     #[test]
+    fn a_code_may_leave_for_the_rogue_uri_without_a_redirect() {
+        for answer in [
+            "< 201\n< Location: https://rogue.test/cb?code=C2&state=s2",
+            "< 200\n< Refresh: 0;url=https://rogue.test/cb?code=C2&state=s2",
+            "< 200 <meta http-equiv=refresh content='0;url=https://rogue.test/cb?code=C2&amp;state=s2'>",
+            "< 200 <form action=https://rogue.test/cb method=post><input name=code value=C2></form>",
+            // Without a code it is an open redirector all the same.
+            "< 200 <meta http-equiv=refresh content='0;url=https://rogue.test/cb?error=invalid_request'>",
+        ] {
+            comes_to(UNREGISTERED, &format!("{CONTROL}{}", rogue(answer)), Verdict::Fail);
+            comes_to(UNREGISTERED, &rogue(answer), Verdict::Fail);
+        }
+        let waits = "< 400 <form action=https://rogue.test/cb><button>continue to rogue.test</button></form>";
+        comes_to(UNREGISTERED, &format!("{CONTROL}{}", rogue(waits)), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn who_has_no_time_refuses_nothing() {
+        for answer in [
+            "< 429 <h1>later</h1>",
+            "< 503",
+            "< 400 error=invalid_request&error_description=login%20rate%20exceeded",
+        ] {
+            comes_to(UNREGISTERED, &format!("{CONTROL}{}", rogue(answer)), Verdict::Inconclusive);
+        }
+    }
+
+    #[test]
     fn an_error_that_goes_to_the_registered_uri_is_no_redirect_to_the_rogue_one() {
         let answer = "< 302\n< Location: https://client.example/callback?error=invalid_request";
         comes_to(UNREGISTERED, &format!("{CONTROL}{}", rogue(answer)), Verdict::Pass);

@@ -34,7 +34,11 @@ pub(super) fn code_is_in_the_query(t: &Transcript) -> Judgement {
         let expected = format!("a redirect to {uri} with the code in its query");
         let place = uri.split('?').next().unwrap_or(uri);
         if landing.query.get("code").is_none() {
-            j.fail(&journey.evidence(), expected, "the redirect carries it in the fragment");
+            let elsewhere = match landing.fields.get("code") {
+                Some(_) => "a form carries it",
+                None => "the redirect carries it in the fragment",
+            };
+            j.fail(&journey.evidence(), expected, elsewhere);
         } else if landing.fragment.get("code").is_some() {
             j.fail(&journey.evidence(), expected, "the redirect carries it in the fragment as well");
         } else if !landing.is_at(place) {

@@ -191,7 +191,7 @@ pub(super) fn refused_for(t: &Transcript, wrong: Wrong, errors: &[&str], because
         let by_key = matches!(wrong, Wrong::Signature | Wrong::Carried);
         let vouched = !by_key || control || x.tweak.is_some();
         let alone = found == [wrong] && grant_is_clean(t, x) && !beside_the_point(x);
-        if x.granted() && vouched || !x.granted() && alone {
+        if x.hands_out_a_token() && vouched || !x.hands_out_a_token() && alone {
             j.refused(x, control, errors, because);
         }
     }

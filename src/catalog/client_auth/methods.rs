@@ -289,7 +289,7 @@ fn several_are_refused(t: &Transcript, several: &dyn Fn(&Exchange) -> bool, beca
         let client = |y: &Exchange| y.facts.basic_client_id.clone().or(y.client_id().map(str::to_owned));
         let alike = |y: &&Exchange| y.granted() && ways(y) == 1 && y.grant_type() == x.grant_type();
         let control = requests(t).filter(alike).any(|y| client(y) == client(x));
-        if x.granted() || clean_but_for_credentials(t, x) {
+        if x.hands_out_a_token() || clean_but_for_credentials(t, x) {
             j.refused(x, control, &["invalid_request", "invalid_client"], because);
         }
     }
@@ -302,7 +302,7 @@ fn no_credentials_are_refused(t: &Transcript) -> Judgement {
         let judged = [authorization_code::GRANT_TYPE, client_credentials::GRANT_TYPE];
         let confidential = app(t, x).is_some_and(|app| !app.public);
         let asked = x.grant_type().is_some_and(|name| judged.contains(&name)) && needs_authentication(t, x);
-        if confidential && asked && (x.granted() || clean_but_for_credentials(t, x)) {
+        if confidential && asked && (x.hands_out_a_token() || clean_but_for_credentials(t, x)) {
             let control = granted_alike(t, x).any(|y| ways(y) == 1);
             j.refused(x, control, &["invalid_client"], "the client shows nothing");
         }
@@ -343,7 +343,10 @@ fn empty_secret_is_refused(t: &Transcript) -> Judgement {
     for x in requests(t).filter(empty) {
         let confidential =
             app(t, x).is_some_and(|app| !app.public && app.client_auth != ClientAuth::PrivateKeyJwt);
-        if confidential && needs_authentication(t, x) && (x.granted() || clean_but_for_credentials(t, x)) {
+        if confidential
+            && needs_authentication(t, x)
+            && (x.hands_out_a_token() || clean_but_for_credentials(t, x))
+        {
             let control = granted_alike(t, x).any(|y| y.facts.secret_is_right == Some(true));
             j.refused(x, control, &["invalid_client", "invalid_request"], "the client secret is empty");
         }
@@ -356,7 +359,7 @@ fn secret_of_another_client_is_refused(t: &Transcript) -> Judgement {
     let others =
         |x: &&Exchange| x.facts.secret_of_another == Some(true) && x.facts.secret_is_right == Some(false);
     for x in requests(t).filter(others).filter(|x| ways(x) == 1 && ids_agree(x)) {
-        if needs_authentication(t, x) && (x.granted() || clean_but_for_credentials(t, x)) {
+        if needs_authentication(t, x) && (x.hands_out_a_token() || clean_but_for_credentials(t, x)) {
             let control = granted_alike(t, x).any(|y| y.facts.secret_is_right == Some(true));
             j.refused(x, control, &["invalid_client"], "the client secret is that of another client");
         }
@@ -375,7 +378,9 @@ fn client_id_must_fit_the_header(t: &Transcript) -> Judgement {
         let alike =
             |y: &&Exchange| y.granted() && y.grant_type() == x.grant_type() && by_basic(y) && ids_agree(y);
         let control = requests(t).filter(alike).any(|y| y.facts.basic_client_id == x.facts.basic_client_id);
-        if x.granted() || x.grant_type() == Some(client_credentials::GRANT_TYPE) && !beside_the_point(x) {
+        if x.hands_out_a_token()
+            || x.grant_type() == Some(client_credentials::GRANT_TYPE) && !beside_the_point(x)
+        {
             j.refused(
                 x,
                 control,

@@ -134,7 +134,7 @@ fn wrong_secret_is_refused(t: &Transcript) -> Judgement {
             continue;
         }
         let because = "the client secret is wrong";
-        if x.granted() {
+        if x.hands_out_a_token() {
             // A secret that is not asked for may be left unread.
             let optional = t.subject.settings.is("secret_optional");
             if !(optional && x.grant_type() == Some(authorization_code::GRANT_TYPE)) {

@@ -281,7 +281,7 @@ fn works_once(t: &Transcript) -> Judgement {
                 y.client_id() == x.client_id() && y.facts.verifier_s256 == x.facts.verifier_s256;
             same_client && y.param("redirect_uri") == x.param("redirect_uri")
         });
-        if x.granted() || alike && flaws == [Flaw::Spent] && !beside_the_point(x) {
+        if x.hands_out_a_token() || alike && flaws == [Flaw::Spent] && !beside_the_point(x) {
             j.refused(x, true, &["invalid_grant"], "the code was redeemed before");
         }
     }
@@ -421,7 +421,7 @@ fn flaw_is_refused(t: &Transcript, flaw: Flaw, errors: &[&str], because: &str) -
     for x in redemptions(t) {
         let flaws = flaws(t, x);
         let counts = || flaws == [flaw] && client_auth::lists(t, x, Flow::WebServer) && !beside_the_point(x);
-        if flaws.contains(&flaw) && (x.granted() || counts()) {
+        if flaws.contains(&flaw) && (x.hands_out_a_token() || counts()) {
             let issued = code_of(x).and_then(|code| t.code(code));
             let owner = issued.map_or(x.client_id(), |issued| issued.authorize.client_id());
             j.refused(x, owner.is_some_and(|client| has_redeemed(t, client)), errors, because);
@@ -478,6 +478,15 @@ mod tests {
         assert_eq!(verdict_of(works_once, &format!("{REDEEMED}{taken}")), Verdict::Fail);
         let for_another_reason = redeemed!("C", "main", "", "400 {\"error\":\"invalid_request\"}");
         assert_eq!(level(works_once, &format!("{REDEEMED}{for_another_reason}")), Level::Should);
+    }
+
+    #[test]
+    fn a_token_beside_an_error_is_a_token() {
+        let both = REFUSED.replace("{\"error\":", "{\"access_token\":\"B\",\"error\":");
+        let found = works_once(&script::read(&format!("{REDEEMED}{both}"))).into_findings("x", Level::Must);
+        assert!(found[0].grave && found[0].level == Level::Must);
+        let race = format!("= race\n{REDEEMED}{both}= end\n");
+        assert_eq!(verdict_of(race_has_one_winner, &race), Verdict::Fail);
     }
 
     #[test]

@@ -345,7 +345,7 @@ fn refused(
     because: &str,
 ) -> Judgement {
     let mut j = Judgement::new();
-    for r in redemptions(t).filter(|r| flawed(r) && (r.x.granted() || r.is_sound(t))) {
+    for r in redemptions(t).filter(|r| flawed(r) && (r.x.hands_out_a_token() || r.is_sound(t))) {
         // One that is too short or too long is malformed as well, and may be refused as that.
         let errors = if r.length_is_legal() { errors } else { &[] };
         j.refused(r.x, r.has_control(t), errors, because);

@@ -276,7 +276,7 @@ fn unknown_token_is_refused(t: &Transcript) -> Judgement {
         if t.origin_of_refresh_token(token).is_some() || refreshes(t).any(works) {
             continue;
         }
-        if x.granted() || sound(t, x) {
+        if x.hands_out_a_token() || sound(t, x) {
             let control = has_refreshed(t, x.client_id());
             j.refused(x, control, &["invalid_grant"], "the refresh token was never issued");
             if control && (401..500).contains(&x.status()) && says(x, "invalid_grant") {
@@ -297,7 +297,7 @@ fn token_is_bound_to_its_client(t: &Transcript) -> Judgement {
         if x.facts.basic_client_id.as_deref().is_some_and(|id| Some(id) != x.client_id()) {
             continue;
         }
-        if x.granted() {
+        if x.hands_out_a_token() {
             let origin = t.origin_of_refresh_token(token);
             let seen: Vec<_> = origin.into_iter().chain([x]).collect();
             j.fail(&seen, format!("a refusal with invalid_grant: {because}"), x.outcome());
@@ -327,7 +327,7 @@ fn confidential_client_must_authenticate(t: &Transcript) -> Judgement {
         }
         let control = refreshes(t).any(|(y, _)| y.granted() && authenticates(y));
         let alone = x.param("scope").is_none() && lives(t, token, x);
-        if x.granted() || alone || says(x, "invalid_client") {
+        if x.hands_out_a_token() || alone || says(x, "invalid_client") {
             let errors = ["invalid_client", "invalid_request"];
             j.refused(x, control, &errors, "a confidential client did not authenticate");
         }
@@ -377,7 +377,7 @@ fn rotated_out_token_is_refused(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     for (x, token, rotation) in reuses(t) {
         let because = "this refresh token was rotated out before";
-        if x.granted() {
+        if x.hands_out_a_token() {
             j.fail(&[rotation, x], format!("a refusal with invalid_grant: {because}"), x.outcome());
         } else if sound(t, x) && !Family::of(t, token).was_revoked(t, x) {
             j.refused(x, true, &["invalid_grant"], because);
@@ -400,7 +400,7 @@ fn reuse_kills_the_active_token(t: &Transcript) -> Judgement {
             let next = refreshes(t).find(|(z, r)| z.number > x.number && *r == later && !together(x, z));
             let Some((z, _)) = next.filter(|(z, _)| !family.was_revoked(t, z)) else { continue };
             let because = "a token that was rotated out for it had been used again";
-            if z.granted() {
+            if z.hands_out_a_token() {
                 j.fail(&[x, z], format!("a refusal with invalid_grant: {because}"), z.outcome());
             } else if sound(t, z) {
                 j.refused(z, true, &["invalid_grant"], because);
@@ -416,7 +416,7 @@ fn one_family_survives_a_race(t: &Transcript) -> Judgement {
         return j;
     }
     for (token, race) in races(t) {
-        let won: Vec<&Exchange> = race.iter().copied().filter(|x| x.granted()).collect();
+        let won: Vec<&Exchange> = race.iter().copied().filter(|x| x.hands_out_a_token()).collect();
         let successors = won.iter().filter_map(|x| x.text("refresh_token")).filter(|r| *r != token);
         let mut successors: Vec<&str> = successors.collect();
         successors.sort_unstable();
@@ -447,7 +447,7 @@ fn one_family_survives_a_race(t: &Transcript) -> Judgement {
 fn collision_spares_the_winner(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     for (token, race) in races(t) {
-        let (won, lost): (Vec<&Exchange>, Vec<&Exchange>) = race.iter().partition(|x| x.granted());
+        let (won, lost): (Vec<&Exchange>, Vec<&Exchange>) = race.iter().partition(|x| x.hands_out_a_token());
         let [winner] = won[..] else { continue };
         let (family, current) = (Family::of(t, token), winner.text("refresh_token").unwrap_or(token));
         let in_race = |z: &Exchange| z.race.is_some() && together(winner, z);

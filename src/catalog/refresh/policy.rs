@@ -203,7 +203,7 @@ fn ages<'t>(t: &'t Transcript, policy: &str) -> Vec<(&'t Exchange, &'t str, Age<
 /// Judges a refresh that comes too late.
 fn too_late(j: &mut Judgement, t: &Transcript, x: &Exchange, token: &str, age: &Age<'_>, because: &str) {
     let alone = t.rotated_before(token, x).is_none() && !t.before(x).any(|y| age.family.disturbs(t, y));
-    if x.granted() {
+    if x.hands_out_a_token() {
         j.fail(&[x], format!("a refusal with invalid_grant: {because}"), x.outcome());
     } else if alone {
         j.refused(x, has_refreshed(t, x.client_id()), &["invalid_grant"], because);

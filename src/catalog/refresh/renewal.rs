@@ -346,7 +346,7 @@ fn token_kinds_are_not_mixed(t: &Transcript) -> Judgement {
             continue;
         }
         let because = "an access token is no refresh token";
-        if x.granted() || sound(t, x) {
+        if x.hands_out_a_token() || sound(t, x) {
             j.refused(x, has_refreshed(t, x.client_id()), &["invalid_grant"], because);
         }
     }
