@@ -171,8 +171,14 @@ async fn once(
     let org = Arc::new(Org::new(&target, &[], dice::seed_of(options.seed, key)));
     // What a program signs is checked against its own clock.
     let clock = Clock::real();
-    let counterpart =
-        Arc::new(Counterpart::new(org.clone(), clock.clone(), play.org.clone(), &scenario.name, part));
+    let counterpart = Arc::new(Counterpart::new(
+        org.clone(),
+        clock.clone(),
+        play.org.clone(),
+        &scenario.name,
+        part,
+        play.calls,
+    ));
     let host = Host::serving(counterpart.clone(), "127.0.0.1:0").await?;
     let url = host.url();
     target.endpoints = embedded_endpoints(&url);

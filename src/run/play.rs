@@ -367,12 +367,10 @@ fn capture(world: &mut World<'_>, captures: &[Capture], x: &Exchange) {
                 response.redirect().and_then(|(_, params)| params.get(name).map(str::to_owned))
             }
         };
-        let captured = &mut world.session.captured;
-        // What an answer did not bring is not what an earlier one brought.
-        match x.response().and_then(of) {
-            Some(value) => captured.insert(capture.name.clone(), value),
-            None => captured.remove(&capture.name),
-        };
+        // What an answer did not bring stays what an earlier one brought: the latest of several tries.
+        if let Some(value) = x.response().and_then(of) {
+            world.session.captured.insert(capture.name.clone(), value);
+        }
     }
 }
 

@@ -19,8 +19,9 @@ use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 
 /// How long calls are held for others to come, and an answer for a renewal.
 const HELD_FOR: Duration = Duration::from_secs(3);
-/// The most exchanges that are recorded of one program: a client that loops is seen by then.
-const MOST_EXCHANGES: usize = 20_000;
+/// The most exchanges that are recorded of one program, besides four for each call that it was told to make: a client
+/// that loops is seen by then.
+const MOST_EXCHANGES: usize = 200;
 /// The most of a body that is recorded.
 const LONGEST_BODY: usize = 256 * 1024;
 
@@ -31,6 +32,8 @@ pub struct Counterpart {
     behaviour: Behaviour,
     scenario: String,
     part: Part,
+    /// The most exchanges that are recorded.
+    most: usize,
     /// Where it listens, and what facts are derived with.
     place: OnceLock<(String, Arc<Target>)>,
     /// How many requests each answer in place of the org's own was asked for.
@@ -65,8 +68,15 @@ pub struct Seen {
 }
 
 impl Counterpart {
-    /// An org that behaves like that, for a scenario of that name.
-    pub fn new(org: Arc<Org>, clock: Clock, behaviour: Behaviour, scenario: &str, part: Part) -> Self {
+    /// An org that behaves like that, for a scenario of that name in which a program was told to make so many calls.
+    pub fn new(
+        org: Arc<Org>,
+        clock: Clock,
+        behaviour: Behaviour,
+        scenario: &str,
+        part: Part,
+        told: u32,
+    ) -> Self {
         Self {
             asked: behaviour.answers.iter().map(|_| AtomicU32::new(0)).collect(),
             org,
@@ -74,6 +84,7 @@ impl Counterpart {
             behaviour,
             scenario: scenario.to_owned(),
             part,
+            most: MOST_EXCHANGES + usize::try_from(told).unwrap_or(0).saturating_mul(4),
             place: OnceLock::new(),
             calls: AtomicU32::new(0),
             let_in: AtomicU32::new(0),
@@ -113,7 +124,7 @@ impl Counterpart {
             })
             .collect();
         let unmet = match self.behaviour.expire {
-            _ if over => Some(format!("the program asked more than {MOST_EXCHANGES} times")),
+            _ if over => Some(format!("the program asked more than {} times", self.most)),
             Some(Expire::AtOnce { calls, .. }) if !*self.gate.borrow() || !self.has_expired() => {
                 let came = self.calls.load(Ordering::Relaxed);
                 Some(format!("the program never had {calls} calls in flight at once: {came} came in time"))
@@ -137,7 +148,7 @@ impl Counterpart {
     /// Keeps a place for an exchange whose request came now.
     fn begin(&self) -> Option<usize> {
         let mut record = self.record();
-        if record.exchanges.len() >= MOST_EXCHANGES {
+        if record.exchanges.len() >= self.most {
             record.refused = true;
             return None;
         }

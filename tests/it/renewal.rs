@@ -118,11 +118,11 @@ async fn a_refused_renewal_reaches_every_caller_and_is_not_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_down_for_a_moment_is_asked_again_by_the_next_caller() {
+async fn a_server_that_is_down_for_a_while_is_asked_again_by_the_next_caller() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .respond_with(ResponseTemplate::new(503))
-        .up_to_n_times(1)
+        .up_to_n_times(4)
         .mount(&server)
         .await;
     Mock::given(method("POST")).respond_with(tokens()).mount(&server).await;
