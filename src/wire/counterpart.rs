@@ -19,6 +19,9 @@ use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 
 /// How long calls are held for others to come, and an answer for a renewal.
 const HELD_FOR: Duration = Duration::from_secs(3);
+/// How long a renewal takes at least where calls are refused together: every caller has read its refusal by then, and
+/// who renews for itself has begun to.
+const RENEWAL_TAKES: Duration = Duration::from_millis(100);
 /// The most exchanges that are recorded of one program, besides four for each call that it was told to make: a client
 /// that loops is seen by then.
 const MOST_EXCHANGES: usize = 200;
@@ -47,6 +50,8 @@ pub struct Counterpart {
     expired_at: AtomicU32,
     /// Whether held calls may go on.
     gate: watch::Sender<bool>,
+    /// How many of the calls that are refused together were answered.
+    refused: watch::Sender<u32>,
     /// Whether a token was granted after the access token died.
     renewed: watch::Sender<bool>,
     record: Mutex<Record>,
@@ -91,6 +96,7 @@ impl Counterpart {
             expired: AtomicBool::new(false),
             expired_at: AtomicU32::new(0),
             gate: watch::channel(false).0,
+            refused: watch::channel(0).0,
             renewed: watch::channel(false).0,
             record: Mutex::default(),
         }
@@ -196,6 +202,17 @@ impl Counterpart {
         }
     }
 
+    /// Lets a token request wait until all calls that are refused together have been.
+    async fn let_all_be_refused(&self, endpoint: Endpoint) {
+        let Some(Expire::AtOnce { calls, late }) = self.behaviour.expire else { return };
+        if endpoint == Endpoint::Token && self.has_expired() {
+            let mut refused = self.refused.subscribe();
+            let all = refused.wait_for(|refused| *refused >= calls.saturating_sub(late));
+            let _ = tokio::time::timeout(HELD_FOR, all).await;
+            tokio::time::sleep(RENEWAL_TAKES).await;
+        }
+    }
+
     /// The answer in place of the org's own, where there is one for this request.
     fn instead(&self, endpoint: Endpoint, grant_type: Option<&str>) -> Option<&Does> {
         // All that it is for count, so that `from` means the nth of them whatever else answers.
@@ -221,6 +238,7 @@ impl Handler for Counterpart {
         let asked = recorded(&request, base);
         let endpoint = endpoint_of(request.uri().path());
         let late = self.hold(endpoint).await;
+        self.let_all_be_refused(endpoint).await;
         let grant_type = asked.form().get("grant_type").map(str::to_owned);
         let outcome = match self.instead(endpoint, grant_type.as_deref()) {
             Some(Does::Answer(canned)) => {
@@ -245,6 +263,9 @@ impl Handler for Counterpart {
         }
         if endpoint == Endpoint::Resource && outcome.as_ref().is_ok_and(|r| r.status().is_success()) {
             self.let_in.fetch_add(1, Ordering::Relaxed);
+        }
+        if endpoint == Endpoint::Resource && !late {
+            self.refused.send_modify(|refused| *refused += 1);
         }
         if late {
             let mut renewed = self.renewed.subscribe();
