@@ -47,7 +47,8 @@ fn every_example_is_right() {
                     complaints(&report)
                 );
             }
-            ("suite", read.err())
+            let clients = source.contains("\njudges: client\n");
+            (if clients { "client-suite" } else { "suite" }, read.err())
         } else if source.starts_with("org:") {
             targets += 1;
             ("target", read_target(&text, &anything).err())

@@ -121,7 +121,29 @@ impl<'t> Grants<'t> {
                 grants.of.insert(x.number, index);
             }
         }
+        grants.link_what_was_there_before(|token| by_access.contains_key(token));
         grants
+    }
+
+    /// Where a record begins with tokens at hand: one access token whose answer is not in it, which was refused as dead and
+    /// let in no more, belongs to the one grant that was there before. Of several nobody could tell.
+    fn link_what_was_there_before(&mut self, is_known: impl Fn(&str) -> bool) {
+        let before = |x: &&Exchange| presented(x).is_some_and(|token| !is_known(token));
+        let early: Vec<&Exchange> = calls(self.t).filter(before).collect();
+        let tokens: HashSet<Option<&str>> = early.iter().map(|x| presented(x)).collect();
+        let mut there = (0..self.all.len()).filter(|index| self.all[*index].origin.is_none());
+        let (Some(index), None, 1) = (there.next(), there.next(), tokens.len()) else { return };
+        let Some(first) = self.all[index].requests.first() else { return };
+        let died = early.iter().any(|x| is_dead(x) && !x.began_after(first));
+        let lives = early.iter().any(|x| x.began_after(first) && (200..300).contains(&x.status()));
+        if !died || lives {
+            return;
+        }
+        for x in early {
+            self.of.insert(x.number, index);
+            self.all[index].calls.push(x);
+        }
+        self.all[index].calls.sort_by_key(|x| x.number);
     }
 
     /// Every grant.

@@ -206,6 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn a_token_from_before_the_record_belongs_to_the_one_grant_that_was_there() {
+        let id = "renewal/overlapping-refusals-share-one-refresh";
+        let shared = concat!(
+            both_refused!("A1"),
+            refresh!("R1" => "A2"),
+            call!("A2", "GET api /a" => "200"),
+            call!("A2", "GET api /b" => "200")
+        );
+        comes_to(id, shared, Verdict::Pass);
+        // Whose the token is that is let in all the time, nobody can tell; nor whose of two the refused one is.
+        let other = concat!(call!("B1", "GET api /c" => "200"));
+        comes_to(id, &format!("{shared}{other}"), Verdict::Skip);
+        let alive = concat!(refresh!("R1" => "A2"), call!("B1", "GET api /c" => "200"));
+        comes_to("renewal/replaced-access-token-is-not-sent", alive, Verdict::Skip);
+    }
+
+    #[test]
     fn a_refresh_that_was_given_up_is_none_beside_the_next() {
         let id = "renewal/overlapping-refusals-share-one-refresh";
         let given_up = concat!(
