@@ -39,7 +39,7 @@ pub fn validator(kind: &str) -> Validator {
 }
 
 fn validators() -> BTreeMap<&'static str, Validator> {
-    ["suite", "target", "program"].map(|kind| (kind, validator(kind))).into()
+    ["suite", "client-suite", "target", "program"].map(|kind| (kind, validator(kind))).into()
 }
 
 fn json(path: &str) -> Option<Value> {
@@ -52,7 +52,12 @@ pub fn told(validator: &Validator, value: &Value) -> Vec<String> {
 
 #[test]
 fn every_shipped_file_fits_its_schema() {
-    for (kind, folder) in [("suite", "suites/org"), ("suite", "suites/stubs"), ("target", "suites/targets")] {
+    for (kind, folder) in [
+        ("suite", "suites/org"),
+        ("client-suite", "suites/client"),
+        ("suite", "suites/stubs"),
+        ("target", "suites/targets"),
+    ] {
         let validator = validator(kind);
         let files = files(folder, ".yaml");
         assert!(!files.is_empty(), "{folder}");
@@ -118,7 +123,7 @@ fn words() -> Vec<String> {
 
 /// Right files: the shipped ones, the first ones, and the examples of the page.
 fn right() -> Vec<String> {
-    let folders = ["suites/org", "suites/stubs", "suites/targets"];
+    let folders = ["suites/org", "suites/client", "suites/stubs", "suites/targets"];
     let shipped = folders.into_iter().flat_map(|folder| files(folder, ".yaml"));
     let pages = read("docs/suite-format.md") + &read("docs/programs.md");
     let examples = pages.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
@@ -171,7 +176,8 @@ fn a_schema_refuses_nothing_that_a_reader_takes() {
         } else if has("command:") {
             (read_program(&text, Path::new("changed.yaml"), &lookup).is_ok(), "program")
         } else {
-            (read_suite(&text, "changed").is_ok(), "suite")
+            let kind = if has("judges: client") { "client-suite" } else { "suite" };
+            (read_suite(&text, "changed").is_ok(), kind)
         };
         if taken {
             let problems = told(&validators[kind], &to_json(&text).unwrap());
