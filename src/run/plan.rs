@@ -404,3 +404,17 @@ impl Cost {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clean_up_that_revokes_harms_as_a_step_does() {
+        let source = "suite: s\njudges: org\nscenarios:\n- scenario: a\n  steps: [{ do: client-credentials }]\n  \
+            cleanup: [{ do: revoke }]\n- scenario: b\n  steps: [{ do: client-credentials }]\n";
+        let text = crate::diagnostic::Text::new("t.yaml", source);
+        let suite = crate::suite::read_suite(&text, "t").unwrap();
+        assert_eq!(suite.scenarios.iter().map(is_destructive).collect::<Vec<_>>(), [true, false]);
+    }
+}

@@ -358,6 +358,19 @@ mod tests {
     }
 
     #[test]
+    fn a_scenario_that_asks_another_endpoint_is_no_control() {
+        let source = |control: &str| {
+            format!(
+                "suite: s\njudges: org\nscenarios:\n- scenario: a\n  steps: [{{ do: call, token: none, control: {control}, expect: {{ status: 401 }} }}]\n\
+                 - scenario: b\n  steps: [{{ do: discover }}]\n- scenario: c\n  steps: [{{ do: client-credentials }}, {{ do: call }}]\n"
+            )
+        };
+        assert!(read_suite(&Text::new("t.yaml", source("c")), "t").is_ok());
+        let problems = read_suite(&Text::new("t.yaml", source("b")), "t").unwrap_err();
+        assert!(problems[0].message.contains("`b` proves nothing about `call`"), "{}", problems[0]);
+    }
+
+    #[test]
     fn a_control_is_a_step_a_scenario_or_another_play() {
         let suite = suite(
             "- scenario: a\n  steps: [{ do: authorize }, { do: redeem, step: first }, { do: redeem, control: first, expect: { status: 400 } }]\n\
