@@ -4,6 +4,7 @@ mod client;
 mod control;
 mod expectation;
 mod given;
+mod matching;
 mod plan;
 mod play;
 mod preflight;

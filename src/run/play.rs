@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::control::{Played, Shared};
-use super::expectation::{Judge, member, succeeded};
+use super::expectation::{Judge, succeeded};
+use super::matching::member;
 use super::plan::Planned;
 use super::rows::{Judged, Seen, not_testable, unplayed};
 use super::world::{Done, World};

@@ -19,8 +19,9 @@ use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 
 /// How long calls are held for others to come, and an answer for a renewal.
 const HELD_FOR: Duration = Duration::from_secs(3);
-/// How long a renewal takes at least where calls are refused together: every caller has read its refusal by then, and
-/// who renews for itself has begun to.
+/// How long a renewal takes at least where calls are refused together. Nothing tells when a program has read an answer;
+/// most have by then, and who renews for itself has begun to. One that is slower shows less of its storm, and is not
+/// called wrong for it.
 const RENEWAL_TAKES: Duration = Duration::from_millis(100);
 /// The most exchanges that are recorded of one program, besides four for each call that it was told to make: a client
 /// that loops is seen by then.

@@ -1,13 +1,13 @@
 //! The redemption of an authorization code: once, by its client, with its redirect URI and its verifier.
 
-use super::{Checked, Issued, Kind, login_rate, missing, session, user_may};
+use super::{Checked, Issued, Kind, first_tokens, login_rate, missing, user_may};
 use crate::oauth::pkce;
 use crate::oauth::{Params, from_base64url};
 use crate::org::answer::{Refused, invalid_grant, invalid_request, refused};
 use crate::org::ask::{Ask, given};
 use crate::org::authentication::{admit, identify, is_required, prove};
 use crate::org::registry::{App, AppId};
-use crate::org::store::{Code, Grant, State};
+use crate::org::store::{Code, State};
 use crate::org::{Org, fault};
 use crate::subject::Flow;
 
@@ -92,19 +92,8 @@ pub(super) fn redeem(
     let others = || org.registry.user_ids().map(|(other, _)| other).find(|other| *other != code.user);
     let wrong = if org.faults.has(&fault::CODE_WRONG_USER) { others() } else { None };
     let code = Code { user: wrong.unwrap_or(code.user), ..code };
-    let app = org.registry.app(id);
-    let mut session = session(app, id, code.user, code.scopes.clone(), Grant::Code, now);
-    let mut refresh_token = None;
-    if code.scopes.offline() && app.may(Flow::RefreshToken) {
-        let (family, token) = state.open_family(code.user, id, code.scopes, now);
-        session.family = Some(family);
-        refresh_token = Some(token);
-    }
-    let key = state.open(session.clone());
-    if let Some(family) = session.family {
-        state.first_session(family, &key);
-    }
-    Ok(Issued { key, session, refresh_token, nonce: code.nonce, auth_time: code.auth_time })
+    let issued = first_tokens(org, state, id, code.user, code.scopes, now);
+    Ok(Issued { nonce: code.nonce, auth_time: code.auth_time, ..issued })
 }
 
 fn expired() -> Refused {

@@ -150,22 +150,9 @@ pub(super) fn earlier_login(
     now: i64,
 ) -> Option<(Secret, Option<Secret>)> {
     let (id, user) = (org.registry.app_of(client_id)?, org.registry.user_of(username)?);
-    let app = org.registry.app(id);
-    let mut session = session(app, id, user, app.scopes.clone(), store::Grant::Code, now);
-    let mut refresh_token = None;
-    let mut state = org.store.lock();
-    if app.scopes.offline() && app.may(Flow::RefreshToken) {
-        let (family, token) = state.open_family(user, id, app.scopes.clone(), now);
-        session.family = Some(family);
-        refresh_token = Some(token);
-    }
-    let key = state.open(session.clone());
-    if let Some(family) = session.family {
-        state.first_session(family, &key);
-    }
-    drop(state);
+    let scopes = org.registry.app(id).scopes.clone();
+    let issued = first_tokens(org, &mut org.store.lock(), id, user, scopes, now);
     let host = Host { origin: origin.to_owned(), login: false };
-    let issued = Issued { key, session, refresh_token, nonce: None, auth_time: None };
     let members = response::members(org, id, &host, &issued, now);
     let access_token = members.get("access_token")?.as_str()?.into();
     Some((access_token, issued.refresh_token.map(Secret::from)))
@@ -266,6 +253,23 @@ fn issue(org: &Org, app: AppId, jti: Option<(String, i64)>, kind: Kind, now: i64
         issued.refresh_token = Some(format!("5Aep861{}", state.random(80)));
     }
     Ok(issued)
+}
+
+/// What a login brings: a session and, where the scopes and the app allow it, a refresh token beside it.
+fn first_tokens(org: &Org, state: &mut State, id: AppId, user: UserId, scopes: Scopes, now: i64) -> Issued {
+    let app = org.registry.app(id);
+    let mut session = session(app, id, user, scopes.clone(), store::Grant::Code, now);
+    let mut refresh_token = None;
+    if scopes.offline() && app.may(Flow::RefreshToken) {
+        let (family, token) = state.open_family(user, id, scopes, now);
+        session.family = Some(family);
+        refresh_token = Some(token);
+    }
+    let key = state.open(session.clone());
+    if let Some(family) = session.family {
+        state.first_session(family, &key);
+    }
+    Issued { key, session, refresh_token, nonce: None, auth_time: None }
 }
 
 /// A new session under the app's policy.
