@@ -17,7 +17,7 @@ use crate::org::Org;
 use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, Target};
 use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 
-/// How long calls are held for others to come, and an answer for a renewal.
+/// How long calls are held while no other comes, and an answer while nothing shows that the renewal arrived.
 const HELD_FOR: Duration = Duration::from_secs(3);
 /// How long a renewal takes at least where calls are refused together. Nothing tells when a program has read an answer;
 /// most have by then, and who renews for itself has begun to. One that is slower shows less of its storm, and is not
@@ -43,7 +43,7 @@ pub struct Counterpart {
     /// How many requests each answer in place of the org's own was asked for.
     asked: Vec<AtomicU32>,
     /// Calls to the API that came so far.
-    calls: AtomicU32,
+    calls: watch::Sender<u32>,
     /// How many of them were let in.
     let_in: AtomicU32,
     expired: AtomicBool,
@@ -53,7 +53,7 @@ pub struct Counterpart {
     gate: watch::Sender<bool>,
     /// How many of the calls that are refused together were answered.
     refused: watch::Sender<u32>,
-    /// Whether a token was granted after the access token died.
+    /// Whether a call was let in after the access token died: a client that sends a new token has read of it.
     renewed: watch::Sender<bool>,
     record: Mutex<Record>,
 }
@@ -92,7 +92,7 @@ impl Counterpart {
             part,
             most: MOST_EXCHANGES + usize::try_from(told).unwrap_or(0).saturating_mul(4),
             place: OnceLock::new(),
-            calls: AtomicU32::new(0),
+            calls: watch::channel(0).0,
             let_in: AtomicU32::new(0),
             expired: AtomicBool::new(false),
             expired_at: AtomicU32::new(0),
@@ -133,7 +133,7 @@ impl Counterpart {
         let unmet = match self.behaviour.expire {
             _ if over => Some(format!("the program asked more than {} times", self.most)),
             Some(Expire::AtOnce { calls, .. }) if !*self.gate.borrow() || !self.has_expired() => {
-                let came = self.calls.load(Ordering::Relaxed);
+                let came = *self.calls.borrow();
                 Some(format!("the program never had {calls} calls in flight at once: {came} came in time"))
             }
             Some(Expire::AfterCalls(calls) | Expire::Every(calls)) if !self.has_expired() => {
@@ -174,7 +174,11 @@ impl Counterpart {
         if endpoint != Endpoint::Resource {
             return false;
         }
-        let nth = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut nth = 0;
+        self.calls.send_modify(|calls| {
+            *calls += 1;
+            nth = *calls;
+        });
         match self.behaviour.expire {
             Some(Expire::AfterCalls(calls)) if nth == calls + 1 => {
                 self.expire();
@@ -194,8 +198,16 @@ impl Counterpart {
                     self.expire();
                     self.gate.send_replace(true);
                 } else {
-                    let mut open = self.gate.subscribe();
-                    let _ = tokio::time::timeout(HELD_FOR, open.wait_for(|open| *open)).await;
+                    let (mut open, mut come) = (self.gate.subscribe(), self.calls.subscribe());
+                    let all = open.wait_for(|open| *open);
+                    tokio::pin!(all);
+                    loop {
+                        tokio::select! {
+                            _ = &mut all => break,
+                            () = tokio::time::sleep(HELD_FOR) => break,
+                            _ = come.changed() => {}
+                        }
+                    }
                 }
                 nth > calls - late.min(calls)
             }
@@ -259,10 +271,8 @@ impl Handler for Counterpart {
                 host::handle(&self.org, &self.clock, &request).await.map_err(|_| "the org cut the connection")
             }
         };
-        if endpoint == Endpoint::Token && outcome.as_ref().is_ok_and(|r| r.status() == StatusCode::OK) {
-            self.renewed.send_if_modified(|renewed| !std::mem::replace(renewed, self.has_expired()));
-        }
         if endpoint == Endpoint::Resource && outcome.as_ref().is_ok_and(|r| r.status().is_success()) {
+            self.renewed.send_if_modified(|renewed| !std::mem::replace(renewed, self.has_expired()));
             self.let_in.fetch_add(1, Ordering::Relaxed);
         }
         if endpoint == Endpoint::Resource && !late {
