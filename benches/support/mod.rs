@@ -73,7 +73,7 @@ pub fn grant(flow: Action, base: &str, clock: Clock) -> Grant {
         org: base.to_owned(),
         app: "main".into(),
         user: "main".into(),
-        flow,
+        flow: Some(flow),
         clock,
     }
 }

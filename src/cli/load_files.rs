@@ -11,15 +11,17 @@ use crate::suite::{Lookup, Suite, default_profile, kind, read_program, read_suit
 use crate::transcript::{self, Recording, Transcript};
 use crate::wire::files;
 
-/// The suites at these paths, the shipped ones of a folder where there is no path. All problems of all files at once.
-pub(super) fn suites(paths: &[PathBuf], shipped: &str) -> Result<Vec<Suite>, super::CannotStart> {
+/// The suites at these paths, the shipped ones of these folders where there is no path. All problems of all files at once.
+pub(super) fn suites(paths: &[PathBuf], shipped: &[&str]) -> Result<Vec<Suite>, super::CannotStart> {
     let mut texts = Vec::new();
     let mut seen = BTreeSet::new();
     let mut ids: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut problems = Vec::new();
     if paths.is_empty() {
         texts.extend(
-            shipped::suites(shipped)
+            shipped
+                .iter()
+                .flat_map(|folder| shipped::suites(folder))
                 .map(|(path, content)| (id(Path::new(path)), Text::new(format!("suites/{path}"), content))),
         );
     }

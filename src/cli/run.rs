@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::outputs::outputs;
 use super::{CannotStart, Exit, Io, load_files, runtime};
-use crate::client::wrong::{self, Wrongs};
+use crate::client::wrong::{self, Wrong, Wrongs};
 use crate::diagnostic::{Diagnostic, closest};
 use crate::oauth::salesforce::Profile;
 use crate::org::fault::{self, Fault};
@@ -164,7 +164,7 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
     // Problems of suites and target are told together.
     for found in [
         load_files::target(arguments.target.as_deref()).map(|t| target = Some(t)),
-        load_files::suites(&arguments.suites, shipped).map(|s| suites = s),
+        load_files::suites(&arguments.suites, &[shipped]).map(|s| suites = s),
     ] {
         match found {
             Ok(()) => {}
@@ -268,17 +268,28 @@ fn client(arguments: &Arguments, problems: &mut Vec<Diagnostic>) -> Client {
         }
         return Client::default();
     }
-    let Some(name) = &arguments.wrong else { return Client::default() };
-    if let Some(wrong) = wrong::find(name) {
-        return Client::Own(Wrongs::of(wrong));
+    wrongs_named(arguments.wrong.as_slice(), problems)
+        .first()
+        .map_or_else(Client::default, |wrong| Client::Own(Wrongs::of(wrong)))
+}
+
+/// The wrongs of grantcheck's own client that have these names.
+pub(super) fn wrongs_named(names: &[String], problems: &mut Vec<Diagnostic>) -> Vec<&'static Wrong> {
+    let mut wrongs = Vec::new();
+    for name in names {
+        if let Some(wrong) = wrong::find(name) {
+            wrongs.push(wrong);
+            continue;
+        }
+        let known = || wrong::all().map(|wrong| wrong.name);
+        let help = match closest(name, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "docs/mutants.md lists all of them, `grantcheck score --all` too".to_owned(),
+        };
+        let message = format!("the client has no wrong `{name}`");
+        problems.push(Diagnostic::bare("unknown-wrong", message).help(help));
     }
-    let known = || wrong::all().iter().map(|wrong| wrong.name);
-    let help = match closest(name, known()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("one of {}", known().collect::<Vec<_>>().join(", ")),
-    };
-    problems.push(Diagnostic::bare("unknown-wrong", format!("the client has no wrong `{name}`")).help(help));
-    Client::default()
+    wrongs
 }
 
 pub(super) fn reports(list: &[String]) -> Result<Reports, CannotStart> {

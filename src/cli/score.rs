@@ -1,17 +1,17 @@
-//! `grantcheck score`: which faults of an org suites would notice.
+//! `grantcheck score`: which faults of an org, and which wrongs of a client, suites would notice.
 
 use clap::Args;
 use std::path::PathBuf;
 use tokio::sync::{mpsc, watch};
 
 use super::outputs::outputs;
-use super::run::faults_named;
+use super::run::{faults_named, wrongs_named};
 use super::{Exit, Io, load_files, runtime};
+use crate::catalog::Party;
 use crate::diagnostic::Diagnostic;
 use crate::oauth::salesforce::Profile;
-use crate::org::fault;
 use crate::run::Options;
-use crate::score::{self, Fate, Scored};
+use crate::score::{self, Fate, Mutant, Scored};
 use crate::wire::files;
 
 /// The moment at which every play begins, in milliseconds since the epoch, so that what differs between two plays is the
@@ -31,7 +31,10 @@ pub(super) struct Arguments {
     /// Only these faults; `grantcheck run --fault NAME` shows what one does
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
-    /// Show every fault, not only those that survived
+    /// Only these wrongs of grantcheck's own client; `grantcheck run --wrong NAME` shows what one does
+    #[arg(long, value_name = "NAME")]
+    wrong: Vec<String>,
+    /// Show all of them, not only those that survived
     #[arg(long)]
     all: bool,
     /// Write the matrix as JSON
@@ -53,17 +56,24 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))))?;
     let options = options(arguments)?;
     let mut problems = Vec::new();
-    let mut faults = faults_named(&arguments.fault, &mut problems);
+    let faults = faults_named(&arguments.fault, &mut problems).into_iter().map(Mutant::Org);
+    let wrongs = wrongs_named(&arguments.wrong, &mut problems).into_iter().map(Mutant::Client);
+    let mut mutants: Vec<Mutant> = faults.chain(wrongs).collect();
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    if faults.is_empty() {
-        faults = fault::all().iter().collect();
+    if mutants.is_empty() {
+        // Those that what is played can be asked about at all.
+        let judged = |party| {
+            let mut scenarios = options.suites.iter().flat_map(|suite| &suite.scenarios);
+            scenarios.any(|scenario| scenario.client.is_some() == (party == Party::Client))
+        };
+        mutants = Mutant::all().filter(|mutant| judged(mutant.party())).collect();
     }
     let (tell, mut told) = mpsc::unbounded_channel::<Scored>();
     let (stop, stopped) = watch::channel(false);
     let matrix = runtime()?.block_on(async {
-        let scoring = score::score(&options, &faults, tell, stopped);
+        let scoring = score::score(&options, &mutants, tell, stopped);
         tokio::pin!(scoring);
         loop {
             tokio::select! {
@@ -72,8 +82,8 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
                     let _ = stop.send(true);
                 }
                 matrix = &mut scoring => return matrix,
-                Some(Scored { done, all, fault }) = told.recv() => if io.terminal {
-                    let _ = write!(io.err, "\r\u{1b}[K{done}/{all} {fault}").and_then(|()| io.err.flush());
+                Some(Scored { done, all, name }) = told.recv() => if io.terminal {
+                    let _ = write!(io.err, "\r\u{1b}[K{done}/{all} {name}").and_then(|()| io.err.flush());
                 }
             }
         }
@@ -94,7 +104,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         writeln!(
             io.out,
             "not exact: {}: not failed {:?}, failed besides {:?}",
-            row.fault.name,
+            row.mutant.name(),
             row.missed(),
             row.beyond()
         )?;
@@ -114,7 +124,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
 
 fn options(arguments: &Arguments) -> Result<Options, super::CannotStart> {
     let mut target = load_files::target(arguments.target.as_deref())?;
-    let suites = load_files::suites(&arguments.suites, "org/")?;
+    let suites = load_files::suites(&arguments.suites, &["org/", "client/"])?;
     if !target.is_embedded() {
         return Err(Diagnostic::bare(
             "bad-flag",

@@ -29,6 +29,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("org/transport.yaml", include_str!("../../suites/org/transport.yaml")),
     ("org/userinfo.yaml", include_str!("../../suites/org/userinfo.yaml")),
     ("org/web-server.yaml", include_str!("../../suites/org/web-server.yaml")),
+    ("client/login.yaml", include_str!("../../suites/client/login.yaml")),
     ("client/renewal.yaml", include_str!("../../suites/client/renewal.yaml")),
     ("programs/naive.py", include_str!("../../suites/programs/naive.py")),
     ("programs/naive.yaml", include_str!("../../suites/programs/naive.yaml")),

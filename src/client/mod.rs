@@ -4,6 +4,7 @@
 mod action;
 mod assertion;
 mod jar;
+pub mod login;
 pub mod page;
 pub mod renewal;
 mod request;

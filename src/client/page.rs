@@ -1,10 +1,13 @@
 //! The user agent's part on login and approval pages: find the form, fill it, submit it.
 
+use bytes::Bytes;
 use scraper::{ElementRef, Html, Selector};
 use serde_json::{Map, Value};
 
+use super::{Outgoing, Remember};
 use crate::oauth::Params;
 use crate::subject::{Page, User};
+use crate::transcript::{Request, Response};
 
 /// What a page asks the user agent to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub struct Submit {
     /// Absolute URL.
     pub url: String,
     /// Content type, where there is a body.
-    pub content_type: Option<&'static str>,
+    pub content_type: Option<String>,
     /// Body.
     pub body: String,
 }
@@ -70,14 +73,61 @@ pub fn pass(html: &str, at: &str, page: &Page, user: &User) -> Result<Submit, St
     if let Some(method) = &page.json {
         let members: Map<String, Value> = fields.iter().map(|(n, v)| (n.to_owned(), v.into())).collect();
         let body = Value::Object(members).to_string();
-        return Ok(Submit { method: method.clone(), url, content_type: Some("application/json"), body });
+        return Ok(Submit {
+            method: method.clone(),
+            url,
+            content_type: Some("application/json".into()),
+            body,
+        });
     }
     if method == "GET" {
         let base = url.split('?').next().unwrap_or("").to_owned();
         let url = format!("{base}?{}", fields.write());
         return Ok(Submit { method, url, content_type: None, body: String::new() });
     }
-    Ok(Submit { method, url, content_type: Some("application/x-www-form-urlencoded"), body: fields.write() })
+    let content_type = Some("application/x-www-form-urlencoded".into());
+    Ok(Submit { method, url, content_type, body: fields.write() })
+}
+
+/// What a user agent does with an answer: it follows a redirect, or acts on a page. `pages` are what is declared, the next
+/// one last; those that were passed or passed over are taken away.
+pub fn next(request: &Request, response: &Response, pages: &mut Vec<Page>, user: &User) -> Option<Submit> {
+    let url = &request.url;
+    if (300..400).contains(&response.status) {
+        let url = join(url, response.header("location")?).ok()?;
+        // 307 and 308 would repeat the body; a browser does, and so a server's mistake is seen.
+        if !matches!(response.status, 307 | 308) {
+            return Some(Submit { method: "GET".into(), url, content_type: None, body: String::new() });
+        }
+        let content_type = request.header("content-type").map(str::to_owned);
+        return Some(Submit {
+            method: request.method.clone(),
+            url,
+            content_type,
+            body: request.body.clone(),
+        });
+    }
+    if response.status >= 400 || !has_form(&response.body) && pages.iter().all(|page| page.link.is_none()) {
+        return None;
+    }
+    // Pages may be left out by a server that remembers; the first declared one that fits is meant.
+    let fits = |page: &Page| pass(&response.body, url, page, user).ok();
+    let (at, submit) = (0..pages.len()).rev().find_map(|at| Some((at, fits(&pages[at])?)))?;
+    pages.truncate(at);
+    Some(submit)
+}
+
+/// The request of a user agent.
+pub fn visit(submit: &Submit) -> Option<Outgoing> {
+    let mut request = http::Request::builder()
+        .method(submit.method.as_str())
+        .uri(&submit.url)
+        .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    if let Some(kind) = &submit.content_type {
+        request = request.header("content-type", kind);
+    }
+    let request = request.body(Bytes::from(submit.body.clone())).ok()?;
+    Some(Outgoing { request, truncated: false, remember: Remember::default() })
 }
 
 /// Whether a text is a page with a form: what a user would have to act on.

@@ -5,9 +5,10 @@
 
 use serde_json::Value;
 
-use super::wrong::{
+use super::wrong::Wrongs;
+use super::wrong::renewal::{
     EVERYBODY_RENEWS, FORGETS_ROTATION, KEEPS_OLD_ACCESS_TOKEN, LATE_REFUSAL_RENEWS, LOSES_REFRESH_TOKEN,
-    REPEATS_FOR_EVER, RETRIES_DEAD_GRANT, TAKES_EMPTY_REFRESH_TOKEN, Wrongs,
+    REPEATS_FOR_EVER, RETRIES_DEAD_GRANT, TAKES_EMPTY_REFRESH_TOKEN,
 };
 use crate::oauth::Secret;
 use crate::transcript::Response;

@@ -36,6 +36,8 @@ pub enum Endpoint {
     Discovery,
     /// A protected resource.
     Resource,
+    /// The client's own `redirect_uri`, to which the user agent brings what the org answered.
+    Callback,
 }
 
 /// base64url without padding (RFC 4648 §5), the form of every JOSE part.

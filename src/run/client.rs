@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 use super::control::Shared;
 use super::plan::Planned;
@@ -13,15 +14,16 @@ use crate::client::wrong::Wrongs;
 use crate::diagnostic::Span;
 use crate::oauth::{Endpoint, Secret};
 use crate::org::Org;
-use crate::subject::{Behaviour, Called, Flow, Program, Subject, Target};
+use crate::subject::{Behaviour, Called, Flow, Login, Page, Program, Subject, Target};
 use crate::suite::Scenario;
 use crate::suite::client::{Exit, Play, Requests};
 use crate::transcript::{Exchange, Part};
 use crate::verdict::{Finding, Level, Verdict};
+use crate::wire::agent::Agent;
 use crate::wire::clock::Watch;
-use crate::wire::counterpart::Counterpart;
+use crate::wire::counterpart::{Counterpart, Door, Place};
 use crate::wire::files::Private;
-use crate::wire::host::Host;
+use crate::wire::host::{self, Host};
 use crate::wire::own::{self, Job};
 use crate::wire::{Clock, Error, dice, program};
 
@@ -71,6 +73,8 @@ enum Ended {
 const WITHIN: Duration = Duration::from_secs(30);
 /// What a program exits with where it cannot do what it is asked.
 const NOT_IMPLEMENTED: i32 = 89;
+/// On this machine, at a port that nobody has.
+const ANY_PORT: &str = "127.0.0.1:0";
 /// The most of what a program printed that is told.
 const LONGEST_WORDS: usize = 300;
 
@@ -80,6 +84,19 @@ struct Played {
     exchanges: Vec<Exchange>,
     ended: Ended,
     unmet: Option<String>,
+}
+
+/// What came of a program where nothing was in its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Plain {
+    /// It did its work.
+    Works,
+    /// It says that it does not do this.
+    NotImplemented,
+    /// It did not do its work, and why.
+    Fails(String),
+    /// It could not be played, and why.
+    Unplayed(String),
 }
 
 /// What stands in the way of a scenario, in words.
@@ -110,20 +127,14 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
     let mut over = Vec::new();
     // Whether the program does its work where nothing is in its way; otherwise what it does proves nothing.
     if !play.org.is_plain() || play.exit != Exit::Done {
-        let plain = Play { org: Behaviour::default(), ..play.clone() };
-        let control = once(shared, scenario, &plain, Part::Control, &format!("{key}/control")).await;
-        let unproved = |observed: String| {
-            let expected = "the program does its work where the org behaves".into();
-            finding(Verdict::Inconclusive, expected, observed, None, Vec::new())
-        };
-        match control {
-            Ok(Played { ended: Ended::NotImplemented, .. }) => return not_implemented(planned),
-            Ok(Played { ended: Ended::Done, exchanges, .. }) if exchanges.iter().any(was_let_in) => {}
-            Ok(Played { ended: Ended::Done, .. }) => {
-                over.push(unproved("it ended as if it had, and no call of it was let in".into()));
+        match shared.plain(scenario, play).await {
+            Plain::Works => {}
+            Plain::NotImplemented => return not_implemented(planned),
+            Plain::Unplayed(why) => return rows::unplayed(planned, why, 0),
+            Plain::Fails(observed) => {
+                let expected = "the program does its work where the org behaves".into();
+                over.push(finding(Verdict::Inconclusive, expected, observed, None, Vec::new()));
             }
-            Ok(played) => over.push(unproved(words(&played.ended))),
-            Err(why) => return rows::unplayed(planned, why.to_string(), 0),
         }
     }
     let played = match once(shared, scenario, play, Part::Scenario, &key).await {
@@ -157,6 +168,20 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
     rows::judge(planned, seen, watch.micros(), shared)
 }
 
+/// Plays a program where nothing is in its way: otherwise what it does where something is proves nothing.
+pub(super) async fn plain(shared: &Shared, scenario: &Scenario, play: &Play, key: &str) -> Plain {
+    let plain = Play { org: Behaviour::default(), ..play.clone() };
+    match once(shared, scenario, &plain, Part::Control, key).await {
+        Ok(Played { ended: Ended::NotImplemented, .. }) => Plain::NotImplemented,
+        Ok(Played { ended: Ended::Done, exchanges, .. }) if exchanges.iter().any(was_let_in) => Plain::Works,
+        Ok(Played { ended: Ended::Done, .. }) => {
+            Plain::Fails("it ended as if it had, and no call of it was let in".into())
+        }
+        Ok(played) => Plain::Fails(words(&played.ended)),
+        Err(why) => Plain::Unplayed(why.to_string()),
+    }
+}
+
 /// One play of the program against an org of its own.
 async fn once(
     shared: &Shared,
@@ -168,9 +193,16 @@ async fn once(
     let options = &shared.options;
     let mut target = options.target.clone();
     target.settings = target.settings.with(&scenario.settings);
+    if play.flow == Flow::WebServer {
+        let callback = format!("http://127.0.0.1:{}/callback", host::free_port());
+        target.apps.entry(scenario.app.clone()).and_modify(|app| app.redirect_uris = vec![callback]);
+    }
     let org = Arc::new(Org::new(&target, &[], dice::seed_of(options.seed, key)));
-    // What a program signs is checked against its own clock.
-    let clock = Clock::real();
+    // What a program signs is checked against its own clock; ours goes by that of the org.
+    let clock = match &options.client {
+        Client::Own(_) => Clock::own(shared.begin),
+        Client::Program(_) => Clock::real(),
+    };
     let counterpart = Arc::new(Counterpart::new(
         org.clone(),
         clock.clone(),
@@ -179,11 +211,18 @@ async fn once(
         part,
         play.calls,
     ));
-    let host = Host::serving(counterpart.clone(), "127.0.0.1:0").await?;
-    let url = host.url();
+    let at_org = Host::serving(counterpart.door(Door::Org), ANY_PORT).await?;
+    let at_instance = Host::serving(counterpart.door(Door::Instance), ANY_PORT).await?;
+    let at_rogue = Host::serving(counterpart.door(Door::Rogue), ANY_PORT).await?;
+    let url = at_org.url();
     target.endpoints = embedded_endpoints(&url);
     let target = Arc::new(target);
-    counterpart.listens_at(&url, target.clone());
+    counterpart.listens_at(Place {
+        org: url.clone(),
+        instance: at_instance.url(),
+        rogue: at_rogue.url(),
+        target: target.clone(),
+    });
     let (client_id, username) = (
         target.apps.get(&scenario.app).map_or("", |app| app.client_id.as_str()),
         target.users.get(&scenario.user).map_or("", |user| user.username.as_str()),
@@ -191,33 +230,63 @@ async fn once(
     let login = (play.flow == Flow::RefreshToken)
         .then(|| org.earlier_login(client_id, username, &url, clock.now()))
         .flatten();
-    let ended = match &options.client {
-        Client::Own(wrong) => {
-            let job = Job {
-                target: target.clone(),
-                endpoints: target.endpoints.clone(),
-                org: url,
-                app: scenario.app.clone(),
-                user: scenario.user.clone(),
-                flow: play.flow,
-                login,
-                calls: play.calls,
-                concurrency: play.concurrency,
-                wrong: *wrong,
-            };
-            match tokio::time::timeout(WITHIN, own::work(job)).await {
-                Ok(Ok(true)) => Ended::Done,
-                Ok(Ok(false)) => Ended::GaveUp("not every call was answered".into()),
-                Ok(Err(why)) => Ended::GaveUp(why.to_string()),
-                Err(_) => Ended::TimedOut,
+    let (users, sent) = mpsc::unbounded_channel();
+    let agent = agent(&counterpart, &target, scenario, play);
+    let life = async {
+        match &options.client {
+            Client::Own(wrong) => {
+                let job = Job {
+                    target: target.clone(),
+                    endpoints: target.endpoints.clone(),
+                    org: url.clone(),
+                    app: scenario.app.clone(),
+                    user: scenario.user.clone(),
+                    flow: play.flow,
+                    login,
+                    calls: play.calls,
+                    concurrency: play.concurrency,
+                    users,
+                    clock,
+                    wrong: *wrong,
+                };
+                Ok(match tokio::time::timeout(WITHIN, own::work(job)).await {
+                    Ok(Ok(true)) => Ended::Done,
+                    Ok(Ok(false)) => Ended::GaveUp("not every call was answered".into()),
+                    Ok(Err(why)) => Ended::GaveUp(why.to_string()),
+                    Err(_) => Ended::TimedOut,
+                })
             }
+            Client::Program(program) => started(program, scenario, play, &target, &url, login, users).await,
         }
-        Client::Program(program) => started(program, scenario, play, &target, &url, login).await?,
     };
-    host.stop().await;
+    let (ended, lost) = tokio::join!(life, led(agent, sent));
+    let ended = ended?;
+    for host in [at_org, at_instance, at_rogue] {
+        host.stop().await;
+    }
     let seen = counterpart.seen();
     let subject = Subject { program: Some(options.client.name()), ..target.subject() };
-    Ok(Played { subject, exchanges: seen.exchanges, ended, unmet: seen.unmet })
+    Ok(Played { subject, exchanges: seen.exchanges, ended, unmet: seen.unmet.or(lost) })
+}
+
+/// The user whom a program sends away to log in.
+fn agent(counterpart: &Arc<Counterpart>, target: &Target, scenario: &Scenario, play: &Play) -> Agent {
+    let login = match &target.login {
+        Login::Pages(pages) => pages.clone(),
+        _ => Vec::new(),
+    };
+    let deny: Vec<Page> = target.deny.clone().unwrap_or_default();
+    let user = target.users.get(&scenario.user).cloned().unwrap_or_default();
+    Agent::new(counterpart.clone(), user, login, deny, play.org.callback.clone())
+}
+
+/// Leads the user to wherever the program sends them, as long as it runs. Tells why that came to nothing, where it did.
+async fn led(mut agent: Agent, mut sent: mpsc::UnboundedReceiver<String>) -> Option<String> {
+    let mut lost = None;
+    while let Some(url) = sent.recv().await {
+        lost = agent.visit(&url).await.err();
+    }
+    lost
 }
 
 /// Starts a program, with everything that it is given, and waits for its end.
@@ -228,6 +297,7 @@ async fn started(
     target: &Target,
     url: &str,
     login: Option<(Secret, Option<Secret>)>,
+    users: mpsc::UnboundedSender<String>,
 ) -> Result<Ended, Error> {
     let files = Private::new()?;
     let mut values: BTreeMap<&str, String> =
@@ -261,7 +331,7 @@ async fn started(
         // The file asks for something that this scenario does not say: it cannot be played with it.
         Err(_) => return Ok(Ended::NotImplemented),
     };
-    let ended = program::run(&launch).await?;
+    let ended = program::run(&launch, Some(users)).await?;
     // Tokens that it never sent are in no record, so they are struck out here.
     let own: Vec<String> = login
         .into_iter()

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{Mutex, OnceCell, mpsc, watch};
 
+use super::client::Plain;
 use super::plan::Planned;
 use super::rows::Judged;
-use super::{Options, Progress, Surroundings, play};
+use super::{Options, Progress, Surroundings, client, play};
 use crate::oauth::Secret;
 use crate::org::Org;
 use crate::subject::Login;
+use crate::suite::client::Play;
 use crate::suite::{self, Scenario, Step};
 use crate::transcript::{Exchange, Taken};
 use crate::wire::Clock;
@@ -34,6 +36,8 @@ pub(super) struct Shared {
     /// What controls of a scenario were given of a recording.
     taken: std::sync::Mutex<HashMap<String, Taken>>,
     controls: Mutex<HashMap<String, Arc<OnceCell<Arc<Played>>>>>,
+    /// What came of the client under test where nothing was in its way.
+    plain: Mutex<HashMap<String, Arc<OnceCell<Plain>>>>,
 }
 
 /// What came of a positive control.
@@ -69,6 +73,7 @@ impl Shared {
             port: OnceLock::new(),
             taken: std::sync::Mutex::default(),
             controls: Mutex::default(),
+            plain: Mutex::default(),
         }
     }
 
@@ -104,6 +109,16 @@ impl Shared {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What comes of the client under test where nothing is in its way. Played once for all scenarios that tell it the
+    /// same.
+    pub(super) async fn plain(&self, scenario: &Scenario, play: &Play) -> Plain {
+        let Play { flow, calls, concurrency, args, .. } = play;
+        let Scenario { app, user, settings, .. } = scenario;
+        let key = format!("{flow}/{calls}/{concurrency}/{args:?}/{app}/{user}/{settings:?}");
+        let cell = self.plain.lock().await.entry(key.clone()).or_default().clone();
+        cell.get_or_init(|| async { client::plain(self, scenario, play, &key).await }).await.clone()
     }
 
     /// The positive control of a step: the scenario up to it, without its tweak or with the stand-ins that

@@ -9,9 +9,7 @@ use std::time::Duration;
 use super::control::Shared;
 use super::preflight::embedded_endpoints;
 use super::{EMBEDDED, Progress};
-use crate::client::{
-    Action, Asked, Context, Dice, Jar, Missing, Outgoing, Remember, Session, Tweak, build, page,
-};
+use crate::client::{Action, Asked, Context, Dice, Jar, Missing, Outgoing, Session, Tweak, build, page};
 use crate::oauth::Endpoint;
 use crate::org::Org;
 use crate::subject::{ClientAuth, Endpoints, Login, Page, Target};
@@ -482,7 +480,7 @@ impl<'w> World<'w> {
                 jar.absorb(&url, &response.headers);
             }
             self.jars.insert(actor.user.clone(), jar);
-            let next = if follow { self.next_page(&url, at, &mut pages, actor) } else { None };
+            let next = if follow { self.next_page(at, &mut pages, actor) } else { None };
             match next {
                 Some(next) => outgoing = next,
                 None => return Done::Exchange(at),
@@ -492,42 +490,14 @@ impl<'w> World<'w> {
         Done::Missing(format!("the login went over more than {MOST_PAGES} pages and redirects"))
     }
 
-    /// What a browser would do with the answer: follow a redirect within the server, or act on a page.
-    fn next_page(&self, url: &str, at: usize, pages: &mut Vec<Page>, actor: &Actor) -> Option<Outgoing> {
-        let response = self.exchanges[at].response()?;
-        if (300..400).contains(&response.status) {
-            let to = page::join(url, response.header("location")?).ok()?;
-            if !self.is_inside(&to) {
-                return None;
-            }
-            // 307 and 308 would repeat the body; a browser does, and so a server's mistake is seen.
-            let repeat = matches!(response.status, 307 | 308);
-            let previous = &self.exchanges[at].request;
-            let (method, body) = if repeat {
-                (previous.method.as_str(), previous.body.clone())
-            } else {
-                ("GET", String::new())
-            };
-            let kind = previous.header("content-type").filter(|_| repeat);
-            return get_or_post(method, &to, kind, body);
-        }
-        if response.status >= 400
-            || !page::has_form(&response.body) && pages.iter().all(|page| page.link.is_none())
-        {
-            return None;
-        }
-        let user = self.target.users.get(&actor.user)?;
-        // Pages may be left out by a server that remembers; the first declared one that fits is meant.
-        for i in (0..pages.len()).rev() {
-            if let Ok(submit) = page::pass(&response.body, url, &pages[i], user) {
-                pages.truncate(i);
-                if !self.is_inside(&submit.url) {
-                    return None;
-                }
-                return get_or_post(&submit.method, &submit.url, submit.content_type, submit.body);
-            }
-        }
-        None
+    /// What a browser would do with the answer, as long as it stays with the server.
+    fn next_page(&self, at: usize, pages: &mut Vec<Page>, actor: &Actor) -> Option<Outgoing> {
+        let Exchange { request, answer, .. } = &self.exchanges[at];
+        let Answer::Response(response) = answer else { return None };
+        let nobody = crate::subject::User::default();
+        let user = self.target.users.get(&actor.user).unwrap_or(&nobody);
+        let next = page::next(request, response, pages, user)?;
+        self.is_inside(&next.url).then(|| page::visit(&next)).flatten()
     }
 
     /// Whether a URL belongs to the server: nothing is sent anywhere else, the callback least of all.
@@ -623,16 +593,4 @@ impl<'w> World<'w> {
             self.step(number, &step).await;
         }
     }
-}
-
-fn get_or_post(method: &str, url: &str, content_type: Option<&str>, body: String) -> Option<Outgoing> {
-    let mut request = http::Request::builder()
-        .method(method)
-        .uri(url)
-        .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
-    if let Some(kind) = content_type {
-        request = request.header("content-type", kind);
-    }
-    let request = request.body(bytes::Bytes::from(body)).ok()?;
-    Some(Outgoing { request, truncated: false, remember: Remember::default() })
 }

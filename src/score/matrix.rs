@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 use super::{Fate, Matrix, Row};
+use crate::catalog::Party;
 
 /// How many faults that nothing brings out are named unasked.
 const NAMED: usize = 20;
@@ -13,7 +14,7 @@ pub fn console(matrix: &Matrix, all: bool) -> String {
     let mut out = String::new();
     let mut of = |fate: Fate, mark: &str, tell: &dyn Fn(&Row) -> String| {
         for row in matrix.rows.iter().filter(|row| row.fate == fate) {
-            let _ = writeln!(out, "{mark} {:<34} {}", row.fault.name, tell(row));
+            let _ = writeln!(out, "{mark} {:<34} {}", row.mutant.name(), tell(row));
         }
     };
     if all {
@@ -21,21 +22,21 @@ pub fn console(matrix: &Matrix, all: bool) -> String {
             let checks: Vec<&str> = row.checks.iter().copied().collect();
             if checks.is_empty() { row.scenarios.join(", ") } else { checks.join(", ") }
         });
-        of(Fate::Unseen, "unseen  ", &|row| format!("nothing brings it out: {}", row.fault.doc));
+        of(Fate::Unseen, "unseen  ", &|row| format!("nothing brings it out: {}", row.mutant.doc()));
     }
-    of(Fate::Survived, "survived", &|row| row.fault.doc.to_owned());
+    of(Fate::Survived, "survived", &|row| row.mutant.doc().to_owned());
     for name in &matrix.unsound {
         let _ = writeln!(out, "counts for nothing, because it does not pass on the faultless org: {name}");
     }
     let (caught, survived) = (matrix.count(Fate::Caught), matrix.count(Fate::Survived));
     let _ = writeln!(
         out,
-        "{} faults: {caught} caught, {survived} survived, {} that these suites do not bring out",
-        matrix.rows.len(),
+        "{}: {caught} caught, {survived} survived, {} that these suites do not bring out",
+        counted(matrix),
         matrix.count(Fate::Unseen)
     );
     let unseen: Vec<&str> =
-        matrix.rows.iter().filter(|row| row.fate == Fate::Unseen).map(|row| row.fault.name).collect();
+        matrix.rows.iter().filter(|row| row.fate == Fate::Unseen).map(|row| row.mutant.name()).collect();
     if !all && !unseen.is_empty() {
         let shown = unseen.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
         let more = match unseen.len().saturating_sub(NAMED) {
@@ -54,8 +55,9 @@ pub fn console(matrix: &Matrix, all: bool) -> String {
 pub fn json(matrix: &Matrix) -> Value {
     let rows = matrix.rows.iter().map(|row| {
         json!({
-            "fault": row.fault.name,
-            "does": row.fault.doc,
+            "fault": row.mutant.name(),
+            "of": row.mutant.party().word(),
+            "does": row.mutant.doc(),
             "profile": row.profile,
             "fate": word(row.fate),
             "checks": row.checks,
@@ -81,29 +83,44 @@ pub fn json(matrix: &Matrix) -> Value {
 /// As a document.
 pub fn markdown(matrix: &Matrix) -> String {
     let mut out = String::from(
-        "# The kill matrix\n\nWhat suites say of each wrong that the embedded org can commit: the checks that fail, all of \
-         them and no other, and how many scenarios tell. Written by `grantcheck score --markdown docs/mutants.md`, which \
-         plays every fault.\n\n",
+        "# The kill matrix\n\nWhat suites say of each wrong that the embedded org, or our own client, can commit: the checks \
+         that fail, all of them and no other, and how many scenarios tell. Written by `grantcheck score --markdown \
+         docs/mutants.md`, which plays every one.\n\n",
     );
     let _ = writeln!(
         out,
-        "{} faults: {} caught, {} survived, {} not brought out.\n",
-        matrix.rows.len(),
+        "{}: {} caught, {} survived, {} not brought out.\n",
+        counted(matrix),
         matrix.count(Fate::Caught),
         matrix.count(Fate::Survived),
         matrix.count(Fate::Unseen)
     );
-    let _ = writeln!(out, "| fault | the org | fails | scenarios |\n|---|---|---|--:|");
-    for row in &matrix.rows {
-        let checks: Vec<String> = row.checks.iter().map(|check| format!("`{check}`")).collect();
-        let checks = match row.fate {
-            Fate::Caught => checks.join(", "),
-            fate => format!("*{}*", word(fate)),
-        };
-        let scenarios = row.scenarios.len();
-        let _ = writeln!(out, "| `{}` | {} | {checks} | {scenarios} |", row.fault.name, row.fault.doc);
+    for (party, head) in [(Party::Org, "| fault | the org |"), (Party::Client, "\n| wrong | the client |")] {
+        let mut rows = matrix.rows.iter().filter(|row| row.mutant.party() == party).peekable();
+        if rows.peek().is_some() {
+            let _ = writeln!(out, "{head} fails | scenarios |\n|---|---|---|--:|");
+        }
+        for row in rows {
+            let checks: Vec<String> = row.checks.iter().map(|check| format!("`{check}`")).collect();
+            let checks = match row.fate {
+                Fate::Caught => checks.join(", "),
+                fate => format!("*{}*", word(fate)),
+            };
+            let (name, doc, scenarios) = (row.mutant.name(), row.mutant.doc(), row.scenarios.len());
+            let _ = writeln!(out, "| `{name}` | {doc} | {checks} | {scenarios} |");
+        }
     }
     out
+}
+
+/// `296 faults and 18 wrongs of the client`.
+fn counted(matrix: &Matrix) -> String {
+    let of = |party| matrix.rows.iter().filter(|row| row.mutant.party() == party).count();
+    match (of(Party::Org), of(Party::Client)) {
+        (0, wrongs) if wrongs > 0 => format!("{wrongs} wrongs of the client"),
+        (faults, 0) => format!("{faults} faults"),
+        (faults, wrongs) => format!("{faults} faults and {wrongs} wrongs of the client"),
+    }
 }
 
 fn word(fate: Fate) -> &'static str {

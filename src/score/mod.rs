@@ -1,5 +1,6 @@
-//! How good suites are: each fault of the embedded org is played against them, and what they notice is told. A fault
-//! that changes answers while every verdict stays the same has survived: nobody would notice it on a real org either.
+//! How good suites are: each fault of the embedded org, and each wrong of our own client, is played against them, and
+//! what they notice is told. A fault that changes answers while every verdict stays the same has survived: nobody would
+//! notice it on a real org either.
 
 mod matrix;
 
@@ -8,13 +9,71 @@ pub use matrix::{console, json, markdown};
 use std::collections::BTreeSet;
 use tokio::sync::{mpsc, watch};
 
-use crate::catalog::{self, Check};
+use crate::catalog::{self, Check, Party};
+use crate::client::wrong::{Wrong, Wrongs};
 use crate::oauth::salesforce::Profile;
 use crate::org::fault::Fault;
 use crate::report::{Report, ScenarioRow, Word};
-use crate::run::{Options, look_around, run};
+use crate::run::{Client, Options, look_around, run};
 use crate::transcript::{Answer, Transcript};
 use crate::wire::Error;
+
+/// What one side does wrong on purpose.
+#[derive(Clone, Copy, Debug)]
+pub enum Mutant {
+    /// The embedded org commits a fault.
+    Org(&'static Fault),
+    /// Our own client does something wrong.
+    Client(&'static Wrong),
+}
+
+impl Mutant {
+    /// Every fault, and every wrong of our own client.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let wrongs = crate::client::wrong::all().map(Self::Client);
+        crate::org::fault::all().iter().map(Self::Org).chain(wrongs)
+    }
+
+    /// How it is asked for.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Org(fault) => fault.name,
+            Self::Client(wrong) => wrong.name,
+        }
+    }
+
+    /// What is wrong.
+    pub fn doc(self) -> &'static str {
+        match self {
+            Self::Org(fault) => fault.doc,
+            Self::Client(wrong) => wrong.doc,
+        }
+    }
+
+    /// Who does it.
+    pub fn party(self) -> Party {
+        match self {
+            Self::Org(_) => Party::Org,
+            Self::Client(_) => Party::Client,
+        }
+    }
+
+    /// The requirements that it breaks, by their ids in the collection that checks are drawn from.
+    pub fn origins(self) -> &'static [&'static str] {
+        match self {
+            Self::Org(fault) => fault.origins,
+            Self::Client(wrong) => wrong.origins,
+        }
+    }
+
+    /// The options of a run in which it is done.
+    pub fn played(self, options: &Options) -> Options {
+        match self {
+            Self::Org(fault) => Options { faults: vec![fault], ..options.clone() },
+            Self::Client(wrong) => Options { client: Client::Own(Wrongs::of(wrong)), ..options.clone() },
+        }
+    }
+}
 
 /// What became of one fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +89,8 @@ pub enum Fate {
 /// One fault against the suites.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The fault.
-    pub fault: &'static Fault,
+    /// What was done wrong.
+    pub mutant: Mutant,
     /// The profile under which it was played: behind a known deviation it would not show.
     pub profile: Profile,
     /// What became of it.
@@ -45,19 +104,19 @@ pub struct Row {
 impl Row {
     /// Checks that the fault is known to break, and that did not fail.
     pub fn missed(&self) -> BTreeSet<&'static str> {
-        checks_of(self.fault).difference(&self.checks).copied().collect()
+        checks_of(self.mutant).difference(&self.checks).copied().collect()
     }
 
     /// Checks that failed, and that the fault is not known to break.
     pub fn beyond(&self) -> BTreeSet<&'static str> {
-        self.checks.difference(&checks_of(self.fault)).copied().collect()
+        self.checks.difference(&checks_of(self.mutant)).copied().collect()
     }
 }
 
-/// Every fault against the suites.
+/// All of them against the suites.
 #[derive(Clone, Debug, Default)]
 pub struct Matrix {
-    /// In the order of the faults.
+    /// In the order in which they were given.
     pub rows: Vec<Row>,
     /// Scenarios that do not pass on the faultless org: what they say of a fault counts for nothing.
     pub unsound: Vec<String>,
@@ -80,59 +139,70 @@ impl Matrix {
 /// What scoring tells while it goes on.
 #[derive(Clone, Debug)]
 pub struct Scored {
-    /// How many faults are done.
+    /// How many are done.
     pub done: usize,
     /// How many there are.
     pub all: usize,
     /// Name of the last one.
-    pub fault: &'static str,
+    pub name: &'static str,
 }
 
-/// The checks that a fault is known to break.
-pub fn checks_of(fault: &Fault) -> BTreeSet<&'static str> {
-    let drawn_from = |check: &&Check| fault.origins.contains(&check.origin);
+/// The checks that it is known to break.
+pub fn checks_of(mutant: Mutant) -> BTreeSet<&'static str> {
+    let drawn_from =
+        |check: &&Check| check.binds == mutant.party() && mutant.origins().contains(&check.origin);
     catalog::all().filter(drawn_from).map(|check| check.id).collect()
 }
 
-/// The profile under which a fault is played: a check that the one of the target excuses shows nothing there.
-pub fn profile_of(fault: &Fault, profile: Profile) -> Profile {
-    let excused = checks_of(fault).into_iter().any(|check| catalog::deviation(check).is_some());
+/// The profile under which it is played: a check that the one of the target excuses shows nothing there.
+pub fn profile_of(mutant: Mutant, profile: Profile) -> Profile {
+    let excused = checks_of(mutant).into_iter().any(|check| catalog::deviation(check).is_some());
     if excused { Profile::Rfc } else { profile }
 }
 
-/// Plays every one of these faults against the suites of the options. The target must be the embedded org.
+/// Plays every one of these against the suites of the options: an org's against those that judge orgs, a client's
+/// against those that judge clients. The target must be the embedded org.
 ///
 /// # Errors
 /// The world got in the way.
 pub async fn score(
     options: &Options,
-    faults: &[&'static Fault],
+    mutants: &[Mutant],
     progress: mpsc::UnboundedSender<Scored>,
     stop: watch::Receiver<bool>,
 ) -> Result<Matrix, Error> {
     let mut matrix = Matrix::default();
-    let all = faults.len();
-    for profile in [options.target.profile, Profile::Rfc] {
-        let meant = |fault: &&&'static Fault| profile_of(fault, options.target.profile) == profile;
-        let faults: Vec<_> = faults.iter().filter(meant).collect();
-        if faults.is_empty() || matrix.rows.iter().any(|row| row.profile == profile) {
+    let all = mutants.len();
+    let turns = [Party::Org, Party::Client]
+        .into_iter()
+        .flat_map(|party| [(party, options.target.profile), (party, Profile::Rfc)]);
+    for (party, profile) in turns {
+        let meant = |mutant: &&Mutant| {
+            mutant.party() == party && profile_of(**mutant, options.target.profile) == profile
+        };
+        let mutants: Vec<Mutant> = mutants.iter().filter(meant).copied().collect();
+        let is_done = |row: &Row| row.profile == profile && row.mutant.party() == party;
+        if mutants.is_empty() || matrix.rows.iter().any(is_done) {
             continue;
         }
         let mut options = options.clone();
         options.target.profile = profile;
+        for suite in &mut options.suites {
+            suite.scenarios.retain(|scenario| scenario.client.is_some() == (party == Party::Client));
+        }
+        options.suites.retain(|suite| !suite.scenarios.is_empty());
         let Some(sound) = Play::of(&options, &stop).await? else { break };
         matrix.unsound.extend(sound.worst());
-        for fault in faults {
-            let options = Options { faults: vec![*fault], ..options.clone() };
-            let Some(play) = Play::of(&options, &stop).await? else { break };
-            matrix.rows.push(row(fault, profile, &sound, &play));
-            let _ = progress.send(Scored { done: matrix.rows.len(), all, fault: fault.name });
+        for mutant in mutants {
+            let Some(play) = Play::of(&mutant.played(&options), &stop).await? else { break };
+            matrix.rows.push(row(mutant, profile, &sound, &play));
+            let _ = progress.send(Scored { done: matrix.rows.len(), all, name: mutant.name() });
         }
     }
     matrix.unsound.sort();
     matrix.unsound.dedup();
     matrix.interrupted = *stop.borrow();
-    let position = |row: &Row| faults.iter().position(|fault| fault.name == row.fault.name);
+    let position = |row: &Row| mutants.iter().position(|mutant| mutant.name() == row.mutant.name());
     matrix.rows.sort_by_key(position);
     Ok(matrix)
 }
@@ -174,7 +244,7 @@ impl Play {
     }
 }
 
-fn row(fault: &'static Fault, profile: Profile, sound: &Play, play: &Play) -> Row {
+fn row(mutant: Mutant, profile: Profile, sound: &Play, play: &Play) -> Row {
     let known = sound.worst();
     let before = sound.failed(&known);
     let checks: BTreeSet<&'static str> = play
@@ -186,10 +256,11 @@ fn row(fault: &'static Fault, profile: Profile, sound: &Play, play: &Play) -> Ro
     let scenarios: Vec<String> = play.worst().into_iter().filter(|name| !known.contains(name)).collect();
     let fate = if !checks.is_empty() || !scenarios.is_empty() {
         Fate::Caught
-    } else if sound.answers().eq(play.answers()) {
+    } else if mutant.party() == Party::Org && sound.answers().eq(play.answers()) {
+        // Where a client is played, its callers come in any order, and no two plays are the same.
         Fate::Unseen
     } else {
         Fate::Survived
     };
-    Row { fault, profile, fate, checks, scenarios }
+    Row { mutant, profile, fate, checks, scenarios }
 }

@@ -12,7 +12,26 @@ pub struct Behaviour {
     pub expire: Option<Expire>,
     /// Answers in place of the org's own; the first that fits is given.
     pub answers: Vec<Instead>,
+    /// What is done to the callback of a login.
+    pub callback: Callback,
 }
+
+/// How the user's browser brings the answer of a login to the client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Callback {
+    /// Whether the user says no.
+    pub deny: bool,
+    /// Parameters that are set, or taken away.
+    pub alter: Vec<(String, Option<String>)>,
+    /// Parameters that stand there twice.
+    pub twice: Vec<String>,
+    /// Whether the login is gone through a second time, with the same request and so with another code.
+    pub again: bool,
+}
+
+/// The hosts of a play, as suites name them: the org, the instance that it hands clients on to, and a host that is none
+/// of the org's and must see no secret.
+pub const HOSTS: [&str; 3] = ["org.url", "org.instance", "org.rogue"];
 
 /// When access tokens die.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +87,7 @@ pub enum Cut {
 impl Behaviour {
     /// Whether the org does nothing but what is right.
     pub fn is_plain(&self) -> bool {
-        self.expire.is_none() && self.answers.is_empty()
+        *self == Self::default()
     }
 }
 

@@ -6,9 +6,9 @@ use super::parse::{Kind, Node};
 use super::shape::{Either, Form, Never, Record, Shape, may, must, named, one_or_many, record};
 use super::stubs::{canned, respond};
 use super::words::{flows, settings, waivers};
-use crate::diagnostic::{Diagnostic, Span, Text};
+use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::Endpoint;
-use crate::subject::{Behaviour, Called, Cut, Does, Expire, Flow, Instead};
+use crate::subject::{Behaviour, Callback, Called, Cut, Does, Expire, Flow, HOSTS, Instead};
 
 /// The most calls that a program is asked for.
 const MOST_CALLS: i64 = 10_000;
@@ -196,6 +196,28 @@ fn org() -> Shape {
             Shape::List(Box::new(named("instead", Shape::Item(Box::new(answer)))), Some(nothing)),
             "answers in place of the org's own; the first that fits is given",
         ),
+        may("callback", callback(), "what is done to the callback of a login"),
+    ];
+    Shape::Record(Record { keys, never: Some(never), ..Record::default() })
+}
+
+fn callback() -> Shape {
+    let never: Never = ("nothing is said of the callback", "for example `{ alter: { state: absent } }`");
+    let no_parameter: Never = ("no parameter is named", "for example `alter: { state: absent }`");
+    let altered = Shape::Map(None, Box::new(Shape::Any), Some(no_parameter));
+    let keys = vec![
+        may("deny", Shape::Flag, "the user says no"),
+        may("alter", altered, "parameters that the callback has otherwise; `absent` takes one away"),
+        may(
+            "twice",
+            one_or_many("a parameter or a list of them", Shape::Name),
+            "parameters that stand there twice",
+        ),
+        may(
+            "again",
+            Shape::Flag,
+            "the login is gone through a second time, with the same `state` and another code",
+        ),
     ];
     Shape::Record(Record { keys, never: Some(never), ..Record::default() })
 }
@@ -353,5 +375,41 @@ fn behaviour(text: &Text, node: Option<&Node>, problems: &mut Vec<Diagnostic>) -
             does,
         });
     }
-    Behaviour { expire, answers }
+    hosts(text, node, problems);
+    Behaviour { expire, answers, callback: node.get("callback").map(read_callback).unwrap_or_default() }
+}
+
+fn read_callback(node: &Node) -> Callback {
+    let flag = |key: &str| node.get(key).and_then(Node::flag).unwrap_or(false);
+    let altered = node.get("alter").map(Node::entries).unwrap_or_default();
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let twice = node.get("twice").map(Node::items).unwrap_or_default();
+    Callback {
+        deny: flag("deny"),
+        alter: altered.iter().filter_map(member).map(|(name, value)| (name, value.map(text))).collect(),
+        twice: twice.iter().filter_map(|name| Some(name.text()?.to_owned())).collect(),
+        again: flag("again"),
+    }
+}
+
+/// Tells of `${...}` that stands for no host.
+fn hosts(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) {
+    if let Some(value) = node.text() {
+        for (at, _) in value.match_indices("${") {
+            let name = value[at + 2..].split('}').next().unwrap_or("");
+            if !HOSTS.contains(&name) {
+                let message = format!("`${{{name}}}` stands for nothing here");
+                let known = HOSTS.map(|host| format!("`${{{host}}}`")).join(", ");
+                let help = match closest(name, HOSTS) {
+                    Some(near) => format!("did you mean `${{{near}}}`?"),
+                    None => format!("what an org answers may name its hosts: {known}"),
+                };
+                problems.push(Diagnostic::at("unknown-name", text, node.span, message).help(help));
+            }
+        }
+    }
+    node.entries().iter().for_each(|(_, value)| hosts(text, value, problems));
+    if let Kind::List(items) = &node.kind {
+        items.iter().for_each(|item| hosts(text, item, problems));
+    }
 }

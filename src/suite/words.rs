@@ -306,7 +306,7 @@ pub(super) fn expectations() -> Vec<Key> {
 /// The names under which a JSON Schema defines the expectations of an endpoint.
 fn definition(endpoint: Endpoint) -> (&'static str, &'static str) {
     match endpoint {
-        Endpoint::Authorize | Endpoint::Page => ("expect-authorize", "answer-authorize"),
+        Endpoint::Authorize | Endpoint::Page | Endpoint::Callback => ("expect-authorize", "answer-authorize"),
         Endpoint::Token => ("expect-token", "answer-token"),
         Endpoint::Introspect => ("expect-introspect", "answer-introspect"),
         Endpoint::Revoke => ("expect-revoke", "answer-revoke"),
@@ -320,7 +320,7 @@ fn definition(endpoint: Endpoint) -> (&'static str, &'static str) {
 
 fn answer(endpoint: Endpoint) -> &'static str {
     match endpoint {
-        Endpoint::Authorize | Endpoint::Page => "the answer to an authorization request",
+        Endpoint::Authorize | Endpoint::Page | Endpoint::Callback => "the answer to an authorization request",
         Endpoint::Token => "the answer to a token request",
         Endpoint::Introspect => "the answer to an introspection",
         Endpoint::Revoke => "the answer to a revocation",

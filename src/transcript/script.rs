@@ -221,6 +221,7 @@ fn request(rest: &str, subject: &Subject, number: usize, at: i64, race: Option<u
     let (method, name, params) =
         (words.next().unwrap_or(""), words.next().unwrap_or(""), words.next().unwrap_or(""));
     let endpoints = &subject.endpoints;
+    let callback = subject.apps.get("main").and_then(|app| app.redirect_uris.first().cloned());
     let (endpoint, url) = match name {
         "authorize" => (Endpoint::Authorize, &endpoints.authorize),
         "page" => (Endpoint::Page, &endpoints.authorize),
@@ -232,6 +233,7 @@ fn request(rest: &str, subject: &Subject, number: usize, at: i64, race: Option<u
         "keys" => (Endpoint::Keys, &endpoints.keys),
         "discovery" => (Endpoint::Discovery, &endpoints.discovery),
         "metadata" => (Endpoint::Discovery, &endpoints.metadata),
+        "callback" => (Endpoint::Callback, &callback),
         "api" => (Endpoint::Resource, &endpoints.api),
         other => panic!("unknown endpoint: {other}"),
     };

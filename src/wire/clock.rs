@@ -46,6 +46,14 @@ impl Clock {
         }
     }
 
+    /// Waits: in real time by the machine's clock, and not at all by one of its own, which goes on by so much.
+    pub async fn wait(&self, time: std::time::Duration) {
+        match self {
+            Clock::Real(_) => tokio::time::sleep(time).await,
+            Clock::Own(_) => self.advance(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)),
+        }
+    }
+
     /// Lets time go by.
     pub fn advance(&self, millis: i64) {
         match self {

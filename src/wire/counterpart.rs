@@ -14,7 +14,8 @@ use super::clock::Watch;
 use super::host::{self, Cut as ConnectionCut, Handler};
 use crate::oauth::Endpoint;
 use crate::org::Org;
-use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, Target};
+use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, HOSTS, Target};
+use crate::transcript::questions::same_origin;
 use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 
 /// How long calls are held while no other comes, and an answer while nothing shows that the renewal arrived.
@@ -23,6 +24,8 @@ const HELD_FOR: Duration = Duration::from_secs(3);
 /// most have by then, and who renews for itself has begun to. One that is slower shows less of its storm, and is not
 /// called wrong for it.
 const RENEWAL_TAKES: Duration = Duration::from_millis(100);
+/// The same for our own client, which needs no process to be woken.
+const OWN_RENEWAL_TAKES: Duration = Duration::from_millis(10);
 /// The most exchanges that are recorded of one program, besides four for each call that it was told to make: a client
 /// that loops is seen by then.
 const MOST_EXCHANGES: usize = 200;
@@ -38,8 +41,7 @@ pub struct Counterpart {
     part: Part,
     /// The most exchanges that are recorded.
     most: usize,
-    /// Where it listens, and what facts are derived with.
-    place: OnceLock<(String, Arc<Target>)>,
+    place: OnceLock<Place>,
     /// How many requests each answer in place of the org's own was asked for.
     asked: Vec<AtomicU32>,
     /// Calls to the API that came so far.
@@ -56,6 +58,29 @@ pub struct Counterpart {
     /// Whether a call was let in after the access token died: a client that sends a new token has read of it.
     renewed: watch::Sender<bool>,
     record: Mutex<Record>,
+}
+
+/// Where an org listens, and what facts of the record are derived with.
+pub struct Place {
+    /// Base URL of the org.
+    pub org: String,
+    /// Base URL of the instance that it hands clients on to.
+    pub instance: String,
+    /// Base URL of a host that is none of the org's.
+    pub rogue: String,
+    /// The org as a target.
+    pub target: Arc<Target>,
+}
+
+/// One of the doors of a counterpart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// The org's own.
+    Org,
+    /// That of the instance; behind it is the same org.
+    Instance,
+    /// That of a host which is none of the org's: whatever is asked there is recorded, and means nothing.
+    Rogue,
 }
 
 /// What was exchanged, each in the place of its request.
@@ -103,10 +128,63 @@ impl Counterpart {
         }
     }
 
-    /// Tells it where it listens, which is where URLs of the record begin, and what the org is as a target, by which
-    /// facts of the record are derived. Before it was told it answers nothing.
-    pub fn listens_at(&self, base: &str, target: Arc<Target>) {
-        let _ = self.place.set((base.to_owned(), target));
+    /// Tells it where it listens, which is where URLs of the record begin. Before it was told it answers nothing.
+    pub fn listens_at(&self, place: Place) {
+        let _ = self.place.set(place);
+    }
+
+    /// One of its doors.
+    pub fn door(self: &Arc<Self>, door: Door) -> Arc<impl Handler> {
+        Arc::new(Standing { counterpart: self.clone(), door })
+    }
+
+    /// Whether a URL is of the org, or of its instance.
+    pub fn is_at(&self, url: &str) -> bool {
+        self.place
+            .get()
+            .is_some_and(|place| same_origin(url, &place.org) || same_origin(url, &place.instance))
+    }
+
+    /// A text of the suite with the hosts of this play filled in.
+    pub fn filled(&self, text: &str) -> String {
+        let Some(place) = self.place.get() else { return text.to_owned() };
+        let hosts = HOSTS.iter().zip([&place.org, &place.instance, &place.rogue]);
+        hosts.fold(text.to_owned(), |text, (name, url)| text.replace(&format!("${{{name}}}"), url))
+    }
+
+    /// Answers the user's browser, and tells what it asked and what came back.
+    pub async fn visited(
+        &self,
+        request: Request<Bytes>,
+    ) -> Option<(transcript::Request, transcript::Response)> {
+        let place = self.place.get()?;
+        let response = self.exchange(&request, "browser", Door::Org).await.ok()?;
+        Some((recorded(&request, &place.org), received(&response)))
+    }
+
+    /// Keeps a request of the user's browser that went to somebody else, who was not asked.
+    pub fn not_visited(&self, request: &Request<Bytes>) {
+        let Some(place) = self.begin() else { return };
+        let asked = recorded(request, "");
+        let answer = Answer::Nothing(Failure::Unreachable("it is not the org, and was not asked".into()));
+        self.keep(
+            place,
+            Kept { at: self.clock.now(), took: 0, action: "browser", endpoint: Endpoint::Authorize },
+            asked,
+            answer,
+        );
+    }
+
+    /// Keeps a place for a callback that is brought now.
+    pub fn begins(&self) -> (i64, Option<usize>) {
+        (self.clock.now(), self.begin())
+    }
+
+    /// Keeps what a client answered to a callback.
+    pub fn heard(&self, place: Option<usize>, at: i64, took: u64, request: &Request<Bytes>, answer: Answer) {
+        let Some(place) = place else { return };
+        let asked = recorded(request, "");
+        self.keep(place, Kept { at, took, action: "browser", endpoint: Endpoint::Callback }, asked, answer);
     }
 
     /// What was exchanged so far. A request that has no answer yet is one that the program did not wait for.
@@ -222,7 +300,8 @@ impl Counterpart {
             let mut refused = self.refused.subscribe();
             let all = refused.wait_for(|refused| *refused >= calls.saturating_sub(late));
             let _ = tokio::time::timeout(HELD_FOR, all).await;
-            tokio::time::sleep(RENEWAL_TAKES).await;
+            let own = matches!(self.clock, Clock::Own(_));
+            tokio::time::sleep(if own { OWN_RENEWAL_TAKES } else { RENEWAL_TAKES }).await;
         }
     }
 
@@ -243,32 +322,65 @@ impl Counterpart {
     }
 }
 
-impl Handler for Counterpart {
-    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionCut> {
-        let Some((base, target)) = self.place.get() else { return Err(ConnectionCut) };
+/// What is known of an exchange besides what was said.
+struct Kept {
+    at: i64,
+    took: u64,
+    action: &'static str,
+    endpoint: Endpoint,
+}
+
+impl Counterpart {
+    /// Answers a request as the suite has it, and keeps it.
+    async fn exchange(
+        &self,
+        request: &Request<Bytes>,
+        action: &'static str,
+        door: Door,
+    ) -> Result<Response<Bytes>, ConnectionCut> {
+        let Some(here) = self.place.get() else { return Err(ConnectionCut) };
         let Some(place) = self.begin() else { return Err(ConnectionCut) };
         let (at, watch) = (self.clock.now(), Watch::start());
-        let asked = recorded(&request, base);
         let endpoint = endpoint_of(request.uri().path());
+        let (asked, outcome) = match door {
+            Door::Org => self.answered(recorded(request, &here.org), request, endpoint).await,
+            Door::Instance => self.answered(recorded(request, &here.instance), request, endpoint).await,
+            Door::Rogue => (recorded(request, &here.rogue), Ok(nothing())),
+        };
+        let answer = match &outcome {
+            Ok(response) => Answer::Response(received(response)),
+            Err(why) => Answer::Nothing(Failure::Broken((*why).to_owned())),
+        };
+        self.keep(place, Kept { at, took: watch.micros(), action, endpoint }, asked, answer);
+        outcome.map_err(|_| ConnectionCut)
+    }
+
+    /// What the org, or the suite in its place, answers.
+    async fn answered(
+        &self,
+        asked: transcript::Request,
+        request: &Request<Bytes>,
+        endpoint: Endpoint,
+    ) -> (transcript::Request, Result<Response<Bytes>, &'static str>) {
         let late = self.hold(endpoint).await;
         self.let_all_be_refused(endpoint).await;
         let grant_type = asked.form().get("grant_type").map(str::to_owned);
         let outcome = match self.instead(endpoint, grant_type.as_deref()) {
             Some(Does::Answer(canned)) => {
                 tokio::time::sleep(Duration::from_millis(canned.delay_ms)).await;
-                Ok(written(canned))
+                Ok(self.written(canned))
             }
             Some(Does::Cut(Cut::Before)) => Err("it was cut before anything was done"),
             Some(Does::Cut(Cut::After)) => {
-                let _ = host::handle(&self.org, &self.clock, &request).await;
+                let _ = host::handle(&self.org, &self.clock, request).await;
                 Err("it was cut after all was done and before it was told")
             }
-            Some(Does::Alter(members)) => host::handle(&self.org, &self.clock, &request)
+            Some(Does::Alter(members)) => host::handle(&self.org, &self.clock, request)
                 .await
-                .map(|response| altered(response, members))
+                .map(|response| self.altered(response, members))
                 .map_err(|_| "the org cut the connection"),
             None => {
-                host::handle(&self.org, &self.clock, &request).await.map_err(|_| "the org cut the connection")
+                host::handle(&self.org, &self.clock, request).await.map_err(|_| "the org cut the connection")
             }
         };
         if endpoint == Endpoint::Resource && outcome.as_ref().is_ok_and(|r| r.status().is_success()) {
@@ -282,19 +394,23 @@ impl Handler for Counterpart {
             let mut renewed = self.renewed.subscribe();
             let _ = tokio::time::timeout(HELD_FOR, renewed.wait_for(|renewed| *renewed)).await;
         }
-        let answer = match &outcome {
-            Ok(response) => Answer::Response(received(response)),
-            Err(why) => Answer::Nothing(Failure::Broken((*why).to_owned())),
-        };
+        (asked, outcome)
+    }
+
+    /// Puts an exchange that is over into the place that was kept for it.
+    fn keep(&self, place: usize, kept: Kept, request: transcript::Request, answer: Answer) {
+        let Some(here) = self.place.get() else { return };
         let told = match &answer {
             Answer::Response(response) => Some(response),
             Answer::Nothing(_) => None,
         };
         // Facts verify signatures: outside of the lock.
-        let facts = Facts::of(&asked, told, target);
-        let app = asked.form().get("client_id").or(facts.basic_client_id.as_deref());
-        let role = target.apps.iter().find(|(_, one)| Some(one.client_id.as_str()) == app);
+        let facts = Facts::of(&request, told, &here.target);
+        let app = request.form().get("client_id").or(facts.basic_client_id.as_deref());
+        let app = app.or_else(|| request.query().get("client_id"));
+        let role = here.target.apps.iter().find(|(_, one)| Some(one.client_id.as_str()) == app);
         let app = role.map_or("main", |(role, _)| role.as_str()).to_owned();
+        let Kept { at, took, action, endpoint } = kept;
         let mut record = self.record();
         let over_at = record.exchanges.len();
         record.exchanges[place] = Some(Exchange {
@@ -303,21 +419,80 @@ impl Handler for Counterpart {
             scenario: self.scenario.clone(),
             part: self.part,
             step: 0,
-            action: "program".to_owned(),
+            action: action.to_owned(),
             tweak: None,
             endpoint,
             app,
             user: None,
             at,
-            took: watch.micros(),
+            took,
             race: None,
-            request: asked,
+            request,
             answer,
             facts,
         });
-        drop(record);
-        outcome.map_err(|_| ConnectionCut)
     }
+
+    /// An answer of the org with other members in its JSON body.
+    fn altered(&self, response: Response<Bytes>, members: &[(String, Option<Value>)]) -> Response<Bytes> {
+        let (mut parts, body) = response.into_parts();
+        let Ok(Value::Object(mut object)) = serde_json::from_slice(&body) else {
+            return Response::from_parts(parts, body);
+        };
+        for (name, value) in members {
+            match value {
+                Some(Value::String(text)) => object.insert(name.clone(), self.filled(text).into()),
+                Some(value) => object.insert(name.clone(), value.clone()),
+                None => object.shift_remove(name),
+            };
+        }
+        parts.headers.remove(http::header::CONTENT_LENGTH);
+        Response::from_parts(parts, Bytes::from(Value::Object(object).to_string()))
+    }
+
+    /// An answer that a suite wrote out.
+    fn written(&self, canned: &Canned) -> Response<Bytes> {
+        let (kind, body) = match &canned.body {
+            Body::Empty => (None, Bytes::new()),
+            Body::Text(text) => (Some("text/plain;charset=UTF-8"), self.filled(text).into()),
+            Body::Json(value) => {
+                (Some("application/json;charset=UTF-8"), self.filled(&value.to_string()).into())
+            }
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() =
+            StatusCode::from_u16(canned.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        if let Some(kind) = kind {
+            headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        for (name, value) in &canned.headers {
+            // The reader of suites has seen to it that both can be sent.
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), self.filled(value).parse()) {
+                headers.insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+/// A counterpart behind one of its doors.
+struct Standing {
+    counterpart: Arc<Counterpart>,
+    door: Door,
+}
+
+impl Handler for Standing {
+    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionCut> {
+        self.counterpart.exchange(&request, "program", self.door).await
+    }
+}
+
+/// What a host answers that does not want to be noticed.
+fn nothing() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(b"{}"));
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// Which endpoint of the org a path is.
@@ -344,50 +519,14 @@ fn fields(headers: &http::HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
 }
 
+/// A request as the record has it; without a base, its URL is absolute.
 fn recorded(request: &Request<Bytes>, base: &str) -> transcript::Request {
     let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let (url, body) = (format!("{base}{path}"), text(request.body()));
+    let url = if base.is_empty() { request.uri().to_string() } else { format!("{base}{path}") };
+    let body = text(request.body());
     transcript::Request::new(request.method().as_str(), &url, fields(request.headers()), body)
 }
 
 fn received(response: &Response<Bytes>) -> transcript::Response {
     transcript::Response::new(response.status().as_u16(), fields(response.headers()), text(response.body()))
-}
-
-/// An answer of the org with other members in its JSON body.
-fn altered(response: Response<Bytes>, members: &[(String, Option<Value>)]) -> Response<Bytes> {
-    let (mut parts, body) = response.into_parts();
-    let Ok(Value::Object(mut object)) = serde_json::from_slice(&body) else {
-        return Response::from_parts(parts, body);
-    };
-    for (name, value) in members {
-        match value {
-            Some(value) => object.insert(name.clone(), value.clone()),
-            None => object.shift_remove(name),
-        };
-    }
-    parts.headers.remove(http::header::CONTENT_LENGTH);
-    Response::from_parts(parts, Bytes::from(Value::Object(object).to_string()))
-}
-
-/// An answer that a suite wrote out.
-fn written(canned: &Canned) -> Response<Bytes> {
-    let (kind, body) = match &canned.body {
-        Body::Empty => (None, Bytes::new()),
-        Body::Text(text) => (Some("text/plain;charset=UTF-8"), Bytes::from(text.clone())),
-        Body::Json(value) => (Some("application/json;charset=UTF-8"), Bytes::from(value.to_string())),
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(canned.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    if let Some(kind) = kind {
-        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    }
-    for (name, value) in &canned.headers {
-        // The reader of suites has seen to it that both can be sent.
-        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
-            headers.insert(name, value);
-        }
-    }
-    response
 }

@@ -8,6 +8,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -24,6 +25,10 @@ const HEADER_WITHIN: Duration = Duration::from_secs(30);
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// The most connections at a time.
 const MOST_CONNECTIONS: usize = 4096;
+
+/// Ports that no system known to us hands out by itself (RFC 6335 §6 has those from 49152; Linux begins at 32768).
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u32 = 10_000;
 
 /// What answers the requests of a host.
 pub trait Handler: Send + Sync + 'static {
@@ -113,6 +118,21 @@ async fn serve<H: Handler>(stream: TcpStream, handler: Arc<H>, mut stopped: watc
         _ = &mut connection => {}
         _ = stopped.changed() => {}
     }
+}
+
+/// A port on this machine that nobody has, for somebody else to listen on. It is none of those that the system gives to
+/// whoever asks for any, so that none of our own hosts takes it meanwhile.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(97);
+    for _ in 0..PORTS {
+        let next = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = FIRST_PORT + u16::try_from(next).unwrap_or(0);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    0
 }
 
 /// A cut that the org asked for ends the connection with this error.

@@ -1,5 +1,6 @@
 //! The only I/O: sockets, clocks, dice, files and processes. Nothing below this level can fail for an outside reason.
 
+pub mod agent;
 pub mod browser;
 pub mod clock;
 pub mod counterpart;

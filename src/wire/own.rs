@@ -2,21 +2,27 @@
 //! same ways.
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::renewal::{Grant, Renewing};
+use super::host::{Cut, Handler, Host};
+use super::renewal::{Brought, Grant, Renewing, brought};
 use super::{Clock, Error, Transport};
-use crate::client::Action;
+use crate::client::login::{Heard, Login};
+use crate::client::renewal::Granted;
 use crate::client::wrong::Wrongs;
-use crate::oauth::Secret;
+use crate::client::{Action, Authorize, Session};
+use crate::oauth::pkce::Method;
+use crate::oauth::{Params, Secret};
 use crate::subject::{Endpoints, Flow, Target};
 
 /// How long it waits for an answer.
 const WITHIN: Duration = Duration::from_secs(10);
+/// How long it waits for a user to log in.
+const USER_WITHIN: Duration = Duration::from_secs(20);
 
 /// What it is told.
 pub struct Job {
@@ -38,12 +44,17 @@ pub struct Job {
     pub calls: u32,
     /// How many of them at a time.
     pub concurrency: u32,
+    /// Who takes the URLs that users are sent to.
+    pub users: mpsc::UnboundedSender<String>,
+    /// Tells what time it is, and how waiting goes.
+    pub clock: Clock,
     /// What it does wrong on purpose.
     pub wrong: Wrongs,
 }
 
 /// The flows that it can do by itself.
-pub const FLOWS: [Flow; 4] = [Flow::RefreshToken, Flow::JwtBearer, Flow::SamlBearer, Flow::ClientCredentials];
+pub const FLOWS: [Flow; 5] =
+    [Flow::WebServer, Flow::RefreshToken, Flow::JwtBearer, Flow::SamlBearer, Flow::ClientCredentials];
 
 /// Does the work. True where every call was answered with success.
 ///
@@ -52,9 +63,10 @@ pub const FLOWS: [Flow; 4] = [Flow::RefreshToken, Flow::JwtBearer, Flow::SamlBea
 pub async fn work(job: Job) -> Result<bool, Error> {
     let transport = Transport::http(job.target.ca.as_deref(), WITHIN, &job.org)?;
     let flow = match job.flow {
-        Flow::SamlBearer => Action::SamlBearer,
-        Flow::ClientCredentials => Action::ClientCredentials,
-        _ => Action::JwtBearer,
+        Flow::JwtBearer => Some(Action::JwtBearer),
+        Flow::SamlBearer => Some(Action::SamlBearer),
+        Flow::ClientCredentials => Some(Action::ClientCredentials),
+        Flow::WebServer | Flow::RefreshToken => None,
     };
     let api = job.endpoints.api.clone().unwrap_or_default();
     let grant = Grant {
@@ -64,10 +76,19 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         app: job.app,
         user: job.user,
         flow,
-        clock: Clock::real(),
+        clock: job.clock,
     };
-    let (access_token, refresh_token) = job.login.unzip();
-    let session = Renewing::committing(transport, grant, access_token, refresh_token.flatten(), job.wrong);
+    let (access_token, refresh_token) = match (job.flow, job.login) {
+        (Flow::WebServer, _) => match login(&transport, &grant, &job.users, job.wrong).await? {
+            Some(granted) => (Some(granted.access_token), granted.refresh_token),
+            None => return Ok(false),
+        },
+        (_, login) => {
+            let (access_token, refresh_token) = login.unzip();
+            (access_token, refresh_token.flatten())
+        }
+    };
+    let session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
     let room = Arc::new(Semaphore::new(usize::try_from(job.concurrency.max(1)).unwrap_or(1)));
     let mut calls = JoinSet::new();
     for number in 0..job.calls {
@@ -80,4 +101,73 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         });
     }
     Ok(calls.join_all().await.into_iter().all(|answered| answered))
+}
+
+/// Sends a user away to log in, waits for the callback, and redeems what it brings. None where that came to nothing.
+async fn login(
+    transport: &Transport,
+    grant: &Grant,
+    users: &mpsc::UnboundedSender<String>,
+    wrong: Wrongs,
+) -> Result<Option<Granted>, Error> {
+    let asks = Action::Authorize(Authorize {
+        scope: None,
+        pkce: Some(Method::S256),
+        state: None,
+        nonce: false,
+        extra: Vec::new(),
+        deny: false,
+        follow: true,
+    });
+    let Ok(outgoing) = grant.build(&asks, &Session::default()) else { return Ok(None) };
+    let issuer = grant.endpoints.issuer.clone().unwrap_or_else(|| grant.org.clone());
+    let mut login = Login { session: Session::default(), issuer, wrong };
+    outgoing.remember.into_session(&mut login.session);
+    let redirect_uri = login.session.redirect_uri.clone().unwrap_or_default();
+    let (address, path) = listening(&redirect_uri);
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let listener = Host::serving(Arc::new(Listener { path, tell }), &address).await?;
+    let _ = users.send(outgoing.request.uri().to_string());
+    let heard = tokio::time::timeout(USER_WITHIN, told.recv()).await;
+    let Ok(Some(params)) = heard else { return Ok(None) };
+    let Heard::Code(code) = login.hear(&params) else { return Ok(None) };
+    login.session.code = Some(code);
+    let Ok(redemption) = grant.build(&Action::Redeem, &login.session) else { return Ok(None) };
+    let brought = brought(transport.send(&redemption).await.0);
+    // Nobody is listened to any more: a callback works once.
+    listener.stop().await;
+    Ok(match brought {
+        Brought::Tokens(granted) => Some(granted),
+        // A code that was sent may have been redeemed: it is not sent again.
+        Brought::Nothing(_) | Brought::NothingYet(..) => None,
+    })
+}
+
+/// Address and path of a callback on this machine (RFC 8252 §7.3).
+fn listening(redirect_uri: &str) -> (String, String) {
+    let url = url::Url::parse(redirect_uri).ok();
+    let port = url.as_ref().and_then(url::Url::port_or_known_default).unwrap_or(0);
+    (format!("127.0.0.1:{port}"), url.map_or_else(|| "/".to_owned(), |url| url.path().to_owned()))
+}
+
+/// Hears callbacks.
+struct Listener {
+    path: String,
+    tell: mpsc::UnboundedSender<Params>,
+}
+
+impl Handler for Listener {
+    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
+        let mut response = Response::new(Bytes::from_static(b"You can close this page."));
+        if request.uri().path() == self.path {
+            let _ = self.tell.send(Params::read_lossy(request.uri().query().unwrap_or("")));
+        } else {
+            *response.status_mut() = StatusCode::NOT_FOUND;
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        Ok(response)
+    }
 }

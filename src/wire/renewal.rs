@@ -12,9 +12,10 @@ use tokio::sync::watch;
 
 use super::{Clock, Transport};
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
-use crate::client::wrong::{
+use crate::client::wrong::Wrongs;
+use crate::client::wrong::renewal::{
     BY_QUERY, COLLISION_IS_FINAL, GIVES_UP_AT_ONCE, HURRIES, NEVER_REPEATS, RENEWS_WHEN_FORBIDDEN,
-    REPEATS_ANOTHER_CALL, STORMS, UNAUTHENTICATED, WIDENS_SCOPE, Wrongs,
+    REPEATS_ANOTHER_CALL, STORMS, UNAUTHENTICATED, WIDENS_SCOPE,
 };
 use crate::client::{Action, Asked, Context, Dice, Missing, Outgoing, Remember, Session, Tweak, build};
 use crate::oauth::message::TokenResponse;
@@ -42,8 +43,8 @@ pub struct Grant {
     pub app: String,
     /// Role of the user.
     pub user: String,
-    /// The flow of a new grant, for server-to-server flows.
-    pub flow: Action,
+    /// The flow of a new grant, for server-to-server flows; others need their user for one.
+    pub flow: Option<Action>,
     /// Tells what time it is to assertions.
     pub clock: Clock,
 }
@@ -54,9 +55,21 @@ impl Grant {
     /// # Errors
     /// The target lacks what the request is made of.
     pub fn request(&self, refresh_token: Option<&Secret>) -> Result<Outgoing, Missing> {
+        let session = Session { refresh_token: refresh_token.cloned(), ..Session::default() };
+        match (refresh_token, &self.flow) {
+            (Some(_), _) => self.build(&Action::Refresh, &session),
+            (None, Some(flow)) => self.build(flow, &session),
+            (None, None) => Err(Missing::Value("refresh_token".into())),
+        }
+    }
+
+    /// The request of an action, with what the client knows.
+    ///
+    /// # Errors
+    /// The target lacks what the request is made of.
+    pub fn build(&self, action: &Action, session: &Session) -> Result<Outgoing, Missing> {
         let app = self.target.apps.get(&self.app).ok_or_else(|| Missing::App(self.app.clone()))?;
         let nobody = crate::subject::User::default();
-        let session = Session { refresh_token: refresh_token.cloned(), ..Session::default() };
         let random = RefCell::new(Dice(rand::rngs::StdRng::from_seed(super::dice::seed())));
         let context = Context {
             target: &self.target,
@@ -66,11 +79,10 @@ impl Grant {
             app,
             user: self.target.users.get(&self.user).unwrap_or(&nobody),
             auth: app.client_auth,
-            session: &session,
+            session,
             now: self.clock.now(),
             random: &random,
         };
-        let action = if refresh_token.is_some() { &Action::Refresh } else { &self.flow };
         build(&context, &Asked { action, tweak: &Tweak::default(), authenticated: false })
     }
 }
@@ -260,7 +272,7 @@ impl Flight {
             if tried == most || wait > LONGEST_WAIT {
                 return;
             }
-            tokio::time::sleep(wait).await;
+            self.session.grant.clock.wait(wait).await;
         }
     }
 }
@@ -274,7 +286,7 @@ impl Drop for Flight {
 }
 
 /// What one request for tokens brought.
-enum Brought {
+pub(super) enum Brought {
     Tokens(Granted),
     Nothing(Failed),
     /// Nothing for the moment, why, and how long the server wants to be left alone.
@@ -285,7 +297,8 @@ enum Brought {
 /// field reports).
 const COLLISION: &str = "token request is already being processed";
 
-fn brought(answer: Answer) -> Brought {
+/// Reads the answer to a request for tokens.
+pub(super) fn brought(answer: Answer) -> Brought {
     let response = match answer {
         Answer::Response(response) => response,
         Answer::Nothing(why) => return Brought::NothingYet(why.to_string(), None),

@@ -4,38 +4,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::support::{at, complaints, embedded, files, options, outcome, suite, suite_of};
-use grantcheck::client::wrong::{self, Wrongs};
+use crate::support::{at, client_suites, complaints, embedded, options, outcome, suite_of};
 use grantcheck::report::{Report, Word};
 use grantcheck::run::{Client, Options, Selection};
 use grantcheck::subject::{Flow, Program};
-use grantcheck::suite::Suite;
-
-fn client_suites() -> Vec<Suite> {
-    files("suites/client", ".yaml").iter().map(|path| suite(path)).collect()
-}
-
-/// The scenario of the shipped suites in which a wrong of our own client is found.
-const FOUND_IN: &[(&str, &str)] = &[
-    ("everybody-renews", "5 calls in flight share one renewal"),
-    ("late-refusal-renews", "a refusal that comes after the renewal begins no other"),
-    ("never-repeats", "a call that finds the token dead renews it and is repeated"),
-    ("repeats-for-ever", "a call that is refused again with a new token is not renewed for again"),
-    ("repeats-another-call", "a call that finds the token dead renews it and is repeated"),
-    ("keeps-old-access-token", "a call that finds the token dead renews it and is repeated"),
-    ("forgets-rotation", "each renewal goes on with the refresh token that the last one brought"),
-    ("loses-refresh-token", "an answer without a refresh token keeps"),
-    ("takes-empty-refresh-token", "an answer with an empty refresh token keeps"),
-    ("retries-dead-grant", "a grant that is over is not asked for by calls that follow"),
-    ("collision-is-final", "a collision with another refresh is not the end of the grant"),
-    ("gives-up-at-once", "a renewal that fails for a moment is tried again (503)"),
-    ("hurries", "a server that wants to be left alone is left alone (503)"),
-    ("storms", "a renewal that never comes about is given up (1 callers)"),
-    ("renews-when-forbidden", "403 INSUFFICIENT_ACCESS is no reason for a renewal"),
-    ("widens-scope", "a call that finds the token dead renews it and is repeated"),
-    ("unauthenticated", "a call that finds the token dead renews it and is repeated"),
-    ("by-query", "a call that finds the token dead renews it and is repeated"),
-];
 
 fn played(client: Client, patterns: &[&str]) -> Report {
     let selection = Selection { patterns: patterns.iter().map(|&p| p.to_owned()).collect() };
@@ -48,19 +20,6 @@ fn our_own_client_passes_every_suite_for_clients() {
     assert_eq!(complaints(&report), "");
     assert_eq!((report.summary.not_testable, report.exit()), (0, 0));
     assert_eq!(report.subject.program.as_deref(), Some("own"));
-}
-
-#[test]
-fn every_wrong_of_our_own_client_is_found() {
-    let known: Vec<&str> = wrong::all().iter().map(|wrong| wrong.name).collect();
-    let listed: Vec<&str> = FOUND_IN.iter().map(|(name, _)| *name).collect();
-    assert_eq!(listed, known);
-    let missed = |(name, scenario): &&(&str, &str)| {
-        let client = Client::Own(Wrongs::of(wrong::find(name).unwrap()));
-        played(client, &[scenario]).summary.fail == 0
-    };
-    let missed: Vec<_> = FOUND_IN.iter().filter(missed).collect();
-    assert!(missed.is_empty(), "nothing was found of {missed:?}");
 }
 
 /// A program that a shell plays.

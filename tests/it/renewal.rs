@@ -53,7 +53,7 @@ fn session(server: &MockServer, flow: Action, refresh_token: Option<&str>) -> Ar
         org,
         app: "main".into(),
         user: "main".into(),
-        flow,
+        flow: Some(flow),
         clock: Clock::real(),
     };
     Renewing::new(transport, grant, Some("old".into()), refresh_token.map(Secret::new))
@@ -180,7 +180,7 @@ async fn a_session_of_the_org_that_timed_out_is_renewed_once_by_a_thousand_calle
         org: base.into(),
         app: "main".into(),
         user: "main".into(),
-        flow: Action::JwtBearer,
+        flow: Some(Action::JwtBearer),
         clock: clock.clone(),
     };
     let session = Renewing::new(Transport::InProcess(org, clock.clone()), grant, None, None);

@@ -47,6 +47,11 @@ pub fn suite_of(name: &str, source: &str) -> Suite {
     read_suite(&Text::new(name, source), &id).unwrap_or_else(|problems| panic!("{}", shown(&problems)))
 }
 
+/// Every shipped suite for clients.
+pub fn client_suites() -> Vec<Suite> {
+    files("suites/client", ".yaml").iter().map(|path| suite(path)).collect()
+}
+
 /// Every shipped org suite.
 pub fn org_suites() -> Vec<Suite> {
     let mut names: Vec<String> = std::fs::read_dir(root().join("suites/org"))

@@ -2,9 +2,14 @@
 
 use std::collections::VecDeque;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::wire::agent::authorize_url;
 
 /// The most bytes that are kept of each stream; half of them are its beginning, half its end.
 const MOST_OUTPUT: usize = 256 * 1024;
+/// The longest line in which an authorize URL is looked for.
+const LONGEST_LINE: usize = 16 * 1024;
 
 /// Beginning and end of a stream.
 #[derive(Default)]
@@ -13,9 +18,17 @@ pub(super) struct Kept {
     tail: VecDeque<u8>,
     /// How many bytes came between them.
     left_out: usize,
+    /// The line that is not over yet, where somebody wants to know of authorize URLs.
+    line: Vec<u8>,
+    users: Option<UnboundedSender<String>>,
 }
 
 impl Kept {
+    /// One that passes on the authorize URLs that come by.
+    pub(super) fn telling(users: Option<UnboundedSender<String>>) -> Self {
+        Self { users, ..Self::default() }
+    }
+
     /// Reads to the end.
     pub(super) async fn read(&mut self, stream: Option<impl AsyncRead + Unpin>) {
         let Some(mut stream) = stream else { return };
@@ -26,6 +39,7 @@ impl Kept {
     }
 
     fn push(&mut self, bytes: &[u8]) {
+        self.tell(bytes);
         let room = (MOST_OUTPUT / 2 - self.head.len()).min(bytes.len());
         let (first, rest) = bytes.split_at(room);
         self.head.extend_from_slice(first);
@@ -33,6 +47,21 @@ impl Kept {
         let over = self.tail.len().saturating_sub(MOST_OUTPUT / 2);
         self.tail.drain(..over);
         self.left_out += over;
+    }
+
+    fn tell(&mut self, bytes: &[u8]) {
+        let Some(users) = &self.users else { return };
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if self.line.len() + piece.len() <= LONGEST_LINE {
+                self.line.extend_from_slice(piece);
+            }
+            if piece.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.line);
+                if let Some(url) = authorize_url(String::from_utf8_lossy(&line).trim_end()) {
+                    let _ = users.send(url.to_owned());
+                }
+            }
+        }
     }
 
     pub(super) fn is_cut(&self) -> bool {

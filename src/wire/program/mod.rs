@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
@@ -54,15 +55,15 @@ pub struct Ended {
 }
 
 /// Runs a program to its end. Its group is asked to end and two seconds later ended when its time is up, when it ended
-/// and left somebody behind, and when nobody waits for this any more.
+/// and left somebody behind, and when nobody waits for this any more. `users` takes the authorize URLs that it prints.
 ///
 /// # Errors
 /// It cannot be started.
-pub async fn run(launch: &Launch) -> Result<Ended, Error> {
+pub async fn run(launch: &Launch, users: Option<UnboundedSender<String>>) -> Result<Ended, Error> {
     let running = Running::start(launch)?;
     let (tell, told) = oneshot::channel();
     // A task of its own ends the group in peace when this future is dropped.
-    tokio::spawn(running.watch(launch.within, PATIENCE, tell));
+    tokio::spawn(running.watch(launch.within, PATIENCE, users, tell));
     told.await.map_err(|_| cannot(launch, "there is no time left for it".to_owned()))
 }
 
@@ -93,8 +94,14 @@ impl Running {
     }
 
     /// Waits for the end of it, or for nobody to ask any more.
-    async fn watch(mut self, within: Duration, patience: Duration, mut tell: oneshot::Sender<Ended>) {
-        let (mut stdout, mut stderr) = (Kept::default(), Kept::default());
+    async fn watch(
+        mut self,
+        within: Duration,
+        patience: Duration,
+        users: Option<UnboundedSender<String>>,
+        mut tell: oneshot::Sender<Ended>,
+    ) {
+        let (mut stdout, mut stderr) = (Kept::telling(users.clone()), Kept::telling(users));
         let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
         let (exit, took) = {
             let life = async {
@@ -193,7 +200,7 @@ mod tests {
         let (folder, within) = (std::path::PathBuf::from("."), Duration::from_millis(300));
         let running = Running::start(&Launch { command, env: Vec::new(), folder, within }).unwrap();
         let (tell, told) = oneshot::channel();
-        running.watch(within, Duration::from_millis(100), tell).await;
+        running.watch(within, Duration::from_millis(100), None, tell).await;
         let ended = told.await.unwrap();
         assert_eq!((ended.exit, ended.stdout.as_str()), (Exit::TimedOut, "begun\n"));
         assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);

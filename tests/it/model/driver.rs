@@ -196,7 +196,7 @@ impl Driver {
             request = Request::builder()
                 .method(submit.method.as_str())
                 .uri(submit.url)
-                .header(header::CONTENT_TYPE, submit.content_type.unwrap_or("text/plain"))
+                .header(header::CONTENT_TYPE, submit.content_type.as_deref().unwrap_or("text/plain"))
                 .body(Bytes::from(submit.body))
                 .unwrap();
         }

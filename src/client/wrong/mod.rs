@@ -1,0 +1,58 @@
+//! Wrongs that our own client commits on purpose, placed by name: they are how every check of clients is seen to fail.
+
+use std::fmt;
+
+/// Writes each wrong once: the constant by which the code knows it, and its row in [`all()`].
+macro_rules! wrongs {
+    ($($constant:ident $name:literal [$($origin:literal),*] $doc:literal)*) => {
+        $(#[doc = $doc] pub const $constant: super::Wrong =
+            super::Wrong { name: $name, doc: $doc, origins: &[$($origin),*] };)*
+        pub(super) const ALL: &[super::Wrong] = &[$($constant),*];
+    };
+}
+
+pub mod login;
+pub mod renewal;
+
+/// One wrong.
+#[derive(Debug)]
+pub struct Wrong {
+    /// How it is asked for.
+    pub name: &'static str,
+    /// What the client does wrong.
+    pub doc: &'static str,
+    /// The requirements that it breaks, by their ids in the collection that checks are drawn from.
+    pub origins: &'static [&'static str],
+}
+
+/// Every wrong.
+pub fn all() -> impl Iterator<Item = &'static Wrong> {
+    [login::ALL, renewal::ALL].into_iter().flatten()
+}
+
+/// The wrong of that name.
+pub fn find(name: &str) -> Option<&'static Wrong> {
+    all().find(|wrong| wrong.name == name)
+}
+
+/// The wrong that a client commits, if any.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wrongs(Option<&'static str>);
+
+impl Wrongs {
+    /// This one.
+    pub fn of(wrong: &Wrong) -> Self {
+        Self(Some(wrong.name))
+    }
+
+    /// Whether the client commits that one.
+    pub fn has(self, wrong: &Wrong) -> bool {
+        self.0 == Some(wrong.name)
+    }
+}
+
+impl fmt::Debug for Wrongs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

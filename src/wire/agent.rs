@@ -1,0 +1,158 @@
+//! The user at a browser, for a client program that sends one: the pages of the org are passed as the target declares
+//! them, and what the org answers is brought to the program's callback, as the suite has it.
+
+use http::Request;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Transport;
+use super::counterpart::Counterpart;
+use crate::client::page::{self, Submit};
+use crate::client::{Jar, Outgoing};
+use crate::oauth::Params;
+use crate::subject::{Callback, Page, User};
+use crate::transcript::questions::origin;
+use crate::transcript::{Answer, Failure};
+
+/// The most pages and redirects on the way from authorize to the callback.
+const MOST_PAGES: usize = 16;
+/// How long a program may take over a callback: it redeems the code meanwhile.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// A user with a browser.
+pub struct Agent {
+    org: Arc<Counterpart>,
+    user: User,
+    login: Vec<Page>,
+    deny: Vec<Page>,
+    callback: Callback,
+    jar: Jar,
+}
+
+impl Agent {
+    /// One that passes those pages, or says no on those, and brings the callback as the suite has it.
+    pub fn new(
+        org: Arc<Counterpart>,
+        user: User,
+        login: Vec<Page>,
+        deny: Vec<Page>,
+        callback: Callback,
+    ) -> Self {
+        Self { org, user, login, deny, callback, jar: Jar::default() }
+    }
+
+    /// Visits an authorize URL and brings the answer to the client.
+    ///
+    /// # Errors
+    /// It came to no callback, in words.
+    pub async fn visit(&mut self, url: &str) -> Result<(), String> {
+        self.once(url).await?;
+        if self.callback.again {
+            self.once(url).await?;
+        }
+        Ok(())
+    }
+
+    async fn once(&mut self, url: &str) -> Result<(), String> {
+        let mut pages = if self.callback.deny { self.deny.clone() } else { self.login.clone() };
+        pages.reverse();
+        let get = |url: String| Submit { method: "GET".into(), url, content_type: None, body: String::new() };
+        let mut submit = get(url.to_owned());
+        for _ in 0..MOST_PAGES {
+            let Some(Outgoing { mut request, .. }) = page::visit(&submit) else {
+                return Err("what it sent the user to is not a URL".into());
+            };
+            if !self.org.is_at(&submit.url) {
+                self.org.not_visited(&request);
+                return Err(format!("it sent the user to {}, which is not the org", origin(&submit.url)));
+            }
+            if let Some(cookies) = self.jar.header(&submit.url)
+                && let Ok(value) = cookies.parse()
+            {
+                request.headers_mut().insert("cookie", value);
+            }
+            let Some((asked, response)) = self.org.visited(request).await else {
+                return Err("the org did not answer the user".into());
+            };
+            self.jar.absorb(&submit.url, &response.headers);
+            let Some(next) = page::next(&asked, &response, &mut pages, &self.user) else {
+                return Err(format!("the user went no further than {}", response.one_line()));
+            };
+            if response.redirect().is_some() && !self.org.is_at(&next.url) {
+                return self.bring(&next.url).await;
+            }
+            submit = next;
+        }
+        Err(format!("the login went over more than {MOST_PAGES} pages and redirects"))
+    }
+
+    /// Brings a callback to where the client listens.
+    async fn bring(&self, url: &str) -> Result<(), String> {
+        let url = self.altered(url);
+        let here = url::Url::parse(&url)
+            .is_ok_and(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")));
+        let request = Request::get(&url).header("accept", "text/html,*/*;q=0.8").body(bytes::Bytes::new());
+        let Some(request) = request.ok().filter(|_| here) else {
+            return Err(format!("the callback {} is not on this machine", origin(&url)));
+        };
+        let (at, place) = self.org.begins();
+        let transport = Transport::http(None, WITHIN, &url).map_err(|why| why.to_string())?;
+        let outgoing = Outgoing { request, truncated: false, remember: crate::client::Remember::default() };
+        let (answer, took) = transport.send(&outgoing).await;
+        let missed = matches!(answer, Answer::Nothing(Failure::Unreachable(_)));
+        self.org.heard(place, at, took, &outgoing.request, answer);
+        // A client that is gone after its login is a client that hears nothing twice.
+        if missed && !self.callback.again { Err("nobody listens at the callback".into()) } else { Ok(()) }
+    }
+
+    /// The callback as the suite has it.
+    fn altered(&self, url: &str) -> String {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let mut params = Params::read_lossy(query);
+        for (name, value) in &self.callback.alter {
+            match value {
+                Some(value) => params.set(name, self.org.filled(value)),
+                None => {
+                    params.remove(name);
+                }
+            }
+        }
+        for name in &self.callback.twice {
+            let again = params.get(name).unwrap_or("").to_owned();
+            params.push(name.as_str(), again);
+        }
+        format!("{base}?{}", params.write())
+    }
+}
+
+/// Whether a line of a program's output holds a URL that a user is to be sent to.
+pub fn authorize_url(line: &str) -> Option<&str> {
+    let starts = line.match_indices("http").map(|(at, _)| &line[at..]);
+    let urls = starts.map(|rest| rest.split([' ', '\t', '"', '\'', '<', '>', '`']).next().unwrap_or(rest));
+    urls.filter(|url| url.contains("://")).find(|url| {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        base.ends_with("/authorize") && query.contains("client_id=")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::authorize_url;
+
+    #[test]
+    fn an_authorize_url_is_found_in_what_a_program_prints() {
+        let url = "http://127.0.0.1:1/services/oauth2/authorize?response_type=code&client_id=x";
+        for line in [
+            url.to_owned(),
+            format!("Open <{url}> in a browser"),
+            format!("see https://docs.example \"{url}\""),
+        ] {
+            assert_eq!(authorize_url(&line), Some(url));
+        }
+        for line in
+            ["http://127.0.0.1:1/services/oauth2/token?client_id=x", "https://a.example/authorize", "http"]
+        {
+            assert_eq!(authorize_url(line), None);
+        }
+    }
+}
