@@ -171,6 +171,17 @@ pub fn find(id: &str) -> Option<&'static Check> {
     all().find(|check| check.id == id)
 }
 
+/// The checks that a client passes which is ready for the controls that Salesforce announced for 2026: PKCE, refresh token
+/// rotation, and refresh tokens that end when nobody uses them.
+pub fn for_rotation() -> impl Iterator<Item = &'static Check> {
+    const ORIGINS: [&str; 22] = [
+        "CLP-01", "CLP-02", "CLP-03", "CLP-04", "CLP-05", "CLR-02", "CLR-06", "CLR-07", "CLR-08", "CLR-09",
+        "CLR-10", "CLR-11", "CLR-12", "CLR-13", "CLR-14", "CLR-15", "CLR-16", "CLR-17", "CLR-20", "CLR-21",
+        "CLR-25", "CLP-12",
+    ];
+    all().filter(|check| check.binds == Party::Client && ORIGINS.contains(&check.origin))
+}
+
 /// What one check came to on a transcript.
 pub struct Judged {
     /// The check.

@@ -6,6 +6,7 @@ mod explain;
 mod init;
 mod judge;
 mod load_files;
+mod matrix;
 mod outputs;
 mod run;
 mod schema;
@@ -103,6 +104,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Judge a recorded transcript with the catalogue
     Judge(judge::Arguments),
+    /// Put JSON reports side by side: programs beside checks
+    Matrix(matrix::Arguments),
     /// List the checks of the catalogue
     Checks(checks::Arguments),
     /// Explain a check
@@ -130,6 +133,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
         Command::Score(arguments) => score::exec(&arguments, io),
         Command::Serve(arguments) => serve::exec(arguments, io),
         Command::Judge(arguments) => judge::exec(&arguments, io),
+        Command::Matrix(arguments) => matrix::exec(&arguments, io),
         Command::Checks(arguments) => checks::exec(&arguments, io),
         Command::Explain(arguments) => explain::exec(&arguments, io),
         Command::Schema(arguments) => schema::exec(&arguments, io),

@@ -1,14 +1,18 @@
 //! `grantcheck serve`: the embedded org for people and for tests.
 
 use clap::Args;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::outputs::outputs;
 use super::run::faults_named;
 use super::{CannotStart, Exit, Io, load_files, runtime};
 use crate::diagnostic::Diagnostic;
 use crate::org::Org;
+use crate::run::fixture::{Fixture, PREFIX};
+use crate::wire::authority::Authority;
 use crate::wire::host::Host;
-use crate::wire::{Clock, dice};
+use crate::wire::{Clock, dice, files};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -21,9 +25,20 @@ pub(super) struct Arguments {
     /// Commit a fault on purpose
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
+    /// Serve an API under `/__grantcheck/` that places behaviour, lets tokens die, and tells record and verdicts
+    #[arg(long)]
+    admin: bool,
+    /// When it ends, write what was asked and answered, without secrets, for `grantcheck judge`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Serve over TLS, with an authority made for this run; its certificate is written there for clients to trust
+    #[arg(long, value_name = "CA-FILE")]
+    tls: Option<PathBuf>,
 }
 
 pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
+    let files = [("the recording", &arguments.record), ("the certificate", &arguments.tls)];
+    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))))?;
     let target = load_files::target(arguments.target.as_deref())?;
     if !target.is_embedded() {
         return Err(Diagnostic::bare("bad-flag", "only the embedded org can be served")
@@ -37,16 +52,48 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     }
     let runtime = runtime()?;
     runtime.block_on(async {
-        let org = Arc::new(Org::new(&target, &faults, dice::seed()));
-        let host = Host::start(org, Clock::real(), &arguments.listen).await?;
+        let fixture = (arguments.admin || arguments.record.is_some())
+            .then(|| Fixture::new(target.clone(), &faults, arguments.admin));
+        let host = match (&fixture, &arguments.tls) {
+            (Some(fixture), None) => Host::serving(fixture.clone(), &arguments.listen).await?,
+            (Some(fixture), Some(ca)) => {
+                Host::serving_tls(fixture.clone(), &authority(ca)?, &arguments.listen).await?
+            }
+            (None, tls) => {
+                let org = Arc::new(Org::new(&target, &faults, dice::seed()));
+                match tls {
+                    None => Host::start(org, Clock::real(), &arguments.listen).await?,
+                    Some(ca) => {
+                        Host::start_tls(org, Clock::real(), &authority(ca)?, &arguments.listen).await?
+                    }
+                }
+            }
+        };
+        if let Some(fixture) = &fixture {
+            fixture.listens_at(&host.url());
+        }
         writeln!(io.out, "listening on {}", host.url())?;
         // What was told must be there before anybody connects.
         io.out.flush()?;
         describe(&target, &host.url(), io)?;
+        if arguments.admin {
+            writeln!(io.err, "its API\n  {}{PREFIX}/openapi.json", host.url())?;
+        }
         let _ = tokio::signal::ctrl_c().await;
         host.stop().await;
+        if let (Some(fixture), Some(path)) = (&fixture, &arguments.record) {
+            files::write(path, &fixture.recording())?;
+            writeln!(io.err, "recorded in {}", path.display())?;
+        }
         Ok(super::CONFORMS)
     })
+}
+
+/// An authority for this run, its certificate written to a file.
+fn authority(path: &Path) -> Result<Arc<Authority>, CannotStart> {
+    let authority = Authority::new()?;
+    files::write(path, authority.pem())?;
+    Ok(authority)
 }
 
 /// What a person needs to try it: apps, users, and a first URL.

@@ -2,6 +2,7 @@
 
 pub mod console;
 mod junit;
+pub mod matrix;
 mod model;
 mod schema;
 

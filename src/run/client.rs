@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::control::Shared;
+use super::doors::{Doors, trusting};
 use super::plan::Planned;
 use super::play::Did;
 use super::preflight::embedded_endpoints;
@@ -14,16 +15,16 @@ use crate::client::wrong::Wrongs;
 use crate::diagnostic::Span;
 use crate::oauth::{Endpoint, Secret};
 use crate::org::Org;
-use crate::subject::{Behaviour, Called, Flow, Login, Page, Program, Subject, Target};
+use crate::subject::{Behaviour, Called, Flow, Login, Page, Program, Subject, Target, Way};
 use crate::suite::Scenario;
 use crate::suite::client::{Exit, Play, Requests};
 use crate::transcript::{Exchange, Part};
 use crate::verdict::{Finding, Level, Verdict};
 use crate::wire::agent::Agent;
 use crate::wire::clock::Watch;
-use crate::wire::counterpart::{Counterpart, Door, Place};
+use crate::wire::counterpart::Counterpart;
 use crate::wire::files::Private;
-use crate::wire::host::{self, Host};
+use crate::wire::host;
 use crate::wire::own::{self, Job};
 use crate::wire::{Clock, Error, dice, program};
 
@@ -51,6 +52,14 @@ impl Client {
         }
     }
 
+    /// How it reaches the org.
+    fn way(&self) -> &Way {
+        match self {
+            Self::Own(_) => &Way::Plain,
+            Self::Program(program) => &program.way,
+        }
+    }
+
     /// The flows that it can do.
     pub fn flows(&self) -> &[Flow] {
         match self {
@@ -73,8 +82,6 @@ enum Ended {
 const WITHIN: Duration = Duration::from_secs(30);
 /// What a program exits with where it cannot do what it is asked.
 const NOT_IMPLEMENTED: i32 = 89;
-/// On this machine, at a port that nobody has.
-const ANY_PORT: &str = "127.0.0.1:0";
 /// The most of what a program printed that is told.
 const LONGEST_WORDS: usize = 300;
 
@@ -131,9 +138,10 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
             Plain::Works => {}
             Plain::NotImplemented => return not_implemented(planned),
             Plain::Unplayed(why) => return rows::unplayed(planned, why, 0),
+            // What it does where something is in its way would say nothing.
             Plain::Fails(observed) => {
-                let expected = "the program does its work where the org behaves".into();
-                over.push(finding(Verdict::Inconclusive, expected, observed, None, Vec::new()));
+                let why = format!("the program does not do its work where the org behaves: {observed}");
+                return rows::unplayed(planned, why, 0);
             }
         }
     }
@@ -211,18 +219,12 @@ async fn once(
         part,
         play.calls,
     ));
-    let at_org = Host::serving(counterpart.door(Door::Org), ANY_PORT).await?;
-    let at_instance = Host::serving(counterpart.door(Door::Instance), ANY_PORT).await?;
-    let at_rogue = Host::serving(counterpart.door(Door::Rogue), ANY_PORT).await?;
-    let url = at_org.url();
+    let doors = Doors::open(&counterpart, options.client.way(), shared).await?;
+    let url = doors.org.clone();
     target.endpoints = embedded_endpoints(&url);
+    target.ca.clone_from(&doors.ca);
     let target = Arc::new(target);
-    counterpart.listens_at(Place {
-        org: url.clone(),
-        instance: at_instance.url(),
-        rogue: at_rogue.url(),
-        target: target.clone(),
-    });
+    counterpart.listens_at(doors.place(target.clone()));
     let (client_id, username) = (
         target.apps.get(&scenario.app).map_or("", |app| app.client_id.as_str()),
         target.users.get(&scenario.user).map_or("", |user| user.username.as_str()),
@@ -256,14 +258,12 @@ async fn once(
                     Err(_) => Ended::TimedOut,
                 })
             }
-            Client::Program(program) => started(program, scenario, play, &target, &url, login, users).await,
+            Client::Program(program) => started(program, scenario, play, &target, &doors, login, users).await,
         }
     };
     let (ended, lost) = tokio::join!(life, led(agent, sent));
     let ended = ended?;
-    for host in [at_org, at_instance, at_rogue] {
-        host.stop().await;
-    }
+    doors.close().await;
     let seen = counterpart.seen();
     let subject = Subject { program: Some(options.client.name()), ..target.subject() };
     Ok(Played { subject, exchanges: seen.exchanges, ended, unmet: seen.unmet.or(lost) })
@@ -295,14 +295,21 @@ async fn started(
     scenario: &Scenario,
     play: &Play,
     target: &Target,
-    url: &str,
+    doors: &Doors,
     login: Option<(Secret, Option<Secret>)>,
     users: mpsc::UnboundedSender<String>,
 ) -> Result<Ended, Error> {
     let files = Private::new()?;
     let mut values: BTreeMap<&str, String> =
         play.args.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    values.insert("org.url", url.to_owned());
+    values.insert("org.url", doors.org.clone());
+    let mut environment = Vec::new();
+    if let Some(ca) = &doors.ca {
+        let path = files.put("ca.pem", ca)?;
+        environment = trusting(&path, doors.proxy.as_deref(), &files)?;
+        values.insert("org.ca", path);
+    }
+    values.extend(doors.proxy.as_ref().map(|url| ("org.proxy", url.clone())));
     values.insert("flow", play.flow.name().to_owned());
     values.insert("calls", play.calls.to_string());
     values.insert("concurrency", play.concurrency.to_string());
@@ -326,7 +333,7 @@ async fn started(
         values.insert("login.access_token", secret(access_token));
         values.extend(refresh_token.as_ref().map(|s| ("login.refresh_token", secret(s))));
     }
-    let launch = match program.launch(&values) {
+    let launch = match program.launch(&values, environment) {
         Ok(launch) => launch,
         // The file asks for something that this scenario does not say: it cannot be played with it.
         Err(_) => return Ok(Ended::NotImplemented),
@@ -339,8 +346,7 @@ async fn started(
         .flatten()
         .map(|token| token.expose().to_owned())
         .collect();
-    let last = |text: &str| text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned);
-    let told = last(&ended.stderr).or_else(|| last(&ended.stdout)).unwrap_or_default();
+    let told = last_words(&ended.stderr).or_else(|| last_words(&ended.stdout)).unwrap_or_default();
     let told = own.iter().fold(told, |told, token| told.replace(token, "***"));
     let told: String = told.chars().take(LONGEST_WORDS).collect();
     Ok(match ended.exit {
@@ -350,6 +356,17 @@ async fn started(
         program::Exit::Signal(signal) => Ended::GaveUp(format!("ended by signal {signal}: {told}")),
         program::Exit::TimedOut => Ended::TimedOut,
     })
+}
+
+/// The line of a program's output that says best why it ended: the last that speaks of an error, else the last.
+fn last_words(output: &str) -> Option<String> {
+    let lines = || output.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    let speaks = |line: &&str| {
+        let line = line.to_ascii_lowercase();
+        !line.starts_with("at ")
+            && ["error", "exception", "refused", "panicked"].iter().any(|word| line.contains(word))
+    };
+    lines().find(speaks).or_else(|| lines().next()).map(str::to_owned)
 }
 
 fn not_implemented(planned: &Planned) -> Judged {

@@ -16,6 +16,7 @@ use crate::suite::client::Play;
 use crate::suite::{self, Scenario, Step};
 use crate::transcript::{Exchange, Taken};
 use crate::wire::Clock;
+use crate::wire::authority::Authority;
 use crate::wire::browser::Person;
 use crate::wire::host::Host;
 
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     /// What controls of a scenario were given of a recording.
     taken: std::sync::Mutex<HashMap<String, Taken>>,
     controls: Mutex<HashMap<String, Arc<OnceCell<Arc<Played>>>>>,
+    /// Who vouches for the hosts of an org that programs reach over TLS.
+    authority: OnceLock<Arc<Authority>>,
     /// What came of the client under test where nothing was in its way.
     plain: Mutex<HashMap<String, Arc<OnceCell<Plain>>>>,
 }
@@ -73,6 +76,7 @@ impl Shared {
             port: OnceLock::new(),
             taken: std::sync::Mutex::default(),
             controls: Mutex::default(),
+            authority: OnceLock::new(),
             plain: Mutex::default(),
         }
     }
@@ -109,6 +113,15 @@ impl Shared {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Who vouches for the hosts of an org that programs reach over TLS: one for the run, made when it is asked for.
+    pub(super) fn authority(&self) -> Result<Arc<Authority>, crate::wire::Error> {
+        if let Some(authority) = self.authority.get() {
+            return Ok(authority.clone());
+        }
+        let new = Authority::new()?;
+        Ok(self.authority.get_or_init(|| new).clone())
     }
 
     /// What comes of the client under test where nothing is in its way. Played once for all scenarios that tell it the

@@ -2,7 +2,9 @@
 
 mod client;
 mod control;
+mod doors;
 mod expectation;
+pub mod fixture;
 mod given;
 mod matching;
 mod plan;

@@ -471,6 +471,7 @@ fn unused_waivers(options: &Options, rows: &[ScenarioRow], used: &BTreeSet<Strin
 pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Profile>) -> Report {
     let mut subject = transcript.subject.clone();
     subject.profile = profile.unwrap_or(subject.profile);
+    let party = if subject.program.is_some() { Party::Client } else { Party::Org };
     let mut report = empty(subject.clone(), 0);
     let mut checks: BTreeMap<&'static str, Vec<(Verdict, Option<Word>)>> = BTreeMap::new();
     for group in groups(transcript) {
@@ -488,7 +489,7 @@ pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Prof
         let waived = transcript.waive_in.get(&scenario).map(Vec::as_slice).unwrap_or_default();
         let part = Transcript { subject: set_up, exchanges, ..Transcript::default() };
         let mut findings: Vec<FindingRow> = cut_documents(&part, &numbers);
-        for mut judged in catalog::judge(&part, Party::Org) {
+        for mut judged in catalog::judge(&part, party) {
             doubt(&mut judged, &part);
             let pardon = pardon(judged.check.id, subject.profile, waived, &transcript.waive);
             let mut word = None;

@@ -7,7 +7,7 @@ mod settings;
 mod stub;
 
 pub use behaviour::{Behaviour, Callback, Cut, Does, Expire, HOSTS, Instead};
-pub use program::{Launch, Program, Unfilled};
+pub use program::{Launch, Program, Unfilled, Way};
 pub use settings::{Kind, Row, Setting, Settings, TABLE as SETTINGS};
 pub use stub::{Body, Called, Canned, OF_THE_CONNECTION, Stub, Stubs, Wanted};
 

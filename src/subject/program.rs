@@ -70,8 +70,20 @@ pub struct Program {
     pub folder: PathBuf,
     /// How long it may take, in milliseconds.
     pub within: i64,
-    /// Whether it reaches the org through a proxy.
-    pub proxy: bool,
+    /// How it reaches the org.
+    pub way: Way,
+}
+
+/// How a program reaches the org.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// At a URL of this machine.
+    #[default]
+    Plain,
+    /// The same, over TLS, with an authority that is made for the run.
+    Tls,
+    /// By the names of Salesforce's hosts, and these besides, through a proxy; with that authority.
+    Proxy(Vec<String>),
 }
 
 /// A program as it is started: nothing is left to be filled in.
@@ -97,12 +109,17 @@ fn listed(names: &[String]) -> String {
 }
 
 impl Program {
-    /// It with these values filled in, each in a variable of its own besides. One of [`VALUES`] that is not given is
-    /// empty in a text and has no variable. A variable that the program file names itself is as the file says.
+    /// It with these values filled in, each in a variable of its own besides, after the variables that `before` brings.
+    /// One of [`VALUES`] that is not given is empty in a text and has no variable. A variable that the program file names
+    /// itself is as the file says.
     ///
     /// # Errors
     /// Every argument that `command` and `env` ask for and the suite does not give.
-    pub fn launch(&self, values: &BTreeMap<&str, String>) -> Result<Launch, Unfilled> {
+    pub fn launch(
+        &self,
+        values: &BTreeMap<&str, String>,
+        before: Vec<(String, String)>,
+    ) -> Result<Launch, Unfilled> {
         let mut unfilled = Vec::new();
         let mut fill = |text: &String| filled(text, values, &mut unfilled);
         let command = self.command.iter().map(&mut fill).collect();
@@ -114,7 +131,7 @@ impl Program {
         }
         let given = values.iter().map(|(name, value)| (variable(name), value.clone()));
         let mut env: Vec<(String, String)> = Vec::new();
-        for (name, value) in given.chain(own) {
+        for (name, value) in before.into_iter().chain(given).chain(own) {
             env.retain(|(known, _)| *known != name);
             env.push((name, value));
         }
@@ -175,7 +192,7 @@ impl fmt::Debug for Program {
             .field("flows", &self.flows)
             .field("folder", &self.folder)
             .field("within", &self.within)
-            .field("proxy", &self.proxy)
+            .field("way", &self.way)
             .finish()
     }
 }
@@ -203,7 +220,7 @@ mod tests {
             flows: vec![Flow::JwtBearer],
             folder: PathBuf::from("clients"),
             within: WITHIN,
-            proxy: false,
+            way: Way::Plain,
         }
     }
 
@@ -215,7 +232,7 @@ mod tests {
     fn names_are_filled_in_and_every_value_has_its_variable() {
         let program = program(&["fetch", "--flow=${flow}", "${depth}"], &[("ORG", "${org.url}/x")]);
         let given = [("flow", "jwt-bearer"), ("org.url", "http://127.0.0.1:1"), ("depth", "3")];
-        let launch = program.launch(&values(&given)).unwrap();
+        let launch = program.launch(&values(&given), Vec::new()).unwrap();
         assert_eq!(launch.command, ["fetch", "--flow=jwt-bearer", "3"]);
         let env: BTreeMap<_, _> = launch.env.into_iter().collect();
         assert_eq!(env["ORG"], "http://127.0.0.1:1/x");
@@ -228,10 +245,10 @@ mod tests {
     #[test]
     fn what_is_not_given_is_empty_and_an_argument_must_be_given() {
         let program = program(&["fetch", "${width}", "--key=${app.key}"], &[("DEPTH", "${depth} ${width}")]);
-        let launch = program.launch(&values(&[("width", "1"), ("depth", "2")])).unwrap();
+        let launch = program.launch(&values(&[("width", "1"), ("depth", "2")]), Vec::new()).unwrap();
         assert_eq!(launch.command[2], "--key=");
         assert!(launch.env.iter().all(|(name, _)| name != "GRANTCHECK_KEY"));
-        let why = program.launch(&values(&[])).unwrap_err();
+        let why = program.launch(&values(&[]), Vec::new()).unwrap_err();
         assert_eq!(why, Unfilled(vec!["depth".into(), "width".into()]));
         assert_eq!(
             why.to_string(),
@@ -242,7 +259,7 @@ mod tests {
     #[test]
     fn what_the_file_says_of_a_variable_holds() {
         let program = program(&["fetch"], &[("GRANTCHECK_FLOW", "mine"), ("A", "1")]);
-        let env = program.launch(&values(&[("flow", "jwt-bearer")])).unwrap().env;
+        let env = program.launch(&values(&[("flow", "jwt-bearer")]), Vec::new()).unwrap().env;
         assert_eq!(env, [("GRANTCHECK_FLOW".into(), "mine".into()), ("A".into(), "1".into())]);
     }
 
@@ -250,7 +267,7 @@ mod tests {
     fn a_value_is_never_filled_in_again() {
         for odd in ["a${flow}b", "$", "$${flow}", "${", "}${$}"] {
             let program = program(&["x", &format!("{}${{flow}}", verbatim(odd))], &[]);
-            let launch = program.launch(&values(&[("flow", "${calls}")])).unwrap();
+            let launch = program.launch(&values(&[("flow", "${calls}")]), Vec::new()).unwrap();
             assert_eq!(launch.command[1], format!("{odd}${{calls}}"));
         }
     }
@@ -265,6 +282,9 @@ mod tests {
     #[test]
     fn debug_shows_no_value_of_a_variable() {
         let program = program(&["fetch"], &[("API_KEY", "hunter2")]);
-        assert!(!format!("{program:?}{:?}", program.launch(&values(&[])).unwrap()).contains("hunter2"));
+        assert!(
+            !format!("{program:?}{:?}", program.launch(&values(&[]), Vec::new()).unwrap())
+                .contains("hunter2")
+        );
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::parse::{Kind, Node};
-use super::shape::{Either, Form, Never, Record, Shape, may, must, named, one_or_many, record};
+use super::shape::{Either, Form, Never, Record, Shape, check, may, must, named, one_or_many, record};
 use super::stubs::{canned, respond};
 use super::words::{flows, settings, waivers};
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
@@ -258,6 +258,16 @@ fn expect() -> Shape {
         ),
     ];
     Shape::Record(Record { keys, never: Some(never), ..Record::default() })
+}
+
+/// Reads what is said of an org, alone.
+pub(super) fn read_behaviour(text: &Text, node: &Node) -> Result<Behaviour, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    if !node.entries().is_empty() || node.text().is_some() {
+        check(text, node, &org(), &mut problems);
+    }
+    let behaviour = behaviour(text, Some(node), &mut problems);
+    if problems.is_empty() { Ok(behaviour) } else { Err(problems) }
 }
 
 /// Reads what is particular to a scenario that judges a client. What the shape tells is left out here.

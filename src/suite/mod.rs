@@ -189,6 +189,14 @@ pub fn read_suite(text: &Text, id: &str) -> Result<Suite, Vec<Diagnostic>> {
     resolve::resolve(text, id, &node)
 }
 
+/// Reads what a suite for clients says under `org:`, alone.
+///
+/// # Errors
+/// Every problem of the text.
+pub fn read_behaviour(text: &Text) -> Result<crate::subject::Behaviour, Vec<Diagnostic>> {
+    client::read_behaviour(text, &parse::parse(text)?)
+}
+
 /// What kind of file a text is by its keys: `suite`, `target` or `program`; none where it is none of them.
 pub fn kind(text: &Text) -> Option<&'static str> {
     let node = parse::parse(text).ok()?;

@@ -10,13 +10,13 @@ use super::names::unclosed;
 use super::outside::{Lookup, covered, found, unset};
 use super::parse::{Node, parse};
 use super::resolve::in_order;
-use super::shape::{Either, Form, Key, Never, Record, Shape, check, may, must};
+use super::shape::{Either, Form, Key, Never, Record, Shape, check, may, must, one_or_many};
 use super::words::flows;
 use crate::client::Template;
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::duration;
 use crate::subject::program::{VALUES, WITHIN, variable, verbatim};
-use crate::subject::{Flow, Program};
+use crate::subject::{Flow, Program, Way};
 
 /// The longest that a program may take, in milliseconds.
 const LONGEST: i64 = 600_000;
@@ -86,7 +86,17 @@ fn keys() -> Vec<Key> {
             Shape::Name,
             "its working folder, from the folder of this file; that one where it is not given",
         ),
-        may("proxy", Shape::Flag, "whether it reaches the org through a proxy; only `false` for now"),
+        may("tls", Shape::Flag, "whether it reaches the org over TLS, at `https://localhost:PORT`"),
+        may(
+            "proxy",
+            Shape::Flag,
+            "whether it reaches the org by the names of Salesforce's hosts, through a proxy and over TLS",
+        ),
+        may(
+            "hosts",
+            one_or_many("a host or a list of them", Shape::Name),
+            "hosts that the org answers for besides Salesforce's, where there is a proxy; `*.example` for all below one",
+        ),
     ]
 }
 
@@ -95,10 +105,18 @@ fn rules() -> Vec<Value> {
     let secrets: Vec<_> =
         VALUES.iter().filter(|value| value.secret).map(|value| value.name.replace('.', r"\.")).collect();
     let secret = json!({ "type": "string", "pattern": format!(r"\$\{{({})\}}", secrets.join("|")) });
-    vec![json!({ "properties": {
-        "command": { "prefixItems": [{ "pattern": r"\S" }], "items": { "not": secret } },
-        "proxy": { "const": false }
-    } })]
+    vec![
+        json!({ "properties": {
+        "command": { "prefixItems": [{ "pattern": r"\S" }], "items": { "not": secret } }
+    } }),
+        json!({
+            "if": { "required": ["hosts"] },
+            "then": { "required": ["proxy"], "properties": { "proxy": { "const": true } } }
+        }),
+        json!({
+            "not": { "required": ["proxy", "tls"], "properties": { "proxy": { "const": true }, "tls": { "const": true } } }
+        }),
+    ]
 }
 
 /// Reads a program file; `path` is where it stands.
@@ -169,12 +187,35 @@ impl Reader<'_> {
             _ => Path::new("."),
         };
         let folder = node.get("folder").and_then(|folder| self.value(folder, Place::Folder));
-        let proxy = node.get("proxy").filter(|proxy| proxy.flag() == Some(true));
-        if let Some(proxy) = proxy {
-            let message = "a program cannot be led through a proxy yet";
-            let help = "leave it out, and let the program take the URL of the org: `${org.url}`";
-            self.problem("not-yet", proxy.span, message, help);
-        }
+        let is_set = |key: &str| node.get(key).and_then(Node::flag) == Some(true);
+        let hosts: Vec<String> = node
+            .get("hosts")
+            .map(Node::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|host| Some(host.text()?.to_ascii_lowercase()))
+            .collect();
+        let way = match (is_set("proxy"), is_set("tls")) {
+            (true, false) => Way::Proxy(hosts),
+            (false, tls) => {
+                if let Some(hosts) = node.get("hosts") {
+                    let message = "hosts are answered for by a proxy, and there is none";
+                    self.problem(
+                        "contradiction",
+                        hosts.span,
+                        message,
+                        "write `proxy: true`, or leave `hosts` out",
+                    );
+                }
+                if tls { Way::Tls } else { Way::Plain }
+            }
+            (true, true) => {
+                let span = node.get("tls").map_or(node.span, |tls| tls.span);
+                let message = "what goes through the proxy goes over TLS anyway";
+                self.problem("contradiction", span, message, "leave `tls` out");
+                Way::Proxy(hosts)
+            }
+        };
         Program {
             name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             command,
@@ -182,7 +223,7 @@ impl Reader<'_> {
             flows: flows.iter().filter_map(|flow| Flow::read(flow.text()?)).collect(),
             folder: folder.map_or(own.to_owned(), |folder| own.join(folder)),
             within: within.unwrap_or(WITHIN),
-            proxy: proxy.is_some(),
+            way,
         }
     }
 
@@ -284,7 +325,7 @@ mod tests {
     fn what_is_not_said_has_its_default() {
         let program = read("command: [python3, fetch.py]\nflows: client-credentials\n").unwrap();
         assert_eq!((program.name.as_str(), program.folder.as_path()), ("fetch", Path::new("clients")));
-        assert_eq!((program.within, program.proxy), (30_000, false));
+        assert_eq!((program.within, program.way), (30_000, Way::Plain));
         assert_eq!(program.flows, [Flow::ClientCredentials]);
         let bare = Text::new("fetch.yaml", "command: [x]\nflows: jwt-bearer\n");
         assert_eq!(read_program(&bare, Path::new("fetch.yaml"), &|_| None).unwrap().folder, Path::new("."));
@@ -296,7 +337,7 @@ mod tests {
                       env: { K: \"${file:key}\" }\nfolder: ../${HOME_OF_IT}\nwithin: 2m\n";
         let program = read(source).unwrap();
         let values = [("flow", "jwt-bearer".to_owned()), ("depth", "3".to_owned())].into_iter().collect();
-        let launch = program.launch(&values).unwrap();
+        let launch = program.launch(&values, Vec::new()).unwrap();
         assert_eq!(launch.command, ["/opt/${flow}/run", "jwt-bearer", "3", "a$b"]);
         assert!(launch.env.contains(&("K".into(), "hush".into())));
         assert_eq!(launch.folder, Path::new("clients/..//opt/${flow}"));

@@ -109,7 +109,12 @@ impl Reader<'_> {
         };
         let name_node = node.get("scenario");
         let client = self.clients.then(|| {
-            literal(self.text, node, &BTreeSet::new(), &mut self.problems);
+            // What an org answers may name its hosts; who reads that tells of other names.
+            for (_, value) in
+                node.entries().iter().filter(|(key, _)| !matches!(key.text(), Some("org" | "for_each")))
+            {
+                literal(self.text, value, &BTreeSet::new(), &mut self.problems);
+            }
             Arc::new(client::read(self.text, node, &mut self.problems))
         });
         let (steps, cleanup) = if self.clients {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::Clock;
 use super::clock::Watch;
 use super::host::{self, Cut as ConnectionCut, Handler};
+use super::proxy::{Gate, is_listed};
 use crate::oauth::Endpoint;
 use crate::org::Org;
 use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, HOSTS, Target};
@@ -41,6 +42,8 @@ pub struct Counterpart {
     part: Part,
     /// The most exchanges that are recorded.
     most: usize,
+    /// Whether whoever asks more is cut off.
+    cuts: bool,
     place: OnceLock<Place>,
     /// How many requests each answer in place of the org's own was asked for.
     asked: Vec<AtomicU32>,
@@ -68,6 +71,8 @@ pub struct Place {
     pub instance: String,
     /// Base URL of a host that is none of the org's.
     pub rogue: String,
+    /// The hosts that are the org's by their names, where a proxy leads to it.
+    pub hosts: Vec<String>,
     /// The org as a target.
     pub target: Arc<Target>,
 }
@@ -108,14 +113,28 @@ impl Counterpart {
         part: Part,
         told: u32,
     ) -> Self {
+        let most = MOST_EXCHANGES + usize::try_from(told).unwrap_or(0).saturating_mul(4);
+        Self { cuts: true, ..Self::keeping(org, clock, behaviour, scenario, part, most) }
+    }
+
+    /// The same, which keeps that many exchanges and goes on to answer.
+    pub fn keeping(
+        org: Arc<Org>,
+        clock: Clock,
+        behaviour: Behaviour,
+        scenario: &str,
+        part: Part,
+        most: usize,
+    ) -> Self {
         Self {
+            cuts: false,
             asked: behaviour.answers.iter().map(|_| AtomicU32::new(0)).collect(),
             org,
             clock,
             behaviour,
             scenario: scenario.to_owned(),
             part,
-            most: MOST_EXCHANGES + usize::try_from(told).unwrap_or(0).saturating_mul(4),
+            most,
             place: OnceLock::new(),
             calls: watch::channel(0).0,
             let_in: AtomicU32::new(0),
@@ -140,9 +159,11 @@ impl Counterpart {
 
     /// Whether a URL is of the org, or of its instance.
     pub fn is_at(&self, url: &str) -> bool {
-        self.place
-            .get()
-            .is_some_and(|place| same_origin(url, &place.org) || same_origin(url, &place.instance))
+        self.place.get().is_some_and(|place| {
+            let named = host_of(url).is_some_and(|host| is_listed(&host, &place.hosts));
+            let at = |base: &str| same_origin(url, base);
+            at(&place.org) || at(&place.instance) || named && !at(&place.rogue)
+        })
     }
 
     /// A text of the suite with the hosts of this play filled in.
@@ -339,7 +360,10 @@ impl Counterpart {
         door: Door,
     ) -> Result<Response<Bytes>, ConnectionCut> {
         let Some(here) = self.place.get() else { return Err(ConnectionCut) };
-        let Some(place) = self.begin() else { return Err(ConnectionCut) };
+        let place = self.begin();
+        if place.is_none() && self.cuts {
+            return Err(ConnectionCut);
+        }
         let (at, watch) = (self.clock.now(), Watch::start());
         let endpoint = endpoint_of(request.uri().path());
         let (asked, outcome) = match door {
@@ -347,6 +371,7 @@ impl Counterpart {
             Door::Instance => self.answered(recorded(request, &here.instance), request, endpoint).await,
             Door::Rogue => (recorded(request, &here.rogue), Ok(nothing())),
         };
+        let Some(place) = place else { return outcome.map_err(|_| ConnectionCut) };
         let answer = match &outcome {
             Ok(response) => Answer::Response(received(response)),
             Err(why) => Answer::Nothing(Failure::Broken((*why).to_owned())),
@@ -476,6 +501,37 @@ impl Counterpart {
     }
 }
 
+/// A counterpart behind a proxy: a request says by its URL which door it is for.
+pub struct Proxied(pub Arc<Counterpart>);
+
+impl Handler for Proxied {
+    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionCut> {
+        let Some(place) = self.0.place.get() else { return Err(ConnectionCut) };
+        let url = request.uri().to_string();
+        let door = match () {
+            () if same_origin(&url, &place.rogue) => Door::Rogue,
+            () if same_origin(&url, &place.instance) => Door::Instance,
+            () => Door::Org,
+        };
+        self.0.exchange(&request, "program", door).await
+    }
+}
+
+impl Gate for Proxied {
+    fn refused(&self, host: &str) {
+        let Some(place) = self.0.begin() else { return };
+        let asked =
+            transcript::Request::new("CONNECT", &format!("https://{host}"), Vec::new(), String::new());
+        let answer = Answer::Response(transcript::Response::new(403, Vec::new(), String::new()));
+        let kept = Kept { at: self.0.clock.now(), took: 0, action: "program", endpoint: Endpoint::Page };
+        self.0.keep(place, kept, asked, answer);
+    }
+}
+
+fn host_of(url: &str) -> Option<String> {
+    url::Url::parse(url).ok()?.host_str().map(str::to_owned)
+}
+
 /// A counterpart behind one of its doors.
 struct Standing {
     counterpart: Arc<Counterpart>,
@@ -519,10 +575,13 @@ fn fields(headers: &http::HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
 }
 
-/// A request as the record has it; without a base, its URL is absolute.
+/// A request as the record has it, with the whole URL: its own, or one that begins like that.
 fn recorded(request: &Request<Bytes>, base: &str) -> transcript::Request {
     let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let url = if base.is_empty() { request.uri().to_string() } else { format!("{base}{path}") };
+    let url = match request.uri().authority() {
+        Some(_) => request.uri().to_string(),
+        None => format!("{base}{path}"),
+    };
     let body = text(request.body());
     transcript::Request::new(request.method().as_str(), &url, fields(request.headers()), body)
 }

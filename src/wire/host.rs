@@ -10,17 +10,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
+use super::authority::Authority;
 use super::{Clock, Error};
 use crate::org::{Begun, Org};
 
 /// The most bytes of a request body.
 const LONGEST_BODY: usize = 256 * 1024;
 /// How long a client may take over its request's header.
-const HEADER_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const HEADER_WITHIN: Duration = Duration::from_secs(30);
 /// How long a client may take over its request's body.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// The most connections at a time.
@@ -39,6 +42,7 @@ pub trait Handler: Send + Sync + 'static {
 /// An org that listens. It ends when this is dropped.
 pub struct Host {
     address: SocketAddr,
+    tls: bool,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -52,22 +56,79 @@ impl Host {
         Self::serving(Arc::new(Plain { org, clock }), address).await
     }
 
+    /// Puts an org on a socket behind TLS.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or there is no TLS.
+    pub async fn start_tls(
+        org: Arc<Org>,
+        clock: Clock,
+        authority: &Arc<Authority>,
+        address: &str,
+    ) -> Result<Self, Error> {
+        Self::serving_tls(Arc::new(Plain { org, clock }), authority, address).await
+    }
+
     /// Puts something that answers on a socket; port 0 takes a free one.
     ///
     /// # Errors
     /// The address cannot be listened on.
     pub async fn serving<H: Handler>(handler: Arc<H>, address: &str) -> Result<Self, Error> {
+        Self::accepting(address, move |stream, stopped| serve(stream, handler.clone(), stopped)).await
+    }
+
+    /// The same behind TLS, with a certificate for `localhost`.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or there is no TLS.
+    pub async fn serving_tls<H: Handler>(
+        handler: Arc<H>,
+        authority: &Arc<Authority>,
+        address: &str,
+    ) -> Result<Self, Error> {
+        let tls = TlsAcceptor::from(authority.server()?);
+        let host = Self::accepting(address, move |stream, mut stopped| {
+            let (tls, handler) = (tls.clone(), handler.clone());
+            async move {
+                let behind = async {
+                    let accepted = tokio::time::timeout(HEADER_WITHIN, tls.accept(stream)).await;
+                    // A client that does not trust the certificate ends here.
+                    if let Ok(Ok(stream)) = accepted {
+                        serve_stream(stream, handler).await;
+                    }
+                };
+                tokio::select! {
+                    () = behind => {}
+                    _ = stopped.changed() => {}
+                }
+            }
+        });
+        let mut host = host.await?;
+        host.tls = true;
+        Ok(host)
+    }
+
+    /// Listens, and serves each connection in its own way, which ends when it is told to.
+    pub(super) async fn accepting<F, S>(address: &str, serve: F) -> Result<Self, Error>
+    where
+        F: Fn(TcpStream, watch::Receiver<bool>) -> S + Send + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
         let fail = |why| Error::Listen { address: address.to_owned(), why };
         let listener = TcpListener::bind(address).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, handler, stopped));
-        Ok(Self { address, stop, task })
+        let task = tokio::spawn(accept(listener, serve, stopped));
+        Ok(Self { address, tls: false, stop, task })
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or `https://localhost:PORT` behind TLS.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        if self.tls {
+            format!("https://localhost:{}", self.port())
+        } else {
+            format!("http://{}", self.address)
+        }
     }
 
     /// The port that it listens on.
@@ -89,7 +150,11 @@ impl Drop for Host {
     }
 }
 
-async fn accept<H: Handler>(listener: TcpListener, handler: Arc<H>, mut stopped: watch::Receiver<bool>) {
+async fn accept<F, S>(listener: TcpListener, serve: F, mut stopped: watch::Receiver<bool>)
+where
+    F: Fn(TcpStream, watch::Receiver<bool>) -> S,
+    S: Future<Output = ()> + Send + 'static,
+{
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
@@ -99,25 +164,31 @@ async fn accept<H: Handler>(listener: TcpListener, handler: Arc<H>, mut stopped:
         // A connection that failed before it was accepted is the client's affair.
         let Ok((stream, _)) = accepted else { continue };
         let Ok(permit) = room.clone().acquire_owned().await else { return };
-        let (handler, stopped) = (handler.clone(), stopped.clone());
+        let _ = stream.set_nodelay(true);
+        let served = serve(stream, stopped.clone());
         tokio::spawn(async move {
-            serve(stream, handler, stopped).await;
+            served.await;
             drop(permit);
         });
     }
 }
 
 async fn serve<H: Handler>(stream: TcpStream, handler: Arc<H>, mut stopped: watch::Receiver<bool>) {
-    let _ = stream.set_nodelay(true);
+    tokio::select! {
+        () = serve_stream(stream, handler) => {}
+        _ = stopped.changed() => {}
+    }
+}
+
+/// Answers what comes over a connection until it ends.
+pub(super) async fn serve_stream<S, H: Handler>(stream: S, handler: Arc<H>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
     let service = service_fn(move |request| answer(handler.clone(), request));
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_WITHIN).half_close(true);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        _ = &mut connection => {}
-        _ = stopped.changed() => {}
-    }
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// A port on this machine that nobody has, for somebody else to listen on. It is none of those that the system gives to
@@ -140,7 +211,8 @@ pub fn free_port() -> u16 {
 #[error("the org cut the connection")]
 pub struct Cut;
 
-async fn answer<H: Handler>(
+/// Reads a request whole and has it answered.
+pub(super) async fn answer<H: Handler>(
     handler: Arc<H>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Cut> {

@@ -1,6 +1,7 @@
 //! The only I/O: sockets, clocks, dice, files and processes. Nothing below this level can fail for an outside reason.
 
 pub mod agent;
+pub mod authority;
 pub mod browser;
 pub mod clock;
 pub mod counterpart;
@@ -9,6 +10,7 @@ pub mod files;
 pub mod host;
 pub mod own;
 pub mod program;
+pub mod proxy;
 pub mod renewal;
 pub mod stubs;
 mod tls;
@@ -53,6 +55,6 @@ pub enum Error {
         why: String,
     },
     /// A certificate authority that cannot be used.
-    #[error("the certificate authority of the target cannot be used: {0}")]
+    #[error("the certificate authority cannot be used: {0}")]
     Authority(String),
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::support::{at, client_suites, complaints, embedded, options, outcome, suite_of};
 use grantcheck::report::{Report, Word};
 use grantcheck::run::{Client, Options, Selection};
-use grantcheck::subject::{Flow, Program};
+use grantcheck::subject::{Flow, Program, Way};
 
 fn played(client: Client, patterns: &[&str]) -> Report {
     let selection = Selection { patterns: patterns.iter().map(|&p| p.to_owned()).collect() };
@@ -31,7 +31,7 @@ fn shell(script: &str, within: i64) -> Client {
         flows: vec![Flow::RefreshToken, Flow::ClientCredentials, Flow::JwtBearer, Flow::SamlBearer],
         folder: PathBuf::from("/"),
         within,
-        proxy: false,
+        way: Way::Plain,
     }))
 }
 

@@ -12,7 +12,8 @@ const FOLDER: &str = "suites/broken";
 /// What kind of file a broken one is, by its name: a target, a program or else a suite.
 pub fn kind(path: &str) -> &'static str {
     let name = path.rsplit('/').next().unwrap_or(path);
-    ["target", "program"].into_iter().find(|kind| name.starts_with(&format!("{kind}-"))).unwrap_or("suite")
+    let kinds = [("target-", "target"), ("program-", "program"), ("client-suite-", "client-suite")];
+    kinds.into_iter().find(|(begin, _)| name.starts_with(begin)).map_or("suite", |(_, kind)| kind)
 }
 
 /// Everything that is wrong with a broken file. A target or a program sees the files beside it and no variables.

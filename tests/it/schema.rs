@@ -13,6 +13,7 @@ use crate::support::{files, read};
 
 /// Broken files that no schema can refuse, and why.
 const SEMANTIC: &[(&str, &str)] = &[
+    ("client-suite-host-unknown", "which names a text holds"),
     ("control-circle", "scenarios name each other"),
     ("control-of-another-kind", "a step names another one"),
     ("control-unknown", "a step names another one, or a scenario"),
