@@ -21,6 +21,7 @@ mod resource;
 mod revocation;
 mod salesforce;
 mod saml_bearer;
+mod secrets;
 #[cfg(test)]
 mod testing;
 mod token;
@@ -141,6 +142,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         renewal::failure::CHECKS,
         renewal::passing::CHECKS,
         renewal::reasons::CHECKS,
+        secrets::CHECKS,
         jwt_bearer::CHECKS,
         saml_bearer::CHECKS,
         client_credentials::CHECKS,

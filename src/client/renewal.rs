@@ -90,6 +90,11 @@ impl Renewal {
         Self { wrong, ..self }
     }
 
+    /// The access token in force.
+    pub fn access_token(&self) -> Option<&Secret> {
+        self.access_token.as_ref()
+    }
+
     /// The wrong that it commits on purpose.
     pub fn wrong(&self) -> Wrongs {
         self.wrong

@@ -7,7 +7,7 @@ mod model;
 mod schema;
 
 pub use junit::junit;
-pub use model::{At, CheckRow, FindingRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word};
+pub use model::{At, CheckRow, FindingRow, ProgramRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word};
 pub use schema::schema;
 
 use crate::transcript::Redactor;
@@ -23,6 +23,9 @@ pub fn redacted(report: &Report, redactor: &mut Redactor) -> Report {
         let tweaks = row.steps.iter_mut().filter_map(|step| step.tweak.as_mut());
         for text in written.map(|at| &mut at.text).chain(tweaks).chain(row.reason.as_mut()) {
             *text = redactor.scrub_own(text);
+        }
+        for text in row.program.iter_mut().flat_map(|p| [&mut p.ended, &mut p.stdout, &mut p.stderr]) {
+            *text = redactor.scrub(text);
         }
         for text in row.findings.iter_mut().flat_map(|f| [&mut f.expected, &mut f.observed]) {
             *text = redactor.scrub(text);
@@ -89,6 +92,7 @@ mod tests {
             at: at.clone(),
             tags: Vec::new(),
             steps: Vec::new(),
+            program: None,
             findings: vec![finding(None), finding(Some("code/works-once"))],
         };
         let report = Report {

@@ -116,8 +116,26 @@ pub struct ScenarioRow {
     pub tags: Vec<String>,
     /// What was done.
     pub steps: Vec<StepRow>,
+    /// The client program's side, where one was played.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<ProgramRow>,
     /// What does not hold.
     pub findings: Vec<FindingRow>,
+}
+
+/// How a client program ended, and what it printed. Its requests are in the transcript.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramRow {
+    /// How it ended, in words.
+    pub ended: String,
+    /// How long it ran, in milliseconds.
+    pub ran_ms: u64,
+    /// The end of its standard output, secrets replaced.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stdout: String,
+    /// The end of its standard error, secrets replaced.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
 }
 
 /// One step that was done.

@@ -1,32 +1,32 @@
 //! Playing a client program: the org behaves as the scenario has it, the program does its work, and what it asked is judged.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::control::Shared;
-use super::doors::{Doors, trusting};
+use super::doors::Doors;
+use super::launch::{Ended, Life, started};
 use super::plan::Planned;
 use super::play::Did;
 use super::preflight::embedded_endpoints;
 use super::rows::{self, Judged, Seen};
 use crate::client::wrong::Wrongs;
 use crate::diagnostic::Span;
-use crate::oauth::{Endpoint, Secret};
+use crate::oauth::Endpoint;
 use crate::org::Org;
+use crate::report::ProgramRow;
 use crate::subject::{Behaviour, Called, Flow, Login, Page, Program, Subject, Target, Way};
 use crate::suite::Scenario;
 use crate::suite::client::{Exit, Play, Requests};
-use crate::transcript::{Exchange, Part};
+use crate::transcript::{Exchange, Part, Redactor, Staged};
 use crate::verdict::{Finding, Level, Verdict};
 use crate::wire::agent::Agent;
 use crate::wire::clock::Watch;
 use crate::wire::counterpart::Counterpart;
-use crate::wire::files::Private;
 use crate::wire::host;
 use crate::wire::own::{self, Job};
-use crate::wire::{Clock, Error, dice, program};
+use crate::wire::{Clock, Error, dice};
 
 /// Who is the client.
 #[derive(Clone)]
@@ -69,27 +69,15 @@ impl Client {
     }
 }
 
-/// How a program ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Ended {
-    Done,
-    GaveUp(String),
-    NotImplemented,
-    TimedOut,
-}
-
 /// How long our own client may take.
 const WITHIN: Duration = Duration::from_secs(30);
-/// What a program exits with where it cannot do what it is asked.
-const NOT_IMPLEMENTED: i32 = 89;
-/// The most of what a program printed that is told.
-const LONGEST_WORDS: usize = 300;
-
 /// One play of a program.
 struct Played {
     subject: Subject,
     exchanges: Vec<Exchange>,
     ended: Ended,
+    program: ProgramRow,
+    staged: Staged,
     unmet: Option<String>,
 }
 
@@ -160,7 +148,7 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
     let mut findings = Vec::new();
     if let Some(expected) = missed(play.exit, &played.ended) {
         let at = Some((scenario.as_ref(), play.exit_span));
-        findings.push(finding(Verdict::Fail, expected, words(&played.ended), at, Vec::new()));
+        findings.push(finding(Verdict::Fail, expected, played.ended.words(), at, Vec::new()));
     }
     for requests in &play.requests {
         findings.extend(counted(scenario, requests, &played.exchanges));
@@ -171,6 +159,8 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
         did: vec![Did { action: "program", tweak: None, exchanges: all }],
         findings: findings.into_iter().map(|finding| (0, finding)).collect(),
         over,
+        program: Some(played.program),
+        staged: Some(played.staged),
         ..Seen::default()
     };
     rows::judge(planned, seen, watch.micros(), shared)
@@ -185,7 +175,7 @@ pub(super) async fn plain(shared: &Shared, scenario: &Scenario, play: &Play, key
         Ok(Played { ended: Ended::Done, .. }) => {
             Plain::Fails("it ended as if it had, and no call of it was let in".into())
         }
-        Ok(played) => Plain::Fails(words(&played.ended)),
+        Ok(played) => Plain::Fails(played.ended.words()),
         Err(why) => Plain::Unplayed(why.to_string()),
     }
 }
@@ -237,6 +227,7 @@ async fn once(
     let life = async {
         match &options.client {
             Client::Own(wrong) => {
+                let printed = Arc::new(Mutex::new(String::new()));
                 let job = Job {
                     target: target.clone(),
                     endpoints: target.endpoints.clone(),
@@ -249,24 +240,39 @@ async fn once(
                     concurrency: play.concurrency,
                     users,
                     clock,
+                    printed: printed.clone(),
                     wrong: *wrong,
                 };
-                Ok(match tokio::time::timeout(WITHIN, own::work(job)).await {
+                let ended = match tokio::time::timeout(WITHIN, own::work(job)).await {
                     Ok(Ok(true)) => Ended::Done,
                     Ok(Ok(false)) => Ended::GaveUp("not every call was answered".into()),
                     Ok(Err(why)) => Ended::GaveUp(why.to_string()),
                     Err(_) => Ended::TimedOut,
-                })
+                };
+                let mut life = Life::new(ended);
+                life.printed.stdout =
+                    std::mem::take(&mut *printed.lock().unwrap_or_else(PoisonError::into_inner));
+                Ok(life)
             }
             Client::Program(program) => started(program, scenario, play, &target, &doors, login, users).await,
         }
     };
-    let (ended, lost) = tokio::join!(life, led(agent, sent));
-    let ended = ended?;
+    let (life, lost) = tokio::join!(life, led(agent, sent));
+    let life = life?;
     doors.close().await;
     let seen = counterpart.seen();
     let subject = Subject { program: Some(options.client.name()), ..target.subject() };
-    Ok(Played { subject, exchanges: seen.exchanges, ended, unmet: seen.unmet.or(lost) })
+    let mut redactor = Redactor::new(dice::seed());
+    redactor.learn_target(&target);
+    seen.exchanges.iter().for_each(|x| redactor.learn_exchange(x));
+    let own = (play.flow == Flow::WebServer).then(|| target.apps.get(&scenario.app)).flatten();
+    let staged = Staged {
+        endpoints: target.endpoints.clone(),
+        redirect_uris: own.map(|app| (scenario.app.clone(), app.redirect_uris.clone())).into_iter().collect(),
+        traces: life.traces(&mut redactor),
+    };
+    let (program, unmet) = (life.row(), seen.unmet.or(lost));
+    Ok(Played { subject, exchanges: seen.exchanges, ended: life.ended, program, staged, unmet })
 }
 
 /// The user whom a program sends away to log in.
@@ -289,101 +295,12 @@ async fn led(mut agent: Agent, mut sent: mpsc::UnboundedReceiver<String>) -> Opt
     lost
 }
 
-/// Starts a program, with everything that it is given, and waits for its end.
-async fn started(
-    program: &Program,
-    scenario: &Scenario,
-    play: &Play,
-    target: &Target,
-    doors: &Doors,
-    login: Option<(Secret, Option<Secret>)>,
-    users: mpsc::UnboundedSender<String>,
-) -> Result<Ended, Error> {
-    let files = Private::new()?;
-    let mut values: BTreeMap<&str, String> =
-        play.args.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    values.insert("org.url", doors.org.clone());
-    let mut environment = Vec::new();
-    if let Some(ca) = &doors.ca {
-        let path = files.put("ca.pem", ca)?;
-        environment = trusting(&path, doors.proxy.as_deref(), &files)?;
-        values.insert("org.ca", path);
-    }
-    values.extend(doors.proxy.as_ref().map(|url| ("org.proxy", url.clone())));
-    values.insert("flow", play.flow.name().to_owned());
-    values.insert("calls", play.calls.to_string());
-    values.insert("concurrency", play.concurrency.to_string());
-    let secret = |secret: &Secret| secret.expose().to_owned();
-    if let Some(app) = target.apps.get(&scenario.app) {
-        values.insert("app.client_id", app.client_id.clone());
-        values.insert("app.redirect_uri", app.redirect_uri().to_owned());
-        values.extend(app.client_secret.as_ref().map(|s| ("app.client_secret", secret(s))));
-        if let Some(pem) = app.key.as_ref().and_then(|key| key.to_pem().ok()) {
-            values.insert("app.key", files.put("app.key", pem.expose())?);
-        }
-        if let Some(certificate) = &app.certificate {
-            values.insert("app.certificate", files.put("app.crt", &certificate.to_pem())?);
-        }
-    }
-    if let Some(user) = target.users.get(&scenario.user) {
-        values.insert("user.username", user.username.clone());
-        values.extend(user.password.as_ref().map(|s| ("user.password", secret(s))));
-    }
-    if let Some((access_token, refresh_token)) = &login {
-        values.insert("login.access_token", secret(access_token));
-        values.extend(refresh_token.as_ref().map(|s| ("login.refresh_token", secret(s))));
-    }
-    let launch = match program.launch(&values, environment) {
-        Ok(launch) => launch,
-        // The file asks for something that this scenario does not say: it cannot be played with it.
-        Err(_) => return Ok(Ended::NotImplemented),
-    };
-    let ended = program::run(&launch, Some(users)).await?;
-    // Tokens that it never sent are in no record, so they are struck out here.
-    let own: Vec<String> = login
-        .into_iter()
-        .flat_map(|(access_token, refresh_token)| [Some(access_token), refresh_token])
-        .flatten()
-        .map(|token| token.expose().to_owned())
-        .collect();
-    let told = last_words(&ended.stderr).or_else(|| last_words(&ended.stdout)).unwrap_or_default();
-    let told = own.iter().fold(told, |told, token| told.replace(token, "***"));
-    let told: String = told.chars().take(LONGEST_WORDS).collect();
-    Ok(match ended.exit {
-        program::Exit::Code(0) => Ended::Done,
-        program::Exit::Code(NOT_IMPLEMENTED) => Ended::NotImplemented,
-        program::Exit::Code(code) => Ended::GaveUp(format!("exit {code}: {told}")),
-        program::Exit::Signal(signal) => Ended::GaveUp(format!("ended by signal {signal}: {told}")),
-        program::Exit::TimedOut => Ended::TimedOut,
-    })
-}
-
-/// The line of a program's output that says best why it ended: the last that speaks of an error, else the last.
-fn last_words(output: &str) -> Option<String> {
-    let lines = || output.lines().rev().map(str::trim).filter(|line| !line.is_empty());
-    let speaks = |line: &&str| {
-        let line = line.to_ascii_lowercase();
-        !line.starts_with("at ")
-            && ["error", "exception", "refused", "panicked"].iter().any(|word| line.contains(word))
-    };
-    lines().find(speaks).or_else(|| lines().next()).map(str::to_owned)
-}
-
 fn not_implemented(planned: &Planned) -> Judged {
     rows::not_testable(planned, "the program says that it does not do this".into())
 }
 
 fn was_let_in(x: &Exchange) -> bool {
     x.endpoint == Endpoint::Resource && (200..300).contains(&x.status())
-}
-
-fn words(ended: &Ended) -> String {
-    match ended {
-        Ended::Done => "it did its work".into(),
-        Ended::GaveUp(why) => format!("it gave up: {why}"),
-        Ended::NotImplemented => "it does not do this".into(),
-        Ended::TimedOut => "it did not end in time".into(),
-    }
 }
 
 /// What was expected, where it did not come.

@@ -6,6 +6,7 @@ mod doors;
 mod expectation;
 pub mod fixture;
 mod given;
+mod launch;
 mod matching;
 mod plan;
 mod play;

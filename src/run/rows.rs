@@ -11,10 +11,10 @@ use crate::diagnostic::{Span, Text};
 use crate::oauth::Endpoint;
 use crate::oauth::salesforce::Profile;
 use crate::report::{
-    At, CheckRow, FindingRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word, visible,
+    At, CheckRow, FindingRow, ProgramRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word, visible,
 };
 use crate::subject::{Flow, Settings, Subject, Waiver};
-use crate::transcript::{Exchange, Transcript};
+use crate::transcript::{Exchange, Staged, Transcript};
 use crate::verdict::{Finding, Level, Verdict};
 
 /// What was seen of one scenario.
@@ -29,6 +29,9 @@ pub(super) struct Seen {
     /// Findings about the play as a whole.
     pub(super) over: Vec<Finding>,
     pub(super) stopped: bool,
+    /// The client program's side, where one was played.
+    pub(super) program: Option<ProgramRow>,
+    pub(super) staged: Option<Staged>,
 }
 
 /// One judged scenario.
@@ -44,6 +47,7 @@ pub(super) struct Judged {
     settings: Settings,
     /// What it is let off here.
     waive: Vec<Waiver>,
+    staged: Option<Staged>,
 }
 
 /// The row of a scenario that this target cannot be asked.
@@ -57,6 +61,7 @@ pub(super) fn not_testable(planned: &Planned, reason: String) -> Judged {
         at: at(&planned.scenario.text, planned.scenario.span),
         tags: planned.scenario.tags.clone(),
         steps: Vec::new(),
+        program: None,
         findings: Vec::new(),
     };
     Judged {
@@ -67,6 +72,7 @@ pub(super) fn not_testable(planned: &Planned, reason: String) -> Judged {
         flows: planned.scenario.flows(),
         settings: Settings::default(),
         waive: Vec::new(),
+        staged: None,
     }
 }
 
@@ -91,7 +97,8 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         x.renumber(number);
         x.scenario.clone_from(&name);
     }
-    let transcript = Transcript { subject: seen.subject, exchanges, ..Transcript::default() };
+    let staged = seen.staged.clone().map(|staged| (name.clone(), staged)).into_iter().collect();
+    let transcript = Transcript { subject: seen.subject, exchanges, staged, ..Transcript::default() };
     let mut findings: Vec<FindingRow> = seen
         .findings
         .into_iter()
@@ -181,6 +188,7 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         at: at(&scenario.text, scenario.span),
         tags: scenario.tags.clone(),
         steps,
+        program: seen.program,
         findings,
     };
     Judged {
@@ -191,6 +199,7 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         flows: scenario.flows(),
         settings: scenario.settings.clone(),
         waive: waivers(&scenario.waive),
+        staged: seen.staged,
     }
 }
 
@@ -345,6 +354,9 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
         if !one.waive.is_empty() {
             transcript.waive_in.insert(format!("{} › {}", one.row.suite, one.row.scenario), one.waive);
         }
+        if let Some(staged) = one.staged {
+            transcript.staged.insert(format!("{} › {}", one.row.suite, one.row.scenario), staged);
+        }
         for mut exchange in one.exchanges {
             exchange.renumber(exchange.number + offset);
             transcript.exchanges.push(exchange);
@@ -482,12 +494,14 @@ pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Prof
         }
         let scenario = exchanges.first().map_or(String::new(), |x| x.scenario.clone());
         // What the server was set up for in that scenario is part of what a judge must know.
-        let mut set_up = subject.clone();
+        let staged = transcript.staged.get_key_value(&scenario);
+        let mut set_up = staged.map_or_else(|| subject.clone(), |(_, staged)| staged.around(&subject));
         if let Some(own) = transcript.settings.get(&scenario) {
             set_up.settings = set_up.settings.with(own);
         }
         let waived = transcript.waive_in.get(&scenario).map(Vec::as_slice).unwrap_or_default();
-        let part = Transcript { subject: set_up, exchanges, ..Transcript::default() };
+        let staged = staged.into_iter().map(|(name, staged)| (name.clone(), staged.clone())).collect();
+        let part = Transcript { subject: set_up, exchanges, staged, ..Transcript::default() };
         let mut findings: Vec<FindingRow> = cut_documents(&part, &numbers);
         for mut judged in catalog::judge(&part, party) {
             doubt(&mut judged, &part);
@@ -523,6 +537,7 @@ pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Prof
             at: At { file: file.to_owned(), line: 1, column: 1, length: 1, text: String::new() },
             tags: Vec::new(),
             steps: vec![StepRow { action: "recorded".into(), tweak: None, exchanges: numbers }],
+            program: None,
             findings,
         });
     }
@@ -579,7 +594,8 @@ fn doubt(judged: &mut catalog::Judged, part: &Transcript) {
     if judged.verdict == Verdict::Pass {
         let mut whole: Vec<Exchange> = part.exchanges.iter().filter(|x| !x.is_cut()).cloned().collect();
         whole.iter_mut().enumerate().for_each(|(number, x)| x.number = number);
-        let whole = Transcript { subject: part.subject.clone(), exchanges: whole, ..Transcript::default() };
+        let (subject, staged) = (part.subject.clone(), part.staged.clone());
+        let whole = Transcript { subject, exchanges: whole, staged, ..Transcript::default() };
         if catalog::judge_one(judged.check, &whole).verdict != Verdict::Pass {
             judged.verdict = Verdict::Inconclusive;
         }

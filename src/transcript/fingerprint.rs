@@ -338,6 +338,18 @@ impl Redactor {
         self.searched(|search| search.needles.replace(text, false))
     }
 
+    /// The kinds of the secrets that stand in a text, in whatever encoding, those left out that may be a word of it; each
+    /// once.
+    pub fn kinds_in(&mut self, text: &str) -> Vec<String> {
+        let mut kinds = BTreeSet::new();
+        self.searched(|search| {
+            let prints = search.needles.found(text);
+            kinds.extend(prints.iter().filter_map(|print| Some(print.split_once(':')?.0.to_owned())));
+            String::new()
+        });
+        kinds.into_iter().collect()
+    }
+
     /// Every text in a JSON value that a party said, scrubbed.
     pub fn scrub_value(&mut self, value: &mut Value) {
         match value {

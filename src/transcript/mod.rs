@@ -23,7 +23,7 @@ use std::fmt;
 
 use crate::oauth::message::{ErrorResponse, TokenResponse};
 use crate::oauth::{Endpoint, Params};
-use crate::subject::{Subject, Waiver};
+use crate::subject::{Endpoints, Subject, Waiver};
 
 /// What some servers put before a JSON text; whoever reads it may pass it over (RFC 8259 §8.1).
 const BOM: char = '\u{feff}';
@@ -41,6 +41,46 @@ pub struct Transcript {
     pub waive: Vec<Waiver>,
     /// What the subject is let off in single scenarios, by the name that their exchanges bear.
     pub waive_in: BTreeMap<String, Vec<Waiver>>,
+    /// Where a client program found its surroundings in single scenarios and what it left there, by the same names.
+    pub staged: BTreeMap<String, Staged>,
+}
+
+/// The surroundings of a client program in one scenario: each play has addresses of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Staged {
+    /// Where the org answered.
+    pub endpoints: Endpoints,
+    /// Callback URLs of the apps that had others than the subject's, by role.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub redirect_uris: BTreeMap<String, Vec<String>>,
+    /// What the program left besides its requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traces: Vec<Trace>,
+}
+
+/// Something that a client program left besides its requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Where: `standard output`, `standard error`, or a file.
+    pub place: String,
+    /// How long it is, in bytes.
+    pub bytes: usize,
+    /// The kinds of secrets of the play that stand in it, in whatever encoding; each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<String>,
+}
+
+impl Staged {
+    /// A subject in these surroundings.
+    pub fn around(&self, subject: &Subject) -> Subject {
+        let mut subject = Subject { endpoints: self.endpoints.clone(), ..subject.clone() };
+        for (role, uris) in &self.redirect_uris {
+            if let Some(app) = subject.apps.get_mut(role) {
+                app.redirect_uris.clone_from(uris);
+            }
+        }
+        subject
+    }
 }
 
 /// What an exchange was made for.

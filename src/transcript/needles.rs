@@ -2,7 +2,7 @@
 //! on, so the automaton knows beginnings alone; what stands behind one is compared as it is.
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 /// How much of a needle the automaton knows, in bytes.
@@ -71,6 +71,17 @@ impl Needles {
             .into_iter()
             .map(|(range, stand_in)| (starts[range.start]..starts[range.end], stand_in));
         put(&text, escaped)
+    }
+
+    /// What stands in for the needles that are in a text, those left out that have to stand alone; each once.
+    pub fn found(&self, text: &str) -> BTreeSet<&str> {
+        let mut found: BTreeSet<&str> =
+            self.find(text, false).into_iter().map(|(_, stand_in)| stand_in).collect();
+        if ESCAPES.iter().any(|escape| text.contains(escape)) {
+            let (plain, _) = unescape(text);
+            found.extend(self.find(&plain, false).into_iter().map(|(_, stand_in)| stand_in));
+        }
+        found
     }
 
     fn find(&self, text: &str, words: bool) -> Vec<(Range<usize>, &str)> {

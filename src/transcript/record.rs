@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, Exchange, Facts, Failure, Part, Redactor, Request, Response, Transcript};
+use super::{Answer, Exchange, Facts, Failure, Part, Redactor, Request, Response, Staged, Transcript};
 use crate::oauth::Endpoint;
 use crate::subject::{Settings, Subject, Waiver};
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ struct File {
     waive: Vec<Waiver>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     waive_in: BTreeMap<String, Vec<Waiver>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    staged: BTreeMap<String, Staged>,
     exchanges: Vec<Row>,
 }
 
@@ -102,6 +104,7 @@ pub fn write(transcript: &Transcript, redactor: &mut Redactor) -> String {
         settings: transcript.settings.clone(),
         waive: transcript.waive.clone(),
         waive_in: transcript.waive_in.clone(),
+        staged: transcript.staged.clone(),
         exchanges: transcript.exchanges.iter().map(Row::of).collect(),
     };
     redactor.scrub_subject(&mut file.subject);
@@ -177,6 +180,7 @@ pub fn read(text: &str) -> Result<Transcript, Unreadable> {
         settings: file.settings,
         waive: file.waive,
         waive_in: file.waive_in,
+        staged: file.staged,
     })
 }
 

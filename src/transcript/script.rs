@@ -153,6 +153,12 @@ pub fn read(text: &str) -> Transcript {
                     held.retain(|other| *other != number);
                     release(&mut transcript, vec![number], at);
                 }
+                ["printed", bytes, ref kinds @ ..] => {
+                    let bytes = bytes.parse().unwrap_or_else(|_| panic!("{line}"));
+                    let holds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+                    let trace = super::Trace { place: "standard output".into(), bytes, holds };
+                    transcript.staged.entry("example".into()).or_default().traces.push(trace);
+                }
                 ["unlisted"] => {
                     for app in transcript.subject.apps.values_mut().filter(|app| app.client_id == "other") {
                         app.flows.retain(|flow| *flow != Flow::ClientCredentials);
@@ -327,6 +333,7 @@ fn fact(exchange: &mut Exchange, rest: &str) {
         }
         "user" => exchange.user = Some(value.to_owned()),
         "app" => exchange.app = value.to_owned(),
+        "action" => exchange.action = value.to_owned(),
         "tweak" => exchange.tweak = Some(value.to_owned()),
         "part" => {
             exchange.part = serde_json::from_value(Value::from(value)).unwrap_or_else(|_| panic!("{value}"))

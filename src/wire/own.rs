@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -14,6 +14,7 @@ use super::{Clock, Error, Transport};
 use crate::client::login::{Heard, Login};
 use crate::client::renewal::Granted;
 use crate::client::wrong::Wrongs;
+use crate::client::wrong::secrets::{PRINTS_TOKENS, TELLS_CALLBACK};
 use crate::client::{Action, Authorize, Session};
 use crate::oauth::pkce::Method;
 use crate::oauth::{Params, Secret};
@@ -48,6 +49,8 @@ pub struct Job {
     pub users: mpsc::UnboundedSender<String>,
     /// Tells what time it is, and how waiting goes.
     pub clock: Clock,
+    /// What a program would print.
+    pub printed: Arc<Mutex<String>>,
     /// What it does wrong on purpose.
     pub wrong: Wrongs,
 }
@@ -78,9 +81,13 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         flow,
         clock: job.clock,
     };
+    let mut referer = None;
     let (access_token, refresh_token) = match (job.flow, job.login) {
         (Flow::WebServer, _) => match login(&transport, &grant, &job.users, job.wrong).await? {
-            Some(granted) => (Some(granted.access_token), granted.refresh_token),
+            Some((granted, callback)) => {
+                referer = Some(callback).filter(|_| job.wrong.has(&TELLS_CALLBACK));
+                (Some(granted.access_token), granted.refresh_token)
+            }
             None => return Ok(false),
         },
         (_, login) => {
@@ -93,23 +100,33 @@ pub async fn work(job: Job) -> Result<bool, Error> {
     let mut calls = JoinSet::new();
     for number in 0..job.calls {
         // Each call is one of its own, so that its repetition can be told from another.
-        let Ok(request) = Request::get(format!("{api}?call={number}")).body(Bytes::new()) else { continue };
+        let mut request = Request::get(format!("{api}?call={number}"));
+        if let Some(callback) = &referer {
+            request = request.header(header::REFERER, callback);
+        }
+        let Ok(request) = request.body(Bytes::new()) else { continue };
         let (session, room) = (session.clone(), room.clone());
         calls.spawn(async move {
             let _permit = room.acquire_owned().await;
             session.call(&request).await.is_ok_and(|response| (200..300).contains(&response.status))
         });
     }
-    Ok(calls.join_all().await.into_iter().all(|answered| answered))
+    let done = calls.join_all().await.into_iter().all(|answered| answered);
+    let told = if done { "every call was answered" } else { "not every call was answered" };
+    let token = job.wrong.has(&PRINTS_TOKENS).then(|| session.access_token()).flatten();
+    let token = token.map_or_else(String::new, |token| format!(", with {}", token.expose()));
+    job.printed.lock().unwrap_or_else(PoisonError::into_inner).push_str(&format!("{told}{token}\n"));
+    Ok(done)
 }
 
-/// Sends a user away to log in, waits for the callback, and redeems what it brings. None where that came to nothing.
+/// Sends a user away to log in, waits for the callback, and redeems what it brings; tells the callback as well. None where
+/// that came to nothing.
 async fn login(
     transport: &Transport,
     grant: &Grant,
     users: &mpsc::UnboundedSender<String>,
     wrong: Wrongs,
-) -> Result<Option<Granted>, Error> {
+) -> Result<Option<(Granted, String)>, Error> {
     let asks = Action::Authorize(Authorize {
         scope: None,
         pkce: Some(Method::S256),
@@ -137,7 +154,7 @@ async fn login(
     // Nobody is listened to any more: a callback works once.
     listener.stop().await;
     Ok(match brought {
-        Brought::Tokens(granted) => Some(granted),
+        Brought::Tokens(granted) => Some((granted, format!("{redirect_uri}?{}", params.write()))),
         // A code that was sent may have been redeemed: it is not sent again.
         Brought::Nothing(_) | Brought::NothingYet(..) => None,
     })

@@ -132,6 +132,11 @@ impl Renewing {
         Arc::new(Self { transport, grant, state, wrong, ended, renewals: AtomicU64::new(0) })
     }
 
+    /// The access token in force.
+    pub fn access_token(&self) -> Option<Secret> {
+        self.state().access_token().cloned()
+    }
+
     /// How many renewals were begun.
     pub fn renewals(&self) -> u64 {
         self.renewals.load(Ordering::Relaxed)

@@ -13,6 +13,7 @@ macro_rules! wrongs {
 
 pub mod login;
 pub mod renewal;
+pub mod secrets;
 
 /// One wrong.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub struct Wrong {
 
 /// Every wrong.
 pub fn all() -> impl Iterator<Item = &'static Wrong> {
-    [login::ALL, renewal::ALL].into_iter().flatten()
+    [login::ALL, renewal::ALL, secrets::ALL].into_iter().flatten()
 }
 
 /// The wrong of that name.

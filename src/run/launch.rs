@@ -1,0 +1,185 @@
+//! Starting a client program with everything that it is given, and what came of it by itself.
+
+use std::collections::BTreeMap;
+use tokio::sync::mpsc;
+
+use super::doors::{Doors, trusting};
+use crate::oauth::Secret;
+use crate::report::ProgramRow;
+use crate::subject::{Program, Target};
+use crate::suite::Scenario;
+use crate::suite::client::Play;
+use crate::transcript::{Redactor, Trace};
+use crate::wire::files::Private;
+use crate::wire::{Error, program};
+
+/// What a program exits with where it cannot do what it is asked.
+const NOT_IMPLEMENTED: i32 = 89;
+/// The most of what a program printed that is told where it ended badly, in characters, and in the report, in bytes.
+const LONGEST_WORDS: usize = 300;
+const LONGEST_OUTPUT: usize = 8 * 1024;
+
+/// How a program ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Done,
+    GaveUp(String),
+    NotImplemented,
+    TimedOut,
+}
+
+/// What a program came to by itself.
+pub(super) struct Life {
+    pub(super) ended: Ended,
+    pub(super) printed: Printed,
+    /// Tokens that it was given.
+    own: Vec<String>,
+    /// How long it ran, in milliseconds.
+    ran: u64,
+}
+
+/// What a program wrote.
+#[derive(Default)]
+pub(super) struct Printed {
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Life {
+    /// Of one that wrote nothing.
+    pub(super) fn new(ended: Ended) -> Self {
+        Self { ended, printed: Printed::default(), own: Vec::new(), ran: 0 }
+    }
+
+    /// What is told of it in a report; what stands in the record is struck out there.
+    pub(super) fn row(&self) -> ProgramRow {
+        let end = |text: &str| {
+            let mut from = text.len().saturating_sub(LONGEST_OUTPUT);
+            while !text.is_char_boundary(from) {
+                from += 1;
+            }
+            // Not in the middle of a word, which might be half of a secret.
+            let from =
+                if from == 0 { 0 } else { text[from..].find('\n').map_or(text.len(), |at| from + at + 1) };
+            struck(&text[from..], &self.own)
+        };
+        ProgramRow {
+            ended: self.ended.words(),
+            ran_ms: self.ran,
+            stdout: end(&self.printed.stdout),
+            stderr: end(&self.printed.stderr),
+        }
+    }
+
+    /// Which secrets stand in what it wrote; `redactor` knows those of the play.
+    pub(super) fn traces(&self, redactor: &mut Redactor) -> Vec<Trace> {
+        for (at, token) in self.own.iter().enumerate() {
+            redactor.learn(if at == 0 { "access_token" } else { "refresh_token" }, token);
+        }
+        let streams = [("standard output", &self.printed.stdout), ("standard error", &self.printed.stderr)];
+        let trace = |(place, text): (&str, &String)| Trace {
+            place: place.to_owned(),
+            bytes: text.len(),
+            holds: redactor.kinds_in(text),
+        };
+        streams.into_iter().map(trace).collect()
+    }
+}
+
+impl Ended {
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Ended::Done => "it did its work".into(),
+            Ended::GaveUp(why) => format!("it gave up: {why}"),
+            Ended::NotImplemented => "it does not do this".into(),
+            Ended::TimedOut => "it did not end in time".into(),
+        }
+    }
+}
+
+fn struck(text: &str, secrets: &[String]) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+}
+
+/// Starts a program, with everything that it is given, and waits for its end.
+pub(super) async fn started(
+    program: &Program,
+    scenario: &Scenario,
+    play: &Play,
+    target: &Target,
+    doors: &Doors,
+    login: Option<(Secret, Option<Secret>)>,
+    users: mpsc::UnboundedSender<String>,
+) -> Result<Life, Error> {
+    let files = Private::new()?;
+    let mut values: BTreeMap<&str, String> =
+        play.args.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    values.insert("org.url", doors.org.clone());
+    let mut environment = Vec::new();
+    if let Some(ca) = &doors.ca {
+        let path = files.put("ca.pem", ca)?;
+        environment = trusting(&path, doors.proxy.as_deref(), &files)?;
+        values.insert("org.ca", path);
+    }
+    values.extend(doors.proxy.as_ref().map(|url| ("org.proxy", url.clone())));
+    values.insert("flow", play.flow.name().to_owned());
+    values.insert("calls", play.calls.to_string());
+    values.insert("concurrency", play.concurrency.to_string());
+    let secret = |secret: &Secret| secret.expose().to_owned();
+    if let Some(app) = target.apps.get(&scenario.app) {
+        values.insert("app.client_id", app.client_id.clone());
+        values.insert("app.redirect_uri", app.redirect_uri().to_owned());
+        values.extend(app.client_secret.as_ref().map(|s| ("app.client_secret", secret(s))));
+        if let Some(pem) = app.key.as_ref().and_then(|key| key.to_pem().ok()) {
+            values.insert("app.key", files.put("app.key", pem.expose())?);
+        }
+        if let Some(certificate) = &app.certificate {
+            values.insert("app.certificate", files.put("app.crt", &certificate.to_pem())?);
+        }
+    }
+    if let Some(user) = target.users.get(&scenario.user) {
+        values.insert("user.username", user.username.clone());
+        values.extend(user.password.as_ref().map(|s| ("user.password", secret(s))));
+    }
+    if let Some((access_token, refresh_token)) = &login {
+        values.insert("login.access_token", secret(access_token));
+        values.extend(refresh_token.as_ref().map(|s| ("login.refresh_token", secret(s))));
+    }
+    let launch = match program.launch(&values, environment) {
+        Ok(launch) => launch,
+        // The file asks for something that this scenario does not say: it cannot be played with it.
+        Err(_) => return Ok(Life::new(Ended::NotImplemented)),
+    };
+    let ended = program::run(&launch, Some(users)).await?;
+    // Tokens that it never sent are in no record, so they are struck out here.
+    let own: Vec<String> = login
+        .into_iter()
+        .flat_map(|(access_token, refresh_token)| [Some(access_token), refresh_token])
+        .flatten()
+        .map(|token| token.expose().to_owned())
+        .collect();
+    let printed = Printed { stdout: ended.stdout, stderr: ended.stderr };
+    let told = last_words(&printed.stderr).or_else(|| last_words(&printed.stdout)).unwrap_or_default();
+    let told: String = struck(&told, &own).chars().take(LONGEST_WORDS).collect();
+    let ran = u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX);
+    let ended = match ended.exit {
+        program::Exit::Code(0) => Ended::Done,
+        program::Exit::Code(NOT_IMPLEMENTED) => Ended::NotImplemented,
+        program::Exit::Code(code) => Ended::GaveUp(format!("exit {code}: {told}")),
+        program::Exit::Signal(signal) => Ended::GaveUp(format!("ended by signal {signal}: {told}")),
+        program::Exit::TimedOut => Ended::TimedOut,
+    };
+    Ok(Life { ended, printed, own, ran })
+}
+
+/// The line of a program's output that says best why it ended: the last that speaks of an error, else the last.
+fn last_words(output: &str) -> Option<String> {
+    let lines = || output.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    let speaks = |line: &&str| {
+        let line = line.to_ascii_lowercase();
+        !line.starts_with("at ")
+            && ["error", "exception", "refused", "panicked"].iter().any(|word| line.contains(word))
+    };
+    lines().find(speaks).or_else(|| lines().next()).map(str::to_owned)
+}
