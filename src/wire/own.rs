@@ -3,11 +3,12 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 
+use super::calls::{Call, Calls};
 use super::host::{Cut, Handler, Host};
 use super::renewal::{Brought, Grant, Renewing, brought};
 use super::{Clock, Error, Transport};
@@ -44,6 +45,8 @@ pub struct Job {
     pub calls: u32,
     /// How many of them at a time.
     pub concurrency: u32,
+    /// What it is told besides, by name; see [`ARGS`].
+    pub args: BTreeMap<String, String>,
     /// Who takes the URLs that users are sent to.
     pub users: mpsc::UnboundedSender<String>,
     /// Tells what time it is, and how waiting goes.
@@ -55,6 +58,9 @@ pub struct Job {
 /// The flows that it can do by itself.
 pub const FLOWS: [Flow; 5] =
     [Flow::WebServer, Flow::RefreshToken, Flow::JwtBearer, Flow::SamlBearer, Flow::ClientCredentials];
+
+/// What it can be told besides: what each of its calls `does`.
+pub const ARGS: [&str; 1] = ["does"];
 
 /// Does the work. True where every call was answered with success.
 ///
@@ -68,7 +74,11 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         Flow::ClientCredentials => Some(Action::ClientCredentials),
         Flow::WebServer | Flow::RefreshToken => None,
     };
-    let api = job.endpoints.api.clone().unwrap_or_default();
+    let calls = Calls {
+        call: job.args.get("does").and_then(|word| Call::read(word)).unwrap_or_default(),
+        endpoints: job.endpoints.clone(),
+        concurrency: job.concurrency,
+    };
     let grant = Grant {
         target: job.target,
         endpoints: job.endpoints,
@@ -88,19 +98,19 @@ pub async fn work(job: Job) -> Result<bool, Error> {
             (access_token, refresh_token.flatten())
         }
     };
-    let session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
-    let room = Arc::new(Semaphore::new(usize::try_from(job.concurrency.max(1)).unwrap_or(1)));
-    let mut calls = JoinSet::new();
-    for number in 0..job.calls {
-        // Each call is one of its own, so that its repetition can be told from another.
-        let Ok(request) = Request::get(format!("{api}?call={number}")).body(Bytes::new()) else { continue };
-        let (session, room) = (session.clone(), room.clone());
-        calls.spawn(async move {
-            let _permit = room.acquire_owned().await;
-            session.call(&request).await.is_ok_and(|response| (200..300).contains(&response.status))
-        });
+    let numbers = (0..job.calls).collect();
+    let session =
+        Renewing::committing(transport.clone(), grant.clone(), access_token, refresh_token, job.wrong);
+    let made = calls.make(&session, numbers).await;
+    if made.left.is_empty() || job.flow != Flow::WebServer {
+        return Ok(made.left.is_empty() && !made.failed);
     }
-    Ok(calls.join_all().await.into_iter().all(|answered| answered))
+    // The grant is over, and the user is there to give another: once, for whoever would end that one would end the next.
+    let Some(granted) = login(&transport, &grant, &job.users, job.wrong).await? else { return Ok(false) };
+    let (access_token, refresh_token) = (Some(granted.access_token), granted.refresh_token);
+    let session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
+    let again = calls.make(&session, made.left).await;
+    Ok(again.left.is_empty() && !again.failed && !made.failed)
 }
 
 /// Sends a user away to log in, waits for the callback, and redeems what it brings. None where that came to nothing.
