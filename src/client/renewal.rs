@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::wrong::Wrongs;
 use super::wrong::renewal::{
-    EVERYBODY_RENEWS, FORGETS_ROTATION, KEEPS_OLD_ACCESS_TOKEN, LATE_REFUSAL_RENEWS, LOSES_REFRESH_TOKEN,
-    REPEATS_FOR_EVER, RETRIES_DEAD_GRANT, TAKES_EMPTY_REFRESH_TOKEN,
+    EVERYBODY_RENEWS, FORGETS_ROTATION, GOES_BACK, KEEPS_OLD_ACCESS_TOKEN, LATE_REFUSAL_RENEWS,
+    LOSES_REFRESH_TOKEN, REPEATS_FOR_EVER, RETRIES_DEAD_GRANT, TAKES_EMPTY_REFRESH_TOKEN,
 };
 use crate::oauth::Secret;
 use crate::transcript::Response;
@@ -27,6 +27,8 @@ pub struct Renewal {
     generation: Generation,
     access_token: Option<Secret>,
     refresh_token: Option<Secret>,
+    /// The one that it began with, for a wrong.
+    first: Option<Secret>,
     last: Ticket,
     in_flight: bool,
     failure: Option<Failed>,
@@ -81,7 +83,7 @@ impl Renewal {
     /// A grant with what is known of it. Without a refresh token a renewal is a new grant: server-to-server flows have
     /// none, and none that an answer brings is kept for them.
     pub fn new(access_token: Option<Secret>, refresh_token: Option<Secret>) -> Self {
-        Self { access_token, refresh_token, ..Self::default() }
+        Self { access_token, first: refresh_token.clone(), refresh_token, ..Self::default() }
     }
 
     /// The same, with a wrong on purpose.
@@ -172,7 +174,8 @@ impl Renewal {
         self.last.0 += 1;
         self.in_flight = true;
         caller.waits_for = Some(self.last);
-        Turn::Renew(self.last, self.refresh_token.clone())
+        let goes_back = self.wrong.has(&GOES_BACK) && self.last >= Ticket(3);
+        Turn::Renew(self.last, if goes_back { self.first.clone() } else { self.refresh_token.clone() })
     }
 }
 

@@ -60,6 +60,14 @@ impl Client {
         }
     }
 
+    /// Whether it knows an argument of a suite.
+    pub fn takes(&self, argument: &str) -> bool {
+        match self {
+            Self::Own(_) => own::ARGS.contains(&argument),
+            Self::Program(program) => program.takes(argument),
+        }
+    }
+
     /// The flows that it can do.
     pub fn flows(&self) -> &[Flow] {
         match self {
@@ -110,8 +118,11 @@ pub(super) fn lacking(shared: &super::Options, scenario: &Scenario, play: &Play)
         return Some(format!("the app `{}` does not list the flow {}", scenario.app, play.flow));
     }
     let program = &shared.client;
-    (!program.flows().contains(&play.flow))
-        .then(|| format!("the program {} does not list the flow {}", program.name(), play.flow))
+    if !program.flows().contains(&play.flow) {
+        return Some(format!("the program {} does not list the flow {}", program.name(), play.flow));
+    }
+    let (name, _) = play.args.iter().find(|(name, _)| !program.takes(name))?;
+    Some(format!("the program {} does not list the argument {name}", program.name()))
 }
 
 /// Plays and judges.
@@ -205,7 +216,7 @@ async fn once(
         org.clone(),
         clock.clone(),
         play.org.clone(),
-        &scenario.name,
+        (&scenario.name, &scenario.user),
         part,
         play.calls,
     ));
@@ -238,6 +249,7 @@ async fn once(
                     login,
                     calls: play.calls,
                     concurrency: play.concurrency,
+                    args: play.args.iter().cloned().collect(),
                     users,
                     clock,
                     printed: printed.clone(),
@@ -300,7 +312,8 @@ fn not_implemented(planned: &Planned) -> Judged {
 }
 
 fn was_let_in(x: &Exchange) -> bool {
-    x.endpoint == Endpoint::Resource && (200..300).contains(&x.status())
+    let called = matches!(x.endpoint, Endpoint::Resource | Endpoint::Userinfo | Endpoint::Identity);
+    called && (200..300).contains(&x.status())
 }
 
 /// What was expected, where it did not come.

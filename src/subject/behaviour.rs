@@ -6,10 +6,12 @@ use crate::oauth::Endpoint;
 use crate::subject::Canned;
 
 /// What an org does in one scenario besides what is right.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Behaviour {
     /// When the access token dies, although nothing said that it would.
     pub expire: Option<Expire>,
+    /// Calls of what count for that: the API, or what tells of the user.
+    pub counted: Endpoint,
     /// Answers in place of the org's own; the first that fits is given.
     pub answers: Vec<Instead>,
     /// What is done to the callback of a login.
@@ -82,6 +84,12 @@ pub enum Cut {
     Before,
     /// After the org did what it was asked, and before it said so.
     After,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self { expire: None, counted: Endpoint::Resource, answers: Vec::new(), callback: Callback::default() }
+    }
 }
 
 impl Behaviour {

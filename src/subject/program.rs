@@ -66,6 +66,8 @@ pub struct Program {
     pub env: Vec<(String, String)>,
     /// What it can do; at least one.
     pub flows: Vec<Flow>,
+    /// Arguments of suites that it knows, besides those that `command` and `env` ask for.
+    pub args: Vec<String>,
     /// Working folder; the file's own folder unless it says otherwise.
     pub folder: PathBuf,
     /// How long it may take, in milliseconds.
@@ -109,19 +111,26 @@ fn listed(names: &[String]) -> String {
 }
 
 impl Program {
+    /// Whether it knows an argument of a suite.
+    pub fn takes(&self, argument: &str) -> bool {
+        let asked = format!("${{{argument}}}");
+        let mut texts = self.command.iter().chain(self.env.iter().map(|(_, text)| text));
+        self.args.iter().any(|known| known == argument) || texts.any(|text| text.contains(&asked))
+    }
+
     /// It with these values filled in, each in a variable of its own besides, after the variables that `before` brings.
     /// One of [`VALUES`] that is not given is empty in a text and has no variable. A variable that the program file names
     /// itself is as the file says.
     ///
     /// # Errors
-    /// Every argument that `command` and `env` ask for and the suite does not give.
+    /// Every argument that `command` and `env` ask for, `args` does not list, and the suite does not give.
     pub fn launch(
         &self,
         values: &BTreeMap<&str, String>,
         before: Vec<(String, String)>,
     ) -> Result<Launch, Unfilled> {
         let mut unfilled = Vec::new();
-        let mut fill = |text: &String| filled(text, values, &mut unfilled);
+        let mut fill = |text: &String| filled(text, values, &self.args, &mut unfilled);
         let command = self.command.iter().map(&mut fill).collect();
         let own: Vec<_> = self.env.iter().map(|(name, text)| (name.clone(), fill(text))).collect();
         unfilled.sort();
@@ -157,7 +166,12 @@ pub fn verbatim(text: &str) -> String {
 }
 
 /// A text with its names replaced. `${` without `}` stays as it is, `${$}` is a dollar sign.
-fn filled(text: &str, values: &BTreeMap<&str, String>, unfilled: &mut Vec<String>) -> String {
+fn filled(
+    text: &str,
+    values: &BTreeMap<&str, String>,
+    args: &[String],
+    unfilled: &mut Vec<String>,
+) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, name, after)) = rest
@@ -170,6 +184,7 @@ fn filled(text: &str, values: &BTreeMap<&str, String>, unfilled: &mut Vec<String
             Some(value) => out.push_str(value),
             // A public client has no secret, a client of one flow no key: one command serves all of them.
             None if VALUES.iter().any(|value| value.name == name) => {}
+            None if args.iter().any(|known| known == name) => {}
             None => unfilled.push(name.to_owned()),
         }
         rest = after;
@@ -190,6 +205,7 @@ impl fmt::Debug for Program {
             .field("command", &self.command)
             .field("env", &names(&self.env))
             .field("flows", &self.flows)
+            .field("args", &self.args)
             .field("folder", &self.folder)
             .field("within", &self.within)
             .field("way", &self.way)
@@ -218,6 +234,7 @@ mod tests {
             command: command.iter().map(|word| (*word).to_owned()).collect(),
             env: env.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
             flows: vec![Flow::JwtBearer],
+            args: Vec::new(),
             folder: PathBuf::from("clients"),
             within: WITHIN,
             way: Way::Plain,

@@ -161,6 +161,11 @@ fn org() -> Shape {
                 "it dies when so many calls are in flight, which are held until then",
             ),
             may("every", Shape::Form(&CALLS), "it dies each time that so many calls were let in"),
+            may(
+                "of",
+                Shape::Words("endpoint", vec!["api", "identity", "userinfo"]),
+                "which calls are meant; those to the API where it is not given",
+            ),
             may("late", Shape::Count, "how many of them are refused no sooner than a new token was granted"),
         ],
         never: Some(dies),
@@ -311,7 +316,11 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
 }
 
 fn endpoint(node: &Node) -> Option<Endpoint> {
-    let word = node.get("to")?.text()?;
+    named_endpoint(node.get("to")?)
+}
+
+fn named_endpoint(node: &Node) -> Option<Endpoint> {
+    let word = node.text()?;
     ENDPOINTS.iter().find(|(known, _)| *known == word).map(|(_, endpoint)| *endpoint)
 }
 
@@ -386,7 +395,14 @@ fn behaviour(text: &Text, node: Option<&Node>, problems: &mut Vec<Diagnostic>) -
         });
     }
     hosts(text, node, problems);
-    Behaviour { expire, answers, callback: node.get("callback").map(read_callback).unwrap_or_default() }
+    let counted = node.get("expire").and_then(|expire| named_endpoint(expire.get("of")?));
+    let counted = counted.unwrap_or(Endpoint::Resource);
+    Behaviour {
+        expire,
+        counted,
+        answers,
+        callback: node.get("callback").map(read_callback).unwrap_or_default(),
+    }
 }
 
 fn read_callback(node: &Node) -> Callback {

@@ -80,6 +80,11 @@ fn keys() -> Vec<Key> {
             Shape::Map(Some(&VARIABLE), Box::new(Shape::Text), None),
             "variables that it is started with, besides those of grantcheck",
         ),
+        may(
+            "args",
+            one_or_many("an argument or a list of them", Shape::Name),
+            "arguments of suites that it knows; a scenario that gives it another one is not testable",
+        ),
         may("within", Shape::Form(&TIME), "how long it may take, 10m at most; `30s` where it is not given"),
         may(
             "folder",
@@ -216,11 +221,16 @@ impl Reader<'_> {
                 Way::Proxy(hosts)
             }
         };
+        let named = |key: &str| {
+            let names = node.get(key).map(Node::items).unwrap_or_default();
+            names.iter().filter_map(|name| Some(name.text()?.to_owned())).collect()
+        };
         Program {
             name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             command,
             env,
             flows: flows.iter().filter_map(|flow| Flow::read(flow.text()?)).collect(),
+            args: named("args"),
             folder: folder.map_or(own.to_owned(), |folder| own.join(folder)),
             within: within.unwrap_or(WITHIN),
             way,

@@ -10,7 +10,7 @@ use super::words::DURATION;
 use crate::client::Template;
 use crate::diagnostic::{Diagnostic, Span, Text};
 use crate::oauth::duration;
-use crate::subject::{Body, Called, Canned, OF_THE_CONNECTION, Stub, Stubs, Wanted};
+use crate::subject::{Body, Called, Canned, HOSTS, OF_THE_CONNECTION, Stub, Stubs, Wanted};
 
 /// The longest that a stub may take over its answer, in milliseconds.
 const LONGEST_DELAY: i64 = 60_000;
@@ -151,7 +151,7 @@ pub(super) fn respond() -> Shape {
 
 /// Reads `stubs:`. What the shape tells is left out here.
 pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> Stubs {
-    let mut reader = Reader { text, filled: BTreeSet::new(), problems };
+    let mut reader = Reader { text, known: &[], filled: BTreeSet::new(), problems };
     let listed = node.get("answers").filter(|answers| matches!(answers.kind, Kind::List(_)));
     let answers =
         listed.map(Node::items).unwrap_or_default().iter().filter_map(|stub| reader.stub(stub)).collect();
@@ -162,11 +162,13 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
 
 /// Reads one answer that is written out.
 pub(super) fn canned(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> Canned {
-    Reader { text, filled: BTreeSet::new(), problems }.respond(node)
+    Reader { text, known: &HOSTS, filled: BTreeSet::new(), problems }.respond(node)
 }
 
 struct Reader<'r> {
     text: &'r Text,
+    /// Names that have a value besides those of the request.
+    known: &'r [&'r str],
     /// Where names are filled in.
     filled: BTreeSet<usize>,
     problems: &'r mut Vec<Diagnostic>,
@@ -267,7 +269,8 @@ impl Reader<'_> {
             Kind::Scalar { text, .. } => {
                 self.filled.insert(node.span.start);
                 unclosed(self.text, node.span, text, self.problems);
-                let foreign = |name: &&str| !name.starts_with("request.") && !name.starts_with("row.");
+                let known = |name: &str| name.starts_with("request.") || self.known.contains(&name);
+                let foreign = |name: &&str| !known(name) && !name.starts_with("row.");
                 for name in Template::new(text).names().filter(foreign) {
                     let message = format!("`${{{name}}}` has no value in the answer of a stub");
                     let help = "a stub knows the request alone: `${request.NAME}` is a parameter of it";

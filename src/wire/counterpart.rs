@@ -39,6 +39,8 @@ pub struct Counterpart {
     clock: Clock,
     behaviour: Behaviour,
     scenario: String,
+    /// Role of the one user whom the program acts for, where it is one.
+    user: Option<String>,
     part: Part,
     /// The most exchanges that are recorded.
     most: usize,
@@ -109,12 +111,16 @@ impl Counterpart {
         org: Arc<Org>,
         clock: Clock,
         behaviour: Behaviour,
-        scenario: &str,
+        (scenario, user): (&str, &str),
         part: Part,
         told: u32,
     ) -> Self {
         let most = MOST_EXCHANGES + usize::try_from(told).unwrap_or(0).saturating_mul(4);
-        Self { cuts: true, ..Self::keeping(org, clock, behaviour, scenario, part, most) }
+        Self {
+            cuts: true,
+            user: Some(user.to_owned()),
+            ..Self::keeping(org, clock, behaviour, scenario, part, most)
+        }
     }
 
     /// The same, which keeps that many exchanges and goes on to answer.
@@ -133,6 +139,7 @@ impl Counterpart {
             clock,
             behaviour,
             scenario: scenario.to_owned(),
+            user: None,
             part,
             most,
             place: OnceLock::new(),
@@ -270,7 +277,7 @@ impl Counterpart {
 
     /// What is done to a call before the org sees it. Tells whether its answer has to wait for a renewal.
     async fn hold(&self, endpoint: Endpoint) -> bool {
-        if endpoint != Endpoint::Resource {
+        if endpoint != self.behaviour.counted {
             return false;
         }
         let mut nth = 0;
@@ -408,11 +415,12 @@ impl Counterpart {
                 host::handle(&self.org, &self.clock, request).await.map_err(|_| "the org cut the connection")
             }
         };
-        if endpoint == Endpoint::Resource && outcome.as_ref().is_ok_and(|r| r.status().is_success()) {
+        let counts = endpoint == self.behaviour.counted;
+        if counts && outcome.as_ref().is_ok_and(|r| r.status().is_success()) {
             self.renewed.send_if_modified(|renewed| !std::mem::replace(renewed, self.has_expired()));
             self.let_in.fetch_add(1, Ordering::Relaxed);
         }
-        if endpoint == Endpoint::Resource && !late {
+        if counts && !late {
             self.refused.send_modify(|refused| *refused += 1);
         }
         if late {
@@ -435,6 +443,11 @@ impl Counterpart {
         let app = app.or_else(|| request.query().get("client_id"));
         let role = here.target.apps.iter().find(|(_, one)| Some(one.client_id.as_str()) == app);
         let app = role.map_or("main", |(role, _)| role.as_str()).to_owned();
+        // The one user of a play; client credentials are nobody's.
+        let is_of_the_user =
+            matches!(endpoint_of(request.path()), Endpoint::Authorize | Endpoint::Page | Endpoint::Token)
+                && request.form().get("grant_type") != Some("client_credentials");
+        let user = self.user.clone().filter(|_| is_of_the_user);
         let Kept { at, took, action, endpoint } = kept;
         let mut record = self.record();
         let over_at = record.exchanges.len();
@@ -448,7 +461,7 @@ impl Counterpart {
             tweak: None,
             endpoint,
             app,
-            user: None,
+            user,
             at,
             took,
             race: None,

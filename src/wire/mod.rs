@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod authority;
 pub mod browser;
+mod calls;
 pub mod clock;
 pub mod counterpart;
 pub mod dice;

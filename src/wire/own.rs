@@ -3,11 +3,12 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 
+use super::calls::{Call, Calls};
 use super::host::{Cut, Handler, Host};
 use super::renewal::{Brought, Grant, Renewing, brought};
 use super::{Clock, Error, Transport};
@@ -45,6 +46,8 @@ pub struct Job {
     pub calls: u32,
     /// How many of them at a time.
     pub concurrency: u32,
+    /// What it is told besides, by name; see [`ARGS`].
+    pub args: BTreeMap<String, String>,
     /// Who takes the URLs that users are sent to.
     pub users: mpsc::UnboundedSender<String>,
     /// Tells what time it is, and how waiting goes.
@@ -59,6 +62,9 @@ pub struct Job {
 pub const FLOWS: [Flow; 5] =
     [Flow::WebServer, Flow::RefreshToken, Flow::JwtBearer, Flow::SamlBearer, Flow::ClientCredentials];
 
+/// What it can be told besides: what each of its calls `does`.
+pub const ARGS: [&str; 1] = ["does"];
+
 /// Does the work. True where every call was answered with success.
 ///
 /// # Errors
@@ -71,7 +77,12 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         Flow::ClientCredentials => Some(Action::ClientCredentials),
         Flow::WebServer | Flow::RefreshToken => None,
     };
-    let api = job.endpoints.api.clone().unwrap_or_default();
+    let mut calls = Calls {
+        call: job.args.get("does").and_then(|word| Call::read(word)).unwrap_or_default(),
+        endpoints: job.endpoints.clone(),
+        concurrency: job.concurrency,
+        referer: None,
+    };
     let grant = Grant {
         target: job.target,
         endpoints: job.endpoints,
@@ -81,11 +92,10 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         flow,
         clock: job.clock,
     };
-    let mut referer = None;
     let (access_token, refresh_token) = match (job.flow, job.login) {
         (Flow::WebServer, _) => match login(&transport, &grant, &job.users, job.wrong).await? {
             Some((granted, callback)) => {
-                referer = Some(callback).filter(|_| job.wrong.has(&TELLS_CALLBACK));
+                calls.referer = Some(callback).filter(|_| job.wrong.has(&TELLS_CALLBACK));
                 (Some(granted.access_token), granted.refresh_token)
             }
             None => return Ok(false),
@@ -95,25 +105,22 @@ pub async fn work(job: Job) -> Result<bool, Error> {
             (access_token, refresh_token.flatten())
         }
     };
-    let session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
-    let room = Arc::new(Semaphore::new(usize::try_from(job.concurrency.max(1)).unwrap_or(1)));
-    let mut calls = JoinSet::new();
-    for number in 0..job.calls {
-        // Each call is one of its own, so that its repetition can be told from another.
-        let mut request = Request::get(format!("{api}?call={number}"));
-        if let Some(callback) = &referer {
-            request = request.header(header::REFERER, callback);
-        }
-        let Ok(request) = request.body(Bytes::new()) else { continue };
-        let (session, room) = (session.clone(), room.clone());
-        calls.spawn(async move {
-            let _permit = room.acquire_owned().await;
-            session.call(&request).await.is_ok_and(|response| (200..300).contains(&response.status))
-        });
+    let numbers = (0..job.calls).collect();
+    let session =
+        Renewing::committing(transport.clone(), grant.clone(), access_token, refresh_token, job.wrong);
+    let made = calls.make(&session, numbers).await;
+    let mut done = made.left.is_empty() && !made.failed;
+    if !made.left.is_empty() && job.flow == Flow::WebServer {
+        // The grant is over, and the user is there to give another: once, for whoever would end that one would end the next.
+        let again = login(&transport, &grant, &job.users, job.wrong).await?;
+        let Some((granted, _)) = again else { return Ok(false) };
+        let (access_token, refresh_token) = (Some(granted.access_token), granted.refresh_token);
+        let session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
+        let again = calls.make(&session, made.left).await;
+        done = again.left.is_empty() && !again.failed && !made.failed;
     }
-    let done = calls.join_all().await.into_iter().all(|answered| answered);
     let told = if done { "every call was answered" } else { "not every call was answered" };
-    let token = job.wrong.has(&PRINTS_TOKENS).then(|| session.access_token()).flatten();
+    let token = session.access_token().filter(|_| job.wrong.has(&PRINTS_TOKENS));
     let token = token.map_or_else(String::new, |token| format!(", with {}", token.expose()));
     job.printed.lock().unwrap_or_else(PoisonError::into_inner).push_str(&format!("{told}{token}\n"));
     Ok(done)

@@ -14,8 +14,10 @@ use super::{Clock, Transport};
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
 use crate::client::wrong::Wrongs;
 use crate::client::wrong::renewal::{
-    BY_QUERY, COLLISION_IS_FINAL, GIVES_UP_AT_ONCE, HURRIES, NEVER_REPEATS, RENEWS_WHEN_FORBIDDEN,
-    REPEATS_ANOTHER_CALL, STORMS, UNAUTHENTICATED, WIDENS_SCOPE,
+    BY_QUERY, COLLISION_IS_FINAL, FOLLOWS_REDIRECT, FORGETS_IN_OUTAGE, GIVES_UP_AT_ONCE, HURRIES,
+    LEAVES_WAITERS, LOSES_REFRESH_TOKEN, NEVER_REPEATS, REFRESHES_WITHOUT_TOKEN, RENEWS_WHEN_FORBIDDEN,
+    REPEATS_ANOTHER_CALL, RETRIES_REFUSED_CLIENT, STORMS, TAKES_BAD_TOKEN_FOR_RIGHTS, UNAUTHENTICATED,
+    WIDENS_SCOPE,
 };
 use crate::client::{Action, Asked, Context, Dice, Missing, Outgoing, Remember, Session, Tweak, build};
 use crate::oauth::message::TokenResponse;
@@ -151,6 +153,7 @@ impl Renewing {
         let mut caller = Caller::default();
         let mut ended = self.ended.subscribe();
         let mut refused = None;
+        let mut began = false;
         let mut turn = self.state().turn(&mut caller);
         loop {
             turn = match turn {
@@ -170,6 +173,7 @@ impl Renewing {
                     }
                 }
                 Turn::Renew(ticket, refresh_token) => {
+                    began = true;
                     self.renewals.fetch_add(1, Ordering::Relaxed);
                     tokio::spawn(Flight::new(self.clone(), ticket).fly(refresh_token));
                     Turn::Wait(ticket)
@@ -177,7 +181,11 @@ impl Renewing {
                 Turn::Wait(ticket) => {
                     // The sender lives as long as this session.
                     let _ = ended.wait_for(|ended| ticket.is_over_at(*ended)).await;
-                    self.state().turn(&mut caller)
+                    if self.wrong.has(&LEAVES_WAITERS) && !began && refused.is_some() {
+                        Turn::Accept
+                    } else {
+                        self.state().turn(&mut caller)
+                    }
                 }
                 Turn::GiveUp(why) => return Err(why.into()),
                 Turn::Accept => return refused.ok_or_else(|| failed("nothing was refused", false).into()),
@@ -186,6 +194,9 @@ impl Renewing {
     }
 
     fn is_stale(&self, response: &Response) -> bool {
+        if response.status == 403 && self.wrong.has(&TAKES_BAD_TOKEN_FOR_RIGHTS) {
+            return false;
+        }
         is_stale(response) || self.wrong.has(&RENEWS_WHEN_FORBIDDEN) && matches!(response.status, 403 | 404)
     }
 
@@ -203,6 +214,12 @@ impl Renewing {
 
     /// One request for tokens, as the grant has it.
     fn asking(&self, refresh_token: Option<&Secret>) -> Result<Outgoing, Missing> {
+        // What clients do that have only one way to renew.
+        let none = Secret::default();
+        let lost = self.wrong.has(&LOSES_REFRESH_TOKEN) && self.grant.flow.is_none();
+        let again = self.grant.flow.is_none() || self.renewals() > 1;
+        let asks_all_the_same = self.wrong.has(&REFRESHES_WITHOUT_TOKEN) && again || lost;
+        let refresh_token = refresh_token.or(Some(&none).filter(|_| asks_all_the_same));
         let mut outgoing = self.grant.request(refresh_token)?;
         if refresh_token.is_none() {
             return Ok(outgoing);
@@ -225,6 +242,20 @@ impl Renewing {
         Ok(outgoing)
     }
 
+    /// Sends a request for tokens.
+    async fn ask(&self, mut request: Outgoing) -> Answer {
+        let answer = self.transport.send(&request).await.0;
+        let Answer::Response(response) = &answer else { return answer };
+        let to = response.header("location").and_then(|to| to.parse().ok());
+        match to.filter(|_| self.wrong.has(&FOLLOWS_REDIRECT) && matches!(response.status, 307 | 308)) {
+            Some(to) => {
+                *request.request.uri_mut() = to;
+                self.transport.send(&request).await.0
+            }
+            None => answer,
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, Renewal> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -242,23 +273,28 @@ impl Flight {
         Self { session, ticket, outcome: Err(failed("the renewal did not come to an end", false)) }
     }
 
-    async fn fly(mut self, refresh_token: Option<Secret>) {
+    async fn fly(mut self, mut refresh_token: Option<Secret>) {
         let wrong = self.session.wrong;
         let most = match () {
             () if wrong.has(&GIVES_UP_AT_ONCE) => 1,
-            () if wrong.has(&STORMS) => 30,
+            () if wrong.has(&STORMS) || wrong.has(&RETRIES_REFUSED_CLIENT) => 30,
             () => MOST_TRIES,
         };
         for tried in 1..=most {
             // Signing takes a millisecond of a processor: it happens here, outside of any lock.
             let brought = match self.session.asking(refresh_token.as_ref()) {
-                Ok(request) => brought(self.session.transport.send(&request).await.0),
+                Ok(request) => brought(self.session.ask(request).await),
                 Err(why) => Brought::Nothing(failed(&why.to_string(), true)),
             };
             let (why, wait) = match brought {
                 Brought::Tokens(granted) => {
                     self.outcome = Ok(granted);
                     return;
+                }
+                Brought::Nothing(failed)
+                    if wrong.has(&RETRIES_REFUSED_CLIENT) && failed.why.contains("invalid_client") =>
+                {
+                    (failed.why, Duration::ZERO)
                 }
                 Brought::Nothing(failed) => {
                     self.outcome = Err(failed);
@@ -273,6 +309,9 @@ impl Flight {
                 Brought::NothingYet(why, wait) => (why, wait.unwrap_or(FIRST_WAIT * (1 << (tried - 1)))),
             };
             self.outcome = Err(failed(&why, false));
+            if wrong.has(&FORGETS_IN_OUTAGE) {
+                refresh_token = Some(Secret::default());
+            }
             // A server that wants to be left alone for longer than a caller would wait is left alone.
             if tried == most || wait > LONGEST_WAIT {
                 return;

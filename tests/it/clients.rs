@@ -29,6 +29,7 @@ fn shell(script: &str, within: i64) -> Client {
         command: vec!["sh".into(), "-c".into(), script.into()],
         env: Vec::new(),
         flows: vec![Flow::RefreshToken, Flow::ClientCredentials, Flow::JwtBearer, Flow::SamlBearer],
+        args: Vec::new(),
         folder: PathBuf::from("/"),
         within,
         way: Way::Plain,

@@ -25,8 +25,14 @@ struct Led {
 fn counterpart(org: &str) -> Arc<Counterpart> {
     let target = Target { endpoints: embedded_endpoints(org), ..embedded() };
     let emulated = Arc::new(Org::new(&target, &[], [1; 32]));
-    let counterpart =
-        Arc::new(Counterpart::new(emulated, Clock::real(), Behaviour::default(), "s", Part::Scenario, 10));
+    let counterpart = Arc::new(Counterpart::new(
+        emulated,
+        Clock::real(),
+        Behaviour::default(),
+        ("s", "main"),
+        Part::Scenario,
+        10,
+    ));
     counterpart.listens_at(Place {
         org: org.to_owned(),
         instance: "https://acme--instance.my.salesforce.com".to_owned(),

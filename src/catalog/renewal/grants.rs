@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::resource::{calls, ended, presented};
-use super::calls::{is_dead, same_call, same_key};
+use super::calls::{is_bad_oauth_token, is_dead, same_call, same_key};
 use crate::oauth::Endpoint;
 use crate::oauth::grant::refresh_token::GRANT_TYPE;
 use crate::transcript::{Exchange, Transcript};
@@ -38,6 +38,8 @@ pub(super) struct Grant<'t> {
     pub(super) requests: Vec<&'t Exchange>,
     /// Every call with one of its access tokens, in the same order.
     pub(super) calls: Vec<&'t Exchange>,
+    /// The access token that was there before the record.
+    before: Option<&'t str>,
 }
 
 /// Whether it is a refresh request, also in a form that no server reads.
@@ -134,11 +136,13 @@ impl<'t> Grants<'t> {
         let mut there = (0..self.all.len()).filter(|index| self.all[*index].origin.is_none());
         let (Some(index), None, 1) = (there.next(), there.next(), tokens.len()) else { return };
         let Some(first) = self.all[index].requests.first() else { return };
-        let died = early.iter().any(|x| is_dead(x) && !x.began_after(first));
+        let refused = |x: &Exchange| is_dead(x) || is_bad_oauth_token(x);
+        let died = early.iter().any(|x| refused(x) && !x.began_after(first));
         let lives = early.iter().any(|x| x.began_after(first) && (200..300).contains(&x.status()));
         if !died || lives {
             return;
         }
+        self.all[index].before = tokens.into_iter().flatten().next();
         for x in early {
             self.of.insert(x.number, index);
             self.all[index].calls.push(x);
@@ -156,11 +160,13 @@ impl<'t> Grants<'t> {
         self.all.get(*self.of.get(&x.number)?)
     }
 
-    /// Whether the record has no other grant of the client that asked for this one.
-    pub(super) fn is_only(&self, grant: &Grant<'t>) -> bool {
+    /// Whether the client that asked for this grant had no other one in the record when `x` was begun.
+    pub(super) fn is_only(&self, grant: &Grant<'t>, x: &Exchange) -> bool {
         let Some(first) = grant.requests.first() else { return false };
-        self.all.iter().filter(|other| other.requests.first().is_some_and(|x| same_client(x, first))).count()
-            == 1
+        let mine = |other: &&Grant<'t>| {
+            other.requests.first().is_some_and(|y| same_client(y, first) && y.number < x.number)
+        };
+        self.all.iter().filter(mine).count() == 1
     }
 
     /// Token requests that ask for a new login of the same client, or for its start at the authorization endpoint.
@@ -250,8 +256,12 @@ impl<'t> Grant<'t> {
             && self.refreshes().next().is_none()
     }
 
-    /// Whether the second access token was given later than the first, for the first time.
+    /// Whether the second access token was given later than the first, for the first time. One that was there before the
+    /// record is older than all.
     pub(super) fn is_newer(&self, old: Option<&str>, new: Option<&str>) -> bool {
+        if old.is_some() && old == self.before {
+            return self.answers().any(|y| y.text("access_token") == new);
+        }
         let last = self.answers().filter(|y| y.text("access_token") == old).map(|y| y.over_at).max();
         let first = self.answers().filter(|y| y.text("access_token") == new).map(|y| y.over_at).min();
         old != new && last.zip(first).is_some_and(|(last, first)| last < first)
@@ -260,9 +270,10 @@ impl<'t> Grant<'t> {
     /// The first refresh that had brought another access token in place of this one when `x` was begun. Where two
     /// renewals overlapped, either token may be the one in force.
     pub(super) fn replaced(&self, token: Option<&str>, x: &Exchange) -> Option<&'t Exchange> {
-        let mut issued = self.answers().filter(|z| z.text("access_token") == token).peekable();
-        issued.peek()?;
-        let issued: Vec<&Exchange> = issued.collect();
+        let issued: Vec<&Exchange> = self.answers().filter(|z| z.text("access_token") == token).collect();
+        if issued.is_empty() && (token.is_none() || token != self.before) {
+            return None;
+        }
         self.refreshes().find(|y| {
             y.granted()
                 && y.text("access_token") != token
@@ -289,11 +300,11 @@ impl<'t> Grant<'t> {
         self.calls.iter().filter(|c| is_dead(c) && x.began_after(c)).count()
     }
 
-    /// Whether a second refresh may have been under way when the first was answered: so soon, and with more callers
-    /// refused than refreshes begun.
+    /// Whether a second refresh may have been under way when the first was answered: so soon, with more callers refused
+    /// than refreshes begun, by a client that does not do one thing after the other.
     pub(super) fn in_flight(&self, second: &Exchange, first: &Exchange) -> bool {
         let begun = self.refreshes().filter(|y| y.number < second.number).count();
-        within(second, first, IN_FLIGHT) && self.refused_before(second) > begun
+        within(second, first, IN_FLIGHT) && self.refused_before(second) > begun && !self.is_sequential(second)
     }
 
     /// The refresh that began soon after `cause` although `renewal` had brought a token that nobody had refused, and

@@ -86,7 +86,7 @@ fn passing_failure_keeps_the_refresh_token(t: &Transcript) -> Judgement {
             let login = grants.logins(grant).find(|z| z.began_after(x));
             match (own, empty) {
                 (own, Some(empty)) if own.is_none_or(|own| empty.number < own.number) => {
-                    if grants.is_only(grant) {
+                    if grants.is_only(grant, empty) {
                         j.fail(&[x, empty], expected, "a refresh without a refresh token");
                     } else {
                         j.unproved(&[x, empty], expected, "none, in a refresh that may be of another grant");

@@ -188,7 +188,7 @@ fn kept(t: &Transcript, such: fn(&Exchange) -> bool) -> Judgement {
                         j.pass();
                     }
                 }
-                (_, Some(empty)) if grants.is_only(grant) => {
+                (_, Some(empty)) if grants.is_only(grant, empty) => {
                     j.fail(&[answer, empty], expected, "a refresh without a refresh token");
                 }
                 (_, Some(empty)) => {

@@ -69,7 +69,7 @@ fn tell(
     wrong: &Exchange,
     expected: &str,
 ) {
-    if grants.is_only(grant) || refresh_token(wrong).is_some() {
+    if grants.is_only(grant, wrong) || refresh_token(wrong).is_some() {
         j.fail(&[call, wrong], expected, "a refresh without a refresh token");
     } else {
         j.unproved(
