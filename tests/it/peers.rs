@@ -207,6 +207,56 @@ fn oauth2_mock_server_is_found_out() {
     assert!(report.summary.pass >= 30, "{:?}", report.summary);
 }
 
+/// Plays suites for clients against a program, in a process of its own with these variables.
+fn client_judged(program: &str, suites: &[&str], variables: &[(&str, String)]) -> Report {
+    let folder = tempdir();
+    let json = folder.join("report.json");
+    let status = Command::new(env!("CARGO_BIN_EXE_grantcheck"))
+        .arg("run")
+        .args(suites.iter().map(|suite| format!("suites/client/{suite}.yaml")))
+        .args(["--program", &format!("suites/programs/{program}.yaml")])
+        .args(["--report", &format!("json={}", json.display())])
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .current_dir(root())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    let report = std::fs::read_to_string(&json).unwrap_or_else(|why| panic!("{status}: {why}"));
+    std::fs::remove_dir_all(folder).unwrap();
+    serde_json::from_str(&report).unwrap()
+}
+
+fn tempdir() -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("grantcheck-peers-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// What `docs/peers.md` explains of jsforce.
+const JSFORCE: &[&str] = &[];
+
+#[test]
+#[ignore = "needs node and jsforce from npm; .ci/run installs it"]
+fn jsforce_is_judged_right() {
+    let modules = root().join("tests/peers/jsforce/node_modules").display().to_string();
+    let suites = ["login", "renewal", "renewal-rotation", "secrets"];
+    let report = client_judged("jsforce", &suites, &[("NODE_PATH", modules)]);
+    assert_eq!(checks_that(&report, &[Word::Fail]), JSFORCE);
+}
+
+/// What `docs/peers.md` explains of simple-salesforce.
+const SIMPLE_SALESFORCE: &[&str] = &[];
+
+#[test]
+#[ignore = "needs python3 and simple-salesforce from PyPI; .ci/run installs it"]
+fn simple_salesforce_is_judged_right_through_the_proxy() {
+    let bin = root().join("target/peers/simple-salesforce/bin").display().to_string();
+    let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
+    let suites = ["renewal", "renewal-sharing", "secrets"];
+    let report = client_judged("simple-salesforce", &suites, &[("PATH", path)]);
+    assert_eq!(checks_that(&report, &[Word::Fail]), SIMPLE_SALESFORCE);
+}
+
 #[test]
 #[ignore = "needs node, playwright-core from npm and Chromium; .ci/run installs them"]
 fn a_browser_logs_in_approves_and_lands_on_the_callback() {
