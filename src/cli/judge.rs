@@ -1,4 +1,4 @@
-//! `grantcheck judge`: the catalogue over a recording.
+//! `grantcheck judge`: the catalogue over a recording, or over a HAR file.
 
 use clap::Args;
 use std::path::PathBuf;
@@ -7,12 +7,17 @@ use super::outputs::outputs;
 use super::{Exit, Io};
 use crate::diagnostic::Diagnostic;
 use crate::oauth::salesforce::Profile;
-use crate::report::console;
+use crate::report::{console, redacted};
+use crate::transcript::Redactor;
+use crate::wire::dice;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// A transcript that `run --record` wrote
+    /// A transcript that `run --record` wrote, or a HAR file, of which the client is judged
     file: PathBuf,
+    /// What is known of server and apps, for a HAR file: a target file or a URL
+    #[arg(long, value_name = "FILE|URL")]
+    target: Option<String>,
     /// Judge as `rfc` or `salesforce` has it, whatever the recording says
     #[arg(long)]
     profile: Option<String>,
@@ -37,8 +42,22 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         None => None,
     };
     let shown = arguments.file.display().to_string();
-    let transcript = super::load_files::transcript(&arguments.file)?;
-    let report = crate::run::judge_recording(&transcript, &shown, profile);
+    let har = super::load_files::har(&arguments.file, arguments.target.as_deref())?;
+    let mut report;
+    if let Some(transcript) = har {
+        // A recording is without secrets, a HAR file is full of them.
+        let mut redactor = Redactor::new(dice::seed());
+        transcript.exchanges.iter().for_each(|x| redactor.learn_exchange(x));
+        report = crate::run::judge_recording(&transcript, &shown, profile);
+        report = redacted(&report, &mut redactor);
+    } else if arguments.target.is_some() {
+        return Err(Diagnostic::bare("bad-flag", "a recording has its target in it")
+            .help("leave `--target` out; it is for HAR files")
+            .into());
+    } else {
+        let transcript = super::load_files::transcript(&arguments.file)?;
+        report = crate::run::judge_recording(&transcript, &shown, profile);
+    }
     reports.write(&report)?;
     write!(
         io.out,

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::shipped;
 use crate::diagnostic::{Diagnostic, Text};
+use crate::oauth::salesforce::Profile;
 use crate::subject::{Program, Target};
-use crate::suite::{Lookup, Suite, default_profile, kind, read_program, read_suite, read_target};
+use crate::suite::{Lookup, Suite, kind, read_program, read_suite, read_target};
 use crate::transcript::{self, Recording, Transcript};
 use crate::wire::files;
 
@@ -117,7 +118,7 @@ pub(super) fn target(named: Option<&str>) -> Result<Target, super::CannotStart> 
                 .into());
         }
         let org = named.trim_end_matches('/').to_owned();
-        let profile = default_profile(Some(&org));
+        let profile = Profile::of(Some(&org));
         return Ok(Target { org: Some(org), profile, ..Target::default() });
     }
     let path = Path::new(named);
@@ -161,6 +162,24 @@ pub(super) fn transcript(path: &Path) -> Result<Transcript, super::CannotStart> 
             .help("`grantcheck run --record FILE` writes one")
     })?;
     Ok(read)
+}
+
+/// The record of a HAR file, where it is one, with what a target says of the server.
+pub(super) fn har(path: &Path, target: Option<&str>) -> Result<Option<Transcript>, super::CannotStart> {
+    let text = files::read(path)?;
+    if !transcript::is_har(&text) {
+        return Ok(None);
+    }
+    let target = match target {
+        Some(named) => self::target(Some(named))?,
+        None => Target::default(),
+    };
+    let read = transcript::read_har(&text, &target).map_err(|why| {
+        Diagnostic::bare("bad-har", format!("{}: {why}", path.display())).help(
+            "save it with bodies; `--target FILE` says which apps there are and where the server answers",
+        )
+    })?;
+    Ok(Some(read))
 }
 
 /// A recording that answers in place of that target. What the target sends as its own must be what was sent then.

@@ -17,6 +17,20 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// The profile of whoever answers at a URL: as the RFCs say, unless it is Salesforce's; without one it is the embedded org's.
+    pub fn of(org: Option<&str>) -> Self {
+        let salesforce = |host: &str| {
+            ["salesforce.com", "force.com", "salesforce.mil", "sfcrmproducts.cn", "my.site.com"]
+                .iter()
+                .any(|domain| host == *domain || host.ends_with(&format!(".{domain}")))
+        };
+        match org.map(|org| url::Url::parse(org).ok().and_then(|url| url.host_str().map(str::to_owned))) {
+            None => Profile::Salesforce,
+            Some(Some(host)) if salesforce(&host) => Profile::Salesforce,
+            Some(_) => Profile::Rfc,
+        }
+    }
+
     /// The name in targets and flags.
     pub fn name(self) -> &'static str {
         match self {
@@ -651,6 +665,22 @@ impl Outcome {
             Profile::Rfc => self.rfc,
             Profile::Salesforce => self.salesforce,
         }
+    }
+}
+
+/// Which endpoint of an org a path is (Salesforce Help: OAuth Endpoints).
+pub fn endpoint_of(path: &str) -> Endpoint {
+    match path {
+        "/services/oauth2/authorize" => Endpoint::Authorize,
+        "/services/oauth2/token" => Endpoint::Token,
+        "/services/oauth2/introspect" => Endpoint::Introspect,
+        "/services/oauth2/revoke" => Endpoint::Revoke,
+        "/services/oauth2/userinfo" => Endpoint::Userinfo,
+        "/id/keys" => Endpoint::Keys,
+        _ if path.starts_with("/id/") => Endpoint::Identity,
+        _ if path.contains("/.well-known/") => Endpoint::Discovery,
+        _ if path.starts_with("/services/data") || path.starts_with("/services/Soap") => Endpoint::Resource,
+        _ => Endpoint::Page,
     }
 }
 

@@ -511,7 +511,7 @@ impl<'w> World<'w> {
         }
         let ours = [Some(&self.org), self.endpoints.authorize.as_ref(), self.endpoints.issuer.as_ref()];
         let salesforce = |url: &str| {
-            crate::suite::default_profile(Some(url)) == crate::oauth::salesforce::Profile::Salesforce
+            crate::oauth::salesforce::Profile::of(Some(url)) == crate::oauth::salesforce::Profile::Salesforce
         };
         ours.into_iter().flatten().any(|known| same_origin(known, url))
             || (salesforce(&self.org) && salesforce(url))

@@ -25,7 +25,7 @@ mod words;
 pub use expect::{Count, CountOf, Expect, Item, ItemKind, JsonType, Matcher, ScopeMatch, TokenName};
 pub use outside::Lookup;
 pub use program::read_program;
-pub use target::{default_profile, read_target};
+pub use target::read_target;
 pub use words::CAPABILITIES;
 
 use serde_json::Value;

@@ -4,6 +4,7 @@
 mod beside;
 mod facts;
 mod fingerprint;
+mod har;
 mod needles;
 pub mod questions;
 mod record;
@@ -12,6 +13,7 @@ pub mod script;
 
 pub use facts::{AssertionFacts, Facts, TokenFacts, verify_id_tokens};
 pub use fingerprint::{Redactor, encodings};
+pub use har::{NoHar, is_har, read_har};
 pub use record::{Unreadable, read, write};
 pub(crate) use record::{redact, rows};
 pub use replay::{Recording, Replay, Replayed, Taken};

@@ -14,6 +14,7 @@ use super::clock::Watch;
 use super::host::{self, Cut as ConnectionCut, Handler};
 use super::proxy::{Gate, is_listed};
 use crate::oauth::Endpoint;
+use crate::oauth::salesforce::endpoint_of;
 use crate::org::Org;
 use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, HOSTS, Target};
 use crate::transcript::questions::same_origin;
@@ -562,22 +563,6 @@ fn nothing() -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(b"{}"));
     response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-/// Which endpoint of the org a path is.
-pub fn endpoint_of(path: &str) -> Endpoint {
-    match path {
-        "/services/oauth2/authorize" => Endpoint::Authorize,
-        "/services/oauth2/token" => Endpoint::Token,
-        "/services/oauth2/introspect" => Endpoint::Introspect,
-        "/services/oauth2/revoke" => Endpoint::Revoke,
-        "/services/oauth2/userinfo" => Endpoint::Userinfo,
-        "/id/keys" => Endpoint::Keys,
-        _ if path.starts_with("/id/") => Endpoint::Identity,
-        _ if path.contains("/.well-known/") => Endpoint::Discovery,
-        _ if path.starts_with("/services/data") || path.starts_with("/services/Soap") => Endpoint::Resource,
-        _ => Endpoint::Page,
-    }
 }
 
 fn text(bytes: &[u8]) -> String {

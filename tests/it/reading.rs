@@ -32,6 +32,7 @@ pub const READERS: &[Reader] = &[
     ("target", target),
     ("program", program),
     ("transcript", recording),
+    ("har", har),
     ("html_form", html_form),
     ("cookie", cookie),
     ("org", org),
@@ -213,6 +214,17 @@ pub fn recording(data: &[u8]) {
         assert!(!said.iter().any(|text| text.contains(secret)), "{secret} is in a recording");
     }
     assert_eq!(again.exchanges.len(), transcript.exchanges.len());
+}
+
+/// A HAR file, which is judged as well.
+pub fn har(data: &[u8]) {
+    let Ok(transcript) = transcript::read_har(&text(data), &Target::default()) else { return };
+    for judged in catalog::judge(&transcript, Party::Client) {
+        assert!(!judged.bug, "the judge of {} broke", judged.check.id);
+    }
+    for (number, x) in transcript.exchanges.iter().enumerate() {
+        assert!(x.number == number && x.over_at > number && x.over_at <= transcript.exchanges.len());
+    }
 }
 
 /// What the parties said to each other.

@@ -140,7 +140,7 @@ impl Reader<'_> {
         let base = org.as_deref().map(|org| org.trim_end_matches('/').to_owned());
         let profile = match node.get("profile").and_then(Node::text).and_then(Profile::read) {
             Some(profile) => profile,
-            None => default_profile(base.as_deref()),
+            None => Profile::of(base.as_deref()),
         };
         let login = self.login(node.get("login"));
         let deny = node.get("deny").map(|n| self.pages(n));
@@ -393,20 +393,6 @@ fn beside(at: &Node) -> Option<String> {
 
 fn entries<'n>(node: &'n Node, key: &str) -> &'n [(Node, Node)] {
     node.get(key).map(Node::entries).unwrap_or_default()
-}
-
-/// A URL speaks as the RFCs say, unless it is Salesforce's.
-pub fn default_profile(org: Option<&str>) -> Profile {
-    let salesforce = |host: &str| {
-        ["salesforce.com", "force.com", "salesforce.mil", "sfcrmproducts.cn", "my.site.com"]
-            .iter()
-            .any(|domain| host == *domain || host.ends_with(&format!(".{domain}")))
-    };
-    match org.map(|org| url::Url::parse(org).ok().and_then(|url| url.host_str().map(str::to_owned))) {
-        None => Profile::Salesforce,
-        Some(Some(host)) if salesforce(&host) => Profile::Salesforce,
-        Some(_) => Profile::Rfc,
-    }
 }
 
 #[cfg(test)]
