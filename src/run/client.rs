@@ -155,6 +155,11 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
         let expected = "the org behaves towards the program as the scenario has it".into();
         over.push(finding(Verdict::Inconclusive, expected, why.clone(), None, Vec::new()));
     }
+    if play.exit == Exit::Done && played.ended == Ended::Done && !played.exchanges.iter().any(was_let_in) {
+        let expected = "the program does its work".into();
+        let observed = "it ended as if it had, and no call of it was let in".into();
+        over.push(finding(Verdict::Inconclusive, expected, observed, None, Vec::new()));
+    }
     let all: Vec<usize> = (0..played.exchanges.len()).collect();
     let mut findings = Vec::new();
     if let Some(expected) = missed(play.exit, &played.ended) {

@@ -77,8 +77,12 @@ fn a_program_of_somebody_else_is_judged_by_what_it_asks() {
     }
     let client = Client::Program(Arc::new(program));
     let report = played(client, &["5 calls in flight share one renewal", "with a live token no renewal"]);
-    let verdicts: Vec<Word> = report.scenarios.iter().map(|row| row.verdict).collect();
-    assert_eq!(verdicts, [Word::Pass, Word::Fail], "{}", complaints(&report));
+    let verdicts: Vec<_> = report.scenarios.iter().map(|row| (row.scenario.as_str(), row.verdict)).collect();
+    let known = [
+        ("5 calls in flight share one renewal", Word::Fail),
+        ("with a live token no renewal is asked for", Word::Pass),
+    ];
+    assert_eq!(verdicts, known, "{}", complaints(&report));
 }
 
 #[test]
