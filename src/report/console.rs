@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{At, FindingRow, Report, ScenarioRow, Word, visible};
+use super::{At, FindingRow, Report, ScenarioRow, Word, sequence, visible};
 use crate::verdict::Level;
 
 /// How much is shown.
@@ -21,6 +21,10 @@ pub fn console(report: &Report, style: Style) -> String {
         let quiet = matches!(row.verdict, Word::Pass | Word::NotTestable);
         if !quiet || style.all {
             scenario(&mut out, row, style);
+            // What a program asked says more than that something was expected of it.
+            if row.program.is_some() && !quiet {
+                out.push_str(&sequence(row, &report.transcript));
+            }
         }
     }
     not_testable(&mut out, report, style);

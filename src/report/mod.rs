@@ -5,10 +5,12 @@ mod junit;
 pub mod matrix;
 mod model;
 mod schema;
+mod sequence;
 
 pub use junit::junit;
 pub use model::{At, CheckRow, FindingRow, ProgramRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word};
 pub use schema::schema;
+pub use sequence::sequence;
 
 use crate::transcript::Redactor;
 
