@@ -27,6 +27,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 
+use support::Number;
+
 use grantcheck::oauth::jwt::{Draft, Signing};
 use grantcheck::oauth::keys::{PrivateKey, RsaAlgorithm};
 
@@ -41,14 +43,6 @@ const FEWER: usize = 4_000;
 /// Into how many turns those of a fast server are cut.
 const TURNS: usize = 10;
 
-/// One promise.
-struct Number {
-    what: &'static str,
-    reached: String,
-    promised: &'static str,
-    kept: bool,
-}
-
 fn main() {
     if std::env::args().any(|argument| argument == "bare") {
         return bare();
@@ -56,10 +50,7 @@ fn main() {
     let mut numbers = vec![whole_suite(), minting()];
     numbers.extend(serving());
     numbers.push(living());
-    println!("\n| what | reached | promised | |\n|---|---|---|---|");
-    for Number { what, reached, promised, kept } in &numbers {
-        println!("| {what} | {reached} | {promised} | {} |", if *kept { "kept" } else { "NOT KEPT" });
-    }
+    support::table(&numbers);
 }
 
 /// The main job, as a person waits for it.

@@ -1,7 +1,7 @@
 //! What several benches need: the embedded org as a target, an org, a client of it.
 
 // Each bench is a program of its own and uses a part of this.
-#![allow(dead_code, clippy::disallowed_methods)]
+#![allow(dead_code, clippy::disallowed_methods, clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,4 +100,21 @@ pub fn call(base: &str) -> Request<Bytes> {
     Request::get(format!("{base}/services/data/v62.0/limits"))
         .body(Bytes::new())
         .expect("a request that can be sent")
+}
+
+/// One promise.
+pub struct Number {
+    pub what: &'static str,
+    pub reached: String,
+    pub promised: &'static str,
+    pub kept: bool,
+}
+
+/// What is reached beside what is promised. A promise that is not kept fails nothing: machines differ, and a person reads
+/// the table.
+pub fn table(numbers: &[Number]) {
+    println!("\n| what | reached | promised | |\n|---|---|---|---|");
+    for Number { what, reached, promised, kept } in numbers {
+        println!("| {what} | {reached} | {promised} | {} |", if *kept { "kept" } else { "NOT KEPT" });
+    }
 }
