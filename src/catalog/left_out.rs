@@ -17,7 +17,7 @@ macro_rules! left_out {
     };
 }
 
-/// Every requirement of the server's side that is not judged.
+/// Requirements that are not judged: all of the server's side, and of the client's those that were looked at.
 pub const LEFT_OUT: &[LeftOut] = left_out! {
     "AZ-19" "any port of a loopback callback" "it binds servers that serve native apps; Salesforce compares the whole URI"
     "AZ-33" "no login form over plain HTTP" "a suite reaches no other port than the target's"
@@ -98,4 +98,11 @@ pub const LEFT_OUT: &[LeftOut] = left_out! {
     "SF-27" "HTML from an edge" "it cannot be provoked"
     "SF-28" "drift between orgs" "a report, and no check"
     "SF-30" "text for an app that is not installed" "known from the field alone"
+    "CLA-10" "a callback of one user's login in the session of another" "it takes two browsers at one program"
+    "CLA-17" "defence against mix-up by callbacks of one issuer each" "it takes a second org; `iss` is judged"
+    "CLA-23" "loopback address, free port, external browser" "whether a program is a native app is not known"
+    "CLA-24" "the listener closes after the login" "whether a program is a native app is not known"
+    "CLA-28" "no open redirector" "what a program calls the parameter is not known"
+    "CLP-08" "metadata without S256 is a reason to stop" "a client may warn instead, and `state` protects a login too"
+    "CLP-10" "each of several logins at a time has its verifier" "it takes a program that logs in several users at a time"
 };

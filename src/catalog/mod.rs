@@ -13,6 +13,7 @@ mod introspection;
 mod judgement;
 mod jwt_bearer;
 mod left_out;
+mod login;
 mod openid;
 mod pkce;
 mod refresh;
@@ -29,6 +30,7 @@ mod token_answer;
 mod token_form;
 mod transport;
 mod userinfo;
+mod verifier;
 
 pub use dialect::{Deviation, deviation, deviations};
 pub use judgement::Judgement;
@@ -143,6 +145,12 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         renewal::passing::CHECKS,
         renewal::reasons::CHECKS,
         secrets::CHECKS,
+        login::request::CHECKS,
+        login::state::CHECKS,
+        login::errors::CHECKS,
+        login::answers::CHECKS,
+        verifier::challenge::CHECKS,
+        verifier::redemption::CHECKS,
         jwt_bearer::CHECKS,
         saml_bearer::CHECKS,
         client_credentials::CHECKS,

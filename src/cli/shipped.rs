@@ -30,6 +30,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("org/userinfo.yaml", include_str!("../../suites/org/userinfo.yaml")),
     ("org/web-server.yaml", include_str!("../../suites/org/web-server.yaml")),
     ("client/login.yaml", include_str!("../../suites/client/login.yaml")),
+    ("client/pkce.yaml", include_str!("../../suites/client/pkce.yaml")),
     ("client/renewal.yaml", include_str!("../../suites/client/renewal.yaml")),
     ("client/secrets.yaml", include_str!("../../suites/client/secrets.yaml")),
     ("programs/jsforce.cjs", include_str!("../../suites/programs/jsforce.cjs")),

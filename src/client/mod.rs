@@ -9,6 +9,7 @@ pub mod page;
 pub mod renewal;
 mod request;
 mod session;
+pub mod spoil;
 mod template;
 mod tweak;
 pub mod wrong;

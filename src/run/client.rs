@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::control::Shared;
 use super::doors::Doors;
@@ -13,10 +13,10 @@ use super::preflight::embedded_endpoints;
 use super::rows::{self, Judged, Seen};
 use crate::client::wrong::Wrongs;
 use crate::diagnostic::Span;
-use crate::oauth::Endpoint;
+use crate::oauth::{Endpoint, Secret};
 use crate::org::Org;
 use crate::report::ProgramRow;
-use crate::subject::{Behaviour, Called, Flow, Login, Page, Program, Subject, Target, Way};
+use crate::subject::{Behaviour, Callback, Called, Flow, Login, Page, Program, Subject, Target, Way};
 use crate::suite::Scenario;
 use crate::suite::client::{Exit, Play, Requests};
 use crate::transcript::{Exchange, Part, Redactor, Staged};
@@ -151,6 +151,7 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
     if played.ended == Ended::NotImplemented {
         return not_implemented(planned);
     }
+    let last = played.exchanges.iter().map(|x| x.step).max().unwrap_or(0);
     if let Some(why) = &played.unmet {
         let expected = "the org behaves towards the program as the scenario has it".into();
         over.push(finding(Verdict::Inconclusive, expected, why.clone(), None, Vec::new()));
@@ -160,9 +161,14 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
         let observed = "it ended as if it had, and no call of it was let in".into();
         over.push(finding(Verdict::Inconclusive, expected, observed, None, Vec::new()));
     }
-    let all: Vec<usize> = (0..played.exchanges.len()).collect();
+    let did = (0..=last).map(|start| Did {
+        action: "program",
+        tweak: None,
+        exchanges: played.exchanges.iter().filter(|x| x.step == start).map(|x| x.number).collect(),
+    });
+    let did = did.collect();
     let mut findings = Vec::new();
-    if let Some(expected) = missed(play.exit, &played.ended) {
+    if let Some(expected) = missed(play, &played.ended) {
         let at = Some((scenario.as_ref(), play.exit_span));
         findings.push(finding(Verdict::Fail, expected, played.ended.words(), at, Vec::new()));
     }
@@ -172,8 +178,8 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
     let seen = Seen {
         subject: played.subject,
         exchanges: played.exchanges,
-        did: vec![Did { action: "program", tweak: None, exchanges: all }],
-        findings: findings.into_iter().map(|finding| (0, finding)).collect(),
+        did,
+        findings: findings.into_iter().map(|finding| (last, finding)).collect(),
         over,
         program: Some(played.program),
         staged: Some(played.staged),
@@ -184,7 +190,7 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
 
 /// Plays a program where nothing is in its way: otherwise what it does where something is proves nothing.
 pub(super) async fn plain(shared: &Shared, scenario: &Scenario, play: &Play, key: &str) -> Plain {
-    let plain = Play { org: Behaviour::default(), ..play.clone() };
+    let plain = Play { org: Behaviour::default(), times: 1, ..play.clone() };
     match once(shared, scenario, &plain, Part::Control, key).await {
         Ok(Played { ended: Ended::NotImplemented, .. }) => Plain::NotImplemented,
         Ok(Played { ended: Ended::Done, exchanges, .. }) if exchanges.iter().any(was_let_in) => Plain::Works,
@@ -239,43 +245,56 @@ async fn once(
         .then(|| org.earlier_login(client_id, username, &url, clock.now()))
         .flatten();
     let (users, sent) = mpsc::unbounded_channel();
+    let (over, visits) = watch::channel(0);
     let agent = agent(&counterpart, &target, scenario, play);
-    let life = async {
-        match &options.client {
-            Client::Own(wrong) => {
-                let printed = Arc::new(Mutex::new(String::new()));
-                let job = Job {
-                    target: target.clone(),
-                    endpoints: target.endpoints.clone(),
-                    org: url.clone(),
-                    app: scenario.app.clone(),
-                    user: scenario.user.clone(),
-                    flow: play.flow,
-                    login,
-                    calls: play.calls,
-                    concurrency: play.concurrency,
-                    args: play.args.iter().cloned().collect(),
-                    users,
-                    clock,
-                    printed: printed.clone(),
-                    wrong: *wrong,
-                };
-                let ended = match tokio::time::timeout(WITHIN, own::work(job)).await {
-                    Ok(Ok(true)) => Ended::Done,
-                    Ok(Ok(false)) => Ended::GaveUp("not every call was answered".into()),
-                    Ok(Err(why)) => Ended::GaveUp(why.to_string()),
-                    Err(_) => Ended::TimedOut,
-                };
-                let mut life = Life::new(ended);
-                life.printed.stdout =
-                    std::mem::take(&mut *printed.lock().unwrap_or_else(PoisonError::into_inner));
-                Ok(life)
-            }
-            Client::Program(program) => started(program, scenario, play, &target, &doors, login, users).await,
+    let life = async |login: Option<(Secret, Option<Secret>)>, users| match &options.client {
+        Client::Own(wrong) => {
+            let printed = Arc::new(Mutex::new(String::new()));
+            let job = Job {
+                target: target.clone(),
+                endpoints: target.endpoints.clone(),
+                org: url.clone(),
+                app: scenario.app.clone(),
+                user: scenario.user.clone(),
+                flow: play.flow,
+                login,
+                calls: play.calls,
+                concurrency: play.concurrency,
+                args: play.args.iter().cloned().collect(),
+                users,
+                visits: visits.clone(),
+                clock: clock.clone(),
+                printed: printed.clone(),
+                wrong: *wrong,
+            };
+            let ended = match tokio::time::timeout(WITHIN, own::work(job)).await {
+                Ok(Ok(true)) => Ended::Done,
+                Ok(Ok(false)) => Ended::GaveUp("not every call was answered".into()),
+                Ok(Err(why)) => Ended::GaveUp(why.to_string()),
+                Err(_) => Ended::TimedOut,
+            };
+            let mut life = Life::new(ended);
+            life.printed.stdout =
+                std::mem::take(&mut *printed.lock().unwrap_or_else(PoisonError::into_inner));
+            Ok(life)
         }
+        Client::Program(program) => started(program, scenario, play, &target, &doors, login, users).await,
     };
-    let (life, lost) = tokio::join!(life, led(agent, sent));
-    let life = life?;
+    let lives = async {
+        let mut lived = life(login.clone(), users.clone()).await?;
+        for _ in 1..play.times {
+            if matches!(lived.ended, Ended::NotImplemented | Ended::TimedOut) {
+                break;
+            }
+            counterpart.starts_again();
+            lived = life(login.clone(), users.clone()).await?.after(lived);
+        }
+        // Nobody is sent anywhere any more.
+        drop(users);
+        Ok(lived)
+    };
+    let (lived, lost) = tokio::join!(lives, led(agent, sent, over));
+    let life: Life = lived?;
     doors.close().await;
     let seen = counterpart.seen();
     let subject = Subject { program: Some(options.client.name()), ..target.subject() };
@@ -304,10 +323,15 @@ fn agent(counterpart: &Arc<Counterpart>, target: &Target, scenario: &Scenario, p
 }
 
 /// Leads the user to wherever the program sends them, as long as it runs. Tells why that came to nothing, where it did.
-async fn led(mut agent: Agent, mut sent: mpsc::UnboundedReceiver<String>) -> Option<String> {
+async fn led(
+    mut agent: Agent,
+    mut sent: mpsc::UnboundedReceiver<String>,
+    over: watch::Sender<u32>,
+) -> Option<String> {
     let mut lost = None;
     while let Some(url) = sent.recv().await {
         lost = agent.visit(&url).await.err();
+        over.send_modify(|visits| *visits += 1);
     }
     lost
 }
@@ -322,8 +346,10 @@ fn was_let_in(x: &Exchange) -> bool {
 }
 
 /// What was expected, where it did not come.
-fn missed(exit: Exit, ended: &Ended) -> Option<String> {
-    match (exit, ended) {
+fn missed(play: &Play, ended: &Ended) -> Option<String> {
+    match (play.exit, ended) {
+        // Who passes over a callback that is none may well go on waiting for the right one.
+        (Exit::GaveUp | Exit::Any, Ended::TimedOut) if play.org.callback != Callback::default() => None,
         (_, Ended::TimedOut) => Some("the program ends in time".into()),
         (Exit::Done, Ended::GaveUp(_)) => Some("the program does its work".into()),
         (Exit::GaveUp, Ended::Done) => Some("the program gives up".into()),

@@ -51,6 +51,14 @@ impl Life {
         Self { ended, printed: Printed::default(), own: Vec::new(), ran: 0 }
     }
 
+    /// The same, that came after another of the same program.
+    pub(super) fn after(mut self, earlier: Self) -> Self {
+        self.printed.stdout.insert_str(0, &earlier.printed.stdout);
+        self.printed.stderr.insert_str(0, &earlier.printed.stderr);
+        self.ran += earlier.ran;
+        self
+    }
+
     /// What is told of it in a report; what stands in the record is struck out there.
     pub(super) fn row(&self) -> ProgramRow {
         let end = |text: &str| {

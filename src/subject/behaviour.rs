@@ -29,6 +29,19 @@ pub struct Callback {
     pub twice: Vec<String>,
     /// Whether the login is gone through a second time, with the same request and so with another code.
     pub again: bool,
+    /// Whether somebody brings a code of their own to the client, before the user goes anywhere.
+    pub unsolicited: bool,
+    /// From which login on, from 1; 0 is the first as well.
+    pub from: u32,
+    /// For how many logins; none means for all that follow.
+    pub times: Option<u32>,
+}
+
+impl Callback {
+    /// Whether it is for the nth login, from 1.
+    pub fn covers(&self, nth: u32) -> bool {
+        covers(self.from.max(1), self.times, nth)
+    }
 }
 
 /// The hosts of a play, as suites name them: the org, the instance that it hands clients on to, and a host that is none
@@ -107,6 +120,10 @@ impl Instead {
 
     /// Whether it is for the nth of them, from 1.
     pub fn covers(&self, nth: u32) -> bool {
-        nth >= self.from && self.times.is_none_or(|times| nth - self.from < times)
+        covers(self.from, self.times, nth)
     }
+}
+
+fn covers(from: u32, times: Option<u32>, nth: u32) -> bool {
+    nth >= from && times.is_none_or(|times| nth - from < times)
 }

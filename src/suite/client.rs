@@ -13,6 +13,9 @@ use crate::subject::{Behaviour, Callback, Called, Cut, Does, Expire, Flow, HOSTS
 /// The most calls that a program is asked for.
 const MOST_CALLS: i64 = 10_000;
 
+/// The most often that a program is started.
+const MOST_STARTS: i64 = 20;
+
 /// What a program is played for.
 #[derive(Clone, Debug)]
 pub struct Play {
@@ -22,6 +25,8 @@ pub struct Play {
     pub calls: u32,
     /// How many of them at a time.
     pub concurrency: u32,
+    /// How often it is started, one time after another and against the same org.
+    pub times: u32,
     /// What else it is told, by name.
     pub args: Vec<(String, String)>,
     /// How the org behaves towards it.
@@ -86,6 +91,19 @@ const CALLS: Form = Form {
     },
 };
 
+const STARTS: Form = Form {
+    code: "wrong-type",
+    expected: "a whole number from 1 to 20",
+    help: "for example `3`",
+    fits: |text| text.parse::<i64>().is_ok_and(|starts| (1..=MOST_STARTS).contains(&starts)),
+    schema: || {
+        json!({ "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": 20 },
+            { "type": "string", "pattern": "^\\+?0*([1-9]|1[0-9]|20)$" }
+        ] })
+    },
+};
+
 fn endpoints() -> Vec<&'static str> {
     ENDPOINTS.iter().map(|(word, _)| *word).collect()
 }
@@ -144,6 +162,11 @@ fn program() -> Shape {
     let keys = vec![
         may("calls", Shape::Form(&CALLS), "how many calls it makes, 1 where it is not given"),
         may("concurrency", Shape::Form(&CALLS), "how many of them at a time, 1 where it is not given"),
+        may(
+            "times",
+            Shape::Form(&STARTS),
+            "how often it is started, one time after another, 1 where it is not given",
+        ),
         may("args", args, "what else it is told, by name"),
     ];
     Shape::Record(Record { keys, never: Some(never), ..Record::default() })
@@ -223,6 +246,13 @@ fn callback() -> Shape {
             Shape::Flag,
             "the login is gone through a second time, with the same `state` and another code",
         ),
+        may(
+            "unsolicited",
+            Shape::Flag,
+            "before the user goes anywhere, somebody else brings the client a code of their own",
+        ),
+        may("from", Shape::Form(&CALLS), "from which login on; the first where it is not given"),
+        may("times", Shape::Form(&CALLS), "for how many logins; for all that follow where it is not given"),
     ];
     Shape::Record(Record { keys, never: Some(never), ..Record::default() })
 }
@@ -299,10 +329,19 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
             problems.push(Diagnostic::at("contradiction", text, span, message).help(help));
         }
     }
+    let flow = node.get("flow").and_then(Node::text).and_then(Flow::read).unwrap_or(Flow::WebServer);
+    if let Some(callback) = node.get("org").and_then(|org| org.key("callback"))
+        && flow != Flow::WebServer
+    {
+        let message = format!("nobody logs in by {flow}, so there is no callback");
+        let help = "leave `callback` out, or write `flow: web-server`";
+        problems.push(Diagnostic::at("contradiction", text, callback.span, message).help(help));
+    }
     Play {
-        flow: node.get("flow").and_then(Node::text).and_then(Flow::read).unwrap_or(Flow::WebServer),
+        flow,
         calls,
         concurrency: told("concurrency").unwrap_or(1),
+        times: told("times").unwrap_or(1),
         args: args.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), v.text()?.to_owned()))).collect(),
         org,
         exit: match exit.and_then(Node::text) {
@@ -407,6 +446,7 @@ fn behaviour(text: &Text, node: Option<&Node>, problems: &mut Vec<Diagnostic>) -
 
 fn read_callback(node: &Node) -> Callback {
     let flag = |key: &str| node.get(key).and_then(Node::flag).unwrap_or(false);
+    let number = |key: &str| node.get(key).and_then(Node::text).and_then(|n| n.parse::<u32>().ok());
     let altered = node.get("alter").map(Node::entries).unwrap_or_default();
     let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let twice = node.get("twice").map(Node::items).unwrap_or_default();
@@ -415,6 +455,9 @@ fn read_callback(node: &Node) -> Callback {
         alter: altered.iter().filter_map(member).map(|(name, value)| (name, value.map(text))).collect(),
         twice: twice.iter().filter_map(|name| Some(name.text()?.to_owned())).collect(),
         again: flag("again"),
+        unsolicited: flag("unsolicited"),
+        from: number("from").unwrap_or(1),
+        times: number("times"),
     }
 }
 

@@ -367,7 +367,7 @@ fn id_token(response: &Response) -> Option<TokenFacts> {
 
 /// The bits that a code or token can hold at most. What it was drawn from is guessed wide: a text that only happens to
 /// have no capital is not taken for one that can have none. A hyphen between digits, as in a UUID, holds nothing.
-fn most_bits(token: &str) -> u32 {
+pub(crate) fn most_bits(token: &str) -> u32 {
     let token = token.trim_end_matches('=');
     let drawn_from = |digits: fn(u8) -> bool| token.bytes().all(|b| digits(b) || b == b'-');
     let (alphabet, dashes) = if drawn_from(|b| b.is_ascii_digit()) {

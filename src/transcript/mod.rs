@@ -11,6 +11,7 @@ mod record;
 mod replay;
 pub mod script;
 
+pub(crate) use facts::most_bits;
 pub use facts::{AssertionFacts, Facts, TokenFacts, verify_id_tokens};
 pub use fingerprint::{Redactor, encodings};
 pub use har::{NoHar, is_har, read_har};

@@ -8,7 +8,8 @@
 //! ! assertion {"claims":{"iss":"main","exp":{now+150}},"verifies":true,"alg":"RS256"}
 //! ! id_token {"header":{"alg":"RS256"},"claims":{"sub":"u"},"verifies":true}   of the answer
 //! ! host https://other.example           the request above goes to another host
-//! < 200 {"access_token":"A2"}            the answer: status, body
+//! ! step 0                               it belongs to that step, or to that start of a program
+//! < 200 {"access_token":"A2"}            the answer: status, body; `nothing` and `unreachable` are none
 //! < Cache-Control: no-store              header of the answer
 //! + 10m                                  time goes by
 //! = hold                                 the answer to the request above does not go out yet ...
@@ -285,6 +286,9 @@ fn request(rest: &str, subject: &Subject, number: usize, at: i64, race: Option<u
 
 fn answer(rest: &str) -> Answer {
     let (status, body) = rest.split_once(' ').unwrap_or((rest, ""));
+    if status == "unreachable" {
+        return Answer::Nothing(Failure::Unreachable("nobody listens".into()));
+    }
     if status == "nothing" {
         return Answer::Nothing(Failure::TimedOut(10_000));
     }
@@ -331,6 +335,7 @@ fn fact(exchange: &mut Exchange, rest: &str) {
                 (format!("{value}{rest}"), request.headers.clone(), request.body.clone());
             exchange.request = Request::new(&request.method, &url, headers, body);
         }
+        "step" => exchange.step = value.parse().unwrap_or_else(|_| panic!("{value}")),
         "user" => exchange.user = Some(value.to_owned()),
         "app" => exchange.app = value.to_owned(),
         "action" => exchange.action = value.to_owned(),

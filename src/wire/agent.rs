@@ -27,7 +27,12 @@ pub struct Agent {
     deny: Vec<Page>,
     callback: Callback,
     jar: Jar,
+    /// How many logins there were.
+    logins: u32,
 }
+
+/// A code that no org issued.
+const STRANGE_CODE: &str = "aPrxStrangeCode.0123456789.0123456789.0123456789.0123456789==";
 
 impl Agent {
     /// One that passes those pages, or says no on those, and brings the callback as the suite has it.
@@ -38,7 +43,7 @@ impl Agent {
         deny: Vec<Page>,
         callback: Callback,
     ) -> Self {
-        Self { org, user, login, deny, callback, jar: Jar::default() }
+        Self { org, user, login, deny, callback, jar: Jar::default(), logins: 0 }
     }
 
     /// Visits an authorize URL and brings the answer to the client.
@@ -46,15 +51,25 @@ impl Agent {
     /// # Errors
     /// It came to no callback, in words.
     pub async fn visit(&mut self, url: &str) -> Result<(), String> {
-        self.once(url).await?;
-        if self.callback.again {
-            self.once(url).await?;
+        self.logins += 1;
+        let covered = self.callback.covers(self.logins);
+        let callback = if covered { self.callback.clone() } else { Callback::default() };
+        if callback.unsolicited
+            && let Some((_, query)) = url.split_once('?')
+            && let Some(redirect_uri) = Params::read_lossy(query).get("redirect_uri")
+        {
+            let query = Params::new().with("code", STRANGE_CODE).write();
+            self.bring(&format!("{redirect_uri}?{query}"), &Callback::default()).await.ok();
+        }
+        self.once(url, &callback).await?;
+        if callback.again {
+            self.once(url, &callback).await?;
         }
         Ok(())
     }
 
-    async fn once(&mut self, url: &str) -> Result<(), String> {
-        let mut pages = if self.callback.deny { self.deny.clone() } else { self.login.clone() };
+    async fn once(&mut self, url: &str, callback: &Callback) -> Result<(), String> {
+        let mut pages = if callback.deny { self.deny.clone() } else { self.login.clone() };
         pages.reverse();
         let get = |url: String| Submit { method: "GET".into(), url, content_type: None, body: String::new() };
         let mut submit = get(url.to_owned());
@@ -79,7 +94,7 @@ impl Agent {
                 return Err(format!("the user went no further than {}", response.one_line()));
             };
             if response.redirect().is_some() && !self.org.is_at(&next.url) {
-                return self.bring(&next.url).await;
+                return self.bring(&next.url, callback).await;
             }
             submit = next;
         }
@@ -87,8 +102,8 @@ impl Agent {
     }
 
     /// Brings a callback to where the client listens.
-    async fn bring(&self, url: &str) -> Result<(), String> {
-        let url = self.altered(url);
+    async fn bring(&self, url: &str, callback: &Callback) -> Result<(), String> {
+        let url = self.altered(url, callback);
         let here = url::Url::parse(&url)
             .is_ok_and(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")));
         let request = Request::get(&url).header("accept", "text/html,*/*;q=0.8").body(bytes::Bytes::new());
@@ -102,14 +117,18 @@ impl Agent {
         let missed = matches!(answer, Answer::Nothing(Failure::Unreachable(_)));
         self.org.heard(place, at, took, &outgoing.request, answer);
         // A client that is gone after its login is a client that hears nothing twice.
-        if missed && !self.callback.again { Err("nobody listens at the callback".into()) } else { Ok(()) }
+        if missed && !callback.again && !callback.unsolicited {
+            Err("nobody listens at the callback".into())
+        } else {
+            Ok(())
+        }
     }
 
     /// The callback as the suite has it.
-    fn altered(&self, url: &str) -> String {
+    fn altered(&self, url: &str, callback: &Callback) -> String {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let mut params = Params::read_lossy(query);
-        for (name, value) in &self.callback.alter {
+        for (name, value) in &callback.alter {
             match value {
                 Some(value) => params.set(name, self.org.filled(value)),
                 None => {
@@ -117,7 +136,7 @@ impl Agent {
                 }
             }
         }
-        for name in &self.callback.twice {
+        for name in &callback.twice {
             let again = params.get(name).unwrap_or("").to_owned();
             params.push(name.as_str(), again);
         }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use serde_json::Value;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -47,6 +47,8 @@ pub struct Counterpart {
     most: usize,
     /// Whether whoever asks more is cut off.
     cuts: bool,
+    /// How often the program was started before.
+    starts: AtomicUsize,
     place: OnceLock<Place>,
     /// How many requests each answer in place of the org's own was asked for.
     asked: Vec<AtomicU32>,
@@ -143,6 +145,7 @@ impl Counterpart {
             user: None,
             part,
             most,
+            starts: AtomicUsize::new(0),
             place: OnceLock::new(),
             calls: watch::channel(0).0,
             let_in: AtomicU32::new(0),
@@ -158,6 +161,11 @@ impl Counterpart {
     /// Tells it where it listens, which is where URLs of the record begin. Before it was told it answers nothing.
     pub fn listens_at(&self, place: Place) {
         let _ = self.place.set(place);
+    }
+
+    /// Tells it that the program is started once more. What comes from then on is another step of the record.
+    pub fn starts_again(&self) {
+        self.starts.fetch_add(1, Ordering::Relaxed);
     }
 
     /// One of its doors.
@@ -457,7 +465,7 @@ impl Counterpart {
             over_at,
             scenario: self.scenario.clone(),
             part: self.part,
-            step: 0,
+            step: self.starts.load(Ordering::Relaxed),
             action: action.to_owned(),
             tweak: None,
             endpoint,

@@ -12,6 +12,7 @@ macro_rules! wrongs {
 }
 
 pub mod login;
+pub mod pkce;
 pub mod renewal;
 pub mod secrets;
 
@@ -28,7 +29,7 @@ pub struct Wrong {
 
 /// Every wrong.
 pub fn all() -> impl Iterator<Item = &'static Wrong> {
-    [login::ALL, renewal::ALL, secrets::ALL].into_iter().flatten()
+    [login::ALL, pkce::ALL, renewal::ALL, secrets::ALL].into_iter().flatten()
 }
 
 /// The wrong of that name.
