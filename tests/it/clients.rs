@@ -78,7 +78,7 @@ fn a_program_of_somebody_else_is_judged_by_what_it_asks() {
     let client = Client::Program(Arc::new(program));
     let report = played(client, &["5 calls in flight share one renewal", "with a live token no renewal"]);
     let verdicts: Vec<Word> = report.scenarios.iter().map(|row| row.verdict).collect();
-    assert_eq!(verdicts, [Word::Pass, Word::Fail], "{}", complaints(&report));
+    assert_eq!(verdicts, [Word::Fail, Word::Pass], "{}", complaints(&report));
 }
 
 #[test]
