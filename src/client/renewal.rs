@@ -106,7 +106,7 @@ impl Renewal {
     pub fn turn(&mut self, caller: &mut Caller) -> Turn {
         let over = caller.waits_for.filter(|ticket| *ticket < self.last || !self.in_flight);
         if let Some(failed) = &self.failure
-            && (self.dead || over.is_some() && caller.has_seen(self.generation))
+            && (self.is_dead() || over.is_some() && caller.has_seen(self.generation))
             && !(self.wrong.has(&RETRIES_DEAD_GRANT) && over.is_none())
         {
             return Turn::GiveUp(failed.clone());
@@ -131,7 +131,7 @@ impl Renewal {
         }
         let late = caller.generation < self.generation && !self.wrong.has(&LATE_REFUSAL_RENEWS);
         let shared = self.in_flight && !self.wrong.has(&EVERYBODY_RENEWS);
-        if shared || self.dead && !self.wrong.has(&RETRIES_DEAD_GRANT) || late {
+        if shared || self.is_dead() || late {
             return self.turn(caller);
         }
         self.begin(caller)
@@ -161,13 +161,18 @@ impl Renewal {
                 if self.refresh_token.is_some() && replaces {
                     self.refresh_token = new;
                 }
-                self.failure = None;
+                (self.failure, self.dead) = (None, false);
             }
             Err(failed) => {
-                self.dead = failed.is_final && !self.wrong.has(&RETRIES_DEAD_GRANT);
+                self.dead = failed.is_final;
                 self.failure = Some(failed);
             }
         }
+    }
+
+    /// Whether nothing is asked for any more.
+    fn is_dead(&self) -> bool {
+        self.dead && !self.wrong.has(&RETRIES_DEAD_GRANT) && !self.wrong.has(&EVERYBODY_RENEWS)
     }
 
     fn begin(&mut self, caller: &mut Caller) -> Turn {

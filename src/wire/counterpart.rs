@@ -22,12 +22,12 @@ use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 
 /// How long calls are held while no other comes, and an answer while nothing shows that the renewal arrived.
 const HELD_FOR: Duration = Duration::from_secs(3);
-/// How long a renewal takes at least where calls are refused together. Nothing tells when a program has read an answer;
-/// most have by then, and who renews for itself has begun to. One that is slower shows less of its storm, and is not
-/// called wrong for it.
+/// How long a renewal takes at least where calls are refused together, counted from the last that was begun. Nothing
+/// tells when a program has read an answer; most have by then, and who renews for itself has begun to. One that is slower
+/// shows less of its storm, and is not called wrong for it.
 const RENEWAL_TAKES: Duration = Duration::from_millis(100);
 /// The same for our own client, which needs no process to be woken.
-const OWN_RENEWAL_TAKES: Duration = Duration::from_millis(10);
+const OWN_RENEWAL_TAKES: Duration = Duration::from_millis(20);
 /// The most exchanges that are recorded of one program, besides four for each call that it was told to make: a client
 /// that loops is seen by then.
 const MOST_EXCHANGES: usize = 200;
@@ -63,6 +63,8 @@ pub struct Counterpart {
     gate: watch::Sender<bool>,
     /// How many of the calls that are refused together were answered.
     refused: watch::Sender<u32>,
+    /// How many token requests came after the access token died.
+    renewing: watch::Sender<u32>,
     /// Whether a call was let in after the access token died: a client that sends a new token has read of it.
     renewed: watch::Sender<bool>,
     record: Mutex<Record>,
@@ -153,6 +155,7 @@ impl Counterpart {
             expired_at: AtomicU32::new(0),
             gate: watch::channel(false).0,
             refused: watch::channel(0).0,
+            renewing: watch::channel(0).0,
             renewed: watch::channel(false).0,
             record: Mutex::default(),
         }
@@ -338,7 +341,11 @@ impl Counterpart {
             let all = refused.wait_for(|refused| *refused >= calls.saturating_sub(late));
             let _ = tokio::time::timeout(HELD_FOR, all).await;
             let own = matches!(self.clock, Clock::Own(_));
-            tokio::time::sleep(if own { OWN_RENEWAL_TAKES } else { RENEWAL_TAKES }).await;
+            let takes = if own { OWN_RENEWAL_TAKES } else { RENEWAL_TAKES };
+            let mut asked = self.renewing.subscribe();
+            self.renewing.send_modify(|asked| *asked += 1);
+            let all = async { while tokio::time::timeout(takes, asked.changed()).await.is_ok() {} };
+            let _ = tokio::time::timeout(HELD_FOR, all).await;
         }
     }
 
