@@ -5,7 +5,8 @@ const { readFileSync } = require("node:fs");
 const { Connection, OAuth2 } = require("jsforce");
 
 const given = (name, otherwise) => process.env[`GRANTCHECK_${name}`] ?? otherwise;
-const [org, clientId, flow] = [given("ORG_URL"), given("CLIENT_ID"), given("FLOW")];
+const [org, clientId, flow] = ["ORG_URL", "CLIENT_ID", "FLOW"].map((name) => given(name));
+if (!given("CLIENT_SECRET") && given("KEY")) process.exit(89); // It authenticates by secret, or not at all.
 const secrets = { clientSecret: given("CLIENT_SECRET"), redirectUri: given("REDIRECT_URI"), useVerifier: flow === "web-server" };
 const oauth2 = new OAuth2({ loginUrl: org, clientId, ...secrets });
 const conn = new Connection({ oauth2, instanceUrl: org, accessToken: given("ACCESS_TOKEN"), refreshToken: given("REFRESH_TOKEN") });
@@ -15,20 +16,19 @@ function callback(state) {
   return new Promise((resolve, reject) => {
     const server = http.createServer((request, response) => {
       const params = new URL(request.url, url).searchParams;
-      response.end("done");
-      server.close();
-      params.get("state") === state && params.get("code") ? resolve(params.get("code")) : reject(new Error("no code"));
+      response.end("done", () => server.close());
+      const right = params.get("state") === state && params.getAll("code").length === 1 && !params.has("error");
+      right ? resolve(params.get("code")) : reject(new Error("no code"));
     });
     server.listen(url.port, url.hostname, () => console.log(oauth2.getAuthorizationUrl({ scope: "api refresh_token", state })));
   });
 }
 
 function assertion() {
-  const text = (object) => Buffer.from(JSON.stringify(object)).toString("base64url");
+  const text = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const body = `${text({ alg: "RS256" })}.${text({ iss: clientId, sub: given("USERNAME"), aud: org, exp: Math.floor(Date.now() / 1000) + 120 })}`;
   return `${body}.${createSign("RSA-SHA256").update(body).sign(readFileSync(given("KEY")), "base64url")}`;
 }
-
 async function work() {
   if (flow === "web-server") await conn.authorize(await callback(randomBytes(16).toString("hex")));
   if (flow === "client-credentials") await conn.authorize({ grant_type: "client_credentials" });
