@@ -2,12 +2,15 @@
 //! a suite or a clock; on a record that shows nothing about it, a check says skip.
 
 mod assertion;
+mod authenticating;
 mod authorize;
+mod calling;
 mod client_auth;
 mod client_credentials;
 mod code;
 mod dialect;
 mod discovery;
+mod evidence;
 mod id_token;
 mod introspection;
 mod judgement;
@@ -22,6 +25,8 @@ mod revocation;
 mod salesforce;
 mod saml_bearer;
 mod secrets;
+mod server_to_server;
+mod signing;
 #[cfg(test)]
 mod testing;
 mod token;
@@ -143,6 +148,14 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         renewal::passing::CHECKS,
         renewal::reasons::CHECKS,
         secrets::CHECKS,
+        authenticating::CHECKS,
+        authenticating::assertion::CHECKS,
+        signing::CHECKS,
+        signing::form::CHECKS,
+        signing::asking::CHECKS,
+        server_to_server::CHECKS,
+        calling::CHECKS,
+        calling::refusals::CHECKS,
         jwt_bearer::CHECKS,
         saml_bearer::CHECKS,
         client_credentials::CHECKS,

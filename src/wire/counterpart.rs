@@ -13,6 +13,7 @@ use super::Clock;
 use super::clock::Watch;
 use super::host::{self, Cut as ConnectionCut, Handler};
 use super::proxy::{Gate, is_listed};
+use super::noticed::Noticed;
 use crate::oauth::Endpoint;
 use crate::oauth::salesforce::endpoint_of;
 use crate::org::Org;
@@ -48,6 +49,7 @@ pub struct Counterpart {
     /// Whether whoever asks more is cut off.
     cuts: bool,
     place: OnceLock<Place>,
+    noticed: OnceLock<Noticed>,
     /// How many requests each answer in place of the org's own was asked for.
     asked: Vec<AtomicU32>,
     /// Calls to the API that came so far.
@@ -144,6 +146,7 @@ impl Counterpart {
             part,
             most,
             place: OnceLock::new(),
+            noticed: OnceLock::new(),
             calls: watch::channel(0).0,
             let_in: AtomicU32::new(0),
             expired: AtomicBool::new(false),
@@ -157,6 +160,7 @@ impl Counterpart {
 
     /// Tells it where it listens, which is where URLs of the record begin. Before it was told it answers nothing.
     pub fn listens_at(&self, place: Place) {
+        let _ = self.noticed.set(Noticed::at(&place));
         let _ = self.place.set(place);
     }
 
@@ -400,7 +404,7 @@ impl Counterpart {
         let grant_type = asked.form().get("grant_type").map(str::to_owned);
         let outcome = match self.instead(endpoint, grant_type.as_deref()) {
             Some(Does::Answer(canned)) => {
-                tokio::time::sleep(Duration::from_millis(canned.delay_ms)).await;
+                self.clock.wait(Duration::from_millis(canned.delay_ms)).await;
                 Ok(self.written(canned))
             }
             Some(Does::Cut(Cut::Before)) => Err("it was cut before anything was done"),
@@ -439,7 +443,10 @@ impl Counterpart {
             Answer::Nothing(_) => None,
         };
         // Facts verify signatures: outside of the lock.
-        let facts = Facts::of(&request, told, &here.target);
+        let mut facts = Facts::of(&request, told, &here.target);
+        if let Some(noticed) = self.noticed.get() {
+            noticed.note(&request, told, &mut facts);
+        }
         let app = request.form().get("client_id").or(facts.basic_client_id.as_deref());
         let app = app.or_else(|| request.query().get("client_id"));
         let role = here.target.apps.iter().find(|(_, one)| Some(one.client_id.as_str()) == app);

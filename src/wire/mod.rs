@@ -9,6 +9,7 @@ pub mod counterpart;
 pub mod dice;
 pub mod files;
 pub mod host;
+mod noticed;
 pub mod own;
 pub mod program;
 pub mod proxy;
