@@ -266,7 +266,9 @@ mod tests {
     fn a_grant_is_one_way_of_authentication_in_a_form() {
         let id = "server-to-server/request-is-an-authenticated-form";
         let good = grant!("A1");
-        for (from, to) in [("POST", "GET"), ("! secret right\n", "! basic main\n"), ("=s\n", "=s&client_id=main\n")] {
+        for (from, to) in
+            [("POST", "GET"), ("! secret right\n", "! basic main\n"), ("=s\n", "=s&client_id=main\n")]
+        {
             comes_to(id, &good.replace(from, to), Verdict::Fail);
         }
         let basic = good.replace("&client_secret=s", "").replace("! secret right\n", "! basic main\n");
@@ -277,7 +279,11 @@ mod tests {
     fn a_token_that_was_refused_or_is_over_is_not_kept() {
         let id = "server-to-server/access-token-is-kept";
         let fails = find(id).unwrap().fails;
-        comes_to(id, &fails.replace("/a\n> Authorization: Bearer A1\n< 200", "/a\n> Authorization: Bearer A1\n< 401"), Verdict::Inconclusive);
+        comes_to(
+            id,
+            &fails.replace("/a\n> Authorization: Bearer A1\n< 200", "/a\n> Authorization: Bearer A1\n< 401"),
+            Verdict::Inconclusive,
+        );
         comes_to(id, &fails.replace("< 200\n>", "< 401\n>"), Verdict::Skip);
         let told = fails.replace("\"}", "\",\"expires_in\":60}");
         comes_to(id, &told, Verdict::Skip);

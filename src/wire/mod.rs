@@ -1,8 +1,10 @@
 //! The only I/O: sockets, clocks, dice, files and processes. Nothing below this level can fail for an outside reason.
 
 pub mod agent;
+mod asking;
 pub mod authority;
 pub mod browser;
+mod calling;
 mod calls;
 pub mod clock;
 pub mod counterpart;

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
+use super::asking::ask;
 use super::calls::{Call, Calls};
 use super::host::{Cut, Handler, Host};
 use super::renewal::{Brought, Grant, Renewing, brought};
 use super::{Clock, Error, Transport};
+use crate::client::answer::Manner;
 use crate::client::login::{Heard, Login};
 use crate::client::renewal::Granted;
 use crate::client::wrong::Wrongs;
@@ -34,6 +36,8 @@ pub struct Job {
     pub endpoints: Endpoints,
     /// Base URL of the org.
     pub org: String,
+    /// Base URLs of further hosts that its tokens may go to.
+    pub hosts: Vec<String>,
     /// Role of its app.
     pub app: String,
     /// Role of its user.
@@ -91,11 +95,14 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         user: job.user,
         flow,
         clock: job.clock,
+        manner: Manner { hosts: job.hosts, wrong: job.wrong },
     };
+    let mut instance_url = None;
     let (access_token, refresh_token) = match (job.flow, job.login) {
         (Flow::WebServer, _) => match login(&transport, &grant, &job.users, job.wrong).await? {
             Some((granted, callback)) => {
                 calls.referer = Some(callback).filter(|_| job.wrong.has(&TELLS_CALLBACK));
+                instance_url = granted.instance_url;
                 (Some(granted.access_token), granted.refresh_token)
             }
             None => return Ok(false),
@@ -108,6 +115,7 @@ pub async fn work(job: Job) -> Result<bool, Error> {
     let numbers = (0..job.calls).collect();
     let session =
         Renewing::committing(transport.clone(), grant.clone(), access_token, refresh_token, job.wrong);
+    session.answers_at(instance_url);
     let made = calls.make(&session, numbers).await;
     let mut done = made.left.is_empty() && !made.failed;
     if !made.left.is_empty() && job.flow == Flow::WebServer {
@@ -116,6 +124,7 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         let Some((granted, _)) = again else { return Ok(false) };
         let (access_token, refresh_token) = (Some(granted.access_token), granted.refresh_token);
         let session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
+        session.answers_at(granted.instance_url);
         let again = calls.make(&session, made.left).await;
         done = again.left.is_empty() && !again.failed && !made.failed;
     }
@@ -157,7 +166,7 @@ async fn login(
     let Heard::Code(code) = login.hear(&params) else { return Ok(None) };
     login.session.code = Some(code);
     let Ok(redemption) = grant.build(&Action::Redeem, &login.session) else { return Ok(None) };
-    let brought = brought(transport.send(&redemption).await.0);
+    let brought = brought(ask(transport, grant, &redemption).await, grant);
     // Nobody is listened to any more: a callback works once.
     listener.stop().await;
     Ok(match brought {

@@ -68,8 +68,14 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
         explain: "A server may keep the jti of each assertion and refuse the second use: that is what the claim is for. A client that \
             keeps an assertion until it ends, or signs it once and sends it again when a request failed, is refused then, and only \
             then, which is hard to find. Sign for each request, retries included, with a random jti.",
-        passes: concat!(asserts!("J", "{\"claims\":{\"jti\":\"1\"}}"), asserts!("K", "{\"claims\":{\"jti\":\"2\"}}")),
-        fails: concat!(asserts!("J", "{\"claims\":{\"jti\":\"1\"}}"), asserts!("K", "{\"claims\":{\"jti\":\"1\"}}")),
+        passes: concat!(
+            asserts!("J", "{\"claims\":{\"jti\":\"1\"}}"),
+            asserts!("K", "{\"claims\":{\"jti\":\"2\"}}")
+        ),
+        fails: concat!(
+            asserts!("J", "{\"claims\":{\"jti\":\"1\"}}"),
+            asserts!("K", "{\"claims\":{\"jti\":\"1\"}}")
+        ),
         judge: each_request_has_its_own_assertion,
     },
     Check {
@@ -191,7 +197,9 @@ fn each_request_has_its_own_assertion(t: &Transcript) -> Judgement {
             x.param("client_assertion") == sent && sent.is_some() || jti_again
         });
         match same {
-            Some((x, _)) => j.fail(&[x, y], "an assertion of its own", "one that was sent before, or its jti"),
+            Some((x, _)) => {
+                j.fail(&[x, y], "an assertion of its own", "one that was sent before, or its jti")
+            }
             None if i > 0 => j.pass(),
             None => {}
         }
@@ -202,9 +210,8 @@ fn each_request_has_its_own_assertion(t: &Transcript) -> Judgement {
 fn assertion_is_signed_by_its_key(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     for (x, says) in readable(t) {
-        let by_key = |id: &str| {
-            t.subject.app_of(id).is_none_or(|app| app.client_auth == ClientAuth::PrivateKeyJwt)
-        };
+        let by_key =
+            |id: &str| t.subject.app_of(id).is_none_or(|app| app.client_auth == ClientAuth::PrivateKeyJwt);
         let expected = "a signature with the private key of the client";
         if says.unsigned || says.alg == "none" {
             j.fail(&[x], expected, "no signature");

@@ -156,7 +156,8 @@ fn token_is_in_the_bearer_header(t: &Transcript) -> Judgement {
 
 fn token_stays_out_of_urls(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    let asks = |x: &&Exchange| !matches!(x.endpoint, Endpoint::Revoke | Endpoint::Introspect | Endpoint::Page);
+    let asks =
+        |x: &&Exchange| !matches!(x.endpoint, Endpoint::Revoke | Endpoint::Introspect | Endpoint::Page);
     for x in t.exchanges.iter().filter(asks) {
         let query = x.request.query();
         let named = query.get("access_token").is_some_and(|value| !value.is_empty());
@@ -222,7 +223,8 @@ fn links_take_no_token_elsewhere(t: &Transcript) -> Judgement {
         t.after(x).any(|y| y.request.path() == path(link) && presented(y).is_some())
     });
     for x in calls(t).filter(|x| presented(x).is_some()) {
-        let Some(link) = next(x).filter(|link| link.contains("://") && !same_origin(link, &x.request.url)) else {
+        let Some(link) = next(x).filter(|link| link.contains("://") && !same_origin(link, &x.request.url))
+        else {
             continue;
         };
         let expected = "no access token where the link leads to";
@@ -257,7 +259,8 @@ mod tests {
     fn a_redirect_may_be_followed_without_the_token_or_within_the_host() {
         let id = "calling/redirect-takes-no-token-along";
         let fails = find(id).unwrap().fails;
-        let without = fails.rsplit_once("> Authorization: Bearer A1\n").map(|(a, b)| format!("{a}{b}")).unwrap();
+        let without =
+            fails.rsplit_once("> Authorization: Bearer A1\n").map(|(a, b)| format!("{a}{b}")).unwrap();
         comes_to(id, &without, Verdict::Pass);
         comes_to(id, &fails.replace("Location: https://rogue.example/a", "Location: /b"), Verdict::Skip);
     }

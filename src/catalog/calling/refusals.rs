@@ -144,7 +144,11 @@ mod tests {
         let id = "calling/challenges-are-read-whole";
         let fails = find(id).unwrap().fails;
         let plain = "Basic realm=\"x\", Bearer error=\"invalid_token\"";
-        for odd in ["bearer error=\"invalid_token\"", "Bearer realm=\"x\",error = \"invalid_token\"", "Bearer error=invalid_token"] {
+        for odd in [
+            "bearer error=\"invalid_token\"",
+            "Bearer realm=\"x\",error = \"invalid_token\"",
+            "Bearer error=invalid_token",
+        ] {
             comes_to(id, &fails.replace(plain, odd), Verdict::Fail);
         }
         for usual in ["Bearer error=\"invalid_token\"", "Bearer realm=\"x\"", "Token"] {

@@ -87,7 +87,8 @@ fn each_request_has_its_own_assertion(t: &Transcript) -> Judgement {
     for (i, (y, says)) in all.iter().enumerate() {
         let jti = says.claims.get("jti").filter(|jti| !jti.is_null());
         let same = |(x, earlier): &&(&Exchange, &AssertionFacts)| {
-            let jti_again = jti.is_some() && earlier.claims.get("jti") == jti && earlier.issuer() == says.issuer();
+            let jti_again =
+                jti.is_some() && earlier.claims.get("jti") == jti && earlier.issuer() == says.issuer();
             x.param("assertion") == y.param("assertion") || jti_again
         };
         match all[..i].iter().find(same) {

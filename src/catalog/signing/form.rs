@@ -63,8 +63,14 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
             JSON Web Key with all of its members, d among them, because a library was handed the whole key for jwk, or where a PEM \
             text lands in a parameter or a header. Whoever sees one such request can sign for the app until the certificate is \
             replaced. Salesforce needs no jwk at all: leave it out. What the client prints is not in a record of requests.",
-        passes: jwt!("J", "{\"alg\":\"RS256\",\"header\":{\"alg\":\"RS256\",\"jwk\":{\"kty\":\"RSA\",\"n\":\"x\",\"e\":\"AQAB\"}}}"),
-        fails: jwt!("J", "{\"alg\":\"RS256\",\"header\":{\"alg\":\"RS256\",\"jwk\":{\"kty\":\"RSA\",\"d\":\"***\"}}}"),
+        passes: jwt!(
+            "J",
+            "{\"alg\":\"RS256\",\"header\":{\"alg\":\"RS256\",\"jwk\":{\"kty\":\"RSA\",\"n\":\"x\",\"e\":\"AQAB\"}}}"
+        ),
+        fails: jwt!(
+            "J",
+            "{\"alg\":\"RS256\",\"header\":{\"alg\":\"RS256\",\"jwk\":{\"kty\":\"RSA\",\"d\":\"***\"}}}"
+        ),
         judge: private_key_stays_at_home,
     },
 ];
@@ -94,7 +100,9 @@ fn grant_is_asked_for_with_one_assertion(t: &Transcript) -> Judgement {
 /// Whether a token request was meant to present an assertion for a grant, in whatever form.
 fn means_an_assertion(x: &Exchange) -> bool {
     let json = || serde_json::from_str::<serde_json::Value>(&x.request.body).ok();
-    is_bearer_request(x) || x.param("assertion").is_some() || json().is_some_and(|j| j.get("assertion").is_some())
+    is_bearer_request(x)
+        || x.param("assertion").is_some()
+        || json().is_some_and(|j| j.get("assertion").is_some())
 }
 
 fn signature_is_rs256_of_the_registered_key(t: &Transcript) -> Judgement {
@@ -104,7 +112,8 @@ fn signature_is_rs256_of_the_registered_key(t: &Transcript) -> Judgement {
         let expected = "RS256 with the registered key";
         let weak = says.unsigned || says.alg.eq_ignore_ascii_case("none") || says.alg.starts_with("HS");
         if weak || salesforce && says.alg != "RS256" {
-            let observed = if says.unsigned { "no signature".to_owned() } else { format!("alg {}", says.alg) };
+            let observed =
+                if says.unsigned { "no signature".to_owned() } else { format!("alg {}", says.alg) };
             j.fail(&[x], expected, observed);
         } else if says.alg == "RS256" && says.verifies == Some(false) {
             j.fail(&[x], expected, "a signature that does not fit the registered certificate");
@@ -161,7 +170,9 @@ mod tests {
     fn an_assertion_stands_once_in_a_form() {
         let id = "signing/grant-is-asked-for-with-one-assertion";
         let good = jwt!("J", "{}");
-        for (from, to) in [("POST", "GET"), ("assertion=J", "assertion=J&assertion=J"), ("assertion=J", "x=y")] {
+        for (from, to) in
+            [("POST", "GET"), ("assertion=J", "assertion=J&assertion=J"), ("assertion=J", "x=y")]
+        {
             comes_to(id, &good.replace(from, to), Verdict::Fail);
         }
         let json = "> POST token {\"assertion\":\"J\"}\n> Content-Type: application/json\n< 400\n";

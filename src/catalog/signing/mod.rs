@@ -248,7 +248,8 @@ mod tests {
         comes_to(id, jwt!("J", "{\"claims\":{\"exp\":\"{now+60}\"}}"), Verdict::Fail);
         comes_to(id, jwt!("J", "{\"claims\":{\"exp\":{now-60}}}"), Verdict::Fail);
         comes_to(id, jwt!("J", "{\"claims\":{\"exp\":{now+300}}}"), Verdict::Pass);
-        let hour = judge_one(find(id).unwrap(), &script::read(jwt!("J", "{\"claims\":{\"exp\":{now+3600}}}")));
+        let hour =
+            judge_one(find(id).unwrap(), &script::read(jwt!("J", "{\"claims\":{\"exp\":{now+3600}}}")));
         assert_eq!((hour.verdict, hour.findings[0].level), (Verdict::Fail, Level::Should));
     }
 
