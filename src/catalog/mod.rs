@@ -1,6 +1,7 @@
 //! The catalogue: each check is a row and a function that judges a transcript. It never sees a socket,
 //! a suite or a clock; on a record that shows nothing about it, a check says skip.
 
+mod answer;
 mod assertion;
 mod authenticating;
 mod authorize;
@@ -18,6 +19,7 @@ mod jwt_bearer;
 mod left_out;
 mod openid;
 mod pkce;
+mod redeeming;
 mod refresh;
 mod renewal;
 mod resource;
@@ -32,6 +34,7 @@ mod testing;
 mod token;
 mod token_answer;
 mod token_form;
+mod towards_salesforce;
 mod transport;
 mod userinfo;
 
@@ -156,6 +159,13 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         server_to_server::CHECKS,
         calling::CHECKS,
         calling::refusals::CHECKS,
+        redeeming::CHECKS,
+        redeeming::once::CHECKS,
+        answer::CHECKS,
+        answer::refused::CHECKS,
+        answer::lifetime::CHECKS,
+        answer::hosts::CHECKS,
+        towards_salesforce::CHECKS,
         jwt_bearer::CHECKS,
         saml_bearer::CHECKS,
         client_credentials::CHECKS,

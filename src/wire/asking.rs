@@ -6,6 +6,7 @@ use super::Transport;
 use super::renewal::Grant;
 use crate::client::Outgoing;
 use crate::client::wrong::authentication::{FALLS_BACK, RETRIES_REFUSED_GRANTS};
+use crate::client::wrong::tokens::{FOLLOWS_TOKEN_REDIRECT, REDEEMS_LOST_CODE, REDEEMS_TWICE};
 use crate::oauth::params::form_encode;
 use crate::oauth::{Params, base64};
 use crate::transcript::{Answer, Response};
@@ -26,6 +27,21 @@ pub(super) async fn ask(transport: &Transport, grant: &Grant, outgoing: &Outgoin
     {
         answer = transport.send(&by_basic(outgoing)).await.0;
     }
+    let lost = said(&answer).is_none() && wrong.has(&REDEEMS_LOST_CODE);
+    let again = said(&answer).is_some_and(|response| response.status == 200) && wrong.has(&REDEEMS_TWICE);
+    if (lost || again) && redeems(outgoing) {
+        let second = transport.send(outgoing).await.0;
+        answer = if lost { second } else { answer };
+    }
+    let to = said(&answer).filter(|_| wrong.has(&FOLLOWS_TOKEN_REDIRECT)).and_then(|response| {
+        response.redirect()?;
+        response.header("location")?.parse().ok()
+    });
+    if let Some(to) = to {
+        let mut outgoing = outgoing.clone();
+        *outgoing.request.uri_mut() = to;
+        answer = transport.send(&outgoing).await.0;
+    }
     for _ in 0..TIMES {
         if !wrong.has(&RETRIES_REFUSED_GRANTS) || !refused(&answer) {
             break;
@@ -33,6 +49,10 @@ pub(super) async fn ask(transport: &Transport, grant: &Grant, outgoing: &Outgoin
         answer = transport.send(outgoing).await.0;
     }
     answer
+}
+
+fn redeems(outgoing: &Outgoing) -> bool {
+    String::from_utf8_lossy(outgoing.request.body()).contains("grant_type=authorization_code")
 }
 
 fn said(answer: &Answer) -> Option<&Response> {

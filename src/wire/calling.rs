@@ -7,11 +7,11 @@ use serde_json::Value;
 use std::sync::Arc;
 
 use super::renewal::{GaveUp, Renewing};
-use crate::client::Outgoing;
+use crate::client::{Outgoing, Remember};
 use crate::client::wrong::authentication::SECRET_TO_THE_API;
 use crate::client::wrong::resource::{
-    FOLLOWS_CALLS_ANYWHERE, FOLLOWS_LINKS_ANYWHERE, NEEDS_A_CODE, READS_FIRST_CHALLENGE, RENEWS_FOR_SCOPE,
-    SCHEME_OF_ITS_OWN, TOKEN_IN_URL,
+    ASKS_ANY_IDENTITY, FOLLOWS_CALLS_ANYWHERE, FOLLOWS_LINKS_ANYWHERE, HAMMERS, NEEDS_A_CODE, READS_ARRAYS_ALONE,
+    READS_FIRST_CHALLENGE, RENEWS_FOR_SCOPE, RENEWS_WHEN_DOWN, SCHEME_OF_ITS_OWN, TOKEN_IN_URL,
 };
 use crate::oauth::Secret;
 use crate::transcript::questions::{origin, same_origin};
@@ -37,6 +37,22 @@ impl Renewing {
             *request.uri_mut() = uri;
         }
         Err(GaveUp::LedAway)
+    }
+
+    /// Asks the org whom the access token is for, where it says so at a host that the token may go to.
+    pub(super) async fn introduce(&self, token: &Secret, identity_url: Option<&str>) {
+        let trusted = |url: &&str| self.manner().trusts(self.org(), url) || self.wrong().has(&ASKS_ANY_IDENTITY);
+        let request = identity_url.filter(trusted).map(|url| {
+            Request::get(url)
+                .header(header::AUTHORIZATION, format!("Bearer {}", token.expose()))
+                .header(header::ACCEPT, "application/json")
+                .body(Bytes::new())
+        });
+        if let Some(Ok(request)) = request {
+            let outgoing = Outgoing { request, truncated: false, remember: Remember::default() };
+            // Whoever it is: the calls show what the token is good for.
+            let _ = self.transport().send(&outgoing).await;
+        }
     }
 
     /// The same request at the instance that the org named, where it was to go to the org.
@@ -78,6 +94,11 @@ impl Renewing {
     pub(super) async fn sent(&self, mut outgoing: Outgoing) -> Answer {
         let answer = self.transport().send(&outgoing).await.0;
         let Answer::Response(response) = &answer else { return answer };
+        if self.wrong().has(&HAMMERS) && response.body.contains("REQUEST_LIMIT_EXCEEDED") {
+            for _ in 0..4 {
+                let _ = self.transport().send(&outgoing).await;
+            }
+        }
         let to = response.header("location").and_then(|to| to.parse().ok());
         match to.filter(|_| self.wrong().has(&FOLLOWS_CALLS_ANYWHERE) && response.redirect().is_some()) {
             Some(to) => {
@@ -98,6 +119,8 @@ impl Renewing {
                 let first = challenges.split(',').next().unwrap_or("");
                 challenges.contains("invalid_token").then(|| first.contains("Bearer error=\"invalid_token\""))
             }
+            401 if wrong.has(&READS_ARRAYS_ALONE) && response.json().is_some_and(Value::is_object) => Some(false),
+            502..=504 if wrong.has(&RENEWS_WHEN_DOWN) => Some(true),
             403 if wrong.has(&RENEWS_FOR_SCOPE) && challenges.contains("insufficient_scope") => Some(true),
             _ => None,
         }

@@ -33,6 +33,10 @@ impl Noticed {
             facts.stranger = Some(self.rogue.clone());
         }
         facts.secret_in = self.secret_in(request);
+        // Salesforce takes it as it stands: it is the right one, in the wrong dress.
+        if facts.basic_is_raw {
+            facts.secret_is_right = Some(true);
+        }
     }
 
     /// Where a secret stands that is neither `client_secret` of a form nor HTTP Basic.
@@ -66,7 +70,7 @@ mod tests {
         let mut target = Target::default();
         target.apps.insert("main".into(), app);
         let url = |port: u16| format!("http://127.0.0.1:{port}");
-        Noticed::at(&Place { org: url(1), instance: url(2), rogue: url(3), target: Arc::new(target) })
+        Noticed::at(&Place { org: url(1), instance: url(2), rogue: url(3), hosts: Vec::new(), target: Arc::new(target) })
     }
 
     fn request(url: &str, header: (&str, &str), body: &str) -> Request {

@@ -97,12 +97,13 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         clock: job.clock,
         manner: Manner { hosts: job.hosts, wrong: job.wrong },
     };
-    let mut instance_url = None;
+    let (mut instance_url, mut identity_url) = (None, None);
     let (access_token, refresh_token) = match (job.flow, job.login) {
         (Flow::WebServer, _) => match login(&transport, &grant, &job.users, job.wrong).await? {
             Some((granted, callback)) => {
                 calls.referer = Some(callback).filter(|_| job.wrong.has(&TELLS_CALLBACK));
                 instance_url = granted.instance_url;
+                identity_url = granted.identity_url;
                 (Some(granted.access_token), granted.refresh_token)
             }
             None => return Ok(false),
@@ -113,9 +114,13 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         }
     };
     let numbers = (0..job.calls).collect();
+    let first = access_token.clone();
     let session =
         Renewing::committing(transport.clone(), grant.clone(), access_token, refresh_token, job.wrong);
     session.answers_at(instance_url);
+    if let Some(token) = first {
+        session.introduce(&token, identity_url.as_deref()).await;
+    }
     let made = calls.make(&session, numbers).await;
     let mut done = made.left.is_empty() && !made.failed;
     if !made.left.is_empty() && job.flow == Flow::WebServer {

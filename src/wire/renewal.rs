@@ -15,6 +15,7 @@ use super::{Clock, Transport};
 use crate::client::answer::{Manner, Unusable};
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
 use crate::client::wrong::authentication::ASKS_FOR_EVERY_CALL;
+use crate::client::wrong::tokens::RENEWS_UNTOLD;
 use crate::client::wrong::renewal::{
     BY_QUERY, COLLISION_IS_FINAL, FOLLOWS_REDIRECT, FORGETS_IN_OUTAGE, GIVES_UP_AT_ONCE, HURRIES,
     LEAVES_WAITERS, LOSES_REFRESH_TOKEN, NEVER_REPEATS, REFRESHES_WITHOUT_TOKEN, RENEWS_WHEN_FORBIDDEN,
@@ -153,6 +154,10 @@ impl Renewing {
         self.state().answers_at(instance_url);
     }
 
+    pub(super) fn manner(&self) -> &Manner {
+        &self.grant.manner
+    }
+
     pub(super) fn wrong(&self) -> Wrongs {
         self.wrong
     }
@@ -188,7 +193,8 @@ impl Renewing {
         let mut ended = self.ended.subscribe();
         let mut refused = None;
         let mut began = false;
-        if self.wrong.has(&ASKS_FOR_EVERY_CALL) && self.grant.flow.is_some() {
+        let asks_anew = self.wrong.has(&ASKS_FOR_EVERY_CALL) && self.grant.flow.is_some();
+        if asks_anew || self.wrong.has(&RENEWS_UNTOLD) {
             self.state().forget();
         }
         let mut turn = self.state().turn(&mut caller);

@@ -5,7 +5,7 @@ wrongs! {
     EXP_IN_MILLISECONDS "exp-in-milliseconds" ["CLC-07", "CLJ-03"] "the end of an assertion is told in milliseconds"
     EXP_AS_TEXT "exp-as-text" ["CLC-05", "CLJ-03"] "the end of an assertion is a text"
     EXP_IN_A_DAY "exp-in-a-day" ["CLC-07", "CLJ-03"] "assertions end after a day"
-    WITHOUT_JTI "assertion-without-jti" ["CLC-05"] "assertions have no jti"
+    WITHOUT_JTI "assertion-without-jti" ["CLC-05", "CLC-08"] "assertions have no jti"
     SAME_JTI "same-jti" ["CLC-08", "CLJ-06"] "all assertions have the same jti"
     WITHOUT_SUBJECT "assertion-without-subject" ["CLC-05", "CLJ-02"] "assertions have no subject"
     OF_ANOTHER_ISSUER "assertion-of-another" ["CLC-05", "CLJ-02"] "assertions name an issuer that is no app"

@@ -10,8 +10,9 @@ use super::assertions::{
     TYPE_OF_A_GRANT, WITHOUT_EXP, WITHOUT_JTI, WITHOUT_SUBJECT,
 };
 use super::authentication::{
-    AUTHENTICATES_TWICE, BASIC_NOT_ENCODED, EMPTY_SECRET, GRANT_BY_QUERY, GRANT_WITHOUT_SECRET,
+    ASKS_FOR_SCOPES, AUTHENTICATES_TWICE, BASIC_NOT_ENCODED, EMPTY_SECRET, GRANT_BY_QUERY, GRANT_WITHOUT_SECRET,
 };
+use super::tokens::{OTHER_REDIRECT_URI, REDEEMS_AS_JSON, TAKES_PAGES};
 use crate::client::{Action, BodyForm, Edit, Encoding, Place, Template, Tweak, TweakValue};
 use crate::subject::ClientAuth;
 
@@ -63,17 +64,22 @@ pub fn tweak(wrong: Wrongs, action: &Action, auth: ClientAuth, now: i64, jti: St
         () if is(&SAML_WITHOUT_END) => without(Place::Saml, "not_on_or_after"),
         () if is(&SAML_FOR_ANOTHER_SERVER) => set(Place::Saml, "audience", ELSEWHERE.into()),
         () if is(&EMPTY_SECRET) && auth == ClientAuth::None => text("client_secret", ""),
+        () if is(&ASKS_FOR_SCOPES) && !matches!(action, Action::Redeem | Action::Refresh) => text("scope", "api"),
+        () if is(&OTHER_REDIRECT_URI) && *action == Action::Redeem => {
+            text("redirect_uri", "${app.redirect_uri}/")
+        }
+        () if is(&TAKES_PAGES) => set(Place::Header, "accept", "text/html".into()),
         () if is(&GRANT_WITHOUT_SECRET) && *action == Action::ClientCredentials => {
             without(Place::Param, "client_secret")
         }
-        () => return other(wrong, action, tweak),
+        () => return other(wrong, action, auth, tweak),
     };
     tweak.edits.push(edit);
     tweak
 }
 
 /// Those that are no single edit.
-fn other(wrong: Wrongs, action: &Action, tweak: Tweak) -> Tweak {
+fn other(wrong: Wrongs, action: &Action, auth: ClientAuth, tweak: Tweak) -> Tweak {
     let is = |one| wrong.has(one);
     let alg = |alg: &str| Some(alg.to_owned());
     match () {
@@ -83,10 +89,13 @@ fn other(wrong: Wrongs, action: &Action, tweak: Tweak) -> Tweak {
         () if is(&SIGNS_WITH_ANOTHER_KEY) => Tweak { key: Some("fresh".to_owned()), ..tweak },
         () if is(&PADS) => Tweak { encoding: Some(Encoding::Padded), ..tweak },
         () if is(&BREAKS_LINES) => Tweak { encoding: Some(Encoding::Lines), ..tweak },
-        () if is(&AUTHENTICATES_TWICE) => Tweak { basic_besides: true, ..tweak },
+        () if is(&AUTHENTICATES_TWICE) && auth == ClientAuth::Post => Tweak { basic_besides: true, ..tweak },
         () if is(&BASIC_NOT_ENCODED) => Tweak { basic_raw: true, ..tweak },
         () if is(&GRANT_BY_QUERY) && *action != Action::Refresh => {
             Tweak { body: Some(BodyForm::Query), ..tweak }
+        }
+        () if is(&REDEEMS_AS_JSON) && *action == Action::Redeem => {
+            Tweak { body: Some(BodyForm::Json), ..tweak }
         }
         () => tweak,
     }
