@@ -1,7 +1,9 @@
 //! What a client owes Salesforce besides what the RFCs say.
 
 use super::Cite::{Community, Rfc, Salesforce};
-use super::evidence::{PROMPT, again, is_bearer_request, is_server_request, renews, same_client, server_requests};
+use super::evidence::{
+    PROMPT, again, is_bearer_request, is_server_request, renews, same_client, server_requests,
+};
 use super::resource::{calls, ended, presented};
 use super::server_to_server::kept;
 use super::{Check, Judgement, Party};
@@ -17,8 +19,11 @@ macro_rules! grant {
     };
     ($params:literal, $token:literal) => {
         concat!(
-            "> POST token grant_type=client_credentials&client_id=main&client_secret=s", $params,
-            "\n! secret right\n< 200 {\"access_token\":\"", $token, "\"}\n"
+            "> POST token grant_type=client_credentials&client_id=main&client_secret=s",
+            $params,
+            "\n! secret right\n< 200 {\"access_token\":\"",
+            $token,
+            "\"}\n"
         )
     };
 }
@@ -41,7 +46,10 @@ pub(super) const CHECKS: &[Check] = &[
         level: Level::Must,
         basis: Basis::Vendor,
         origin: "CLW-06",
-        cites: &[Salesforce("Login Rate Limits"), Salesforce("OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration")],
+        cites: &[
+            Salesforce("Login Rate Limits"),
+            Salesforce("OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration"),
+        ],
         explain: "Each JWT, SAML and client credentials grant is a login: it stands in the login history, counts against the 3600 an hour \
             that a user has, and ends the oldest session where too many are open. Workers that each log in, and jobs that log in for \
             each record, lock one another out at the worst time. Share the token among workers, through a cache that they all see, \
@@ -49,7 +57,12 @@ pub(super) const CHECKS: &[Check] = &[
         passes: concat!("= salesforce\n", grant!(), call!("200"), call!("200")),
         fails: concat!(
             "= salesforce\n",
-            grant!(), call!("200"), grant!("", "A2"), call!("A2" => "200"), grant!("", "A3"), call!("A3" => "200")
+            grant!(),
+            call!("200"),
+            grant!("", "A2"),
+            call!("A2" => "200"),
+            grant!("", "A3"),
+            call!("A3" => "200")
         ),
         judge: login_is_shared,
     },
@@ -65,7 +78,10 @@ pub(super) const CHECKS: &[Check] = &[
             for every integration of the org, and a new login does not help: the limit is the org's. Stop, or wait for minutes, and \
             say so; the count comes down hour by hour over 24 hours. A client that tries each call three times makes the outage \
             three times as long.",
-        passes: concat!(grant!(), call!("403 [{\"errorCode\":\"REQUEST_LIMIT_EXCEEDED\",\"message\":\"x\"}]")),
+        passes: concat!(
+            grant!(),
+            call!("403 [{\"errorCode\":\"REQUEST_LIMIT_EXCEEDED\",\"message\":\"x\"}]")
+        ),
         fails: concat!(
             grant!(),
             call!("403 [{\"errorCode\":\"REQUEST_LIMIT_EXCEEDED\",\"message\":\"x\"}]"),
@@ -216,7 +232,9 @@ fn maintenance_is_no_reason_to_log_in(t: &Transcript) -> Judgement {
             continue;
         }
         match prompted(t, x).filter(|y| !has_reason(t, x, y)) {
-            Some(y) => j.fail(&[x, y], "no token request: the session is as good as before", "a token request"),
+            Some(y) => {
+                j.fail(&[x, y], "no token request: the session is as good as before", "a token request")
+            }
             None => j.pass(),
         }
     }

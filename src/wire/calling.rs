@@ -7,12 +7,13 @@ use serde_json::Value;
 use std::sync::Arc;
 
 use super::renewal::{GaveUp, Renewing};
-use crate::client::{Outgoing, Remember};
 use crate::client::wrong::authentication::SECRET_TO_THE_API;
 use crate::client::wrong::resource::{
-    ASKS_ANY_IDENTITY, FOLLOWS_CALLS_ANYWHERE, FOLLOWS_LINKS_ANYWHERE, HAMMERS, NEEDS_A_CODE, READS_ARRAYS_ALONE,
-    READS_FIRST_CHALLENGE, RENEWS_FOR_SCOPE, RENEWS_WHEN_DOWN, SCHEME_OF_ITS_OWN, TOKEN_IN_URL,
+    ASKS_ANY_IDENTITY, FOLLOWS_CALLS_ANYWHERE, FOLLOWS_LINKS_ANYWHERE, HAMMERS, NEEDS_A_CODE,
+    READS_ARRAYS_ALONE, READS_FIRST_CHALLENGE, RENEWS_FOR_SCOPE, RENEWS_WHEN_DOWN, SCHEME_OF_ITS_OWN,
+    TOKEN_IN_URL,
 };
+use crate::client::{Outgoing, Remember};
 use crate::oauth::Secret;
 use crate::transcript::questions::{origin, same_origin};
 use crate::transcript::{Answer, Response};
@@ -41,7 +42,8 @@ impl Renewing {
 
     /// Asks the org whom the access token is for, where it says so at a host that the token may go to.
     pub(super) async fn introduce(&self, token: &Secret, identity_url: Option<&str>) {
-        let trusted = |url: &&str| self.manner().trusts(self.org(), url) || self.wrong().has(&ASKS_ANY_IDENTITY);
+        let trusted =
+            |url: &&str| self.manner().trusts(self.org(), url) || self.wrong().has(&ASKS_ANY_IDENTITY);
         let request = identity_url.filter(trusted).map(|url| {
             Request::get(url)
                 .header(header::AUTHORIZATION, format!("Bearer {}", token.expose()))
@@ -119,7 +121,9 @@ impl Renewing {
                 let first = challenges.split(',').next().unwrap_or("");
                 challenges.contains("invalid_token").then(|| first.contains("Bearer error=\"invalid_token\""))
             }
-            401 if wrong.has(&READS_ARRAYS_ALONE) && response.json().is_some_and(Value::is_object) => Some(false),
+            401 if wrong.has(&READS_ARRAYS_ALONE) && response.json().is_some_and(Value::is_object) => {
+                Some(false)
+            }
             502..=504 if wrong.has(&RENEWS_WHEN_DOWN) => Some(true),
             403 if wrong.has(&RENEWS_FOR_SCOPE) && challenges.contains("insufficient_scope") => Some(true),
             _ => None,

@@ -12,12 +12,12 @@ use tokio::sync::watch;
 use super::Clock;
 use super::clock::Watch;
 use super::host::{self, Cut as ConnectionCut, Handler};
-use super::proxy::{Gate, is_listed};
 use super::noticed::Noticed;
+use super::proxy::{Gate, is_listed};
 use crate::oauth::Endpoint;
 use crate::oauth::salesforce::endpoint_of;
 use crate::org::Org;
-use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, HOSTS, Target};
+use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, HOSTS, Target, Written};
 use crate::transcript::questions::same_origin;
 use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 
@@ -412,6 +412,10 @@ impl Counterpart {
                 let _ = host::handle(&self.org, &self.clock, request).await;
                 Err("it was cut after all was done and before it was told")
             }
+            Some(Does::Write(way)) => host::handle(&self.org, &self.clock, request)
+                .await
+                .map(|response| rewritten(response, *way))
+                .map_err(|_| "the org cut the connection"),
             Some(Does::Alter(members)) => host::handle(&self.org, &self.clock, request)
                 .await
                 .map(|response| self.altered(response, members))
@@ -563,6 +567,28 @@ impl Handler for Standing {
     async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionCut> {
         self.counterpart.exchange(&request, "program", self.door).await
     }
+}
+
+/// An answer whose JSON says the same, written in another way.
+fn rewritten(response: Response<Bytes>, way: Written) -> Response<Bytes> {
+    let (mut parts, body) = response.into_parts();
+    let Ok(Value::Object(members)) = serde_json::from_slice(&body) else {
+        return Response::from_parts(parts, body);
+    };
+    let text = match way {
+        Written::Spaced => {
+            let pretty = serde_json::to_string_pretty(&members).unwrap_or_default();
+            format!("\r\n{}\r\n", pretty.replace("\": ", "\" : ").replace('\n', "\r\n"))
+        }
+        Written::Reversed => Value::Object(members.into_iter().rev().collect()).to_string(),
+        // Tokens stay as they are, so that they are known wherever they stand.
+        Written::Escaped => {
+            let text = Value::Object(members).to_string();
+            text.replace("\"Bearer\"", "\"\\u0042earer\"").replace("://", ":\\/\\/")
+        }
+    };
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    Response::from_parts(parts, Bytes::from(text))
 }
 
 /// What a host answers that does not want to be noticed.

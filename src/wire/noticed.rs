@@ -70,7 +70,13 @@ mod tests {
         let mut target = Target::default();
         target.apps.insert("main".into(), app);
         let url = |port: u16| format!("http://127.0.0.1:{port}");
-        Noticed::at(&Place { org: url(1), instance: url(2), rogue: url(3), hosts: Vec::new(), target: Arc::new(target) })
+        Noticed::at(&Place {
+            org: url(1),
+            instance: url(2),
+            rogue: url(3),
+            hosts: Vec::new(),
+            target: Arc::new(target),
+        })
     }
 
     fn request(url: &str, header: (&str, &str), body: &str) -> Request {

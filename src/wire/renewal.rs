@@ -15,13 +15,13 @@ use super::{Clock, Transport};
 use crate::client::answer::{Manner, Unusable};
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
 use crate::client::wrong::authentication::ASKS_FOR_EVERY_CALL;
-use crate::client::wrong::tokens::RENEWS_UNTOLD;
 use crate::client::wrong::renewal::{
     BY_QUERY, COLLISION_IS_FINAL, FOLLOWS_REDIRECT, FORGETS_IN_OUTAGE, GIVES_UP_AT_ONCE, HURRIES,
     LEAVES_WAITERS, LOSES_REFRESH_TOKEN, NEVER_REPEATS, REFRESHES_WITHOUT_TOKEN, RENEWS_WHEN_FORBIDDEN,
     REPEATS_ANOTHER_CALL, RETRIES_REFUSED_CLIENT, STORMS, TAKES_BAD_TOKEN_FOR_RIGHTS, UNAUTHENTICATED,
     WIDENS_SCOPE,
 };
+use crate::client::wrong::tokens::RENEWS_UNTOLD;
 use crate::client::wrong::{Wrongs, tweak};
 use crate::client::{Action, Asked, Context, Dice, Missing, Outgoing, Remember, Session, build};
 use crate::oauth::{Params, Secret};

@@ -32,7 +32,11 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
             its first call. Whatever the answer says of its lifetime, use the token at least once; take what cannot be read as not \
             told. The check fails where three answers in a row brought tokens that were never used.",
         passes: concat!(grant!("A1", "\"expires_in\":0"), call!()),
-        fails: concat!(grant!("A1", "\"expires_in\":0"), grant!("A2", "\"expires_in\":0"), grant!("A3", "\"expires_in\":0")),
+        fails: concat!(
+            grant!("A1", "\"expires_in\":0"),
+            grant!("A2", "\"expires_in\":0"),
+            grant!("A3", "\"expires_in\":0")
+        ),
         judge: odd_lifetime_is_no_loop,
     },
 ];
@@ -51,7 +55,10 @@ fn untold_lifetime_is_no_end(t: &Transcript) -> Judgement {
             let after = |call: &&&Exchange| y.began_after(call) && y.at.saturating_sub(ended(call)) <= PROMPT;
             let refresh = y.param("refresh_token").is_some();
             let anew = y.grant_type() == x.grant_type() && y.param("code").is_none();
-            y.began_after(x) && same_client(x, y) && (refresh || anew) && calls.iter().any(|call| after(&call))
+            y.began_after(x)
+                && same_client(x, y)
+                && (refresh || anew)
+                && calls.iter().any(|call| after(&call))
         };
         match t.at(Endpoint::Token).find(renews) {
             Some(y) => needless.push((x, y)),

@@ -76,7 +76,10 @@ pub(super) const CHECKS: &[Check] = &[
             letter: some servers write \\/ for each slash, some write pages with line breaks. Code that looks for \"access_token\":\" \
             in the text works against one server in one release. Parse the body with a JSON parser, and do not look at the charset \
             that the media type names.",
-        passes: concat!(grant!(raw "200 { \"token_type\" : \"Bearer\", \"access_token\" : \"A1\" }"), call!()),
+        passes: concat!(
+            grant!(raw "200 { \"token_type\" : \"Bearer\", \"access_token\" : \"A1\" }"),
+            call!()
+        ),
         fails: concat!(
             grant!(raw "200 { \"access_token\" : \"A1\" }"),
             grant!(raw "200 { \"access_token\" : \"A2\" }"),
@@ -155,7 +158,9 @@ fn taken_up(t: &Transcript, expected: &str, odd: impl Fn(&Exchange) -> bool) -> 
         }
     }
     match left[..] {
-        [first, second, ..] => j.fail(&[first, second], expected, "it was asked for another one, again and again"),
+        [first, second, ..] => {
+            j.fail(&[first, second], expected, "it was asked for another one, again and again")
+        }
         [only] => j.unproved(&[only], expected, "it was asked for another one, once"),
         [] => {}
     }
@@ -178,7 +183,10 @@ fn any_json_is_read(t: &Transcript) -> Judgement {
             spaced |= c.is_ascii_whitespace() && matches!(previous, '{' | ',' | ':' | '"');
             previous = c;
         }
-        spaced || body.contains("\\/") || body.contains("\\u") || body.trim_start().starts_with("{\"issued_at\"")
+        spaced
+            || body.contains("\\/")
+            || body.contains("\\u")
+            || body.trim_start().starts_with("{\"issued_at\"")
     })
 }
 

@@ -54,7 +54,8 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
 ];
 
 /// What clients send that have no access token.
-const NOTHING: [&str; 9] = ["", "null", "undefined", "None", "nil", "(null)", "false", "NaN", "[object Object]"];
+const NOTHING: [&str; 9] =
+    ["", "null", "undefined", "None", "nil", "(null)", "false", "NaN", "[object Object]"];
 
 fn unknown_token_type_is_not_used(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
@@ -90,7 +91,9 @@ fn no_access_token_is_no_login(t: &Transcript) -> Judgement {
             continue;
         }
         match empty_handed(t, x) {
-            Some(y) => j.fail(&[x, y], "no call: there was no access token", "a call with nothing for a token"),
+            Some(y) => {
+                j.fail(&[x, y], "no call: there was no access token", "a call with nothing for a token")
+            }
             None => j.pass(),
         }
     }
@@ -121,7 +124,9 @@ mod tests {
     #[test]
     fn nothing_has_many_names() {
         let id = "answer/no-access-token-is-no-login";
-        for (answer, sent) in [("{}", "undefined"), ("{\"access_token\":\"\"}", ""), ("{\"access_token\":7}", "7")] {
+        for (answer, sent) in
+            [("{}", "undefined"), ("{\"access_token\":\"\"}", ""), ("{\"access_token\":7}", "7")]
+        {
             let refused = format!("< 200 {answer}\n> GET api /a\n> Authorization: Bearer {sent}\n< 401\n");
             let text = format!("> POST token grant_type=client_credentials&client_id=main\n{refused}");
             comes_to(id, &text, Verdict::Fail);

@@ -95,7 +95,9 @@ fn challenges_are_read_whole(t: &Transcript) -> Judgement {
         let dead = says.contains("error=\"invalid_token\"") || says.contains("error=invalid_token");
         let quoted = |param: &str| {
             let (name, value) = param.trim().split_once('=').unwrap_or(("", ""));
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && value.starts_with('"')
+            !name.is_empty()
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+                && value.starts_with('"')
         };
         let usual = challenge.strip_prefix("Bearer ").is_some_and(|rest| rest.split(',').all(quoted));
         if dead && !usual {

@@ -281,7 +281,11 @@ mod tests {
         let (first, second) = fails.split_at(fails.rfind("> POST").unwrap());
         let bare = second.replace("&code=C", "").replace("&client_secret=s", "");
         comes_to(id, &format!("{first}{bare}"), Verdict::Pass);
-        comes_to(id, &fails.replace("Location: https://rogue.example/token", "Location: /token2"), Verdict::Skip);
+        comes_to(
+            id,
+            &fails.replace("Location: https://rogue.example/token", "Location: /token2"),
+            Verdict::Skip,
+        );
     }
 
     #[test]

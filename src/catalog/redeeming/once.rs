@@ -140,7 +140,13 @@ mod tests {
     #[test]
     fn two_redemptions_at_the_same_time_are_two() {
         let id = "redeeming/code-is-sent-once";
-        let both = concat!(login!(), redeem!(), "= hold\n", redeem!("400 {\"error\":\"invalid_grant\"}"), "= release\n");
+        let both = concat!(
+            login!(),
+            redeem!(),
+            "= hold\n",
+            redeem!("400 {\"error\":\"invalid_grant\"}"),
+            "= release\n"
+        );
         comes_to(id, both, Verdict::Fail);
         let refused = concat!(login!(), redeem!("400 {\"error\":\"invalid_grant\"}"), redeem!());
         comes_to(id, refused, Verdict::Pass);

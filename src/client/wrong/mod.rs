@@ -35,17 +35,9 @@ pub struct Wrong {
 
 /// Every wrong.
 pub fn all() -> impl Iterator<Item = &'static Wrong> {
-    [
-        login::ALL,
-        renewal::ALL,
-        secrets::ALL,
-        authentication::ALL,
-        assertions::ALL,
-        resource::ALL,
-        tokens::ALL,
-    ]
-    .into_iter()
-    .flatten()
+    [login::ALL, renewal::ALL, secrets::ALL, authentication::ALL, assertions::ALL, resource::ALL, tokens::ALL]
+        .into_iter()
+        .flatten()
 }
 
 /// The wrong of that name.

@@ -10,7 +10,8 @@ use super::assertions::{
     TYPE_OF_A_GRANT, WITHOUT_EXP, WITHOUT_JTI, WITHOUT_SUBJECT,
 };
 use super::authentication::{
-    ASKS_FOR_SCOPES, AUTHENTICATES_TWICE, BASIC_NOT_ENCODED, EMPTY_SECRET, GRANT_BY_QUERY, GRANT_WITHOUT_SECRET,
+    ASKS_FOR_SCOPES, AUTHENTICATES_TWICE, BASIC_NOT_ENCODED, EMPTY_SECRET, GRANT_BY_QUERY,
+    GRANT_WITHOUT_SECRET,
 };
 use super::tokens::{OTHER_REDIRECT_URI, REDEEMS_AS_JSON, TAKES_PAGES};
 use crate::client::{Action, BodyForm, Edit, Encoding, Place, Template, Tweak, TweakValue};
@@ -64,7 +65,9 @@ pub fn tweak(wrong: Wrongs, action: &Action, auth: ClientAuth, now: i64, jti: St
         () if is(&SAML_WITHOUT_END) => without(Place::Saml, "not_on_or_after"),
         () if is(&SAML_FOR_ANOTHER_SERVER) => set(Place::Saml, "audience", ELSEWHERE.into()),
         () if is(&EMPTY_SECRET) && auth == ClientAuth::None => text("client_secret", ""),
-        () if is(&ASKS_FOR_SCOPES) && !matches!(action, Action::Redeem | Action::Refresh) => text("scope", "api"),
+        () if is(&ASKS_FOR_SCOPES) && !matches!(action, Action::Redeem | Action::Refresh) => {
+            text("scope", "api")
+        }
         () if is(&OTHER_REDIRECT_URI) && *action == Action::Redeem => {
             text("redirect_uri", "${app.redirect_uri}/")
         }
