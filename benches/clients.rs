@@ -134,14 +134,8 @@ async fn fast_path() -> Number {
 async fn handshakes() -> Number {
     let target = Target { endpoints: embedded_endpoints(support::BASE), ..support::embedded() };
     let (org, clock) = (support::org(), Clock::real());
-    let counterpart = Arc::new(Counterpart::keeping(
-        org,
-        clock,
-        Behaviour::default(),
-        "bench",
-        Part::Scenario,
-        0,
-    ));
+    let counterpart =
+        Arc::new(Counterpart::keeping(org, clock, Behaviour::default(), "bench", Part::Scenario, 0));
     counterpart.listens_at(Place {
         org: support::BASE.to_owned(),
         instance: support::BASE.to_owned(),

@@ -1,13 +1,17 @@
 //! The catalogue: each check is a row and a function that judges a transcript. It never sees a socket,
 //! a suite or a clock; on a record that shows nothing about it, a check says skip.
 
+mod answer;
 mod assertion;
+mod authenticating;
 mod authorize;
+mod calling;
 mod client_auth;
 mod client_credentials;
 mod code;
 mod dialect;
 mod discovery;
+mod evidence;
 mod id_token;
 mod introspection;
 mod judgement;
@@ -16,6 +20,7 @@ mod left_out;
 mod login;
 mod openid;
 mod pkce;
+mod redeeming;
 mod refresh;
 mod renewal;
 mod resource;
@@ -23,11 +28,14 @@ mod revocation;
 mod salesforce;
 mod saml_bearer;
 mod secrets;
+mod server_to_server;
+mod signing;
 #[cfg(test)]
 mod testing;
 mod token;
 mod token_answer;
 mod token_form;
+mod towards_salesforce;
 mod transport;
 mod userinfo;
 mod verifier;
@@ -151,6 +159,21 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         login::answers::CHECKS,
         verifier::challenge::CHECKS,
         verifier::redemption::CHECKS,
+        authenticating::CHECKS,
+        authenticating::assertion::CHECKS,
+        signing::CHECKS,
+        signing::form::CHECKS,
+        signing::asking::CHECKS,
+        server_to_server::CHECKS,
+        calling::CHECKS,
+        calling::refusals::CHECKS,
+        redeeming::CHECKS,
+        redeeming::once::CHECKS,
+        answer::CHECKS,
+        answer::refused::CHECKS,
+        answer::lifetime::CHECKS,
+        answer::hosts::CHECKS,
+        towards_salesforce::CHECKS,
         jwt_bearer::CHECKS,
         saml_bearer::CHECKS,
         client_credentials::CHECKS,

@@ -2,6 +2,7 @@
 //! wrong in every way that a tweak asks for. It sends nothing itself.
 
 mod action;
+pub mod answer;
 mod assertion;
 mod jar;
 pub mod login;

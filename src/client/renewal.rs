@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::wrong::Wrongs;
+use super::wrong::authentication::{EVERYBODY_ASKS, TAKES_ANY_REFRESH_TOKEN};
 use super::wrong::renewal::{
     EVERYBODY_RENEWS, FORGETS_ROTATION, GOES_BACK, KEEPS_OLD_ACCESS_TOKEN, LATE_REFUSAL_RENEWS,
     LOSES_REFRESH_TOKEN, REPEATS_FOR_EVER, RETRIES_DEAD_GRANT, TAKES_EMPTY_REFRESH_TOKEN,
@@ -29,6 +30,7 @@ pub struct Renewal {
     refresh_token: Option<Secret>,
     /// The one that it began with, for a wrong.
     first: Option<Secret>,
+    instance_url: Option<String>,
     last: Ticket,
     in_flight: bool,
     failure: Option<Failed>,
@@ -71,12 +73,16 @@ pub struct Failed {
 }
 
 /// What a renewal brought.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Granted {
     /// The new access token.
     pub access_token: Secret,
     /// The new refresh token, where the old one is replaced.
     pub refresh_token: Option<Secret>,
+    /// Where the API answers, as Salesforce tells.
+    pub instance_url: Option<String>,
+    /// Where the org tells whom the token is for.
+    pub identity_url: Option<String>,
 }
 
 impl Renewal {
@@ -102,6 +108,21 @@ impl Renewal {
         self.wrong
     }
 
+    /// Where the API answers, where the org said so.
+    pub fn instance_url(&self) -> Option<&str> {
+        self.instance_url.as_deref()
+    }
+
+    /// Takes up what an earlier answer said about where the API answers.
+    pub fn answers_at(&mut self, instance_url: Option<String>) {
+        self.instance_url = instance_url.or(self.instance_url.take());
+    }
+
+    /// Loses the access token that is in force, for a wrong.
+    pub fn forget(&mut self) {
+        self.access_token = None;
+    }
+
     /// What a caller does that begins, or whose renewal is over.
     pub fn turn(&mut self, caller: &mut Caller) -> Turn {
         let over = caller.waits_for.filter(|ticket| *ticket < self.last || !self.in_flight);
@@ -111,7 +132,7 @@ impl Renewal {
         {
             return Turn::GiveUp(failed.clone());
         }
-        if self.in_flight {
+        if self.in_flight && !(self.access_token.is_none() && self.wrong.has(&EVERYBODY_ASKS)) {
             return caller.wait(self.last);
         }
         match &self.access_token {
@@ -140,7 +161,7 @@ impl Renewal {
     /// A renewal is over.
     pub fn settle(&mut self, ticket: Ticket, outcome: Result<Granted, Failed>) {
         let foreign = !self.in_flight || ticket != self.last;
-        if foreign && !self.wrong.has(&EVERYBODY_RENEWS) {
+        if foreign && !self.wrong.has(&EVERYBODY_RENEWS) && !self.wrong.has(&EVERYBODY_ASKS) {
             return;
         }
         self.in_flight &= ticket != self.last;
@@ -158,9 +179,11 @@ impl Renewal {
                     Some(_) => !self.wrong.has(&FORGETS_ROTATION),
                     None => self.wrong.has(&LOSES_REFRESH_TOKEN),
                 };
-                if self.refresh_token.is_some() && replaces {
+                let takes = self.refresh_token.is_some() || self.wrong.has(&TAKES_ANY_REFRESH_TOKEN);
+                if takes && replaces {
                     self.refresh_token = new;
                 }
+                self.instance_url = granted.instance_url.or(self.instance_url.take());
                 (self.failure, self.dead) = (None, false);
             }
             Err(failed) => {
@@ -203,24 +226,35 @@ impl Ticket {
     }
 }
 
-/// Whether an answer of a resource says that the access token is dead, and a new one would help.
+/// The codes of the errors that the body of an answer names, in either shape that Salesforce writes them in.
+fn codes(response: &Response) -> Vec<&str> {
+    fn code(error: &Value) -> Option<&str> {
+        ["errorCode", "error"].iter().find_map(|key| error.get(key).and_then(Value::as_str))
+    }
+    match response.json() {
+        Some(Value::Array(errors)) => errors.iter().filter_map(code).collect(),
+        Some(object) => code(object).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Whether an answer of a resource says that the access token is dead, and a new one would help. A 401 that gives no
+/// reason, in a page or in nothing, is one like any other.
 ///
 /// RFC 6750 §3.1 says `invalid_token` in the challenge; Salesforce's REST API says `INVALID_SESSION_ID` in the body, its
 /// SOAP API the same in a fault with status 500, and its identity services say 403 with `Bad_OAuth_Token` or
 /// `Missing_OAuth_Token` as plain text (Salesforce: REST API status codes; Identity URLs).
 pub fn is_stale(response: &Response) -> bool {
     let challenge = || response.header_list("www-authenticate");
-    let codes = |name: &str| match response.json() {
-        Some(Value::Array(errors)) => {
-            errors.iter().any(|e| e.get("errorCode").is_some_and(|code| code == name))
-        }
-        Some(object) => {
-            ["errorCode", "error"].iter().any(|key| object.get(key).is_some_and(|code| code == name))
-        }
-        None => false,
-    };
     match response.status {
-        401 => codes("INVALID_SESSION_ID") || codes("invalid_token") || challenge().contains("invalid_token"),
+        401 => {
+            let codes = codes(response);
+            let dead = |code: &&str| matches!(*code, "INVALID_SESSION_ID" | "invalid_token");
+            // A challenge of another scheme says nothing of the token, and one without an error nothing at all.
+            let says = challenge().to_ascii_lowercase();
+            let otherwise = says.contains("error=") || says.contains("error =");
+            says.contains("invalid_token") || codes.iter().any(dead) || codes.is_empty() && !otherwise
+        }
         403 => matches!(response.body.trim(), "Bad_OAuth_Token" | "Missing_OAuth_Token"),
         500 => response.body.contains("INVALID_SESSION_ID") && response.body.contains("Fault"),
         _ => false,
@@ -233,7 +267,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn granted(token: &str) -> Granted {
-        Granted { access_token: token.into(), refresh_token: None }
+        Granted { access_token: token.into(), ..Granted::default() }
     }
 
     fn failed(is_final: bool) -> Failed {
@@ -292,7 +326,8 @@ mod tests {
         let mut renewal = Renewal::new(None, None);
         let mut caller = Caller::default();
         let Turn::Renew(ticket, None) = renewal.turn(&mut caller) else { panic!("no grant") };
-        let both = Granted { access_token: "a".into(), refresh_token: Some("never".into()) };
+        let both =
+            Granted { access_token: "a".into(), refresh_token: Some("never".into()), ..Granted::default() };
         renewal.settle(ticket, Ok(both));
         assert_eq!(renewal.turn(&mut caller), Turn::Send("a".into()));
         assert!(matches!(renewal.stale(&mut caller), Turn::Renew(_, None)));
@@ -312,7 +347,12 @@ mod tests {
         assert!(answer(401, &[("WWW-Authenticate", "Bearer error=\"invalid_token\"")], ""));
         assert!(answer(403, &[], "Bad_OAuth_Token"));
         assert!(answer(500, &[], "<faultcode>sf:INVALID_SESSION_ID</faultcode><soapenv:Fault/>"));
+        assert!(answer(401, &[], "") && answer(401, &[("WWW-Authenticate", "Token")], "<html>"));
+        assert!(answer(401, &[], r#"{"message":"Session expired","errorCode":"INVALID_SESSION_ID"}"#));
+        let second = "Basic realm=\"x\", bearer error = \"invalid_token\"";
+        assert!(answer(401, &[("WWW-Authenticate", second)], "{}"));
         assert!(!answer(401, &[], r#"[{"errorCode":"INVALID_AUTH_HEADER"}]"#));
+        assert!(!answer(401, &[("WWW-Authenticate", "Bearer error=\"invalid_request\"")], ""));
         assert!(!answer(403, &[("WWW-Authenticate", "Bearer error=\"insufficient_scope\"")], ""));
         assert!(!answer(500, &[], "INVALID_SESSION_ID"));
     }

@@ -232,7 +232,7 @@ async fn once(
         play.calls,
     ));
     let doors = Doors::open(&counterpart, options.client.way(), shared).await?;
-    let url = doors.org.clone();
+    let (url, instance) = (doors.org.clone(), doors.instance.clone());
     target.endpoints = embedded_endpoints(&url);
     target.ca.clone_from(&doors.ca);
     let target = Arc::new(target);
@@ -254,6 +254,7 @@ async fn once(
                 target: target.clone(),
                 endpoints: target.endpoints.clone(),
                 org: url.clone(),
+                hosts: vec![instance.clone()],
                 app: scenario.app.clone(),
                 user: scenario.user.clone(),
                 flow: play.flow,

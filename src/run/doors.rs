@@ -35,7 +35,8 @@ pub(super) struct Doors {
     pub(super) ca: Option<String>,
     /// URL of the proxy, where there is one.
     pub(super) proxy: Option<String>,
-    instance: String,
+    /// Base URL of the instance that it hands clients on to.
+    pub(super) instance: String,
     rogue: String,
     named: Vec<String>,
     hosts: Vec<Host>,

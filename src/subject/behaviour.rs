@@ -86,8 +86,27 @@ pub enum Does {
     Answer(Canned),
     /// The org's own answer, with these members of its JSON body set, or taken away.
     Alter(Vec<(String, Option<Value>)>),
+    /// The org's own answer, with its JSON written in another way.
+    Write(Written),
     /// Nothing: the connection is cut.
     Cut(Cut),
+}
+
+/// How the JSON of an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// With line breaks and spaces.
+    Spaced,
+    /// With the last member first.
+    Reversed,
+    /// With slashes and what is no secret escaped.
+    Escaped,
+}
+
+impl Written {
+    /// Each with its word in suites.
+    pub const ALL: [(&str, Self); 3] =
+        [("spaced", Self::Spaced), ("reversed", Self::Reversed), ("escaped", Self::Escaped)];
 }
 
 /// When a connection is cut.

@@ -8,7 +8,7 @@ use super::stubs::{canned, respond};
 use super::words::{flows, settings, waivers};
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::Endpoint;
-use crate::subject::{Behaviour, Callback, Called, Cut, Does, Expire, Flow, HOSTS, Instead};
+use crate::subject::{Behaviour, Callback, Called, Cut, Does, Expire, Flow, HOSTS, Instead, Written};
 
 /// The most calls that a program is asked for.
 const MOST_CALLS: i64 = 10_000;
@@ -211,6 +211,11 @@ fn org() -> Shape {
             "members of the JSON body that the org's own answer has otherwise; `absent` takes one away",
         ),
         may(
+            "written",
+            Shape::Words("way", Written::ALL.map(|(word, _)| word).to_vec()),
+            "the org's own answer, with its JSON written with spaces, with the last member first, or with escapes",
+        ),
+        may(
             "cut",
             Shape::Words("moment", vec!["before", "after"]),
             "the connection is cut before or after the org did what it was asked",
@@ -406,24 +411,7 @@ fn behaviour(text: &Text, node: Option<&Node>, problems: &mut Vec<Diagnostic>) -
     let written = node.get("answers").map(Node::items).unwrap_or_default();
     let mut answers = Vec::new();
     for one in written {
-        let does = match (one.get("respond"), one.get("alter"), one.get("cut").and_then(Node::text)) {
-            (Some(respond), None, None) => Does::Answer(canned(text, respond, problems)),
-            (None, Some(members), None) => Does::Alter(members.entries().iter().filter_map(member).collect()),
-            (None, None, Some("after")) => Does::Cut(Cut::After),
-            (None, None, Some(_)) => Does::Cut(Cut::Before),
-            (None, None, None) => {
-                let message = "nothing is said of what comes back";
-                let help = "write `respond`, `alter` or `cut`";
-                problems.push(Diagnostic::at("contradiction", text, one.span, message).help(help));
-                continue;
-            }
-            _ => {
-                let message = "more than one thing is said of what comes back";
-                let help = "write one of `respond`, `alter` and `cut`";
-                problems.push(Diagnostic::at("contradiction", text, one.span, message).help(help));
-                continue;
-            }
-        };
+        let Some(does) = does(text, one, problems) else { continue };
         let Some(to) = endpoint(one) else { continue };
         answers.push(Instead {
             to,
@@ -442,6 +430,32 @@ fn behaviour(text: &Text, node: Option<&Node>, problems: &mut Vec<Diagnostic>) -
         answers,
         callback: node.get("callback").map(read_callback).unwrap_or_default(),
     }
+}
+
+/// What an answer in place of the org's own is to be.
+fn does(text: &Text, one: &Node, problems: &mut Vec<Diagnostic>) -> Option<Does> {
+    let mut problem = |message: &str, help: &str| {
+        problems.push(Diagnostic::at("contradiction", text, one.span, message).help(help));
+    };
+    let said = ["respond", "alter", "written", "cut"].map(|key| (key, one.get(key)));
+    let mut said = said.iter().filter_map(|(key, node)| Some((*key, (*node)?)));
+    let Some((key, node)) = said.next() else {
+        problem("nothing is said of what comes back", "write `respond`, `alter`, `written` or `cut`");
+        return None;
+    };
+    if said.next().is_some() {
+        let help = "write one of `respond`, `alter`, `written` and `cut`";
+        problem("more than one thing is said of what comes back", help);
+        return None;
+    }
+    let word = node.text();
+    Some(match key {
+        "respond" => Does::Answer(canned(text, node, problems)),
+        "alter" => Does::Alter(node.entries().iter().filter_map(member).collect()),
+        "written" => Does::Write(Written::ALL.iter().find(|(known, _)| word == Some(*known))?.1),
+        _ if word == Some("after") => Does::Cut(Cut::After),
+        _ => Does::Cut(Cut::Before),
+    })
 }
 
 fn read_callback(node: &Node) -> Callback {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Exchange, Request, Response};
 use crate::oauth::jwt::{self, Jwt};
 use crate::oauth::pkce::{self, Method};
-use crate::oauth::{Endpoint, from_base64, params, salesforce, saml};
+use crate::oauth::{Endpoint, Secret, from_base64, params, salesforce, saml};
 use crate::subject::{ConnectedApp, Target};
 
 /// What can be told of the secrets of an exchange.
@@ -26,6 +26,15 @@ pub struct Facts {
     /// Whether HTTP Basic was form-encoded and had something to encode, so that a server has to decode it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basic_escaped: Option<bool>,
+    /// Whether the secret of HTTP Basic is the app's only as it stands, where a server that decodes it reads another.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub basic_is_raw: bool,
+    /// Where a secret of an app stood in the request besides the places that are meant for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_in: Option<String>,
+    /// A host that is known to be none of the server's, where the request went to it or the answer names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stranger: Option<String>,
     /// Whether the secret that was sent is the one of another app of the target; none where it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_of_another: Option<bool>,
@@ -88,6 +97,9 @@ pub struct AssertionFacts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected: Option<String>,
 }
+
+/// The members of a JSON Web Key that nobody but its owner may know.
+pub const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// What a token says that is a JWT.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -189,7 +201,7 @@ impl AssertionFacts {
                     unsigned: jwt.is_unsigned(),
                     shows_key: ["jwk", "jku", "x5c", "x5u"].iter().any(|name| jwt.header.contains_key(*name)),
                     rejected: None,
-                    header: jwt.header,
+                    header: without_key(jwt.header),
                     claims: jwt.claims,
                 }
             }
@@ -241,6 +253,16 @@ impl AssertionFacts {
     }
 }
 
+/// A JOSE header in which the private members of a key are named and not told (RFC 7518 §6.2.2, §6.3.2, §6.4.1).
+fn without_key(mut header: Map<String, Value>) -> Map<String, Value> {
+    if let Some(Value::Object(jwk)) = header.get_mut("jwk") {
+        for (_, value) in jwk.iter_mut().filter(|(name, _)| PRIVATE.contains(&name.as_str())) {
+            *value = "***".into();
+        }
+    }
+    header
+}
+
 fn public_key(app: &ConnectedApp) -> Option<crate::oauth::keys::PublicKey> {
     let certified = app.certificate.as_ref().map(|certificate| certificate.key().clone());
     certified.or_else(|| app.key.as_ref().map(crate::oauth::keys::PrivateKey::public))
@@ -266,12 +288,15 @@ impl Facts {
         let app = client_id.and_then(|id| target.apps.values().find(|app| app.client_id == id));
         let sent = form.get("client_secret").or(basic.as_ref().map(|(_, secret)| secret.as_str()));
         let known = app.and_then(|app| app.client_secret.as_ref());
+        let raw = request.header("authorization").and_then(basic_raw);
+        let is = |read: &Option<(String, String)>| {
+            known.is_some() && read.as_ref().map(|(_, secret)| secret.as_str()) == known.map(Secret::expose)
+        };
         Self {
-            basic_escaped: request
-                .header("authorization")
-                .and_then(basic_raw)
-                .map(|(id, secret)| basic.as_ref().is_some_and(|decoded| *decoded != (id, secret)))
-                .filter(|escaped| *escaped),
+            basic_is_raw: is(&raw) && !is(&basic),
+            basic_escaped: raw.map(|raw| basic.as_ref() != Some(&raw)).filter(|escaped| *escaped),
+            secret_in: None,
+            stranger: None,
             secret_of_another: sent
                 .map(|sent| {
                     let others = target.apps.values().filter(|one| Some(one.client_id.as_str()) != client_id);

@@ -86,6 +86,11 @@ impl Transcript {
         Some(IssuedCode { authorize, issued })
     }
 
+    /// Whether a URL is of a host that is known to be none of the server's.
+    pub fn is_strange(&self, url: &str) -> bool {
+        self.exchanges.iter().any(|x| x.facts.stranger.as_deref().is_some_and(|host| same_origin(host, url)))
+    }
+
     /// The token response that handed out this access token.
     pub fn origin_of_access_token(&self, token: &str) -> Option<&Exchange> {
         self.grants().find(|x| x.text("access_token") == Some(token))

@@ -10,6 +10,9 @@
 //! ! host https://other.example           the request above goes to another host
 //! ! step 0                               it belongs to that step, or to that start of a program
 //! < 200 {"access_token":"A2"}            the answer: status, body; `nothing` and `unreachable` are none
+//! ! stranger https://rogue.example       the same, and the host is known to be none of the server's
+//! ! names https://rogue.example          the answer leads to such a host
+//! ! secret-in the URL                    where a secret stood that does not belong there
 //! < Cache-Control: no-store              header of the answer
 //! + 10m                                  time goes by
 //! = hold                                 the answer to the request above does not go out yet ...
@@ -317,6 +320,9 @@ fn fact(exchange: &mut Exchange, rest: &str) {
         "token" => exchange.facts.odd_token = (value == "odd").then_some(true),
         "took" => exchange.took = value.parse().unwrap_or_else(|_| panic!("{value}")),
         "basic-escaped" => exchange.facts.basic_escaped = Some(value == "yes"),
+        "basic-raw" => exchange.facts.basic_is_raw = value == "yes",
+        "secret-in" => exchange.facts.secret_in = Some(value.to_owned()),
+        "names" => exchange.facts.stranger = Some(value.to_owned()),
         "basic" => exchange.facts.basic_client_id = Some(value.to_owned()),
         "assertion" => exchange.facts.assertion = Some(assertion()),
         "client_assertion" => exchange.facts.client_assertion = Some(assertion()),
@@ -328,7 +334,10 @@ fn fact(exchange: &mut Exchange, rest: &str) {
         "refresh_token_bits" => {
             exchange.facts.refresh_token_bits = Some(value.parse().unwrap_or_else(|_| panic!("{value}")));
         }
-        "host" => {
+        "host" | "stranger" => {
+            if name == "stranger" {
+                exchange.facts.stranger = Some(value.to_owned());
+            }
             let request = &exchange.request;
             let rest = &request.url[super::questions::origin(&request.url).len()..];
             let (url, headers, body) =

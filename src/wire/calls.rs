@@ -76,7 +76,7 @@ impl Calls {
             let (session, room) = (session.clone(), room.clone());
             calls.spawn(async move {
                 let _permit = room.acquire_owned().await;
-                (number, session.call(&request).await)
+                (number, session.pages(&request).await)
             });
         }
         let mut made = Made::default();

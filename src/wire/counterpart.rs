@@ -12,11 +12,12 @@ use tokio::sync::watch;
 use super::Clock;
 use super::clock::Watch;
 use super::host::{self, Cut as ConnectionCut, Handler};
+use super::noticed::Noticed;
 use super::proxy::{Gate, is_listed};
 use crate::oauth::Endpoint;
 use crate::oauth::salesforce::endpoint_of;
 use crate::org::Org;
-use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, HOSTS, Target};
+use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, HOSTS, Target, Written};
 use crate::transcript::questions::same_origin;
 use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 
@@ -50,6 +51,7 @@ pub struct Counterpart {
     /// How often the program was started before.
     starts: AtomicUsize,
     place: OnceLock<Place>,
+    noticed: OnceLock<Noticed>,
     /// How many requests each answer in place of the org's own was asked for.
     asked: Vec<AtomicU32>,
     /// Calls to the API that came so far.
@@ -149,6 +151,7 @@ impl Counterpart {
             most,
             starts: AtomicUsize::new(0),
             place: OnceLock::new(),
+            noticed: OnceLock::new(),
             calls: watch::channel(0).0,
             let_in: AtomicU32::new(0),
             expired: AtomicBool::new(false),
@@ -163,6 +166,7 @@ impl Counterpart {
 
     /// Tells it where it listens, which is where URLs of the record begin. Before it was told it answers nothing.
     pub fn listens_at(&self, place: Place) {
+        let _ = self.noticed.set(Noticed::at(&place));
         let _ = self.place.set(place);
     }
 
@@ -415,7 +419,7 @@ impl Counterpart {
         let grant_type = asked.form().get("grant_type").map(str::to_owned);
         let outcome = match self.instead(endpoint, grant_type.as_deref()) {
             Some(Does::Answer(canned)) => {
-                tokio::time::sleep(Duration::from_millis(canned.delay_ms)).await;
+                self.clock.wait(Duration::from_millis(canned.delay_ms)).await;
                 Ok(self.written(canned))
             }
             Some(Does::Cut(Cut::Before)) => Err("it was cut before anything was done"),
@@ -423,6 +427,10 @@ impl Counterpart {
                 let _ = host::handle(&self.org, &self.clock, request).await;
                 Err("it was cut after all was done and before it was told")
             }
+            Some(Does::Write(way)) => host::handle(&self.org, &self.clock, request)
+                .await
+                .map(|response| rewritten(response, *way))
+                .map_err(|_| "the org cut the connection"),
             Some(Does::Alter(members)) => host::handle(&self.org, &self.clock, request)
                 .await
                 .map(|response| self.altered(response, members))
@@ -454,7 +462,10 @@ impl Counterpart {
             Answer::Nothing(_) => None,
         };
         // Facts verify signatures: outside of the lock.
-        let facts = Facts::of(&request, told, &here.target);
+        let mut facts = Facts::of(&request, told, &here.target);
+        if let Some(noticed) = self.noticed.get() {
+            noticed.note(&request, told, &mut facts);
+        }
         let app = request.form().get("client_id").or(facts.basic_client_id.as_deref());
         let app = app.or_else(|| request.query().get("client_id"));
         let role = here.target.apps.iter().find(|(_, one)| Some(one.client_id.as_str()) == app);
@@ -571,6 +582,28 @@ impl Handler for Standing {
     async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionCut> {
         self.counterpart.exchange(&request, "program", self.door).await
     }
+}
+
+/// An answer whose JSON says the same, written in another way.
+fn rewritten(response: Response<Bytes>, way: Written) -> Response<Bytes> {
+    let (mut parts, body) = response.into_parts();
+    let Ok(Value::Object(members)) = serde_json::from_slice(&body) else {
+        return Response::from_parts(parts, body);
+    };
+    let text = match way {
+        Written::Spaced => {
+            let pretty = serde_json::to_string_pretty(&members).unwrap_or_default();
+            format!("\r\n{}\r\n", pretty.replace("\": ", "\" : ").replace('\n', "\r\n"))
+        }
+        Written::Reversed => Value::Object(members.into_iter().rev().collect()).to_string(),
+        // Tokens stay as they are, so that they are known wherever they stand.
+        Written::Escaped => {
+            let text = Value::Object(members).to_string();
+            text.replace("\"Bearer\"", "\"\\u0042earer\"").replace("://", ":\\/\\/")
+        }
+    };
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    Response::from_parts(parts, Bytes::from(text))
 }
 
 /// What a host answers that does not want to be noticed.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
+use super::asking::ask;
 use super::host::{Cut, Handler, Host};
 use super::renewal::{Brought, Grant, brought};
 use super::{Error, Transport};
@@ -175,7 +176,7 @@ impl Desk {
             let is_public = app.is_some_and(|app| app.client_auth == ClientAuth::None);
             spoil::redemption(self.wrong, &mut form, is_public);
             *redemption.request.body_mut() = form.write().into();
-            match brought(self.transport.send(&redemption).await.0) {
+            match brought(ask(&self.transport, &self.grant, &redemption).await, &self.grant) {
                 Brought::Tokens(granted) => return Some(granted),
                 Brought::NothingYet(..) if tries > 0 => {
                     let other = session.verifier.take().map(|v| v.expose().chars().rev().collect::<String>());

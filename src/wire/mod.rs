@@ -1,8 +1,10 @@
 //! The only I/O: sockets, clocks, dice, files and processes. Nothing below this level can fail for an outside reason.
 
 pub mod agent;
+mod asking;
 pub mod authority;
 pub mod browser;
+mod calling;
 mod calls;
 pub mod clock;
 pub mod counterpart;
@@ -10,6 +12,7 @@ pub mod dice;
 pub mod files;
 pub mod host;
 mod login;
+mod noticed;
 pub mod own;
 pub mod program;
 pub mod proxy;

@@ -11,6 +11,7 @@ use super::login::Desk;
 use super::renewal::{Grant, Renewing};
 use super::{Clock, Error, Transport};
 use crate::client::Action;
+use crate::client::answer::Manner;
 use crate::client::wrong::Wrongs;
 use crate::client::wrong::secrets::{PRINTS_TOKENS, TELLS_CALLBACK};
 use crate::oauth::Secret;
@@ -27,6 +28,8 @@ pub struct Job {
     pub endpoints: Endpoints,
     /// Base URL of the org.
     pub org: String,
+    /// Base URLs of further hosts that its tokens may go to.
+    pub hosts: Vec<String>,
     /// Role of its app.
     pub app: String,
     /// Role of its user.
@@ -87,6 +90,7 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         user: job.user,
         flow,
         clock: job.clock,
+        manner: Manner { hosts: job.hosts, wrong: job.wrong },
     };
     let mut desk = Desk {
         transport: transport.clone(),
@@ -96,10 +100,13 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         discovers: job.args.contains_key("discover"),
         wrong: job.wrong,
     };
+    let (mut instance_url, mut identity_url) = (None, None);
     let (access_token, refresh_token) = match (job.flow, job.login) {
         (Flow::WebServer, _) => match desk.login().await? {
             Some((granted, callback)) => {
                 calls.referer = Some(callback).filter(|_| job.wrong.has(&TELLS_CALLBACK));
+                instance_url = granted.instance_url;
+                identity_url = granted.identity_url;
                 (Some(granted.access_token), granted.refresh_token)
             }
             None => return Ok(false),
@@ -110,8 +117,13 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         }
     };
     let numbers = (0..job.calls).collect();
+    let first = access_token.clone();
     let session =
         Renewing::committing(transport.clone(), grant.clone(), access_token, refresh_token, job.wrong);
+    session.answers_at(instance_url);
+    if let Some(token) = first {
+        session.introduce(&token, identity_url.as_deref()).await;
+    }
     let made = calls.make(&session, numbers).await;
     let mut done = made.left.is_empty() && !made.failed;
     if !made.left.is_empty() && job.flow == Flow::WebServer {
@@ -119,6 +131,7 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         let Some((granted, _)) = desk.login().await? else { return Ok(false) };
         let (access_token, refresh_token) = (Some(granted.access_token), granted.refresh_token);
         let session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
+        session.answers_at(granted.instance_url);
         let again = calls.make(&session, made.left).await;
         done = again.left.is_empty() && !again.failed && !made.failed;
     }

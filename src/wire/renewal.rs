@@ -10,17 +10,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
+use super::asking::ask;
 use super::{Clock, Transport};
+use crate::client::answer::{Manner, Unusable};
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
-use crate::client::wrong::Wrongs;
+use crate::client::wrong::authentication::ASKS_FOR_EVERY_CALL;
 use crate::client::wrong::renewal::{
     BY_QUERY, COLLISION_IS_FINAL, FOLLOWS_REDIRECT, FORGETS_IN_OUTAGE, GIVES_UP_AT_ONCE, HURRIES,
     LEAVES_WAITERS, LOSES_REFRESH_TOKEN, NEVER_REPEATS, REFRESHES_WITHOUT_TOKEN, RENEWS_WHEN_FORBIDDEN,
     REPEATS_ANOTHER_CALL, RETRIES_REFUSED_CLIENT, STORMS, TAKES_BAD_TOKEN_FOR_RIGHTS, UNAUTHENTICATED,
     WIDENS_SCOPE,
 };
-use crate::client::{Action, Asked, Context, Dice, Missing, Outgoing, Remember, Session, Tweak, build};
-use crate::oauth::message::TokenResponse;
+use crate::client::wrong::tokens::RENEWS_UNTOLD;
+use crate::client::wrong::{Wrongs, tweak};
+use crate::client::{Action, Asked, Context, Dice, Missing, Outgoing, Remember, Session, build};
 use crate::oauth::{Params, Secret};
 use crate::subject::{Endpoints, Target};
 use crate::transcript::{Answer, Response};
@@ -49,6 +52,8 @@ pub struct Grant {
     pub flow: Option<Action>,
     /// Tells what time it is to assertions.
     pub clock: Clock,
+    /// Which hosts its tokens may go to, and what it does wrong.
+    pub manner: Manner,
 }
 
 impl Grant {
@@ -85,7 +90,9 @@ impl Grant {
             now: self.clock.now(),
             random: &random,
         };
-        build(&context, &Asked { action, tweak: &Tweak::default(), authenticated: false })
+        let jti = random.borrow_mut().token(16);
+        let tweak = tweak(self.manner.wrong, action, app.client_auth, context.now, jti);
+        build(&context, &Asked { action, tweak: &tweak, authenticated: false })
     }
 }
 
@@ -108,6 +115,9 @@ pub enum GaveUp {
     /// Nothing came back from the resource.
     #[error("the resource: {0}")]
     NoAnswer(crate::transcript::Failure),
+    /// The next page is on another host, or there is no end of pages.
+    #[error("the next page is somewhere else")]
+    LedAway,
 }
 
 impl Renewing {
@@ -139,6 +149,35 @@ impl Renewing {
         self.state().access_token().cloned()
     }
 
+    /// Takes up what an earlier answer said about where the API answers.
+    pub fn answers_at(&self, instance_url: Option<String>) {
+        self.state().answers_at(instance_url);
+    }
+
+    pub(super) fn manner(&self) -> &Manner {
+        &self.grant.manner
+    }
+
+    pub(super) fn wrong(&self) -> Wrongs {
+        self.wrong
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(super) fn org(&self) -> &str {
+        &self.grant.org
+    }
+
+    pub(super) fn instance(&self) -> Option<String> {
+        self.state().instance_url().map(str::to_owned)
+    }
+
+    pub(super) fn client_secret(&self) -> Option<&Secret> {
+        self.grant.target.apps.get(&self.grant.app)?.client_secret.as_ref()
+    }
+
     /// How many renewals were begun.
     pub fn renewals(&self) -> u64 {
         self.renewals.load(Ordering::Relaxed)
@@ -154,12 +193,16 @@ impl Renewing {
         let mut ended = self.ended.subscribe();
         let mut refused = None;
         let mut began = false;
+        let asks_anew = self.wrong.has(&ASKS_FOR_EVERY_CALL) && self.grant.flow.is_some();
+        if asks_anew || self.wrong.has(&RENEWS_UNTOLD) {
+            self.state().forget();
+        }
         let mut turn = self.state().turn(&mut caller);
         loop {
             turn = match turn {
                 Turn::Send(_) if refused.is_some() && self.wrong.has(&NEVER_REPEATS) => Turn::Accept,
                 Turn::Send(token) => {
-                    match self.transport.send(&self.bearing(request, &token, refused.is_some())).await.0 {
+                    match self.sent(self.bearing(request, &token, refused.is_some())).await {
                         Answer::Response(response) if self.is_stale(&response) => {
                             let turn = self.state().stale(&mut caller);
                             if turn == Turn::Accept {
@@ -197,15 +240,19 @@ impl Renewing {
         if response.status == 403 && self.wrong.has(&TAKES_BAD_TOKEN_FOR_RIGHTS) {
             return false;
         }
+        if let Some(stale) = self.misread(response) {
+            return stale;
+        }
         is_stale(response) || self.wrong.has(&RENEWS_WHEN_FORBIDDEN) && matches!(response.status, 403 | 404)
     }
 
     fn bearing(&self, request: &Request<Bytes>, token: &Secret, repeated: bool) -> Outgoing {
-        let mut request = request.clone();
+        let mut request = self.addressed(request);
         if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.expose())) {
             value.set_sensitive(true);
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
+        self.misplace(&mut request, token);
         if repeated && self.wrong.has(&REPEATS_ANOTHER_CALL) {
             *request.method_mut() = http::Method::DELETE;
         }
@@ -242,8 +289,12 @@ impl Renewing {
         Ok(outgoing)
     }
 
-    /// Sends a request for tokens.
+    /// Sends a request for tokens: the first ones, or others for a refresh token.
     async fn ask(&self, mut request: Outgoing) -> Answer {
+        let refreshes = String::from_utf8_lossy(request.request.body()).contains("refresh_token=");
+        if !refreshes {
+            return ask(&self.transport, &self.grant, &request).await;
+        }
         let answer = self.transport.send(&request).await.0;
         let Answer::Response(response) = &answer else { return answer };
         let to = response.header("location").and_then(|to| to.parse().ok());
@@ -283,7 +334,7 @@ impl Flight {
         for tried in 1..=most {
             // Signing takes a millisecond of a processor: it happens here, outside of any lock.
             let brought = match self.session.asking(refresh_token.as_ref()) {
-                Ok(request) => brought(self.session.ask(request).await),
+                Ok(request) => brought(self.session.ask(request).await, &self.session.grant),
                 Err(why) => Brought::Nothing(failed(&why.to_string(), true)),
             };
             let (why, wait) = match brought {
@@ -342,15 +393,18 @@ pub(super) enum Brought {
 const COLLISION: &str = "token request is already being processed";
 
 /// Reads the answer to a request for tokens.
-pub(super) fn brought(answer: Answer) -> Brought {
+pub(super) fn brought(answer: Answer, grant: &Grant) -> Brought {
     let response = match answer {
         Answer::Response(response) => response,
         Answer::Nothing(why) => return Brought::NothingYet(why.to_string(), None),
     };
-    if let Some(tokens) = TokenResponse::read(&response.body).filter(|_| response.status == 200) {
-        let secret = |name| tokens.text(name).map(Secret::new);
-        let access_token = secret("access_token").unwrap_or_default();
-        return Brought::Tokens(Granted { access_token, refresh_token: secret("refresh_token") });
+    if response.status == 200 {
+        return match grant.manner.read(&grant.org, &response) {
+            Ok(granted) => Brought::Tokens(granted),
+            Err(Unusable { why, again: true }) => Brought::NothingYet(why, None),
+            // A page in place of an answer may be gone a moment later; what was read and refused will not be.
+            Err(Unusable { why, .. }) => Brought::Nothing(failed(&why, response.json().is_some())),
+        };
     }
     // What the server refuses it refuses again; what it fails at for a moment it may not.
     let momentary = matches!(response.status, 408 | 425 | 429 | 500..) || response.body.contains(COLLISION);

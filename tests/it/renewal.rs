@@ -12,6 +12,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::{embedded, options, outcome, suite_of};
 use grantcheck::client::Action;
+use grantcheck::client::answer::Manner;
 use grantcheck::oauth::Secret;
 use grantcheck::org::Org;
 use grantcheck::run::embedded_endpoints;
@@ -55,6 +56,7 @@ fn session(server: &MockServer, flow: Action, refresh_token: Option<&str>) -> Ar
         user: "main".into(),
         flow: Some(flow),
         clock: Clock::real(),
+        manner: Manner::default(),
     };
     Renewing::new(transport, grant, Some("old".into()), refresh_token.map(Secret::new))
 }
@@ -182,6 +184,7 @@ async fn a_session_of_the_org_that_timed_out_is_renewed_once_by_a_thousand_calle
         user: "main".into(),
         flow: Some(Action::JwtBearer),
         clock: clock.clone(),
+        manner: Manner::default(),
     };
     let session = Renewing::new(Transport::InProcess(org, clock.clone()), grant, None, None);
     let request = Request::get(format!("{base}/services/data/v62.0/limits")).body(Bytes::new()).unwrap();

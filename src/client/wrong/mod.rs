@@ -11,10 +11,17 @@ macro_rules! wrongs {
     };
 }
 
+pub mod assertions;
+pub mod authentication;
 pub mod login;
 pub mod pkce;
 pub mod renewal;
+pub mod resource;
 pub mod secrets;
+pub mod tokens;
+mod tweaks;
+
+pub use tweaks::tweak;
 
 /// One wrong.
 #[derive(Debug)]
@@ -29,7 +36,18 @@ pub struct Wrong {
 
 /// Every wrong.
 pub fn all() -> impl Iterator<Item = &'static Wrong> {
-    [login::ALL, pkce::ALL, renewal::ALL, secrets::ALL].into_iter().flatten()
+    [
+        login::ALL,
+        pkce::ALL,
+        renewal::ALL,
+        secrets::ALL,
+        authentication::ALL,
+        assertions::ALL,
+        resource::ALL,
+        tokens::ALL,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The wrong of that name.

@@ -1,0 +1,26 @@
+//! Wrongs of assertions.
+
+wrongs! {
+    WITHOUT_EXP "assertion-without-exp" ["CLC-05", "CLJ-03"] "assertions have no end"
+    EXP_IN_MILLISECONDS "exp-in-milliseconds" ["CLC-07", "CLJ-03"] "the end of an assertion is told in milliseconds"
+    EXP_AS_TEXT "exp-as-text" ["CLC-05", "CLJ-03"] "the end of an assertion is a text"
+    EXP_IN_A_DAY "exp-in-a-day" ["CLC-07", "CLJ-03"] "assertions end after a day"
+    WITHOUT_JTI "assertion-without-jti" ["CLC-05", "CLC-08"] "assertions have no jti"
+    SAME_JTI "same-jti" ["CLC-08", "CLJ-06"] "all assertions have the same jti"
+    WITHOUT_SUBJECT "assertion-without-subject" ["CLC-05", "CLJ-02"] "assertions have no subject"
+    OF_ANOTHER_ISSUER "assertion-of-another" ["CLC-05", "CLJ-02"] "assertions name an issuer that is no app"
+    FOR_MANY_SERVERS "assertion-for-many-servers" ["CLC-06", "CLJ-12"] "assertions are for another server besides"
+    FOR_ANOTHER_SERVER "assertion-for-another-server" ["CLC-06", "CLJ-12"] "assertions are for another server"
+    SIGNS_RS512 "signs-rs512" ["CLJ-04"] "assertions are signed with RS512"
+    SIGNS_NOTHING "signs-nothing" ["CLC-09", "CLJ-04"] "assertions have alg none and no signature"
+    SIGNS_WITH_HMAC "signs-with-hmac" ["CLC-09", "CLJ-04"] "assertions are signed with HS256 and the public key"
+    SIGNS_WITH_ANOTHER_KEY "signs-with-another-key" ["CLC-09", "CLJ-04", "CLJ-13"] "assertions are signed with a key that is not registered"
+    PADS "pads-assertions" ["CLC-05", "CLJ-05"] "assertions are written with padding"
+    BREAKS_LINES "breaks-lines" ["CLC-05", "CLJ-05", "CLJ-13"] "assertions are written with line breaks"
+    SHOWS_PRIVATE_KEY "shows-private-key" ["CLJ-11"] "the header of an assertion shows the whole key"
+    TYPE_OF_A_GRANT "assertion-type-of-a-grant" ["CLC-11"] "client_assertion_type is the URN of a grant"
+    SHORT_GRANT_TYPE "short-grant-type" ["CLJ-01"] "the grant type of an assertion is jwt-bearer or saml2-bearer"
+    SAML_WITHOUT_RECIPIENT "saml-without-recipient" ["CLJ-13"] "SAML assertions have no recipient"
+    SAML_WITHOUT_END "saml-without-end" ["CLJ-13"] "SAML assertions have no end"
+    SAML_FOR_ANOTHER_SERVER "saml-for-another-server" ["CLJ-13"] "SAML assertions are for another server"
+}
