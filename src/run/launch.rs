@@ -124,6 +124,7 @@ pub(super) async fn started(
     let mut values: BTreeMap<&str, String> =
         play.args.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
     values.insert("org.url", doors.org.clone());
+    values.insert("org.instance", doors.instance.clone());
     let mut environment = Vec::new();
     if let Some(ca) = &doors.ca {
         let path = files.put("ca.pem", ca)?;

@@ -14,6 +14,11 @@ pub const WITHIN: i64 = 30_000;
 /// What a program is given, besides what a suite passes under `args:`.
 pub const VALUES: &[Value] = &[
     value("org.url", "ORG_URL", "base URL of the org that it talks to"),
+    value(
+        "org.instance",
+        "INSTANCE_URL",
+        "base URL of the instance that an answer may hand it on to: its access token may go there",
+    ),
     value("org.ca", "CA", "PEM file of the certificate authority of the org"),
     value("org.proxy", "PROXY", "URL of the proxy, where there is one"),
     value("app.client_id", "CLIENT_ID", "the consumer key"),
