@@ -105,4 +105,7 @@ pub const LEFT_OUT: &[LeftOut] = left_out! {
     "CLA-28" "no open redirector" "what a program calls the parameter is not known"
     "CLP-08" "metadata without S256 is a reason to stop" "a client may warn instead, and `state` protects a login too"
     "CLP-10" "each of several logins at a time has its verifier" "it takes a program that logs in several users at a time"
+    "CLI-09" "a broken HS256 or ES256 signature" "Salesforce signs with RS256 alone; HS256 is judged as confusion"
+    "CLI-15" "userinfo of another user is thrown away" "whether a client uses what it was told is not visible"
+    "CLI-18" "users are known by issuer and subject" "which account a client opens is not visible"
 };

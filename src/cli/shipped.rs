@@ -29,6 +29,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("org/transport.yaml", include_str!("../../suites/org/transport.yaml")),
     ("org/userinfo.yaml", include_str!("../../suites/org/userinfo.yaml")),
     ("org/web-server.yaml", include_str!("../../suites/org/web-server.yaml")),
+    ("client/id-token.yaml", include_str!("../../suites/client/id-token.yaml")),
     ("client/login.yaml", include_str!("../../suites/client/login.yaml")),
     ("client/pkce.yaml", include_str!("../../suites/client/pkce.yaml")),
     ("client/renewal.yaml", include_str!("../../suites/client/renewal.yaml")),
