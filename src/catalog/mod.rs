@@ -13,6 +13,7 @@ mod dialect;
 mod discovery;
 mod evidence;
 mod id_token;
+mod id_token_use;
 mod introspection;
 mod judgement;
 mod jwt_bearer;
@@ -159,6 +160,9 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         login::answers::CHECKS,
         verifier::challenge::CHECKS,
         verifier::redemption::CHECKS,
+        id_token_use::claims::CHECKS,
+        id_token_use::signature::CHECKS,
+        id_token_use::keys::CHECKS,
         authenticating::CHECKS,
         authenticating::assertion::CHECKS,
         signing::CHECKS,

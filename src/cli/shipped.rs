@@ -31,6 +31,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("org/web-server.yaml", include_str!("../../suites/org/web-server.yaml")),
     ("client/assertions.yaml", include_str!("../../suites/client/assertions.yaml")),
     ("client/authentication.yaml", include_str!("../../suites/client/authentication.yaml")),
+    ("client/id-token.yaml", include_str!("../../suites/client/id-token.yaml")),
     ("client/login.yaml", include_str!("../../suites/client/login.yaml")),
     ("client/resource.yaml", include_str!("../../suites/client/resource.yaml")),
     ("client/salesforce.yaml", include_str!("../../suites/client/salesforce.yaml")),

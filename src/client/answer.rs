@@ -82,6 +82,7 @@ impl Manner {
         Ok(Granted {
             access_token: Secret::new(access_token),
             refresh_token: text("refresh_token").map(Secret::new),
+            id_token: text("id_token").map(Secret::new),
             instance_url: instance_url.map(str::to_owned),
             identity_url: text("id").map(str::to_owned),
         })

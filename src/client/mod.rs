@@ -4,6 +4,7 @@
 mod action;
 pub mod answer;
 mod assertion;
+pub mod id_token;
 mod jar;
 pub mod login;
 pub mod page;

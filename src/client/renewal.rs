@@ -83,6 +83,8 @@ pub struct Granted {
     pub instance_url: Option<String>,
     /// Where the org tells whom the token is for.
     pub identity_url: Option<String>,
+    /// The ID token, where one came along.
+    pub id_token: Option<Secret>,
 }
 
 impl Renewal {
@@ -326,8 +328,7 @@ mod tests {
         let mut renewal = Renewal::new(None, None);
         let mut caller = Caller::default();
         let Turn::Renew(ticket, None) = renewal.turn(&mut caller) else { panic!("no grant") };
-        let both =
-            Granted { access_token: "a".into(), refresh_token: Some("never".into()), ..Granted::default() };
+        let both = Granted { refresh_token: Some("never".into()), ..granted("a") };
         renewal.settle(ticket, Ok(both));
         assert_eq!(renewal.turn(&mut caller), Turn::Send("a".into()));
         assert!(matches!(renewal.stale(&mut caller), Turn::Renew(_, None)));

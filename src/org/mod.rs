@@ -14,6 +14,7 @@ pub mod behaviour;
 mod data;
 mod discovery;
 pub mod fault;
+pub mod forge;
 mod identity;
 mod introspect;
 mod pages;

@@ -16,6 +16,48 @@ pub struct Behaviour {
     pub answers: Vec<Instead>,
     /// What is done to the callback of a login.
     pub callback: Callback,
+    /// Which keys verify ID tokens.
+    pub keys: Keys,
+}
+
+/// How an ID token differs from the org's own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Forged {
+    /// Claims that are set, or taken away.
+    pub claims: Vec<(String, Option<Value>)>,
+    /// Members of the header that are set, or taken away.
+    pub header: Vec<(String, Option<Value>)>,
+    /// How it is signed.
+    pub sign: Sign,
+}
+
+/// How an ID token is signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sign {
+    /// As the org signs.
+    #[default]
+    Right,
+    /// With one bit of the signature flipped.
+    Broken,
+    /// Not at all, under the header of a signed one.
+    Stripped,
+    /// Not at all, as `alg: none`.
+    None,
+    /// As HMAC, with the public key of the org for a secret (RFC 8725 §2.1).
+    Hs256,
+    /// With a key that is not the org's.
+    OtherKey,
+    /// With such a key, which the header shows.
+    ShownKey,
+}
+
+/// Which keys an org publishes and signs ID tokens with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// From which ID token on another key signs, from 1, which is then published beside the old one.
+    pub rolled_at: Option<u32>,
+    /// Whether the key of ID tokens is published alone, without that of access tokens.
+    pub single: bool,
 }
 
 /// How the user's browser brings the answer of a login to the client.
@@ -90,6 +132,8 @@ pub enum Does {
     Write(Written),
     /// Nothing: the connection is cut.
     Cut(Cut),
+    /// The org's own answer, with another ID token.
+    IdToken(Forged),
 }
 
 /// How the JSON of an answer is written.
@@ -120,7 +164,13 @@ pub enum Cut {
 
 impl Default for Behaviour {
     fn default() -> Self {
-        Self { expire: None, counted: Endpoint::Resource, answers: Vec::new(), callback: Callback::default() }
+        Self {
+            expire: None,
+            counted: Endpoint::Resource,
+            answers: Vec::new(),
+            callback: Callback::default(),
+            keys: Keys::default(),
+        }
     }
 }
 

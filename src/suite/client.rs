@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::id_token;
 use super::parse::{Kind, Node};
 use super::shape::{Either, Form, Never, Record, Shape, check, may, must, named, one_or_many, record};
 use super::stubs::{canned, respond};
@@ -220,6 +221,7 @@ fn org() -> Shape {
             Shape::Words("moment", vec!["before", "after"]),
             "the connection is cut before or after the org did what it was asked",
         ),
+        may("id_token", id_token::forged(), "how the ID token of the org's own answer differs"),
     ]);
     let nothing: Never = ("no answer is given", "leave it out, or write what is answered");
     let keys = vec![
@@ -230,6 +232,7 @@ fn org() -> Shape {
             "answers in place of the org's own; the first that fits is given",
         ),
         may("callback", callback(), "what is done to the callback of a login"),
+        may("keys", id_token::keys(), "which keys verify ID tokens"),
     ];
     Shape::Record(Record { keys, never: Some(never), ..Record::default() })
 }
@@ -388,7 +391,7 @@ fn bounds(node: &Node) -> Option<Called> {
 }
 
 /// A member of an answer; without quotes, `absent` is a word.
-fn member((name, value): &(Node, Node)) -> Option<(String, Option<Value>)> {
+pub(super) fn member((name, value): &(Node, Node)) -> Option<(String, Option<Value>)> {
     let is_absent = matches!(&value.kind, Kind::Scalar { text, plain: true } if text == "absent");
     Some((name.text()?.to_owned(), (!is_absent).then(|| value.json())))
 }
@@ -429,6 +432,7 @@ fn behaviour(text: &Text, node: Option<&Node>, problems: &mut Vec<Diagnostic>) -
         counted,
         answers,
         callback: node.get("callback").map(read_callback).unwrap_or_default(),
+        keys: node.get("keys").map(id_token::read_keys).unwrap_or_default(),
     }
 }
 
@@ -437,14 +441,15 @@ fn does(text: &Text, one: &Node, problems: &mut Vec<Diagnostic>) -> Option<Does>
     let mut problem = |message: &str, help: &str| {
         problems.push(Diagnostic::at("contradiction", text, one.span, message).help(help));
     };
-    let said = ["respond", "alter", "written", "cut"].map(|key| (key, one.get(key)));
+    let said = ["respond", "alter", "written", "cut", "id_token"].map(|key| (key, one.get(key)));
     let mut said = said.iter().filter_map(|(key, node)| Some((*key, (*node)?)));
     let Some((key, node)) = said.next() else {
-        problem("nothing is said of what comes back", "write `respond`, `alter`, `written` or `cut`");
+        let help = "write `respond`, `alter`, `written`, `cut` or `id_token`";
+        problem("nothing is said of what comes back", help);
         return None;
     };
     if said.next().is_some() {
-        let help = "write one of `respond`, `alter`, `written` and `cut`";
+        let help = "write one of `respond`, `alter`, `written`, `cut` and `id_token`";
         problem("more than one thing is said of what comes back", help);
         return None;
     }
@@ -453,6 +458,7 @@ fn does(text: &Text, one: &Node, problems: &mut Vec<Diagnostic>) -> Option<Does>
         "respond" => Does::Answer(canned(text, node, problems)),
         "alter" => Does::Alter(node.entries().iter().filter_map(member).collect()),
         "written" => Does::Write(Written::ALL.iter().find(|(known, _)| word == Some(*known))?.1),
+        "id_token" => Does::IdToken(id_token::read_forged(node)),
         _ if word == Some("after") => Does::Cut(Cut::After),
         _ => Does::Cut(Cut::Before),
     })
@@ -480,7 +486,8 @@ fn hosts(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) {
     if let Some(value) = node.text() {
         for (at, _) in value.match_indices("${") {
             let name = value[at + 2..].split('}').next().unwrap_or("");
-            if !HOSTS.contains(&name) {
+            // The client_id of an app is what an ID token is for.
+            if !HOSTS.contains(&name) && !name.ends_with(".client_id") {
                 let message = format!("`${{{name}}}` stands for nothing here");
                 let known = HOSTS.map(|host| format!("`${{{host}}}`")).join(", ");
                 let help = match closest(name, HOSTS) {

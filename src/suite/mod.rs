@@ -5,6 +5,7 @@ pub mod client;
 mod edits;
 mod expand;
 mod expect;
+mod id_token;
 pub mod init;
 mod names;
 mod outside;

@@ -139,6 +139,17 @@ impl TokenFacts {
 const VERIFIABLE: [&str; 9] =
     ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 
+/// Looks whether the ID token of an answer fits the keys of whoever issued it.
+pub fn verify_id_token(x: &mut Exchange, set: &Value) {
+    let Some(jwt) = x.text("id_token").and_then(|text| Jwt::read(text).ok()) else { return };
+    // What has no public key, and what cannot be verified here, is not called wrong.
+    if let Some(facts) = &mut x.facts.id_token
+        && VERIFIABLE.contains(&facts.alg())
+    {
+        facts.verifies = Some(jwt.verifies_with_set(set));
+    }
+}
+
 /// Looks again which ID tokens fit the key sets of a record, whichever of both came first.
 pub fn verify_id_tokens(exchanges: &mut [Exchange]) {
     let published = |x: &&Exchange| x.endpoint == Endpoint::Keys && x.status() == 200;

@@ -12,7 +12,7 @@ mod replay;
 pub mod script;
 
 pub(crate) use facts::most_bits;
-pub use facts::{AssertionFacts, Facts, PRIVATE, TokenFacts, verify_id_tokens};
+pub use facts::{AssertionFacts, Facts, PRIVATE, TokenFacts, verify_id_token, verify_id_tokens};
 pub use fingerprint::{Redactor, encodings};
 pub use har::{NoHar, is_har, read_har};
 pub use record::{Unreadable, read, write};

@@ -14,10 +14,10 @@ use super::clock::Watch;
 use super::host::{self, Cut as ConnectionCut, Handler};
 use super::noticed::Noticed;
 use super::proxy::{Gate, is_listed};
-use crate::oauth::Endpoint;
 use crate::oauth::salesforce::endpoint_of;
-use crate::org::Org;
-use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, HOSTS, Target, Written};
+use crate::oauth::{Endpoint, jwt};
+use crate::org::{Org, forge};
+use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, Forged, HOSTS, Keys, Target, Written};
 use crate::transcript::questions::same_origin;
 use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 
@@ -50,6 +50,8 @@ pub struct Counterpart {
     cuts: bool,
     /// How often the program was started before.
     starts: AtomicUsize,
+    /// How many ID tokens were brought to it.
+    id_tokens: AtomicU32,
     place: OnceLock<Place>,
     noticed: OnceLock<Noticed>,
     /// How many requests each answer in place of the org's own was asked for.
@@ -150,6 +152,7 @@ impl Counterpart {
             part,
             most,
             starts: AtomicUsize::new(0),
+            id_tokens: AtomicU32::new(0),
             place: OnceLock::new(),
             noticed: OnceLock::new(),
             calls: watch::channel(0).0,
@@ -193,7 +196,10 @@ impl Counterpart {
     pub fn filled(&self, text: &str) -> String {
         let Some(place) = self.place.get() else { return text.to_owned() };
         let hosts = HOSTS.iter().zip([&place.org, &place.instance, &place.rogue]);
-        hosts.fold(text.to_owned(), |text, (name, url)| text.replace(&format!("${{{name}}}"), url))
+        let text =
+            hosts.fold(text.to_owned(), |text, (name, url)| text.replace(&format!("${{{name}}}"), url));
+        let apps = place.target.apps.iter();
+        apps.fold(text, |text, (role, app)| text.replace(&format!("${{{role}.client_id}}"), &app.client_id))
     }
 
     /// Answers the user's browser, and tells what it asked and what came back.
@@ -396,6 +402,10 @@ impl Counterpart {
         let (asked, outcome) = match door {
             Door::Org => self.answered(recorded(request, &here.org), request, endpoint).await,
             Door::Instance => self.answered(recorded(request, &here.instance), request, endpoint).await,
+            // Whoever looks for keys there finds those of an attacker.
+            Door::Rogue if request.uri().path().ends_with("/keys") => {
+                (recorded(request, &here.rogue), Ok(json(&forge::rogue_key_set())))
+            }
             Door::Rogue => (recorded(request, &here.rogue), Ok(nothing())),
         };
         let Some(place) = place else { return outcome.map_err(|_| ConnectionCut) };
@@ -429,15 +439,23 @@ impl Counterpart {
             }
             Some(Does::Write(way)) => host::handle(&self.org, &self.clock, request)
                 .await
-                .map(|response| rewritten(response, *way))
+                .map(|response| rewritten(self.signed(response, None), *way))
                 .map_err(|_| "the org cut the connection"),
             Some(Does::Alter(members)) => host::handle(&self.org, &self.clock, request)
                 .await
-                .map(|response| self.altered(response, members))
+                .map(|response| self.signed(self.altered(response, members), fitting(members).as_ref()))
                 .map_err(|_| "the org cut the connection"),
-            None => {
-                host::handle(&self.org, &self.clock, request).await.map_err(|_| "the org cut the connection")
+            Some(Does::IdToken(forged)) => host::handle(&self.org, &self.clock, request)
+                .await
+                .map(|response| self.signed(response, Some(forged)))
+                .map_err(|_| "the org cut the connection"),
+            None if endpoint == Endpoint::Keys && self.behaviour.keys != Keys::default() => {
+                Ok(json(&forge::key_set(&self.behaviour.keys, self.has_rolled())))
             }
+            None => host::handle(&self.org, &self.clock, request)
+                .await
+                .map(|response| self.signed(response, None))
+                .map_err(|_| "the org cut the connection"),
         };
         let counts = endpoint == self.behaviour.counted;
         if counts && outcome.as_ref().is_ok_and(|r| r.status().is_success()) {
@@ -476,11 +494,9 @@ impl Counterpart {
                 && request.form().get("grant_type") != Some("client_credentials");
         let user = self.user.clone().filter(|_| is_of_the_user);
         let Kept { at, took, action, endpoint } = kept;
-        let mut record = self.record();
-        let over_at = record.exchanges.len();
-        record.exchanges[place] = Some(Exchange {
+        let mut exchange = Exchange {
             number: place,
-            over_at,
+            over_at: 0,
             scenario: self.scenario.clone(),
             part: self.part,
             step: self.starts.load(Ordering::Relaxed),
@@ -495,7 +511,14 @@ impl Counterpart {
             request,
             answer,
             facts,
-        });
+        };
+        if exchange.facts.id_token.is_some() {
+            let keys = forge::key_set(&Keys::default(), self.has_rolled());
+            transcript::verify_id_token(&mut exchange, &keys);
+        }
+        let mut record = self.record();
+        exchange.over_at = record.exchanges.len();
+        record.exchanges[place] = Some(exchange);
     }
 
     /// An answer of the org with other members in its JSON body.
@@ -513,6 +536,40 @@ impl Counterpart {
         }
         parts.headers.remove(http::header::CONTENT_LENGTH);
         Response::from_parts(parts, Bytes::from(Value::Object(object).to_string()))
+    }
+
+    /// Whether another key than the first signs ID tokens by now.
+    fn has_rolled(&self) -> bool {
+        let brought = self.id_tokens.load(Ordering::Relaxed);
+        self.behaviour.keys.rolled_at.is_some_and(|nth| brought >= nth)
+    }
+
+    /// An answer of the org whose ID token, where it has one, is signed as the suite has it.
+    fn signed(&self, response: Response<Bytes>, forged: Option<&Forged>) -> Response<Bytes> {
+        if !self.has_id_token(&response) {
+            return response;
+        }
+        self.id_tokens.fetch_add(1, Ordering::Relaxed);
+        let rolled = self.has_rolled();
+        if forged.is_none() && !rolled {
+            return response;
+        }
+        let own = Forged::default();
+        let (mut parts, body) = response.into_parts();
+        let Ok(Value::Object(mut object)) = serde_json::from_slice(&body) else {
+            return Response::from_parts(parts, body);
+        };
+        let text = object.get("id_token").and_then(Value::as_str).unwrap_or_default();
+        let fill = |text: &str| self.filled(text);
+        let new = forge::id_token(text, forged.unwrap_or(&own), rolled, &fill, self.clock.now());
+        object.extend(new.map(|new| ("id_token".to_owned(), new.into())));
+        parts.headers.remove(http::header::CONTENT_LENGTH);
+        Response::from_parts(parts, Bytes::from(Value::Object(object).to_string()))
+    }
+
+    fn has_id_token(&self, response: &Response<Bytes>) -> bool {
+        response.status() == StatusCode::OK
+            && response.body().windows(10).any(|bytes| bytes == b"\"id_token\"")
     }
 
     /// An answer that a suite wrote out.
@@ -606,9 +663,21 @@ fn rewritten(response: Response<Bytes>, way: Written) -> Response<Bytes> {
     Response::from_parts(parts, Bytes::from(text))
 }
 
+/// The ID token of an answer that has another access token than the org's own: it belongs to that one.
+fn fitting(members: &[(String, Option<Value>)]) -> Option<Forged> {
+    let member = |name: &str| members.iter().find(|(known, _)| known == name);
+    let token = member("access_token").filter(|_| member("id_token").is_none())?.1.as_ref()?.as_str()?;
+    let at_hash = jwt::half_hash("RS256", token).map(Value::from);
+    Some(Forged { claims: vec![("at_hash".to_owned(), at_hash)], ..Forged::default() })
+}
+
 /// What a host answers that does not want to be noticed.
 fn nothing() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(b"{}"));
+    json(&Value::Object(serde_json::Map::new()))
+}
+
+fn json(value: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(value.to_string()));
     response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

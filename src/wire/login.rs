@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,9 +12,11 @@ use super::asking::ask;
 use super::host::{Cut, Handler, Host};
 use super::renewal::{Brought, Grant, brought};
 use super::{Error, Transport};
+use crate::client::id_token::{self, Doubt, Expected};
 use crate::client::login::{Heard, Login, Shown};
 use crate::client::renewal::Granted;
 use crate::client::wrong::Wrongs;
+use crate::client::wrong::id_token::ID_KEYS_READ_ONCE;
 use crate::client::wrong::login::{PASSWORD_GRANT, STATE_REUSABLE};
 use crate::client::wrong::pkce::{DOWNGRADES, DOWNGRADES_TO_PLAIN, RETRIES_WITH_A_NEW_VERIFIER};
 use crate::client::{Action, Authorize, Outgoing, Remember, Session, spoil};
@@ -37,6 +40,10 @@ pub(super) struct Desk {
     pub(super) visits: watch::Receiver<u32>,
     /// Whether it begins with what the org says of itself.
     pub(super) discovers: bool,
+    /// How long ago the user may have logged in, in seconds, where that is asked for.
+    pub(super) max_age: Option<i64>,
+    /// The keys of the org, once they were read.
+    pub(super) keys: Option<Value>,
     /// What it does wrong on purpose.
     pub(super) wrong: Wrongs,
 }
@@ -97,17 +104,60 @@ impl Desk {
         ] {
             *endpoint = text(name).or(endpoint.take());
         }
-        Some(said.get("authorization_response_iss_parameter_supported").is_some_and(|flag| flag == true))
+        let names_itself =
+            said.get("authorization_response_iss_parameter_supported").is_some_and(|flag| flag == true);
+        self.keys = self.read_keys().await;
+        Some(names_itself)
+    }
+
+    async fn read_keys(&self) -> Option<Value> {
+        let asked = self.grant.build(&Action::Keys, &Session::default()).ok()?;
+        match self.transport.send(&asked).await.0 {
+            Answer::Response(response) if response.status == 200 => response.json().cloned(),
+            _ => None,
+        }
+    }
+
+    /// Whether the ID token that came along is to be believed. Where keys were read before, they are read once more for
+    /// one that is not among them: the org may have rolled them (OpenID Connect Core §10.1.1).
+    async fn believes(&mut self, login: &Login, granted: &Granted) -> bool {
+        let Some(text) = &granted.id_token else { return true };
+        let read_before = self.keys.is_some();
+        let keys = match self.keys.take() {
+            Some(keys) => keys,
+            None => self.read_keys().await.unwrap_or_default(),
+        };
+        let client_id = self.grant.target.apps.get(&self.grant.app).map_or("", |app| app.client_id.as_str());
+        let expected = Expected {
+            issuer: &login.issuer,
+            client_id,
+            nonce: login.session.nonce.as_deref(),
+            access_token: granted.access_token.expose(),
+            max_age: self.max_age,
+            now: self.grant.clock.now() / 1000,
+            wrong: self.wrong,
+        };
+        let mut outcome = id_token::check(text.expose(), &keys, &expected);
+        if outcome == Err(Doubt::UnknownKey) && read_before && !self.wrong.has(&ID_KEYS_READ_ONCE) {
+            let keys = self.read_keys().await.unwrap_or_default();
+            outcome = id_token::check(text.expose(), &keys, &expected);
+            self.keys = Some(keys);
+        } else {
+            self.keys = Some(keys);
+        }
+        outcome.is_ok()
     }
 
     /// One login; a downgraded one is what a client makes of an error that it takes for the fault of PKCE.
     async fn once(&mut self, names_itself: bool, downgraded: Option<bool>) -> Result<Came, Error> {
+        let app = self.grant.target.apps.get(&self.grant.app);
+        let wants_id_token = app.is_some_and(|app| app.scopes.iter().any(|scope| scope == "openid"));
         let asks = Action::Authorize(Authorize {
             scope: None,
             pkce: Some(Method::S256),
             state: None,
-            nonce: false,
-            extra: Vec::new(),
+            nonce: wants_id_token,
+            extra: self.max_age.map(|age| ("max_age", age.to_string())).into_iter().collect(),
             deny: false,
             follow: true,
         });
@@ -136,8 +186,10 @@ impl Desk {
             match heard {
                 Heard::Code(code) => {
                     came = match self.redeemed(&login, code).await {
-                        Some(granted) => Came::Tokens(granted, callback),
-                        None => Came::Nothing,
+                        Some(granted) if !wants_id_token || self.believes(&login, &granted).await => {
+                            Came::Tokens(granted, callback)
+                        }
+                        _ => Came::Nothing,
                     }
                 }
                 Heard::Denied(_) => came = Came::Denied,

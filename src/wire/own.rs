@@ -13,6 +13,7 @@ use super::{Clock, Error, Transport};
 use crate::client::Action;
 use crate::client::answer::Manner;
 use crate::client::wrong::Wrongs;
+use crate::client::wrong::id_token::ID_TOKEN_FOR_ACCESS;
 use crate::client::wrong::secrets::{PRINTS_TOKENS, TELLS_CALLBACK};
 use crate::oauth::Secret;
 use crate::subject::{Endpoints, Flow, Target};
@@ -60,9 +61,9 @@ pub struct Job {
 pub const FLOWS: [Flow; 5] =
     [Flow::WebServer, Flow::RefreshToken, Flow::JwtBearer, Flow::SamlBearer, Flow::ClientCredentials];
 
-/// What it can be told besides: what each of its calls `does`, and to `discover` what the org says of itself before a
-/// login.
-pub const ARGS: [&str; 2] = ["does", "discover"];
+/// What it can be told besides: what each of its calls `does`, to `discover` what the org says of itself before a login,
+/// and how long ago the user may have logged in at most (`max_age`, in seconds).
+pub const ARGS: [&str; 3] = ["does", "discover", "max_age"];
 
 /// Does the work. True where every call was answered with success.
 ///
@@ -98,12 +99,19 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         users: job.users,
         visits: job.visits,
         discovers: job.args.contains_key("discover"),
+        max_age: job.args.get("max_age").and_then(|age| age.parse().ok()),
+        keys: None,
         wrong: job.wrong,
     };
     let (mut instance_url, mut identity_url) = (None, None);
     let (access_token, refresh_token) = match (job.flow, job.login) {
         (Flow::WebServer, _) => match desk.login().await? {
-            Some((granted, callback)) => {
+            Some((mut granted, callback)) => {
+                if let Some(id_token) =
+                    granted.id_token.take().filter(|_| job.wrong.has(&ID_TOKEN_FOR_ACCESS))
+                {
+                    granted.access_token = id_token;
+                }
                 calls.referer = Some(callback).filter(|_| job.wrong.has(&TELLS_CALLBACK));
                 instance_url = granted.instance_url;
                 identity_url = granted.identity_url;

@@ -13,6 +13,7 @@ macro_rules! wrongs {
 
 pub mod assertions;
 pub mod authentication;
+pub mod id_token;
 pub mod login;
 pub mod pkce;
 pub mod renewal;
@@ -37,6 +38,7 @@ pub struct Wrong {
 /// Every wrong.
 pub fn all() -> impl Iterator<Item = &'static Wrong> {
     [
+        id_token::ALL,
         login::ALL,
         pkce::ALL,
         renewal::ALL,
