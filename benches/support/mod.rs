@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{Request, header};
 
 use grantcheck::client::Action;
+use grantcheck::client::answer::Manner;
 use grantcheck::diagnostic::Text;
 use grantcheck::org::Org;
 use grantcheck::run::embedded_endpoints;
@@ -75,6 +76,7 @@ pub fn grant(flow: Action, base: &str, clock: Clock) -> Grant {
         user: "main".into(),
         flow: Some(flow),
         clock,
+        manner: Manner::default(),
     }
 }
 

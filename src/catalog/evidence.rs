@@ -88,10 +88,10 @@ pub(super) fn not_tried_again(j: &mut Judgement, refused: &Exchange, again: &[&E
 
 /// Pairs of server-to-server grants of which the second was asked for although the client had the token of the first,
 /// nobody had refused that, and nothing had said that it ends. With them, grants whose token served more than one call.
-pub(super) fn needless<'t>(
-    t: &'t Transcript,
+pub(super) fn needless(
+    t: &Transcript,
     of: impl Fn(&Exchange) -> bool,
-) -> (Vec<(&'t Exchange, &'t Exchange)>, bool) {
+) -> (Vec<(&Exchange, &Exchange)>, bool) {
     let granted: Vec<&Exchange> = server_requests(t).filter(|x| x.granted() && of(x)).collect();
     let mut pairs = Vec::new();
     for (i, first) in granted.iter().enumerate() {

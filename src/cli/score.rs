@@ -34,6 +34,9 @@ pub(super) struct Arguments {
     /// Only these wrongs of grantcheck's own client; `grantcheck run --wrong NAME` shows what one does
     #[arg(long, value_name = "NAME")]
     wrong: Vec<String>,
+    /// Only the faults of the org (`org`), or only the wrongs of grantcheck's own client (`client`)
+    #[arg(long, value_name = "org|client", value_parser = ["org", "client"])]
+    of: Option<String>,
     /// Show all of them, not only those that survived
     #[arg(long)]
     all: bool,
@@ -68,7 +71,8 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
             let mut scenarios = options.suites.iter().flat_map(|suite| &suite.scenarios);
             scenarios.any(|scenario| scenario.client.is_some() == (party == Party::Client))
         };
-        mutants = Mutant::all().filter(|mutant| judged(mutant.party())).collect();
+        let meant = |party: Party| arguments.of.as_deref().is_none_or(|of| of == party.word());
+        mutants = Mutant::all().filter(|mutant| judged(mutant.party()) && meant(mutant.party())).collect();
     }
     let (tell, mut told) = mpsc::unbounded_channel::<Scored>();
     let (stop, stopped) = watch::channel(false);

@@ -18,6 +18,9 @@ use crate::run::{Client, Options, look_around, run};
 use crate::transcript::{Answer, Transcript};
 use crate::wire::Error;
 
+/// How many scenarios of a client are played at a time at least.
+const CLIENTS: usize = 8;
+
 /// What one side does wrong on purpose.
 #[derive(Clone, Copy, Debug)]
 pub enum Mutant {
@@ -70,7 +73,12 @@ impl Mutant {
     pub fn played(self, options: &Options) -> Options {
         match self {
             Self::Org(fault) => Options { faults: vec![fault], ..options.clone() },
-            Self::Client(wrong) => Options { client: Client::Own(Wrongs::of(wrong)), ..options.clone() },
+            Self::Client(wrong) => Options {
+                client: Client::Own(Wrongs::of(wrong)),
+                // A client waits for its org more than it computes.
+                jobs: options.jobs.max(CLIENTS),
+                ..options.clone()
+            },
         }
     }
 }

@@ -86,7 +86,7 @@ fn odd_lifetime_is_no_loop(t: &Transcript) -> Judgement {
     let odd: Vec<&Exchange> = t.grants().filter(|x| is_odd(x)).collect();
     let unused = |x: &&Exchange| uses(t, x).next().is_none();
     for three in odd.windows(3) {
-        if three.iter().all(|x| unused(x)) && same_client(three[0], three[2]) {
+        if three.iter().all(&unused) && same_client(three[0], three[2]) {
             j.fail(three, expected, "three in a row that were never used");
             return j;
         }

@@ -14,7 +14,7 @@ wrongs! {
     DOWNGRADES "downgrades" ["CLP-01", "CLP-07"] "after an error of the org the challenge is left out"
     DOWNGRADES_TO_PLAIN "downgrades-to-plain" ["CLP-02", "CLP-07"] "after an error of the org the challenge is plain"
     VERIFIER_IN_THE_URL "verifier-in-the-url" ["CLP-09"] "the verifier stands in the authorization URL"
-    RETRIES_WITH_A_NEW_VERIFIER "retries-with-a-new-verifier" ["CLP-03", "CLP-11"] "a redemption that failed is repeated with another verifier"
+    RETRIES_WITH_A_NEW_VERIFIER "retries-with-a-new-verifier" ["CLP-03", "CLP-11", "CLT-05"] "a redemption that failed is repeated with another verifier"
     SECRET_LEFT_OUT "secret-left-out" ["CLP-12"] "where there is a verifier, the client secret is left out"
-    PUBLIC_SENDS_SECRET "public-sends-secret" ["CLP-12"] "a client without a secret sends an empty one"
+    PUBLIC_SENDS_SECRET "public-sends-secret" ["CLP-12", "CLC-04"] "a client without a secret sends an empty one"
 }

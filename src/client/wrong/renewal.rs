@@ -1,7 +1,7 @@
 //! Wrongs of renewals and of the calls around them.
 
 wrongs! {
-    EVERYBODY_RENEWS "everybody-renews" ["CLR-06", "CLR-19", "CLR-20"] "every caller that is refused renews for itself"
+    EVERYBODY_RENEWS "everybody-renews" ["CLR-06", "CLR-19", "CLR-20", "CLR-04", "CLS-03", "CLJ-08"] "every caller that is refused renews for itself"
     LATE_REFUSAL_RENEWS "late-refusal-renews" ["CLR-10"] "a refusal of a token that was replaced already begins a renewal"
     NEVER_REPEATS "never-repeats" ["CLR-02", "CLR-07"] "the call that was refused is not repeated after the renewal"
     REPEATS_FOR_EVER "repeats-for-ever" ["CLR-05", "CLR-48"] "a call is renewed for and repeated as often as it is refused"
@@ -15,15 +15,15 @@ wrongs! {
     GIVES_UP_AT_ONCE "gives-up-at-once" [] "a renewal that fails for a moment is not tried again"
     HURRIES "hurries" ["CLR-24"] "Retry-After is not looked at"
     STORMS "storms" ["CLR-23", "CLR-24"] "a renewal that fails is tried again at once and many times"
-    RENEWS_WHEN_FORBIDDEN "renews-when-forbidden" ["CLR-30"] "a refusal for rights, limits or a missing record begins a renewal"
+    RENEWS_WHEN_FORBIDDEN "renews-when-forbidden" ["CLR-30", "CLX-10", "CLW-07"] "a refusal for rights, limits or a missing record begins a renewal"
     WIDENS_SCOPE "widens-scope" ["CLR-35", "CLR-46"] "a refresh asks for scopes"
     UNAUTHENTICATED "unauthenticated" ["CLR-01"] "a refresh leaves the client secret out"
-    BY_QUERY "by-query" ["CLR-01"] "a refresh sends its parameters in the URL"
+    BY_QUERY "by-query" ["CLR-01", "CLT-03"] "a refresh sends its parameters in the URL"
     LEAVES_WAITERS "leaves-waiters" ["CLR-07"] "callers that waited for a renewal are not repeated"
-    FOLLOWS_REDIRECT "follows-redirect" ["CLR-43"] "a redirected refresh is sent again to wherever the answer says"
+    FOLLOWS_REDIRECT "follows-redirect" ["CLR-43", "CLC-13"] "a redirected refresh is sent again to wherever the answer says"
     FORGETS_IN_OUTAGE "forgets-in-outage" ["CLR-01", "CLR-21", "CLR-23"] "a renewal that fails for a moment throws the refresh token away"
     REFRESHES_WITHOUT_TOKEN "refreshes-without-token" ["CLR-01", "CLR-18", "CLR-19"] "a refresh is sent although there is no refresh token"
-    RETRIES_REFUSED_CLIENT "retries-refused-client" ["CLR-22"] "a refresh that is refused for the client is tried over and over"
+    RETRIES_REFUSED_CLIENT "retries-refused-client" ["CLR-22", "CLS-05", "CLW-10"] "a refresh that is refused for the client is tried over and over"
     GOES_BACK "goes-back" ["CLR-17"] "the third renewal presents the refresh token of the first"
     TAKES_BAD_TOKEN_FOR_RIGHTS "takes-bad-token-for-rights" ["CLR-31"] "Bad_OAuth_Token is taken for a missing right"
 }
