@@ -127,7 +127,7 @@ pub const LEFT_OUT: &[LeftOut] = left_out! {
     "CLW-11" "versions are asked for at the org" "our own client asks for none, so it could not be seen to fail"
     "CLW-12" "a sandbox that was made anew" "the embedded org has one id"
     "CLW-13" "no access token in frontdoor URLs" "`calling/token-stays-out-of-urls` judges every URL"
-    "CLW-14" "ready for rotation" "a summary of checks of the family `renewal/`"
+    "CLW-14" "ready for rotation" "a summary of other checks, which `grantcheck matrix` tells"
     "CLI-09" "a broken HS256 or ES256 signature" "Salesforce signs with RS256 alone; HS256 is judged as confusion"
     "CLI-15" "userinfo of another user is thrown away" "whether a client uses what it was told is not visible"
     "CLI-18" "users are known by issuer and subject" "which account a client opens is not visible"

@@ -45,6 +45,9 @@ fn failed(report: &Report) -> BTreeSet<String> {
     report.checks.iter().filter(failed).map(|row| row.check.clone()).collect()
 }
 
+/// Checks that compare parts of secrets, of which a recording has fingerprints alone.
+const ONLY_LIVE: [&str; 1] = ["answer/token-is-sent-as-it-came"];
+
 #[test]
 fn each_is_caught_by_the_scenarios_of_its_checks() {
     let mut survived = Vec::new();
@@ -71,7 +74,13 @@ fn each_is_caught_by_the_scenarios_of_its_checks() {
             // What a judge of a client looks at must be in a recording, and secrets are not.
             let text = grantcheck::transcript::write(&outcome.transcript, &mut outcome.redactor);
             let recorded = judge_recording(&grantcheck::transcript::read(&text).unwrap(), "recording", None);
-            assert_eq!(failed(&recorded), failed(&outcome.report), "{}, of a recording", mutant.name());
+            let live: BTreeSet<String> = failed(&outcome.report)
+                .into_iter()
+                .filter(|check| !ONLY_LIVE.contains(&check.as_str()))
+                .collect();
+            if failed(&recorded) != live {
+                survived.push(mutant.name());
+            }
         }
         let report = outcome.report;
         // What no check is drawn from is seen by what a suite expects.
@@ -81,7 +90,7 @@ fn each_is_caught_by_the_scenarios_of_its_checks() {
             survived.push(mutant.name());
         }
     }
-    assert!(survived.is_empty(), "nothing catches: {survived:?}");
+    assert!(survived.is_empty(), "nothing catches, or not of a recording: {survived:?}");
 }
 
 fn of_the_org(name: &str) -> Mutant {
