@@ -241,8 +241,12 @@ fn tempdir() -> std::path::PathBuf {
 /// What `docs/peers.md` explains of jsforce.
 const JSFORCE: &[&str] =
     &["renewal/refused-again-is-not-renewed-for-ever", "renewal/rotated-refresh-token-replaces-the-old"];
-const JSFORCE_LESSER: &[&str] =
-    &["login/wrong-issuer-is-refused", "verifier/is-long-enough-and-plain", "verifier/method-is-s256"];
+const JSFORCE_LESSER: &[&str] = &[
+    "login/wrong-issuer-is-refused",
+    "redeeming/request-says-what-it-takes",
+    "verifier/is-long-enough-and-plain",
+    "verifier/method-is-s256",
+];
 
 #[test]
 #[ignore = "needs node and jsforce from npm; .ci/run installs it"]
@@ -256,7 +260,16 @@ fn jsforce_is_judged_right() {
 }
 
 /// What `docs/peers.md` explains of simple-salesforce.
-const SIMPLE_SALESFORCE: &[&str] = &["renewal/server-to-server-asks-for-a-new-grant"];
+const SIMPLE_SALESFORCE: &[&str] = &[
+    "answer/untold-lifetime-is-no-end",
+    "redeeming/request-says-what-it-takes",
+    "renewal/server-to-server-asks-for-a-new-grant",
+    "server-to-server/first-callers-share-one-grant",
+    "signing/assertion-ends-within-minutes",
+    "signing/callers-share-one-request",
+    "signing/each-request-has-its-own-assertion",
+    "towards-salesforce/login-is-shared",
+];
 
 #[test]
 #[ignore = "needs python3 and simple-salesforce from PyPI; .ci/run installs it"]
@@ -265,8 +278,12 @@ fn simple_salesforce_is_judged_right_through_the_proxy() {
     let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
     let suites = ["renewal", "renewal-sharing", "secrets"];
     let report = client_judged("simple-salesforce", &suites, &[("PATH", path)]);
-    assert_eq!(sorted(&report, &[Word::Fail, Word::Warn, Word::Note]), SIMPLE_SALESFORCE);
-    assert!(report.summary.pass >= 6 && report.summary.bugs == 0, "{:?}", report.summary);
+    // What thirty threads bring out depends on who is first.
+    let found = sorted(&report, &[Word::Fail, Word::Warn, Word::Note]);
+    assert!(found.iter().all(|check| SIMPLE_SALESFORCE.contains(check)), "{found:?}");
+    let sure = ["renewal/server-to-server-asks-for-a-new-grant", "signing/assertion-ends-within-minutes"];
+    assert!(sure.iter().all(|check| found.contains(check)), "{found:?}");
+    assert!(report.summary.pass >= 4 && report.summary.bugs == 0, "{:?}", report.summary);
 }
 
 #[test]
