@@ -23,9 +23,11 @@ mod openid;
 mod pkce;
 mod redeeming;
 mod refresh;
+#[macro_use]
 mod renewal;
 mod resource;
 mod revocation;
+mod robustness;
 mod salesforce;
 mod saml_bearer;
 mod secrets;
@@ -153,6 +155,16 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         renewal::failure::CHECKS,
         renewal::passing::CHECKS,
         renewal::reasons::CHECKS,
+        renewal::waiting::CHECKS,
+        renewal::over::CHECKS,
+        renewal::ahead::CHECKS,
+        renewal::history::CHECKS,
+        renewal::hosts::CHECKS,
+        renewal::resume::CHECKS,
+        renewal::soap::CHECKS,
+        robustness::tries::CHECKS,
+        robustness::answers::CHECKS,
+        robustness::calls::CHECKS,
         secrets::CHECKS,
         login::request::CHECKS,
         login::state::CHECKS,

@@ -39,6 +39,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("client/tokens.yaml", include_str!("../../suites/client/tokens.yaml")),
     ("client/pkce.yaml", include_str!("../../suites/client/pkce.yaml")),
     ("client/renewal.yaml", include_str!("../../suites/client/renewal.yaml")),
+    ("client/robustness.yaml", include_str!("../../suites/client/robustness.yaml")),
     ("client/secrets.yaml", include_str!("../../suites/client/secrets.yaml")),
     ("programs/jsforce.cjs", include_str!("../../suites/programs/jsforce.cjs")),
     ("programs/jsforce.yaml", include_str!("../../suites/programs/jsforce.yaml")),

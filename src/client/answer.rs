@@ -2,17 +2,19 @@
 //! go with it (RFC 6749 §5.1; Salesforce: OAuth 2.0 token response).
 
 use serde_json::{Map, Value};
+use std::time::Duration;
 
 use super::renewal::Granted;
 use super::wrong::Wrongs;
 use super::wrong::resource::{GOES_TO_ANY_INSTANCE, STAYS_AT_LOGIN_HOST};
+use super::wrong::robustness::{ASKS_ON_AND_ON, TAKES_PAGES, USES_BROKEN_ANSWERS};
 use super::wrong::tokens::{
     BELIEVES_ANY_LIFETIME, CUTS_TOKENS, KNOWS_ALL_MEMBERS, LOOKS_PAST_ERRORS, READS_BY_HAND, TAKES_ANY_TYPE,
     TAKES_NOTHING_FOR_A_TOKEN, TYPE_BY_LETTER,
 };
 use crate::oauth::Secret;
 use crate::transcript::Response;
-use crate::transcript::questions::{is_loopback, same_origin};
+use crate::transcript::questions::{is_loopback, moment, same_origin};
 
 /// Where hosts of Salesforce end.
 const SALESFORCE: [&str; 2] = [".salesforce.com", ".force.com"];
@@ -54,6 +56,12 @@ impl Manner {
     pub fn read(&self, org: &str, response: &Response) -> Result<Granted, Unusable> {
         let no = |why: &str| Err(Unusable { why: why.to_owned(), again: false });
         let Some(Value::Object(members)) = response.json() else {
+            if let Some(granted) = self.made_of_nonsense(response) {
+                return Ok(granted);
+            }
+            if self.wrong.has(&ASKS_ON_AND_ON) {
+                return Err(Unusable { why: "it could not be read".to_owned(), again: true });
+            }
             return no("the token endpoint answered 200 with something else than a JSON object");
         };
         if let Some(why) = self.puzzled(&response.body, members) {
@@ -85,7 +93,23 @@ impl Manner {
             id_token: text("id_token").map(Secret::new),
             instance_url: instance_url.map(str::to_owned),
             identity_url: text("id").map(str::to_owned),
+            lifetime: members.get("expires_in").and_then(lifetime),
+            dated: response.header("date").and_then(moment),
         })
+    }
+
+    /// What a wrong makes of an answer that is none.
+    fn made_of_nonsense(&self, response: &Response) -> Option<Granted> {
+        let cut_out = || {
+            let (_, rest) = response.body.split_once("\"access_token\":\"")?;
+            rest.split('"').next()
+        };
+        let token = match () {
+            () if self.wrong.has(&USES_BROKEN_ANSWERS) => cut_out()?,
+            () if self.wrong.has(&TAKES_PAGES) => "undefined",
+            () => return None,
+        };
+        Some(Granted { access_token: Secret::new(token), ..Granted::default() })
     }
 
     /// What a client stumbles over that reads less than it should.
@@ -117,6 +141,13 @@ impl Manner {
         let over = self.wrong.has(&BELIEVES_ANY_LIFETIME) && lifetime.is_some_and(is_over);
         over.then_some("the access token is over already")
     }
+}
+
+/// A lifetime in seconds, as a number or as a text; whatever else stands there tells none.
+fn lifetime(told: &Value) -> Option<Duration> {
+    const LONGEST: f64 = 315_360_000.0;
+    let seconds = told.as_f64().or_else(|| told.as_str()?.trim().parse().ok())?;
+    (seconds > 0.0 && seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@
 //! first is a reuse, and ends the grant.
 
 use serde_json::Value;
+use std::time::Duration;
 
 use super::wrong::Wrongs;
 use super::wrong::authentication::{EVERYBODY_ASKS, TAKES_ANY_REFRESH_TOKEN};
 use super::wrong::renewal::{
-    EVERYBODY_RENEWS, FORGETS_ROTATION, GOES_BACK, KEEPS_OLD_ACCESS_TOKEN, LATE_REFUSAL_RENEWS,
-    LOSES_REFRESH_TOKEN, REPEATS_FOR_EVER, RETRIES_DEAD_GRANT, TAKES_EMPTY_REFRESH_TOKEN,
+    EVERYBODY_RENEWS, FORGETS_ROTATION, GOES_BACK, IGNORES_NEW_INSTANCE, KEEPS_LOCK, KEEPS_OLD_ACCESS_TOKEN,
+    LATE_REFUSAL_RENEWS, LOSES_REFRESH_TOKEN, REPEATS_FOR_EVER, RETRIES_DEAD_GRANT,
+    TAKES_EMPTY_REFRESH_TOKEN, WAITERS_TRY_AGAIN,
 };
 use crate::oauth::Secret;
 use crate::transcript::Response;
@@ -31,6 +33,11 @@ pub struct Renewal {
     /// The one that it began with, for a wrong.
     first: Option<Secret>,
     instance_url: Option<String>,
+    /// When it is to be renewed although it still lives, in milliseconds since the epoch.
+    due: Option<i64>,
+    is_due: bool,
+    /// Whether the renewal under way was begun although the token in force still lives.
+    ahead: bool,
     last: Ticket,
     in_flight: bool,
     failure: Option<Failed>,
@@ -45,6 +52,8 @@ pub struct Caller {
     generation: Generation,
     waits_for: Option<Ticket>,
     has_repeated: bool,
+    /// For a wrong.
+    has_tried_again: bool,
 }
 
 /// What a caller does next.
@@ -85,6 +94,10 @@ pub struct Granted {
     pub identity_url: Option<String>,
     /// The ID token, where one came along.
     pub id_token: Option<Secret>,
+    /// How long the access token lives, where the org tells.
+    pub lifetime: Option<Duration>,
+    /// When the answer was written by the clock of the server, for a wrong.
+    pub dated: Option<i64>,
 }
 
 impl Renewal {
@@ -125,9 +138,27 @@ impl Renewal {
         self.access_token = None;
     }
 
+    /// Has the access token renewed from that moment on, before anybody is refused; none leaves it as long as it lives.
+    pub fn lasts_until(&mut self, due: Option<i64>) {
+        self.due = due;
+    }
+
+    /// Looks whether that moment has come. The clock is not asked where nothing is to come.
+    pub fn look(&mut self, now: impl FnOnce() -> i64) {
+        self.is_due = !self.in_flight && self.due.is_some_and(|due| now() >= due);
+    }
+
     /// What a caller does that begins, or whose renewal is over.
     pub fn turn(&mut self, caller: &mut Caller) -> Turn {
         let over = caller.waits_for.filter(|ticket| *ticket < self.last || !self.in_flight);
+        if self.wrong.has(&WAITERS_TRY_AGAIN) && over.is_some() && self.failure.is_some() {
+            if self.in_flight {
+                return caller.wait(self.last);
+            }
+            if !std::mem::replace(&mut caller.has_tried_again, true) {
+                return self.begin(caller);
+            }
+        }
         if let Some(failed) = &self.failure
             && (self.is_dead() || over.is_some() && caller.has_seen(self.generation))
             && !(self.wrong.has(&RETRIES_DEAD_GRANT) && over.is_none())
@@ -138,6 +169,10 @@ impl Renewal {
             return caller.wait(self.last);
         }
         match &self.access_token {
+            Some(_) if std::mem::take(&mut self.is_due) => {
+                self.ahead = true;
+                self.begin(caller)
+            }
             Some(token) => {
                 caller.generation = self.generation;
                 Turn::Send(token.clone())
@@ -150,6 +185,9 @@ impl Renewal {
     pub fn stale(&mut self, caller: &mut Caller) -> Turn {
         let again = std::mem::replace(&mut caller.has_repeated, true);
         if again && !self.wrong.has(&REPEATS_FOR_EVER) {
+            return Turn::Accept;
+        }
+        if self.wrong.has(&KEEPS_LOCK) && self.failure.is_some() {
             return Turn::Accept;
         }
         let late = caller.generation < self.generation && !self.wrong.has(&LATE_REFUSAL_RENEWS);
@@ -185,9 +223,14 @@ impl Renewal {
                 if takes && replaces {
                     self.refresh_token = new;
                 }
-                self.instance_url = granted.instance_url.or(self.instance_url.take());
+                if !self.wrong.has(&IGNORES_NEW_INSTANCE) {
+                    self.instance_url = granted.instance_url.or(self.instance_url.take());
+                }
+                (self.due, self.ahead) = (None, false);
                 (self.failure, self.dead) = (None, false);
             }
+            // Nobody was refused: the next one tries again, and the token in force is good until then.
+            Err(failed) if std::mem::take(&mut self.ahead) && !failed.is_final => {}
             Err(failed) => {
                 self.dead = failed.is_final;
                 self.failure = Some(failed);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{At, FindingRow, Report, ScenarioRow, Word, sequence, visible};
+use super::{At, FindingRow, Report, ScenarioRow, StormRow, Word, sequence, visible};
 use crate::verdict::Level;
 
 /// How much is shown.
@@ -56,6 +56,13 @@ fn scenario(out: &mut String, row: &ScenarioRow, style: Style) {
     let _ = writeln!(out, "{word} {suite} › {name}  {:.0} ms", row.duration_ms);
     if let Some(reason) = &row.reason {
         let _ = writeln!(out, "      {}", visible(reason));
+    }
+    if let Some(storm) = row.program.as_ref().and_then(|program| program.storm) {
+        let StormRow { callers, renewals, invalid_grants, failed_calls } = storm;
+        let _ = writeln!(
+            out,
+            "      {callers} callers: renewals {renewals}, self-made invalid_grant {invalid_grants}, failed calls {failed_calls}"
+        );
     }
     let mut shown: Vec<&FindingRow> = Vec::new();
     for f in row.findings.iter().filter(|f| !quiet(f) || style.all) {

@@ -8,7 +8,9 @@ mod schema;
 mod sequence;
 
 pub use junit::junit;
-pub use model::{At, CheckRow, FindingRow, ProgramRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word};
+pub use model::{
+    At, CheckRow, FindingRow, ProgramRow, Report, ScenarioRow, StepRow, StormRow, Summary, VERSION, Word,
+};
 pub use schema::schema;
 pub use sequence::sequence;
 

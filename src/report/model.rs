@@ -136,6 +136,22 @@ pub struct ProgramRow {
     /// The end of its standard error, secrets replaced.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stderr: String,
+    /// What came of the calls whose access token died under all of them at once, where that was played.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<StormRow>,
+}
+
+/// A storm in three numbers: at best 1, 0 and 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StormRow {
+    /// How many calls were refused together.
+    pub callers: u32,
+    /// How many renewals the program asked for.
+    pub renewals: usize,
+    /// How many of them were refused with `invalid_grant` because the program itself had used up what it sent.
+    pub invalid_grants: usize,
+    /// How many of its calls came to nothing.
+    pub failed_calls: usize,
 }
 
 /// One step that was done.

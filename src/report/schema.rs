@@ -27,6 +27,19 @@ pub fn schema() -> Value {
             "exchanges": numbers, "because": { "type": "string" }
         }
     });
+    let count = json!({ "type": "integer", "minimum": 0 });
+    let program = json!({
+        "type": "object", "additionalProperties": false, "required": ["ended", "ran_ms"],
+        "properties": {
+            "ended": { "type": "string" }, "ran_ms": count, "stdout": { "type": "string" }, "stderr": { "type": "string" },
+            "storm": {
+                "description": "calls whose access token died under all of them at once; at best 1 renewal, 0 and 0",
+                "type": "object", "additionalProperties": false,
+                "required": ["callers", "renewals", "invalid_grants", "failed_calls"],
+                "properties": { "callers": count, "renewals": count, "invalid_grants": count, "failed_calls": count }
+            }
+        }
+    });
     let scenario = json!({
         "type": "object", "additionalProperties": false,
         "required": ["suite", "scenario", "verdict", "duration_ms", "at", "steps", "findings"],
@@ -38,6 +51,7 @@ pub fn schema() -> Value {
                 "type": "object", "required": ["do", "exchanges"], "additionalProperties": false,
                 "properties": { "do": { "type": "string" }, "tweak": { "type": "string" }, "exchanges": numbers }
             } },
+            "program": program,
             "findings": { "type": "array", "items": finding }
         }
     });

@@ -11,6 +11,7 @@ use super::plan::Planned;
 use super::play::Did;
 use super::preflight::embedded_endpoints;
 use super::rows::{self, Judged, Seen};
+use super::storm::storm;
 use crate::client::wrong::Wrongs;
 use crate::diagnostic::Span;
 use crate::oauth::{Endpoint, Secret};
@@ -175,13 +176,14 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
     for requests in &play.requests {
         findings.extend(counted(scenario, requests, &played.exchanges));
     }
+    let program = ProgramRow { storm: storm(play, &played.exchanges), ..played.program };
     let seen = Seen {
         subject: played.subject,
         exchanges: played.exchanges,
         did,
         findings: findings.into_iter().map(|finding| (last, finding)).collect(),
         over,
-        program: Some(played.program),
+        program: Some(program),
         staged: Some(played.staged),
         ..Seen::default()
     };

@@ -76,6 +76,7 @@ impl Life {
             ran_ms: self.ran,
             stdout: end(&self.printed.stdout),
             stderr: end(&self.printed.stderr),
+            storm: None,
         }
     }
 

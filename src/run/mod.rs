@@ -13,6 +13,7 @@ mod play;
 mod preflight;
 mod replay;
 mod rows;
+mod storm;
 mod world;
 
 pub use client::Client;

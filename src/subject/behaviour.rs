@@ -117,6 +117,10 @@ pub struct Instead {
     pub from: u32,
     /// For how many of them; none means for all that follow.
     pub times: Option<u32>,
+    /// For each of which of these; 1 is every one.
+    pub every: u32,
+    /// Header fields that the org's own answer has otherwise.
+    pub headers: Vec<(String, String)>,
     /// What comes back.
     pub does: Does,
 }
@@ -134,6 +138,10 @@ pub enum Does {
     Cut(Cut),
     /// The org's own answer, with another ID token.
     IdToken(Forged),
+    /// Nothing for so long, in milliseconds, and then the connection is cut.
+    Hang(u64),
+    /// Half of the org's own answer, nothing for so long, and then the connection is cut.
+    Stall(u64),
 }
 
 /// How the JSON of an answer is written.
@@ -160,6 +168,8 @@ pub enum Cut {
     Before,
     /// After the org did what it was asked, and before it said so.
     After,
+    /// After half of the answer.
+    Middle,
 }
 
 impl Default for Behaviour {
@@ -189,7 +199,7 @@ impl Instead {
 
     /// Whether it is for the nth of them, from 1.
     pub fn covers(&self, nth: u32) -> bool {
-        covers(self.from, self.times, nth)
+        covers(self.from, self.times, nth) && (nth - self.from).is_multiple_of(self.every.max(1))
     }
 }
 

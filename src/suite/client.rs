@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use super::id_token;
 use super::parse::{Kind, Node};
 use super::shape::{Either, Form, Never, Record, Shape, check, may, must, named, one_or_many, record};
-use super::stubs::{canned, respond};
-use super::words::{flows, settings, waivers};
+use super::stubs::{canned, headers, respond};
+use super::words::{DURATION, flows, settings, waivers};
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
-use crate::oauth::Endpoint;
-use crate::subject::{Behaviour, Callback, Called, Cut, Does, Expire, Flow, HOSTS, Instead, Written};
+use crate::oauth::{Endpoint, duration};
+use crate::subject::{
+    Behaviour, Callback, Called, Cut, Does, Expire, Flow, HOSTS, Instead, OF_THE_CONNECTION, Written,
+};
 
 /// The most calls that a program is asked for.
 const MOST_CALLS: i64 = 10_000;
@@ -104,6 +106,9 @@ const STARTS: Form = Form {
         ] })
     },
 };
+
+/// What can be said of what comes back, one of these; `alter` and `headers` go together.
+const SAID: [&str; 8] = ["respond", "alter", "headers", "written", "cut", "hang", "stall", "id_token"];
 
 fn endpoints() -> Vec<&'static str> {
     ENDPOINTS.iter().map(|(word, _)| *word).collect()
@@ -205,6 +210,7 @@ fn org() -> Shape {
         may("grant_type", Shape::Name, "the `grant_type` of a token request, where it must be that one"),
         may("from", Shape::Form(&CALLS), "from which such request on; the first where it is not given"),
         may("times", Shape::Form(&CALLS), "for how many of them; for all that follow where it is not given"),
+        may("every", Shape::Form(&CALLS), "for each of which of these; for every one where it is not given"),
         may("respond", respond(), "what is answered in place of the org's own answer"),
         may(
             "alter",
@@ -218,8 +224,15 @@ fn org() -> Shape {
         ),
         may(
             "cut",
-            Shape::Words("moment", vec!["before", "after"]),
-            "the connection is cut before or after the org did what it was asked",
+            Shape::Words("moment", vec!["before", "after", "middle"]),
+            "the connection is cut before or after the org did what it was asked, or in the middle of its answer",
+        ),
+        may("headers", headers(), "header fields that the org's own answer has otherwise"),
+        may("hang", Shape::Form(&DURATION), "nothing comes back for so long, then the connection is cut"),
+        may(
+            "stall",
+            Shape::Form(&DURATION),
+            "half of the org's own answer comes back, then nothing for so long, then the connection is cut",
         ),
         may("id_token", id_token::forged(), "how the ID token of the org's own answer differs"),
     ]);
@@ -415,12 +428,25 @@ fn behaviour(text: &Text, node: Option<&Node>, problems: &mut Vec<Diagnostic>) -
     let mut answers = Vec::new();
     for one in written {
         let Some(does) = does(text, one, problems) else { continue };
+        let fields = one.get("headers").map(Node::entries).unwrap_or_default();
+        for (name, _) in fields {
+            let is_its_own =
+                |own: &&&str| **own != "date" && name.text().is_some_and(|n| n.eq_ignore_ascii_case(own));
+            if let Some(own) = OF_THE_CONNECTION.iter().find(is_its_own) {
+                let message = format!("the header `{own}` is not for a suite to say");
+                let help = "leave it out: the server writes it as the connection needs it";
+                problems.push(Diagnostic::at("misplaced", text, name.span, message).help(help));
+            }
+        }
+        let fields = fields.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), v.text()?.to_owned())));
         let Some(to) = endpoint(one) else { continue };
         answers.push(Instead {
             to,
             grant_type: one.get("grant_type").and_then(Node::text).map(str::to_owned),
             from: number(one.get("from")).unwrap_or(1),
             times: number(one.get("times")),
+            every: number(one.get("every")).unwrap_or(1),
+            headers: fields.collect(),
             does,
         });
     }
@@ -441,26 +467,35 @@ fn does(text: &Text, one: &Node, problems: &mut Vec<Diagnostic>) -> Option<Does>
     let mut problem = |message: &str, help: &str| {
         problems.push(Diagnostic::at("contradiction", text, one.span, message).help(help));
     };
-    let said = ["respond", "alter", "written", "cut", "id_token"].map(|key| (key, one.get(key)));
-    let mut said = said.iter().filter_map(|(key, node)| Some((*key, (*node)?)));
-    let Some((key, node)) = said.next() else {
-        let help = "write `respond`, `alter`, `written`, `cut` or `id_token`";
-        problem("nothing is said of what comes back", help);
-        return None;
+    let said: Vec<(&str, &Node)> = SAID.iter().filter_map(|key| Some((*key, one.get(key)?))).collect();
+    let list = || SAID.map(|key| format!("`{key}`")).join(", ");
+    let (key, node) = match said.as_slice() {
+        [] => {
+            problem("nothing is said of what comes back", &format!("write one of {}", list()));
+            return None;
+        }
+        [one] | [one @ ("alter", _), ("headers", _)] => *one,
+        _ => {
+            let help = format!("write one of {}; `alter` and `headers` go together", list());
+            problem("more than one thing is said of what comes back", &help);
+            return None;
+        }
     };
-    if said.next().is_some() {
-        let help = "write one of `respond`, `alter`, `written`, `cut` and `id_token`";
-        problem("more than one thing is said of what comes back", help);
-        return None;
-    }
     let word = node.text();
+    let millis = || word.and_then(duration).and_then(|millis| u64::try_from(millis).ok()).unwrap_or(0);
     Some(match key {
         "respond" => Does::Answer(canned(text, node, problems)),
         "alter" => Does::Alter(node.entries().iter().filter_map(member).collect()),
+        "headers" => Does::Alter(Vec::new()),
         "written" => Does::Write(Written::ALL.iter().find(|(known, _)| word == Some(*known))?.1),
         "id_token" => Does::IdToken(id_token::read_forged(node)),
-        _ if word == Some("after") => Does::Cut(Cut::After),
-        _ => Does::Cut(Cut::Before),
+        "hang" => Does::Hang(millis()),
+        "stall" => Does::Stall(millis()),
+        _ => Does::Cut(match word {
+            Some("after") => Cut::After,
+            Some("middle") => Cut::Middle,
+            _ => Cut::Before,
+        }),
     })
 }
 

@@ -126,19 +126,20 @@ pub(super) fn stub() -> Shape {
     )
 }
 
+/// Header fields of an answer.
+pub(super) fn headers() -> Shape {
+    let never: Never = ("no header is named", "for example `headers: { cache-control: no-store }`");
+    Shape::Map(Some(&FIELD), Box::new(Shape::Form(&VALUE)), Some(never))
+}
+
 /// What a stub answers.
 pub(super) fn respond() -> Shape {
-    let never: Never = ("no header is named", "for example `headers: { cache-control: no-store }`");
     named(
         "respond",
         Shape::Item(Box::new(Shape::Record(Record {
             keys: vec![
                 must("status", Shape::Form(&STATUS), "HTTP status"),
-                may(
-                    "headers",
-                    Shape::Map(Some(&FIELD), Box::new(Shape::Form(&VALUE)), Some(never)),
-                    "header fields",
-                ),
+                may("headers", headers(), "header fields"),
                 may("json", Shape::Any, "the body as JSON"),
                 may("body", Shape::Text, "the body as text"),
                 may("delay", Shape::Form(&DURATION), "how long the answer takes, a minute at most"),

@@ -212,6 +212,18 @@ pub fn authorization_of<'x>(record: &'x [Exchange], x: &'x Exchange) -> Option<&
     earlier.filter(|y| y.endpoint == Endpoint::Authorize).find(|y| same_step(x, y))
 }
 
+/// The moment that an HTTP date names (RFC 9110 §5.6.7), in milliseconds since the epoch.
+pub fn moment(date: &str) -> Option<i64> {
+    let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date.trim());
+    parsed.ok().map(jiff::Timestamp::as_millisecond)
+}
+
+/// A moment in milliseconds since the epoch as an HTTP date.
+pub fn http_date(moment: i64) -> Option<String> {
+    let moment = jiff::Timestamp::from_millisecond(moment).ok()?;
+    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&moment).ok()
+}
+
 /// Every `redirect_uri` of an authorization request.
 pub fn redirect_uris(x: &Exchange) -> Vec<&str> {
     x.request.query().all("redirect_uri").chain(x.request.form().all("redirect_uri")).collect()

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use super::renewal::{GaveUp, Renewing};
 use crate::client::wrong::authentication::SECRET_TO_THE_API;
+use crate::client::wrong::renewal::{BLIND_TO_FAULTS, OLD_ENVELOPE, STARTS_OVER};
 use crate::client::wrong::resource::{
     ASKS_ANY_IDENTITY, FOLLOWS_CALLS_ANYWHERE, FOLLOWS_LINKS_ANYWHERE, HAMMERS, NEEDS_A_CODE,
     READS_ARRAYS_ALONE, READS_FIRST_CHALLENGE, RENEWS_FOR_SCOPE, RENEWS_WHEN_DOWN, SCHEME_OF_ITS_OWN,
     TOKEN_IN_URL,
 };
+use crate::client::wrong::robustness::{RENEWS_ON_ANY_ERROR, REPEATS_SUCCESS};
 use crate::client::{Outgoing, Remember};
 use crate::oauth::Secret;
 use crate::transcript::questions::{origin, same_origin};
@@ -21,15 +23,31 @@ use crate::transcript::{Answer, Response};
 /// The most pages of one call.
 const MOST_PAGES: usize = 100;
 
+/// The header of a call whose access token stands in its envelope.
+pub(super) const ENVELOPE: &str = "soapaction";
+/// Where it stands there.
+pub(super) const SESSION_ID: &str = "{session id}";
+
 impl Renewing {
+    /// Puts the access token into the envelope of a SOAP call.
+    pub(super) fn enclose(&self, request: &mut Request<Bytes>, token: &Secret, sent: Option<&Secret>) {
+        let token = sent.filter(|_| self.wrong().has(&OLD_ENVELOPE)).unwrap_or(token);
+        let envelope = String::from_utf8_lossy(request.body()).replace(SESSION_ID, token.expose());
+        *request.body_mut() = envelope.into();
+    }
+
     /// Calls a resource, and then whatever its answer says comes next, as long as that is on the same host.
     ///
     /// # Errors
     /// [`GaveUp`], where there is no answer, or the next page is somewhere else.
     pub async fn pages(self: &Arc<Self>, request: &Request<Bytes>) -> Result<Response, GaveUp> {
+        let first = request;
         let mut request = request.clone();
         for _ in 0..MOST_PAGES {
             let response = self.call(&request).await?;
+            if self.wrong().has(&STARTS_OVER) && response.status == 401 && first.uri() != request.uri() {
+                return self.call(first).await;
+            }
             let Some(link) = next(&response) else { return Ok(response) };
             let here = origin(&request.uri().to_string()).to_owned();
             let url = if link.starts_with('/') { format!("{here}{link}") } else { link.to_owned() };
@@ -125,6 +143,9 @@ impl Renewing {
                 Some(false)
             }
             502..=504 if wrong.has(&RENEWS_WHEN_DOWN) => Some(true),
+            500 if wrong.has(&BLIND_TO_FAULTS) => Some(false),
+            status if wrong.has(&RENEWS_ON_ANY_ERROR) && status >= 400 => Some(true),
+            status if wrong.has(&REPEATS_SUCCESS) && !matches!(status, 200 | 201 | 204 | 400..) => Some(true),
             403 if wrong.has(&RENEWS_FOR_SCOPE) && challenges.contains("insufficient_scope") => Some(true),
             _ => None,
         }

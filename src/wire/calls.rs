@@ -3,9 +3,13 @@
 use bytes::Bytes;
 use http::{Method, Request, header};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::Clock;
+use super::calling::{ENVELOPE, SESSION_ID};
 use super::renewal::{GaveUp, Renewing};
 use crate::subject::Endpoints;
 use crate::transcript::Response;
@@ -34,12 +38,14 @@ pub enum Call {
     Create,
     /// Asks who the user is.
     Userinfo,
+    /// Reads something by the SOAP API.
+    Soap,
 }
 
 impl Call {
     /// Every word for it in a suite.
-    const WORDS: [(&str, Self); 3] =
-        [("read", Self::Read), ("create", Self::Create), ("userinfo", Self::Userinfo)];
+    const WORDS: [(&str, Self); 4] =
+        [("read", Self::Read), ("create", Self::Create), ("userinfo", Self::Userinfo), ("soap", Self::Soap)];
 
     /// By its word.
     pub fn read(word: &str) -> Option<Self> {
@@ -53,6 +59,9 @@ pub(super) struct Calls {
     pub(super) endpoints: Endpoints,
     /// How many at a time.
     pub(super) concurrency: u32,
+    /// How long it waits before each call but the first.
+    pub(super) pause: Duration,
+    pub(super) clock: Clock,
     /// Where they say that they come from.
     pub(super) referer: Option<String>,
 }
@@ -70,12 +79,17 @@ impl Calls {
     /// Makes the calls of those numbers.
     pub(super) async fn make(&self, session: &Arc<Renewing>, numbers: Vec<u32>) -> Made {
         let room = Arc::new(Semaphore::new(usize::try_from(self.concurrency.max(1)).unwrap_or(1)));
+        let begun = Arc::new(AtomicBool::new(false));
         let mut calls = JoinSet::new();
         for number in numbers {
             let Some(request) = self.request(number) else { continue };
-            let (session, room) = (session.clone(), room.clone());
+            let (session, room, begun) = (session.clone(), room.clone(), begun.clone());
+            let (clock, pause) = (self.clock.clone(), self.pause);
             calls.spawn(async move {
                 let _permit = room.acquire_owned().await;
+                if begun.swap(true, Ordering::Relaxed) && !pause.is_zero() {
+                    clock.wait(pause).await;
+                }
                 (number, session.pages(&request).await)
             });
         }
@@ -101,12 +115,19 @@ impl Calls {
                 (Method::POST, url, Some(format!("{{\"Name\":\"call {number}\"}}")))
             }
             Call::Userinfo => (Method::GET, self.endpoints.userinfo.clone()?, None),
+            Call::Soap => {
+                let (host, _) = api.split_once("/services/")?;
+                (Method::POST, format!("{host}/services/Soap/u/62.0"), Some(envelope(number)))
+            }
         };
         let mut request = Request::builder().method(method).uri(url);
         if let Some(referer) = &self.referer {
             request = request.header(header::REFERER, referer);
         }
         let request = match body {
+            Some(_) if self.call == Call::Soap => {
+                request.header("content-type", "text/xml; charset=UTF-8").header(ENVELOPE, "query")
+            }
             Some(_) => request.header("content-type", "application/json"),
             None => request,
         };
@@ -123,6 +144,16 @@ impl Calls {
     }
 }
 
+/// A query by the SOAP API, without the session id.
+fn envelope(number: u32) -> String {
+    format!(
+        "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:u=\"urn:partner.soap.sforce.com\">\
+         <e:Header><u:SessionHeader><u:sessionId>{SESSION_ID}</u:sessionId></u:SessionHeader></e:Header>\
+         <e:Body><u:query><u:queryString>SELECT Id FROM User LIMIT {}</u:queryString></u:query></e:Body></e:Envelope>",
+        number + 1
+    )
+}
+
 fn is_success(response: &Response) -> bool {
     (200..300).contains(&response.status)
 }
@@ -136,13 +167,27 @@ mod tests {
     fn no_two_calls_are_the_same_and_neighbours_read_different_things() {
         let api = Some("https://org.example/services/data/v62.0/limits".to_owned());
         let endpoints = Endpoints { api, ..Endpoints::default() };
-        let calls = Calls { call: Call::Read, endpoints, concurrency: 1, referer: None };
+        let calls = Calls {
+            call: Call::Read,
+            endpoints,
+            concurrency: 1,
+            pause: Duration::ZERO,
+            clock: Clock::own(0),
+            referer: None,
+        };
         let urls: Vec<String> = (0..20).map(|n| calls.request(n).unwrap().uri().to_string()).collect();
         assert_eq!(urls.iter().collect::<HashSet<_>>().len(), 20);
         let paths: HashSet<&str> = urls[..8].iter().map(|url| url.split('?').next().unwrap()).collect();
         assert_eq!(paths.len(), 8);
         let elsewhere = Endpoints { api: Some("https://api.example/me".into()), ..Endpoints::default() };
-        let calls = Calls { call: Call::Read, endpoints: elsewhere, concurrency: 1, referer: None };
+        let calls = Calls {
+            call: Call::Read,
+            endpoints: elsewhere,
+            concurrency: 1,
+            pause: Duration::ZERO,
+            clock: Clock::own(0),
+            referer: None,
+        };
         assert_eq!(calls.request(3).unwrap().uri(), "https://api.example/me?call=3");
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
 
 /// Milliseconds since the epoch by the machine's clock.
 #[allow(clippy::disallowed_methods)]
@@ -17,7 +18,15 @@ pub enum Clock {
     /// The machine's, plus what was advanced, in milliseconds.
     Real(Arc<AtomicI64>),
     /// One that stands still but for a millisecond at each reading, so that what happens has an order.
-    Own(Arc<AtomicI64>),
+    Own(Arc<Standing>),
+}
+
+/// A clock that stands still until it is told to go on.
+#[derive(Debug)]
+pub struct Standing {
+    at: AtomicI64,
+    /// Tells those who wait for a moment that it went on.
+    moved: Notify,
 }
 
 impl Clock {
@@ -28,38 +37,62 @@ impl Clock {
 
     /// A clock of its own that begins at that moment.
     pub fn own(begin: i64) -> Self {
-        Self::Own(Arc::new(AtomicI64::new(begin)))
+        Self::Own(Arc::new(Standing { at: AtomicI64::new(begin), moved: Notify::new() }))
     }
 
     /// Milliseconds since the epoch.
     pub fn now(&self) -> i64 {
         match self {
             Clock::Real(offset) => real_now() + offset.load(Ordering::Relaxed),
-            Clock::Own(now) => now.fetch_add(1, Ordering::Relaxed),
+            Clock::Own(standing) => standing.at.fetch_add(1, Ordering::Relaxed),
         }
     }
 
     /// Lets time go by until that moment, where it has not come yet; the machine's clock goes by itself.
     pub fn reach(&self, moment: i64) {
-        if let Clock::Own(at) = self {
-            at.fetch_max(moment, Ordering::Relaxed);
+        if let Clock::Own(standing) = self {
+            standing.at.fetch_max(moment, Ordering::Relaxed);
+            standing.moved.notify_waiters();
+        }
+    }
+
+    /// Waits until so much time has gone by, which is for others to let go by where the clock stands still.
+    pub async fn until_gone_by(&self, time: Duration) {
+        let Clock::Own(standing) = self else { return tokio::time::sleep(time).await };
+        let end = standing.at.load(Ordering::Relaxed).saturating_add(millis(time));
+        loop {
+            let moved = standing.moved.notified();
+            if standing.at.load(Ordering::Relaxed) >= end {
+                return;
+            }
+            moved.await;
         }
     }
 
     /// Waits: in real time by the machine's clock, and not at all by one of its own, which goes on by so much.
-    pub async fn wait(&self, time: std::time::Duration) {
+    pub async fn wait(&self, time: Duration) {
         match self {
             Clock::Real(_) => tokio::time::sleep(time).await,
-            Clock::Own(_) => self.advance(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)),
+            Clock::Own(_) => self.advance(millis(time)),
         }
     }
 
     /// Lets time go by.
     pub fn advance(&self, millis: i64) {
         match self {
-            Clock::Real(at) | Clock::Own(at) => at.fetch_add(millis, Ordering::Relaxed),
-        };
+            Clock::Real(at) => {
+                at.fetch_add(millis, Ordering::Relaxed);
+            }
+            Clock::Own(standing) => {
+                standing.at.fetch_add(millis, Ordering::Relaxed);
+                standing.moved.notify_waiters();
+            }
+        }
     }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A span of real time that is being measured.
@@ -81,6 +114,22 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::Clock;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn who_waits_for_a_moment_is_told_when_it_comes() {
+        let clock = Clock::own(1000);
+        let waiting = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.until_gone_by(Duration::from_secs(10)).await }
+        });
+        tokio::task::yield_now().await;
+        clock.advance(9_000);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        clock.advance(1_000);
+        waiting.await.unwrap();
+    }
 
     #[test]
     fn a_clock_of_its_own_passes_when_told() {

@@ -4,21 +4,23 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use serde_json::Value;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Clock;
 use super::clock::Watch;
-use super::host::{self, Cut as ConnectionCut, Handler};
+use super::host::{self, Cut as ConnectionCut, Half, Handler};
 use super::noticed::Noticed;
 use super::proxy::{Gate, is_listed};
 use crate::oauth::salesforce::endpoint_of;
-use crate::oauth::{Endpoint, jwt};
+use crate::oauth::{Endpoint, duration, jwt};
 use crate::org::{Org, forge};
-use crate::subject::{Behaviour, Body, Canned, Cut, Does, Expire, Forged, HOSTS, Keys, Target, Written};
-use crate::transcript::questions::same_origin;
+use crate::subject::{
+    Behaviour, Body, Canned, Cut, Does, Expire, Forged, HOSTS, Instead, Keys, Target, Written,
+};
+use crate::transcript::questions::{http_date, same_origin};
 use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 
 /// How long calls are held while no other comes, and an answer while nothing shows that the renewal arrived.
@@ -29,6 +31,10 @@ const HELD_FOR: Duration = Duration::from_secs(3);
 const RENEWAL_TAKES: Duration = Duration::from_millis(100);
 /// The same for our own client, which needs no process to be woken.
 const OWN_RENEWAL_TAKES: Duration = Duration::from_millis(20);
+/// How far a clock that is told to goes on at a time, in milliseconds.
+const STEP: u64 = 1000;
+/// The same for the machine's clock.
+const REAL_STEP: u64 = 50;
 /// The most exchanges that are recorded of one program, besides four for each call that it was told to make: a client
 /// that loops is seen by then.
 const MOST_EXCHANGES: usize = 200;
@@ -204,7 +210,7 @@ impl Counterpart {
 
     /// Answers the user's browser, and tells what it asked and what came back.
     pub async fn visited(
-        &self,
+        self: &Arc<Self>,
         request: Request<Bytes>,
     ) -> Option<(transcript::Request, transcript::Response)> {
         let place = self.place.get()?;
@@ -360,7 +366,7 @@ impl Counterpart {
     }
 
     /// The answer in place of the org's own, where there is one for this request.
-    fn instead(&self, endpoint: Endpoint, grant_type: Option<&str>) -> Option<&Does> {
+    fn instead(&self, endpoint: Endpoint, grant_type: Option<&str>) -> Option<&Instead> {
         // All that it is for count, so that `from` means the nth of them whatever else answers.
         let mut found = None;
         for (instead, asked) in self.behaviour.answers.iter().zip(&self.asked) {
@@ -369,7 +375,7 @@ impl Counterpart {
             }
             let nth = asked.fetch_add(1, Ordering::Relaxed) + 1;
             if found.is_none() && instead.covers(nth) {
-                found = Some(&instead.does);
+                found = Some(instead);
             }
         }
         found
@@ -377,6 +383,7 @@ impl Counterpart {
 }
 
 /// What is known of an exchange besides what was said.
+#[derive(Clone, Copy)]
 struct Kept {
     at: i64,
     took: u64,
@@ -384,10 +391,50 @@ struct Kept {
     endpoint: Endpoint,
 }
 
+/// What comes of a request.
+enum Came {
+    /// An answer.
+    Answer(Response<Bytes>),
+    /// Nothing, and why.
+    Nothing(&'static str),
+    /// Whatever it is, it is kept when it is over.
+    Kept(Result<Response<Bytes>, ConnectionCut>),
+}
+
+impl Came {
+    /// The same, with another answer.
+    fn map(self, change: impl FnOnce(Response<Bytes>) -> Response<Bytes>) -> Self {
+        match self {
+            Self::Answer(response) => Self::Answer(change(response)),
+            came => came,
+        }
+    }
+}
+
+/// A request that is not answered, or half: when this is dropped, the client has gone, or was left to itself for long enough.
+struct Waiting {
+    counterpart: Arc<Counterpart>,
+    place: Option<usize>,
+    kept: Kept,
+    /// For how long it was, in milliseconds.
+    waited: Arc<AtomicU64>,
+    request: transcript::Request,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(place) = self.place else { return };
+        let waited = self.waited.load(Ordering::Relaxed);
+        let kept = Kept { took: waited.saturating_mul(1000), ..self.kept };
+        let request = std::mem::take(&mut self.request);
+        self.counterpart.keep(place, kept, request, Answer::Nothing(Failure::TimedOut(waited)));
+    }
+}
+
 impl Counterpart {
     /// Answers a request as the suite has it, and keeps it.
     async fn exchange(
-        &self,
+        self: &Arc<Self>,
         request: &Request<Bytes>,
         action: &'static str,
         door: Door,
@@ -399,66 +446,118 @@ impl Counterpart {
         }
         let (at, watch) = (self.clock.now(), Watch::start());
         let endpoint = endpoint_of(request.uri().path());
-        let (asked, outcome) = match door {
-            Door::Org => self.answered(recorded(request, &here.org), request, endpoint).await,
-            Door::Instance => self.answered(recorded(request, &here.instance), request, endpoint).await,
+        let kept = Kept { at, took: 0, action, endpoint };
+        let asked = recorded(
+            request,
+            match door {
+                Door::Org => &here.org,
+                Door::Instance => &here.instance,
+                Door::Rogue => &here.rogue,
+            },
+        );
+        let came = match door {
+            Door::Org | Door::Instance => self.answered(&asked, request, kept, place).await,
             // Whoever looks for keys there finds those of an attacker.
             Door::Rogue if request.uri().path().ends_with("/keys") => {
-                (recorded(request, &here.rogue), Ok(json(&forge::rogue_key_set())))
+                Came::Answer(json(&forge::rogue_key_set()))
             }
-            Door::Rogue => (recorded(request, &here.rogue), Ok(nothing())),
+            Door::Rogue => Came::Answer(nothing()),
         };
-        let Some(place) = place else { return outcome.map_err(|_| ConnectionCut) };
-        let answer = match &outcome {
-            Ok(response) => Answer::Response(received(response)),
-            Err(why) => Answer::Nothing(Failure::Broken((*why).to_owned())),
+        let (answer, outcome) = match came {
+            Came::Answer(mut response) => {
+                // A server tells the time by its clock, which is not the machine's where it stands still.
+                let fields = response.headers_mut();
+                if matches!(self.clock, Clock::Own(_))
+                    && !fields.contains_key(http::header::DATE)
+                    && let Some(date) = http_date(self.clock.now()).and_then(|date| date.parse().ok())
+                {
+                    fields.insert(http::header::DATE, date);
+                }
+                (Answer::Response(received(&response)), Ok(response))
+            }
+            Came::Nothing(why) => (Answer::Nothing(Failure::Broken(why.to_owned())), Err(ConnectionCut)),
+            Came::Kept(outcome) => return outcome,
         };
-        self.keep(place, Kept { at, took: watch.micros(), action, endpoint }, asked, answer);
-        outcome.map_err(|_| ConnectionCut)
+        if let Some(place) = place {
+            self.keep(place, Kept { took: watch.micros(), ..kept }, asked, answer);
+        }
+        outcome
     }
 
     /// What the org, or the suite in its place, answers.
     async fn answered(
-        &self,
-        asked: transcript::Request,
+        self: &Arc<Self>,
+        asked: &transcript::Request,
         request: &Request<Bytes>,
-        endpoint: Endpoint,
-    ) -> (transcript::Request, Result<Response<Bytes>, &'static str>) {
+        kept: Kept,
+        place: Option<usize>,
+    ) -> Came {
+        let endpoint = kept.endpoint;
         let late = self.hold(endpoint).await;
         self.let_all_be_refused(endpoint).await;
         let grant_type = asked.form().get("grant_type").map(str::to_owned);
-        let outcome = match self.instead(endpoint, grant_type.as_deref()) {
+        let instead = self.instead(endpoint, grant_type.as_deref());
+        let own = async || match host::handle(&self.org, &self.clock, request).await {
+            Ok(response) => Came::Answer(response),
+            Err(_) => Came::Nothing("the org cut the connection"),
+        };
+        let waiting = || Waiting {
+            counterpart: self.clone(),
+            place,
+            kept,
+            waited: Arc::default(),
+            request: asked.clone(),
+        };
+        let came = match instead.map(|instead| &instead.does) {
             Some(Does::Answer(canned)) => {
                 self.clock.wait(Duration::from_millis(canned.delay_ms)).await;
-                Ok(self.written(canned))
+                Came::Answer(self.written(canned))
             }
-            Some(Does::Cut(Cut::Before)) => Err("it was cut before anything was done"),
+            Some(Does::Cut(Cut::Before)) => Came::Nothing("it was cut before anything was done"),
             Some(Does::Cut(Cut::After)) => {
-                let _ = host::handle(&self.org, &self.clock, request).await;
-                Err("it was cut after all was done and before it was told")
+                own().await;
+                Came::Nothing("it was cut after all was done and before it was told")
             }
-            Some(Does::Write(way)) => host::handle(&self.org, &self.clock, request)
-                .await
-                .map(|response| rewritten(self.signed(response, None), *way))
-                .map_err(|_| "the org cut the connection"),
-            Some(Does::Alter(members)) => host::handle(&self.org, &self.clock, request)
-                .await
-                .map(|response| self.signed(self.altered(response, members), fitting(members).as_ref()))
-                .map_err(|_| "the org cut the connection"),
-            Some(Does::IdToken(forged)) => host::handle(&self.org, &self.clock, request)
-                .await
-                .map(|response| self.signed(response, Some(forged)))
-                .map_err(|_| "the org cut the connection"),
+            Some(Does::Hang(millis)) => {
+                let waiting = waiting();
+                self.let_go_by(*millis, &waiting.waited).await;
+                drop(waiting);
+                Came::Kept(Err(ConnectionCut))
+            }
+            Some(Does::Cut(Cut::Middle)) => match own().await {
+                Came::Answer(response) => {
+                    if let Some(place) = place {
+                        let why = "it was cut in the middle of the answer".to_owned();
+                        self.keep(place, kept, asked.clone(), Answer::Nothing(Failure::Broken(why)));
+                    }
+                    Came::Kept(Ok(half(response, async {})))
+                }
+                came => came,
+            },
+            Some(Does::Stall(millis)) => match own().await {
+                Came::Answer(response) => {
+                    let (waiting, counterpart, millis) = (waiting(), self.clone(), *millis);
+                    Came::Kept(Ok(half(response, async move {
+                        counterpart.let_go_by(millis, &waiting.waited).await;
+                        drop(waiting);
+                    })))
+                }
+                came => came,
+            },
+            Some(Does::Write(way)) => own().await.map(|r| rewritten(self.signed(r, None), *way)),
+            Some(Does::Alter(members)) => {
+                let headers = instead.map(|instead| instead.headers.as_slice()).unwrap_or_default();
+                let signed = |r| self.signed(self.altered(r, members), fitting(members).as_ref());
+                own().await.map(|r| self.with_fields(signed(r), headers))
+            }
+            Some(Does::IdToken(forged)) => own().await.map(|r| self.signed(r, Some(forged))),
             None if endpoint == Endpoint::Keys && self.behaviour.keys != Keys::default() => {
-                Ok(json(&forge::key_set(&self.behaviour.keys, self.has_rolled())))
+                Came::Answer(json(&forge::key_set(&self.behaviour.keys, self.has_rolled())))
             }
-            None => host::handle(&self.org, &self.clock, request)
-                .await
-                .map(|response| self.signed(response, None))
-                .map_err(|_| "the org cut the connection"),
+            None => own().await.map(|r| self.signed(r, None)),
         };
         let counts = endpoint == self.behaviour.counted;
-        if counts && outcome.as_ref().is_ok_and(|r| r.status().is_success()) {
+        if counts && matches!(&came, Came::Answer(response) if response.status().is_success()) {
             self.renewed.send_if_modified(|renewed| !std::mem::replace(renewed, self.has_expired()));
             self.let_in.fetch_add(1, Ordering::Relaxed);
         }
@@ -469,7 +568,21 @@ impl Counterpart {
             let mut renewed = self.renewed.subscribe();
             let _ = tokio::time::timeout(HELD_FOR, renewed.wait_for(|renewed| *renewed)).await;
         }
-        (asked, outcome)
+        came
+    }
+
+    /// Lets so much time go by, in small steps, and tells how much of it did.
+    async fn let_go_by(&self, millis: u64, gone: &AtomicU64) {
+        let own = matches!(self.clock, Clock::Own(_));
+        let step = if own { STEP } else { REAL_STEP };
+        for _ in 0..millis.div_ceil(step) {
+            if own {
+                self.clock.advance(i64::try_from(step).unwrap_or(0));
+            }
+            // Where the clock is told to go on, who waits for it must be able to find out.
+            tokio::time::sleep(Duration::from_millis(if own { 1 } else { step })).await;
+            gone.fetch_add(step, Ordering::Relaxed);
+        }
     }
 
     /// Puts an exchange that is over into the place that was kept for it.
@@ -572,6 +685,30 @@ impl Counterpart {
             && response.body().windows(10).any(|bytes| bytes == b"\"id_token\"")
     }
 
+    /// An answer with these header fields. A date may be as long ago, or as far ahead, as the suite says.
+    fn with_fields(&self, mut response: Response<Bytes>, fields: &[(String, String)]) -> Response<Bytes> {
+        for (name, value) in fields {
+            let value = self.dated(name, value).unwrap_or_else(|| self.filled(value));
+            // The reader of suites has seen to it that both can be sent.
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+
+    /// The date that a header names by how far away it is.
+    fn dated(&self, name: &str, value: &str) -> Option<String> {
+        let is_date = ["date", "retry-after", "expires"].iter().any(|date| name.eq_ignore_ascii_case(date));
+        let (sign, rest) = match value.split_at_checked(1)? {
+            ("+", rest) => (1, rest),
+            ("-", rest) => (-1, rest),
+            _ => return None,
+        };
+        let away = duration(rest).filter(|_| is_date)?;
+        http_date(self.clock.now().saturating_add(sign * away))
+    }
+
     /// An answer that a suite wrote out.
     fn written(&self, canned: &Canned) -> Response<Bytes> {
         let (kind, body) = match &canned.body {
@@ -588,13 +725,7 @@ impl Counterpart {
         if let Some(kind) = kind {
             headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }
-        for (name, value) in &canned.headers {
-            // The reader of suites has seen to it that both can be sent.
-            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), self.filled(value).parse()) {
-                headers.insert(name, value);
-            }
-        }
-        response
+        self.with_fields(response, &canned.headers)
     }
 }
 
@@ -636,6 +767,8 @@ struct Standing {
 }
 
 impl Handler for Standing {
+    const HALF_CLOSED: bool = false;
+
     async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionCut> {
         self.counterpart.exchange(&request, "program", self.door).await
     }
@@ -669,6 +802,10 @@ fn fitting(members: &[(String, Option<Value>)]) -> Option<Forged> {
     let token = member("access_token").filter(|_| member("id_token").is_none())?.1.as_ref()?.as_str()?;
     let at_hash = jwt::half_hash("RS256", token).map(Value::from);
     Some(Forged { claims: vec![("at_hash".to_owned(), at_hash)], ..Forged::default() })
+/// An answer of which half goes out, and then nothing until that is over.
+fn half(mut response: Response<Bytes>, over: impl Future<Output = ()> + Send + 'static) -> Response<Bytes> {
+    response.extensions_mut().insert(Half(Arc::new(Mutex::new(Some(Box::pin(over))))));
+    response
 }
 
 /// What a host answers that does not want to be noticed.

@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt as _, Either, Full, Limited};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -35,6 +37,10 @@ const PORTS: u32 = 10_000;
 
 /// What answers the requests of a host.
 pub trait Handler: Send + Sync + 'static {
+    /// Whether a client may close its side of a connection and still wait for the answer. Where it may not, nothing more
+    /// is done for one that went away.
+    const HALF_CLOSED: bool = true;
+
     /// Answers a request that was read whole; an error cuts the connection.
     fn answer(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>, Cut>> + Send;
 }
@@ -187,7 +193,7 @@ where
 {
     let service = service_fn(move |request| answer(handler.clone(), request));
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_WITHIN).half_close(true);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_WITHIN).half_close(H::HALF_CLOSED);
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
@@ -215,16 +221,55 @@ pub struct Cut;
 pub(super) async fn answer<H: Handler>(
     handler: Arc<H>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Cut> {
+) -> Result<Response<Sent>, Cut> {
     let (parts, body) = request.into_parts();
     let collected = tokio::time::timeout(BODY_WITHIN, Limited::new(body, LONGEST_BODY).collect()).await;
     let body = match collected {
         Ok(Ok(body)) => body.to_bytes(),
         // Too long a body is answered, a broken or slow one is not.
-        Ok(Err(why)) if why.is::<http_body_util::LengthLimitError>() => return Ok(status(413)),
+        Ok(Err(why)) if why.is::<http_body_util::LengthLimitError>() => {
+            return Ok(status(413).map(Either::Left));
+        }
         _ => return Err(Cut),
     };
-    handler.answer(Request::from_parts(parts, body)).await.map(|response| response.map(Full::new))
+    handler.answer(Request::from_parts(parts, body)).await.map(sent)
+}
+
+/// The body of an answer, which may break off.
+pub(super) type Sent = Either<Full<Bytes>, Torn>;
+
+/// Says of an answer that half of its body goes out, and that the connection is cut when this is over.
+#[derive(Clone)]
+pub(super) struct Half(pub(super) Arc<Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>>);
+
+fn sent(mut response: Response<Bytes>) -> Response<Sent> {
+    let over = response.extensions_mut().remove::<Half>();
+    let over = over.and_then(|half| half.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    let Some(over) = over else { return response.map(|body| Either::Left(Full::new(body))) };
+    let length = response.body().len();
+    response.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
+    response.map(|body| Either::Right(Torn { first: Some(body.slice(..length / 2)), over }))
+}
+
+/// The first half of a body; the second never comes.
+pub(super) struct Torn {
+    first: Option<Bytes>,
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Body for Torn {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        self.over.as_mut().poll(context).map(|()| Some(Err(Cut)))
+    }
 }
 
 /// An org with its clock, and nothing beside it.

@@ -14,6 +14,7 @@ pub mod host;
 mod login;
 mod noticed;
 pub mod own;
+mod patience;
 pub mod program;
 pub mod proxy;
 pub mod renewal;

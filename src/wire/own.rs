@@ -12,10 +12,11 @@ use super::renewal::{Grant, Renewing};
 use super::{Clock, Error, Transport};
 use crate::client::Action;
 use crate::client::answer::Manner;
+use crate::client::renewal::Granted;
 use crate::client::wrong::Wrongs;
 use crate::client::wrong::id_token::ID_TOKEN_FOR_ACCESS;
 use crate::client::wrong::secrets::{PRINTS_TOKENS, TELLS_CALLBACK};
-use crate::oauth::Secret;
+use crate::oauth::{Secret, duration};
 use crate::subject::{Endpoints, Flow, Target};
 
 /// How long it waits for an answer.
@@ -61,9 +62,14 @@ pub struct Job {
 pub const FLOWS: [Flow; 5] =
     [Flow::WebServer, Flow::RefreshToken, Flow::JwtBearer, Flow::SamlBearer, Flow::ClientCredentials];
 
-/// What it can be told besides: what each of its calls `does`, to `discover` what the org says of itself before a login,
-/// and how long ago the user may have logged in at most (`max_age`, in seconds).
-pub const ARGS: [&str; 3] = ["does", "discover", "max_age"];
+/// What it can be told besides: what each of its calls `does`, to `pause` for so long before each but the first, to
+/// `discover` what the org says of itself before a login, and how long ago the user may have logged in at most (`max_age`, in
+/// seconds).
+pub const ARGS: [&str; 4] = ["does", "pause", "discover", "max_age"];
+
+fn millis(text: &str) -> Option<Duration> {
+    duration(text).and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis)
+}
 
 /// Does the work. True where every call was answered with success.
 ///
@@ -81,6 +87,8 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         call: job.args.get("does").and_then(|word| Call::read(word)).unwrap_or_default(),
         endpoints: job.endpoints.clone(),
         concurrency: job.concurrency,
+        pause: job.args.get("pause").and_then(|pause| millis(pause)).unwrap_or_default(),
+        clock: job.clock.clone(),
         referer: None,
     };
     let grant = Grant {
@@ -103,7 +111,7 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         keys: None,
         wrong: job.wrong,
     };
-    let (mut instance_url, mut identity_url) = (None, None);
+    let mut brought = Granted::default();
     let (access_token, refresh_token) = match (job.flow, job.login) {
         (Flow::WebServer, _) => match desk.login().await? {
             Some((mut granted, callback)) => {
@@ -113,8 +121,7 @@ pub async fn work(job: Job) -> Result<bool, Error> {
                     granted.access_token = id_token;
                 }
                 calls.referer = Some(callback).filter(|_| job.wrong.has(&TELLS_CALLBACK));
-                instance_url = granted.instance_url;
-                identity_url = granted.identity_url;
+                brought = granted.clone();
                 (Some(granted.access_token), granted.refresh_token)
             }
             None => return Ok(false),
@@ -128,18 +135,19 @@ pub async fn work(job: Job) -> Result<bool, Error> {
     let first = access_token.clone();
     let session =
         Renewing::committing(transport.clone(), grant.clone(), access_token, refresh_token, job.wrong);
-    session.answers_at(instance_url);
+    session.begins_with(&brought);
     if let Some(token) = first {
-        session.introduce(&token, identity_url.as_deref()).await;
+        session.introduce(&token, brought.identity_url.as_deref()).await;
     }
     let made = calls.make(&session, numbers).await;
     let mut done = made.left.is_empty() && !made.failed;
     if !made.left.is_empty() && job.flow == Flow::WebServer {
         // The grant is over, and the user is there to give another: once, for whoever would end that one would end the next.
         let Some((granted, _)) = desk.login().await? else { return Ok(false) };
-        let (access_token, refresh_token) = (Some(granted.access_token), granted.refresh_token);
+        let (access_token, refresh_token) =
+            (Some(granted.access_token.clone()), granted.refresh_token.clone());
         let session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
-        session.answers_at(granted.instance_url);
+        session.begins_with(&granted);
         let again = calls.make(&session, made.left).await;
         done = again.left.is_empty() && !again.failed && !made.failed;
     }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::uri::{Authority as HostPort, Uri};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Error;
 use super::authority::Authority;
-use super::host::{self, Cut, Handler, Host};
+use super::host::{self, Cut, Handler, Host, Sent};
 
 /// The hosts of an org, as Salesforce names them (Salesforce Help: My Domain URL formats). `*` stands for any labels.
 pub const HOSTS: &[&str] =
@@ -72,7 +72,7 @@ async fn answer<G: Gate>(
     way: Arc<Way<G>>,
     mut stopped: watch::Receiver<bool>,
     mut request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Cut> {
+) -> Result<Response<Sent>, Cut> {
     let Some(to) = request.uri().authority().cloned() else { return Ok(told(StatusCode::BAD_REQUEST)) };
     if !is_listed(to.host(), &way.hosts) {
         way.gate.refused(to.as_str());
@@ -106,6 +106,8 @@ struct Inside<G> {
 }
 
 impl<G: Gate> Handler for Inside<G> {
+    const HALF_CLOSED: bool = G::HALF_CLOSED;
+
     async fn answer(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let authority = self.to.as_str().strip_suffix(":443").unwrap_or(self.to.as_str());
@@ -117,8 +119,8 @@ impl<G: Gate> Handler for Inside<G> {
     }
 }
 
-fn told(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::new()));
+fn told(status: StatusCode) -> Response<Sent> {
+    let mut response = Response::new(Either::Left(Full::new(Bytes::new())));
     *response.status_mut() = status;
     response
 }

@@ -6,32 +6,37 @@ use http::{HeaderValue, Request, header};
 use rand::SeedableRng as _;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
 use super::asking::ask;
+use super::calling::ENVELOPE;
+use super::patience::{due, in_time, pause};
 use super::{Clock, Transport};
 use crate::client::answer::{Manner, Unusable};
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
 use crate::client::wrong::authentication::ASKS_FOR_EVERY_CALL;
 use crate::client::wrong::renewal::{
     BY_QUERY, COLLISION_IS_FINAL, FOLLOWS_REDIRECT, FORGETS_IN_OUTAGE, GIVES_UP_AT_ONCE, HURRIES,
-    LEAVES_WAITERS, LOSES_REFRESH_TOKEN, NEVER_REPEATS, REFRESHES_WITHOUT_TOKEN, RENEWS_WHEN_FORBIDDEN,
-    REPEATS_ANOTHER_CALL, RETRIES_REFUSED_CLIENT, STORMS, TAKES_BAD_TOKEN_FOR_RIGHTS, UNAUTHENTICATED,
+    LEAVES_WAITERS, LOGS_IN_AT_ONCE, LOSES_REFRESH_TOKEN, NEVER_REPEATS, POSTS_TWICE, REFRESHES_AT_IDENTITY,
+    REFRESHES_WITHOUT_TOKEN, RENEWS_WHEN_FORBIDDEN, REPEATS_ANOTHER_CALL, REPEATS_WITH_DEAD_TOKEN,
+    RETRIES_REFUSED_CLIENT, STALE_COPY, STARTS_OVER, STORMS, TAKES_BAD_TOKEN_FOR_RIGHTS, UNAUTHENTICATED,
     WIDENS_SCOPE,
 };
+use crate::client::wrong::robustness::{ASKS_ON_AND_ON, RENEWS_WHEN_BROKEN};
 use crate::client::wrong::tokens::RENEWS_UNTOLD;
 use crate::client::wrong::{Wrongs, tweak};
 use crate::client::{Action, Asked, Context, Dice, Missing, Outgoing, Remember, Session, build};
 use crate::oauth::{Params, Secret};
 use crate::subject::{Endpoints, Target};
+use crate::transcript::questions::origin;
 use crate::transcript::{Answer, Response};
 
 /// How often a renewal that fails for a moment is tried at most.
 const MOST_TRIES: u32 = 4;
 /// How long the first wait between two tries is; each further one is twice as long.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
+const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The longest wait that a server can ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -104,6 +109,10 @@ pub struct Renewing {
     wrong: Wrongs,
     ended: watch::Sender<Ticket>,
     renewals: AtomicU64,
+    /// For a wrong: the access token that it began with, how many calls were sent, and where the org tells of the user.
+    copy: Option<Secret>,
+    sent: AtomicU64,
+    identity: OnceLock<String>,
 }
 
 /// Why a call has no answer.
@@ -139,9 +148,12 @@ impl Renewing {
         refresh_token: Option<Secret>,
         wrong: Wrongs,
     ) -> Arc<Self> {
+        let copy = access_token.clone().filter(|_| wrong.has(&STALE_COPY));
         let state = Mutex::new(Renewal::new(access_token, refresh_token).committing(wrong));
         let (ended, _) = watch::channel(Ticket::default());
-        Arc::new(Self { transport, grant, state, wrong, ended, renewals: AtomicU64::new(0) })
+        let (renewals, sent) = (AtomicU64::new(0), AtomicU64::new(0));
+        let identity = OnceLock::new();
+        Arc::new(Self { transport, grant, state, wrong, ended, renewals, copy, sent, identity })
     }
 
     /// The access token in force.
@@ -149,9 +161,15 @@ impl Renewing {
         self.state().access_token().cloned()
     }
 
-    /// Takes up what an earlier answer said about where the API answers.
-    pub fn answers_at(&self, instance_url: Option<String>) {
-        self.state().answers_at(instance_url);
+    /// Takes up what the answer to a login said besides the tokens.
+    pub fn begins_with(&self, granted: &Granted) {
+        let mut state = self.state();
+        state.answers_at(granted.instance_url.clone());
+        state.lasts_until(due(granted, &self.grant.clock, self.wrong));
+        drop(state);
+        if let Some(url) = &granted.identity_url {
+            let _ = self.identity.set(url.clone());
+        }
     }
 
     pub(super) fn manner(&self) -> &Manner {
@@ -191,18 +209,21 @@ impl Renewing {
     pub async fn call(self: &Arc<Self>, request: &Request<Bytes>) -> Result<Response, GaveUp> {
         let mut caller = Caller::default();
         let mut ended = self.ended.subscribe();
-        let mut refused = None;
+        let (mut refused, mut sent) = (None, None);
         let mut began = false;
         let asks_anew = self.wrong.has(&ASKS_FOR_EVERY_CALL) && self.grant.flow.is_some();
         if asks_anew || self.wrong.has(&RENEWS_UNTOLD) {
             self.state().forget();
         }
-        let mut turn = self.state().turn(&mut caller);
+        let mut turn = self.first_turn(&mut caller);
         loop {
             turn = match turn {
-                Turn::Send(_) if refused.is_some() && self.wrong.has(&NEVER_REPEATS) => Turn::Accept,
+                Turn::Send(_) if refused.is_some() && self.repeats_nothing(request) => Turn::Accept,
                 Turn::Send(token) => {
-                    match self.sent(self.bearing(request, &token, refused.is_some())).await {
+                    let token = if refused.is_some() { token } else { self.read(token) };
+                    let outgoing = self.bearing(request, &token, sent.as_ref());
+                    sent.get_or_insert(token);
+                    match self.sent(outgoing).await {
                         Answer::Response(response) if self.is_stale(&response) => {
                             let turn = self.state().stale(&mut caller);
                             if turn == Turn::Accept {
@@ -212,6 +233,14 @@ impl Renewing {
                             turn
                         }
                         Answer::Response(response) => return Ok(response),
+                        Answer::Nothing(_) if self.sends_again(request, refused.is_some()) => {
+                            refused = Some(Response::default());
+                            self.state().turn(&mut caller)
+                        }
+                        Answer::Nothing(_) if self.wrong.has(&RENEWS_WHEN_BROKEN) && refused.is_none() => {
+                            refused = Some(Response::default());
+                            self.state().stale(&mut caller)
+                        }
                         Answer::Nothing(why) => return Err(GaveUp::NoAnswer(why)),
                     }
                 }
@@ -230,7 +259,12 @@ impl Renewing {
                         self.state().turn(&mut caller)
                     }
                 }
-                Turn::GiveUp(why) => return Err(why.into()),
+                Turn::GiveUp(why) => {
+                    if let Some(token) = sent.filter(|_| self.wrong.has(&REPEATS_WITH_DEAD_TOKEN)) {
+                        let _ = self.sent(self.bearing(request, &token, None)).await;
+                    }
+                    return Err(why.into());
+                }
                 Turn::Accept => return refused.ok_or_else(|| failed("nothing was refused", false).into()),
             };
         }
@@ -246,8 +280,39 @@ impl Renewing {
         is_stale(response) || self.wrong.has(&RENEWS_WHEN_FORBIDDEN) && matches!(response.status, 403 | 404)
     }
 
-    fn bearing(&self, request: &Request<Bytes>, token: &Secret, repeated: bool) -> Outgoing {
+    fn first_turn(&self, caller: &mut Caller) -> Turn {
+        let mut state = self.state();
+        state.look(|| self.grant.clock.now());
+        state.turn(caller)
+    }
+
+    /// Whether a wrong leaves a refused call as it is.
+    fn repeats_nothing(&self, request: &Request<Bytes>) -> bool {
+        let is_page = request.uri().path().contains("/query/");
+        self.wrong.has(&NEVER_REPEATS) || self.wrong.has(&STARTS_OVER) && is_page
+    }
+
+    /// The access token of a call, which a wrong reads elsewhere now and then.
+    fn read(&self, token: Secret) -> Secret {
+        match &self.copy {
+            Some(copy) if self.sent.fetch_add(1, Ordering::Relaxed) % 4 == 3 => copy.clone(),
+            _ => token,
+        }
+    }
+
+    /// Whether a wrong sends a call again whose connection broke.
+    fn sends_again(&self, request: &Request<Bytes>, again: bool) -> bool {
+        self.wrong.has(&POSTS_TWICE) && request.method() == http::Method::POST && !again
+    }
+
+    /// The call with an access token; `sent` is the one that it was sent with before, where it is a repetition.
+    fn bearing(&self, request: &Request<Bytes>, token: &Secret, sent: Option<&Secret>) -> Outgoing {
         let mut request = self.addressed(request);
+        if request.headers().contains_key(ENVELOPE) {
+            self.enclose(&mut request, token, sent);
+            return Outgoing { request, truncated: false, remember: Remember::default() };
+        }
+        let repeated = sent.is_some();
         if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.expose())) {
             value.set_sensitive(true);
             request.headers_mut().insert(header::AUTHORIZATION, value);
@@ -284,6 +349,11 @@ impl Renewing {
         {
             *request.uri_mut() = uri;
             form = Params::new();
+        }
+        if let Some(url) = self.identity.get().filter(|_| self.wrong.has(&REFRESHES_AT_IDENTITY))
+            && let Ok(uri) = format!("{}{}", origin(url), request.uri().path()).parse()
+        {
+            *request.uri_mut() = uri;
         }
         *request.body_mut() = form.write().into();
         Ok(outgoing)
@@ -328,13 +398,21 @@ impl Flight {
         let wrong = self.session.wrong;
         let most = match () {
             () if wrong.has(&GIVES_UP_AT_ONCE) => 1,
-            () if wrong.has(&STORMS) || wrong.has(&RETRIES_REFUSED_CLIENT) => 30,
+            () if [&STORMS, &RETRIES_REFUSED_CLIENT, &ASKS_ON_AND_ON].iter().any(|w| wrong.has(w)) => 30,
             () => MOST_TRIES,
         };
+        if wrong.has(&LOGS_IN_AT_ONCE) && self.session.grant.flow.is_none() {
+            self.outcome = Err(failed("the user has to log in", true));
+            return;
+        }
+        let clock = &self.session.grant.clock;
         for tried in 1..=most {
             // Signing takes a millisecond of a processor: it happens here, outside of any lock.
             let brought = match self.session.asking(refresh_token.as_ref()) {
-                Ok(request) => brought(self.session.ask(request).await, &self.session.grant),
+                Ok(request) => {
+                    let asking = self.session.ask(request);
+                    brought(in_time(clock, wrong, asking).await, &self.session.grant)
+                }
                 Err(why) => Brought::Nothing(failed(&why.to_string(), true)),
             };
             let (why, wait) = match brought {
@@ -355,7 +433,9 @@ impl Flight {
                     self.outcome = Err(failed(&why, true));
                     return;
                 }
-                Brought::NothingYet(why, _) if wrong.has(&STORMS) => (why, Duration::ZERO),
+                Brought::NothingYet(why, _) if wrong.has(&STORMS) || wrong.has(&ASKS_ON_AND_ON) => {
+                    (why, Duration::ZERO)
+                }
                 Brought::NothingYet(why, _) if wrong.has(&HURRIES) => (why, FIRST_WAIT),
                 Brought::NothingYet(why, wait) => (why, wait.unwrap_or(FIRST_WAIT * (1 << (tried - 1)))),
             };
@@ -367,7 +447,7 @@ impl Flight {
             if tried == most || wait > LONGEST_WAIT {
                 return;
             }
-            self.session.grant.clock.wait(wait).await;
+            clock.wait(wait).await;
         }
     }
 }
@@ -375,7 +455,14 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         let outcome = std::mem::replace(&mut self.outcome, Err(failed("it is over", false)));
-        self.session.state().settle(self.ticket, outcome);
+        let (clock, wrong) = (&self.session.grant.clock, self.session.wrong);
+        let due = outcome.as_ref().ok().and_then(|granted| due(granted, clock, wrong));
+        let mut state = self.session.state();
+        state.settle(self.ticket, outcome);
+        if due.is_some() {
+            state.lasts_until(due);
+        }
+        drop(state);
         self.session.ended.send_modify(|ended| *ended = self.ticket.max(*ended));
     }
 }
@@ -412,9 +499,7 @@ pub(super) fn brought(answer: Answer, grant: &Grant) -> Brought {
     if !momentary {
         return Brought::Nothing(failed(&why, (400..500).contains(&response.status)));
     }
-    // RFC 9110 §10.2.3; a date instead of seconds is rare enough to count as not said.
-    let wait = response.header("retry-after").and_then(|value| value.trim().parse().ok());
-    Brought::NothingYet(why, wait.map(Duration::from_secs))
+    Brought::NothingYet(why, pause(&response, &grant.clock))
 }
 
 fn failed(why: &str, is_final: bool) -> Failed {

@@ -21,43 +21,43 @@ fn body(x: &Exchange) -> &str {
 }
 
 /// Whether a call was refused with 401 for a reason that is known to outlast every renewal.
-pub(super) fn is_incurable(x: &Exchange) -> bool {
+pub(in crate::catalog) fn is_incurable(x: &Exchange) -> bool {
     let challenge = x.response().and_then(|response| response.header("www-authenticate")).unwrap_or("");
     x.status() == 401 && INCURABLE.iter().any(|text| body(x).contains(text) || challenge.contains(text))
 }
 
 /// Whether a call was refused because its access token is dead, in the one way that every client must understand.
-pub(super) fn is_dead(x: &Exchange) -> bool {
+pub(in crate::catalog) fn is_dead(x: &Exchange) -> bool {
     x.status() == 401 && !is_incurable(x)
 }
 
 /// Whether Salesforce's identity endpoints refused the access token: they say so with 403.
-pub(super) fn is_bad_oauth_token(x: &Exchange) -> bool {
+pub(in crate::catalog) fn is_bad_oauth_token(x: &Exchange) -> bool {
     x.status() == 403 && body(x).contains("Bad_OAuth_Token")
 }
 
 /// Whether an answer gives any reason to renew, in whatever dialect.
-pub(super) fn gives_reason(x: &Exchange) -> bool {
+pub(in crate::catalog) fn gives_reason(x: &Exchange) -> bool {
     let_in(x) == Some(false) || is_bad_oauth_token(x) || body(x).contains("INVALID_SESSION_ID")
 }
 
 /// Whether two calls are the same but for the access token and the host, which a renewal may change.
-pub(super) fn same_call(a: &Exchange, b: &Exchange) -> bool {
+pub(in crate::catalog) fn same_call(a: &Exchange, b: &Exchange) -> bool {
     a.request.method == b.request.method && target(a) == target(b) && sent(a) == sent(b)
 }
 
 /// Whether two calls bear the same key that makes a repetition harmless.
-pub(super) fn same_key(a: &Exchange, b: &Exchange) -> bool {
+pub(in crate::catalog) fn same_key(a: &Exchange, b: &Exchange) -> bool {
     a.request.header("idempotency-key") == b.request.header("idempotency-key")
 }
 
 /// Whether two calls have the same method and path and differ in query or body.
-pub(super) fn alike(a: &Exchange, b: &Exchange) -> bool {
+pub(in crate::catalog) fn alike(a: &Exchange, b: &Exchange) -> bool {
     a.request.method == b.request.method && a.request.path() == b.request.path() && !same_call(a, b)
 }
 
 /// What became of a call that was repeated and lost something on the way; none where the other may be a call of its own.
-pub(super) fn mangled(a: &Exchange, b: &Exchange) -> Option<&'static str> {
+pub(in crate::catalog) fn mangled(a: &Exchange, b: &Exchange) -> Option<&'static str> {
     let (first, second) = (sent(a), sent(b));
     let cut = first != second && first.starts_with(second.as_ref());
     if a.request.path() != b.request.path() {

@@ -10,20 +10,20 @@ use crate::oauth::grant::refresh_token::GRANT_TYPE;
 use crate::transcript::{Exchange, Transcript};
 
 /// For how long a request may have been under way that another answer has made stale, in milliseconds.
-pub(super) const IN_FLIGHT: i64 = 100;
+pub(in crate::catalog) const IN_FLIGHT: i64 = 100;
 
 /// Within how long of its cause something follows that follows from it, in milliseconds.
-pub(super) const PROMPT: i64 = 1000;
+pub(in crate::catalog) const PROMPT: i64 = 1000;
 
 /// How long a caller waits for a renewal before it may have given up, in milliseconds.
-pub(super) const PATIENCE: i64 = 5000;
+pub(in crate::catalog) const PATIENCE: i64 = 5000;
 
 /// What clients write that have no refresh token and send one all the same.
 const NONE: [&str; 6] = ["", "null", "undefined", "None", "nil", "(null)"];
 
 /// Every grant of a record.
-pub(super) struct Grants<'t> {
-    pub(super) t: &'t Transcript,
+pub(in crate::catalog) struct Grants<'t> {
+    pub(in crate::catalog) t: &'t Transcript,
     all: Vec<Grant<'t>>,
     of: HashMap<usize, usize>,
 }
@@ -31,19 +31,19 @@ pub(super) struct Grants<'t> {
 /// One login of one user, with all that was renewed of it. What a server-to-server flow is given again and again for the
 /// same subject counts as one.
 #[derive(Default)]
-pub(super) struct Grant<'t> {
+pub(in crate::catalog) struct Grant<'t> {
     /// The answer that it began with; none where that was before the record.
-    pub(super) origin: Option<&'t Exchange>,
+    pub(in crate::catalog) origin: Option<&'t Exchange>,
     /// Every token request for it, in the order in which they were begun.
-    pub(super) requests: Vec<&'t Exchange>,
+    pub(in crate::catalog) requests: Vec<&'t Exchange>,
     /// Every call with one of its access tokens, in the same order.
-    pub(super) calls: Vec<&'t Exchange>,
+    pub(in crate::catalog) calls: Vec<&'t Exchange>,
     /// The access token that was there before the record.
     before: Option<&'t str>,
 }
 
 /// Whether it is a refresh request, also in a form that no server reads.
-pub(super) fn is_refresh(x: &Exchange) -> bool {
+pub(in crate::catalog) fn is_refresh(x: &Exchange) -> bool {
     let written = || {
         let json: Option<serde_json::Value> = serde_json::from_str(&x.request.body).ok();
         json.is_some_and(|json| json.get("grant_type").and_then(|g| g.as_str()) == Some(GRANT_TYPE))
@@ -52,22 +52,22 @@ pub(super) fn is_refresh(x: &Exchange) -> bool {
 }
 
 /// The refresh token that a refresh presents; none where it has none, or only the word for none.
-pub(super) fn refresh_token(x: &Exchange) -> Option<&str> {
+pub(in crate::catalog) fn refresh_token(x: &Exchange) -> Option<&str> {
     x.param("refresh_token").filter(|token| is_refresh(x) && !NONE.contains(token))
 }
 
 /// The refresh token that an answer hands out.
-pub(super) fn given(x: &Exchange) -> Option<&str> {
+pub(in crate::catalog) fn given(x: &Exchange) -> Option<&str> {
     x.text("refresh_token").filter(|token| x.granted() && !token.is_empty())
 }
 
 /// Whether `z` began so soon after `x` was answered.
-pub(super) fn within(z: &Exchange, x: &Exchange, millis: i64) -> bool {
+pub(in crate::catalog) fn within(z: &Exchange, x: &Exchange, millis: i64) -> bool {
     z.at <= ended(x).saturating_add(millis)
 }
 
 /// Whether two exchanges are of the same client, as far as they say.
-pub(super) fn same_client(a: &Exchange, b: &Exchange) -> bool {
+pub(in crate::catalog) fn same_client(a: &Exchange, b: &Exchange) -> bool {
     a.client_id().zip(b.client_id()).is_none_or(|(a, b)| a == b)
 }
 
@@ -84,7 +84,7 @@ fn subject(x: &Exchange) -> Option<String> {
 
 impl<'t> Grants<'t> {
     /// The grants of that record.
-    pub(super) fn of(t: &'t Transcript) -> Self {
+    pub(in crate::catalog) fn of(t: &'t Transcript) -> Self {
         let mut grants = Self { t, all: Vec::new(), of: HashMap::new() };
         let (mut by_refresh, mut by_subject) = (HashMap::new(), HashMap::new());
         let mut by_access: HashMap<&str, HashSet<usize>> = HashMap::new();
@@ -151,17 +151,17 @@ impl<'t> Grants<'t> {
     }
 
     /// Every grant.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Grant<'t>> {
+    pub(in crate::catalog) fn iter(&self) -> impl Iterator<Item = &Grant<'t>> {
         self.all.iter()
     }
 
     /// The grant that an exchange belongs to.
-    pub(super) fn of_exchange(&self, x: &Exchange) -> Option<&Grant<'t>> {
+    pub(in crate::catalog) fn of_exchange(&self, x: &Exchange) -> Option<&Grant<'t>> {
         self.all.get(*self.of.get(&x.number)?)
     }
 
     /// Whether the client that asked for this grant had no other one in the record when `x` was begun.
-    pub(super) fn is_only(&self, grant: &Grant<'t>, x: &Exchange) -> bool {
+    pub(in crate::catalog) fn is_only(&self, grant: &Grant<'t>, x: &Exchange) -> bool {
         let Some(first) = grant.requests.first() else { return false };
         let mine = |other: &&Grant<'t>| {
             other.requests.first().is_some_and(|y| same_client(y, first) && y.number < x.number)
@@ -170,7 +170,10 @@ impl<'t> Grants<'t> {
     }
 
     /// Token requests that ask for a new login of the same client, or for its start at the authorization endpoint.
-    pub(super) fn logins<'a>(&'a self, grant: &'a Grant<'t>) -> impl Iterator<Item = &'t Exchange> + 'a {
+    pub(in crate::catalog) fn logins<'a>(
+        &'a self,
+        grant: &'a Grant<'t>,
+    ) -> impl Iterator<Item = &'t Exchange> + 'a {
         let asks = |x: &&Exchange| match x.endpoint {
             Endpoint::Authorize => true,
             Endpoint::Token => !is_refresh(x),
@@ -181,7 +184,7 @@ impl<'t> Grants<'t> {
     }
 
     /// Refresh requests of the same client that present no refresh token.
-    pub(super) fn empty_refreshes<'a>(
+    pub(in crate::catalog) fn empty_refreshes<'a>(
         &'a self,
         grant: &'a Grant<'t>,
     ) -> impl Iterator<Item = &'t Exchange> + 'a {
@@ -192,7 +195,10 @@ impl<'t> Grants<'t> {
 
     /// Every call whose access token was refused as dead and that repeats no other, with the call that repeats it with
     /// a newer access token, where there is one.
-    pub(super) fn refusals(&self, grant: &Grant<'t>) -> Vec<(&'t Exchange, Option<&'t Exchange>)> {
+    pub(in crate::catalog) fn refusals(
+        &self,
+        grant: &Grant<'t>,
+    ) -> Vec<(&'t Exchange, Option<&'t Exchange>)> {
         let mut repeats = HashSet::new();
         let mut found = Vec::new();
         for &call in &grant.calls {
@@ -215,7 +221,7 @@ impl<'t> Grants<'t> {
 
     /// Whether `later` presents an access token that the client was given after that of `call`: of the same grant, or of
     /// a login that it began when the call had been refused.
-    pub(super) fn is_renewed(&self, call: &Exchange, later: &Exchange) -> bool {
+    pub(in crate::catalog) fn is_renewed(&self, call: &Exchange, later: &Exchange) -> bool {
         let (Some(grant), Some(other)) = (self.of_exchange(call), self.of_exchange(later)) else {
             return false;
         };
@@ -227,7 +233,7 @@ impl<'t> Grants<'t> {
     }
 
     /// Whether the client was seen to go on when it had an answer to a call with a newer access token than this call's.
-    pub(super) fn went_on(&self, call: &Exchange) -> bool {
+    pub(in crate::catalog) fn went_on(&self, call: &Exchange) -> bool {
         let answered = calls(self.t).filter(|r| r.number > call.number && self.is_renewed(call, r));
         answered.map(|r| r.over_at).min().is_some_and(|over| over < self.t.exchanges.len())
     }
@@ -235,22 +241,22 @@ impl<'t> Grants<'t> {
 
 impl<'t> Grant<'t> {
     /// Every refresh of it, whatever came of it.
-    pub(super) fn refreshes(&self) -> impl DoubleEndedIterator<Item = &'t Exchange> + '_ {
+    pub(in crate::catalog) fn refreshes(&self) -> impl DoubleEndedIterator<Item = &'t Exchange> + '_ {
         self.requests.iter().copied().filter(|x| is_refresh(x))
     }
 
     /// Every answer that gave an access token.
-    pub(super) fn answers(&self) -> impl DoubleEndedIterator<Item = &'t Exchange> + '_ {
+    pub(in crate::catalog) fn answers(&self) -> impl DoubleEndedIterator<Item = &'t Exchange> + '_ {
         self.requests.iter().copied().filter(|x| x.granted())
     }
 
     /// Whether the client had a refresh token of it when `x` was begun.
-    pub(super) fn has_refresh_token(&self, x: &Exchange) -> bool {
+    pub(in crate::catalog) fn has_refresh_token(&self, x: &Exchange) -> bool {
         self.origin.is_none() || self.answers().any(|y| x.began_after(y) && given(y).is_some())
     }
 
     /// Whether it never had a refresh token.
-    pub(super) fn never_had_one(&self) -> bool {
+    pub(in crate::catalog) fn never_had_one(&self) -> bool {
         self.origin.is_some()
             && self.answers().all(|y| given(y).is_none())
             && self.refreshes().next().is_none()
@@ -258,7 +264,7 @@ impl<'t> Grant<'t> {
 
     /// Whether the second access token was given later than the first, for the first time. One that was there before the
     /// record is older than all.
-    pub(super) fn is_newer(&self, old: Option<&str>, new: Option<&str>) -> bool {
+    pub(in crate::catalog) fn is_newer(&self, old: Option<&str>, new: Option<&str>) -> bool {
         if old.is_some() && old == self.before {
             return self.answers().any(|y| y.text("access_token") == new);
         }
@@ -269,7 +275,7 @@ impl<'t> Grant<'t> {
 
     /// The first refresh that had brought another access token in place of this one when `x` was begun. Where two
     /// renewals overlapped, either token may be the one in force.
-    pub(super) fn replaced(&self, token: Option<&str>, x: &Exchange) -> Option<&'t Exchange> {
+    pub(in crate::catalog) fn replaced(&self, token: Option<&str>, x: &Exchange) -> Option<&'t Exchange> {
         let issued: Vec<&Exchange> = self.answers().filter(|z| z.text("access_token") == token).collect();
         if issued.is_empty() && (token.is_none() || token != self.before) {
             return None;
@@ -283,7 +289,7 @@ impl<'t> Grant<'t> {
     }
 
     /// Whether nothing of it was under way when anything else of it was begun, up to `x`.
-    pub(super) fn is_sequential(&self, x: &Exchange) -> bool {
+    pub(in crate::catalog) fn is_sequential(&self, x: &Exchange) -> bool {
         let mut all: Vec<&Exchange> = self.requests.iter().chain(&self.calls).copied().collect();
         all.retain(|y| y.number <= x.number);
         all.sort_by_key(|y| y.number);
@@ -296,20 +302,20 @@ impl<'t> Grant<'t> {
     }
 
     /// How many of its calls had been refused as dead when `x` was begun.
-    pub(super) fn refused_before(&self, x: &Exchange) -> usize {
+    pub(in crate::catalog) fn refused_before(&self, x: &Exchange) -> usize {
         self.calls.iter().filter(|c| is_dead(c) && x.began_after(c)).count()
     }
 
     /// Whether a second refresh may have been under way when the first was answered: so soon, with more callers refused
     /// than refreshes begun, by a client that does not do one thing after the other.
-    pub(super) fn in_flight(&self, second: &Exchange, first: &Exchange) -> bool {
+    pub(in crate::catalog) fn in_flight(&self, second: &Exchange, first: &Exchange) -> bool {
         let begun = self.refreshes().filter(|y| y.number < second.number).count();
         within(second, first, IN_FLIGHT) && self.refused_before(second) > begun && !self.is_sequential(second)
     }
 
     /// The refresh that began soon after `cause` although `renewal` had brought a token that nobody had refused, and
     /// that the client was seen to use.
-    pub(super) fn needless(&self, renewal: &Exchange, cause: &Exchange) -> Option<&'t Exchange> {
+    pub(in crate::catalog) fn needless(&self, renewal: &Exchange, cause: &Exchange) -> Option<&'t Exchange> {
         let token = renewal.text("access_token");
         if !self.calls.iter().any(|z| presented(z) == token) {
             return None;

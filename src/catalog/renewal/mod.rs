@@ -3,13 +3,13 @@
 //! played the org, so an exchange is told as the org saw it: what the client had in hand is concluded from what it
 //! sent. Where a killed program, a second user or a caller that gave up would look the same, nothing fails.
 
-mod calls;
-mod grants;
+pub(in crate::catalog) mod calls;
+pub(in crate::catalog) mod grants;
 
 use super::Cite::{Community, Rfc, Salesforce};
 use super::resource::{let_in, presented};
 use super::{Check, Judgement, Party};
-use crate::transcript::{Exchange, Transcript};
+use crate::transcript::{Answer, Exchange, Failure, Transcript};
 use crate::verdict::{Basis, Level};
 use calls::{alike, gives_reason, is_bad_oauth_token, is_dead, is_incurable, mangled, same_call, same_key};
 use grants::{
@@ -94,14 +94,64 @@ macro_rules! collision {
     };
 }
 
+/// A refresh with R1 that is refused because the grant was not used for too long.
+macro_rules! idle {
+    () => {
+        refresh!("R1" => raw "400 {\"error\":\"invalid_grant\",\"error_description\":\"token validity expired\"}")
+    };
+}
+
+/// A call of the SOAP API with this session id, and its answer.
+macro_rules! soap {
+    ($session:literal => dead) => {
+        soap!($session => "500 <soapenv:Fault><faultcode>sf:INVALID_SESSION_ID</faultcode></soapenv:Fault>")
+    };
+    ($session:literal => $answer:literal) => {
+        concat!(
+            "> POST api /services/Soap/u/62.0 <sessionId>", $session, "</sessionId><query/>\n< ", $answer, "\n"
+        )
+    };
+}
+
+/// A login at one instance, and a refresh that names another.
+macro_rules! moved {
+    () => {
+        concat!(
+            login!("{\"access_token\":\"A1\",\"refresh_token\":\"R1\",\"instance_url\":\"https://na1.example\"}"),
+            call!("A1" => "401"),
+            "! host https://na1.example\n",
+            refresh!("R1" => raw "200 {\"access_token\":\"A2\",\"instance_url\":\"https://na2.example\"}")
+        )
+    };
+}
+
+/// A query whose second page is refused, and a renewal.
+macro_rules! paged {
+    () => {
+        concat!(
+            login!(),
+            call!("A1", "GET api /query q=all" => "200 {\"done\":false,\"nextRecordsUrl\":\"/query/01g-2\"}"),
+            call!("A1", "GET api /query/01g-2" => "401"),
+            refresh!("R1" => "A2")
+        )
+    };
+}
+
+pub(super) mod ahead;
 pub(super) mod failure;
+pub(super) mod history;
+pub(super) mod hosts;
 pub(super) mod loops;
+pub(super) mod over;
 pub(super) mod passing;
 pub(super) mod reasons;
 pub(super) mod repeat;
 pub(super) mod request;
+pub(super) mod resume;
 pub(super) mod rotation;
 pub(super) mod sharing;
+pub(super) mod soap;
+pub(super) mod waiting;
 pub(super) mod without;
 
 /// The page of Salesforce that tells of the refresh.
@@ -128,7 +178,14 @@ fn not_repeated(j: &mut Judgement, grants: &Grants<'_>, grant: &Grant<'_>, call:
     };
     let like =
         |r: &&&Exchange| r.number > call.number && grant.is_newer(token, presented(r)) && alike(call, r);
-    if !within(renewal, call, PATIENCE) || renewal.took / 1000 > PATIENCE.unsigned_abs() {
+    let failed = |y: &&Exchange| !y.granted() && y.over_at > call.over_at && y.number < renewal.number;
+    if let Some(failed) = grant.refreshes().find(failed) {
+        j.unproved(
+            &[call, failed],
+            expected,
+            "a refresh failed in between, and the caller may have been told",
+        );
+    } else if !within(renewal, call, PATIENCE) || renewal.took / 1000 > PATIENCE.unsigned_abs() {
         j.unproved(&[call, renewal], expected, "the renewal took so long that the caller may have given up");
     } else if let Some(like) = grant.calls.iter().find(like) {
         j.unproved(&[call, renewal, like], expected, "a call with other content, which may be another one");

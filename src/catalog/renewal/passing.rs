@@ -63,7 +63,7 @@ const IN_A_ROW: i64 = 60_000;
 const SLACK: i64 = 500;
 
 /// Whether a refresh failed for a reason that passes by itself.
-fn passes_by(x: &Exchange) -> bool {
+pub(super) fn passes_by(x: &Exchange) -> bool {
     x.response().is_none() || x.status() == 429 || x.status() >= 500
 }
 

@@ -18,6 +18,7 @@ pub mod login;
 pub mod pkce;
 pub mod renewal;
 pub mod resource;
+pub mod robustness;
 pub mod secrets;
 pub mod tokens;
 mod tweaks;
@@ -42,6 +43,7 @@ pub fn all() -> impl Iterator<Item = &'static Wrong> {
         login::ALL,
         pkce::ALL,
         renewal::ALL,
+        robustness::ALL,
         secrets::ALL,
         authentication::ALL,
         assertions::ALL,

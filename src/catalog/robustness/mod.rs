@@ -1,0 +1,87 @@
+//! Tolerance of faults, as a client owes it: servers that fail, are silent, break off or answer nonsense cost a bounded number
+//! of requests, and none of them costs a login (RFC 9110; RFC 6749 §5). The record is of a host that played the org.
+
+use super::Cite::Rfc;
+use super::renewal::calls::{gives_reason, same_call};
+use super::renewal::grants::{Grants, PROMPT, is_refresh};
+use super::resource::{ended, is_soap, let_in, presented};
+use super::{Check, Judgement, Party};
+use crate::oauth::Endpoint;
+use crate::transcript::{Answer, Exchange, Failure, Transcript};
+use crate::verdict::{Basis, Level};
+
+/// Client credentials of `main`, and their answer.
+macro_rules! asks {
+    ($answer:literal) => {
+        concat!(
+            "> POST token grant_type=client_credentials&client_id=main&client_secret=s\n! secret right\n< ",
+            $answer,
+            "\n"
+        )
+    };
+}
+
+/// A refresh whose answer tells a lifetime and a Date that is years ago.
+macro_rules! dated {
+    ($token:literal => $access:literal) => {
+        concat!(
+            refresh!($token => raw concat!("200 {\"access_token\":\"", $access, "\",\"expires_in\":3600}")),
+            "< Date: Thu, 01 Jan 2015 00:00:00 GMT\n"
+        )
+    };
+}
+
+pub(super) mod answers;
+pub(super) mod calls;
+pub(super) mod tries;
+
+/// What a token request asks for: who, by what kind of grant, and with which code or refresh token.
+fn ask(x: &Exchange) -> (Option<&str>, Option<&str>, Option<&str>) {
+    (x.client_id(), x.grant_type(), x.param("refresh_token").or_else(|| x.param("code")))
+}
+
+/// The tries of each thing that was asked for, in rows: each begun within a minute after the last came to that, with nothing
+/// else in between that the client was told.
+fn rows<'t>(t: &'t Transcript, came_to: impl Fn(&Exchange) -> bool) -> Vec<Vec<&'t Exchange>> {
+    const IN_A_ROW: i64 = 60_000;
+    let mut rows: Vec<Vec<&Exchange>> = Vec::new();
+    for x in t.at(Endpoint::Token).filter(|x| came_to(x)) {
+        let told = |last: &Exchange| {
+            let between = |y: &&Exchange| y.number > last.number && y.number < x.number;
+            t.exchanges.iter().filter(between).any(|y| y.endpoint != Endpoint::Token || ask(y) == ask(x))
+        };
+        let goes_on = |row: &&mut Vec<&Exchange>| {
+            row.last().is_some_and(|last| {
+                ask(last) == ask(x) && x.began_after(last) && x.at - ended(last) < IN_A_ROW && !told(last)
+            })
+        };
+        match rows.iter_mut().find(goes_on) {
+            Some(row) => row.push(x),
+            None => rows.push(vec![x]),
+        }
+    }
+    rows
+}
+
+/// How often one thing may be tried in a row.
+const TRIES: usize = 10;
+
+/// How many tries within a second leave no time between them.
+const HURRIED: usize = 5;
+
+/// Judges tries by how many there are and how much time there is between them.
+fn patient(t: &Transcript, came_to: impl Fn(&Exchange) -> bool) -> Judgement {
+    let mut j = Judgement::new();
+    for row in rows(t, came_to) {
+        let hurried = row.windows(HURRIED).find(|few| few[HURRIED - 1].at - few[0].at < 1000);
+        if row.len() > TRIES {
+            let expected = format!("at most {TRIES} tries");
+            j.fail(&row, expected, format!("{} in a row", row.len()));
+        } else if let Some(few) = hurried {
+            j.fail(few, "more and more time between two tries", format!("{HURRIED} within a second"));
+        } else {
+            j.pass();
+        }
+    }
+    j
+}
