@@ -162,6 +162,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         renewal::hosts::CHECKS,
         renewal::resume::CHECKS,
         renewal::soap::CHECKS,
+        renewal::identity::CHECKS,
         robustness::tries::CHECKS,
         robustness::answers::CHECKS,
         robustness::calls::CHECKS,

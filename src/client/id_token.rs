@@ -9,7 +9,17 @@ use super::wrong::id_token::{
     ID_ISSUER_UNCHECKED, ID_KID_REQUIRED, ID_NONCE_NOT_MISSED, ID_NONCE_UNCHECKED, ID_PARTY_UNCHECKED,
     ID_SHOWN_KEY_TAKEN, ID_SIGNATURE_UNCHECKED, ID_STRANGER_TAKEN, ID_UNSIGNED_TAKEN,
 };
+use super::wrong::renewal::{REFRESHED_ISSUER_UNCHECKED, REFRESHED_USER_UNCHECKED};
 use crate::oauth::jwt::{self, Jwt};
+
+/// Whether an ID token that came with a refresh speaks of another login than the one of the login (OpenID Connect Core
+/// §12.2): of another issuer, or of another user.
+pub fn is_of_another(login: &str, refreshed: &str, wrong: Wrongs) -> bool {
+    let claim = |text: &str, name: &str| Jwt::read(text).ok().and_then(|token| Some(token.text(name)?.to_owned()));
+    let differs = |name| claim(login, name) != claim(refreshed, name);
+    differs("iss") && !wrong.has(&REFRESHED_ISSUER_UNCHECKED)
+        || differs("sub") && !wrong.has(&REFRESHED_USER_UNCHECKED)
+}
 
 /// How far two clocks may differ, in seconds.
 const SKEW: i64 = 60;

@@ -15,6 +15,7 @@ use super::calling::ENVELOPE;
 use super::patience::{due, in_time, pause};
 use super::{Clock, Transport};
 use crate::client::answer::{Manner, Unusable};
+use crate::client::id_token;
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
 use crate::client::wrong::authentication::ASKS_FOR_EVERY_CALL;
 use crate::client::wrong::renewal::{
@@ -113,6 +114,8 @@ pub struct Renewing {
     copy: Option<Secret>,
     sent: AtomicU64,
     identity: OnceLock<String>,
+    /// The ID token of the login.
+    id_token: OnceLock<Secret>,
 }
 
 /// Why a call has no answer.
@@ -152,8 +155,8 @@ impl Renewing {
         let state = Mutex::new(Renewal::new(access_token, refresh_token).committing(wrong));
         let (ended, _) = watch::channel(Ticket::default());
         let (renewals, sent) = (AtomicU64::new(0), AtomicU64::new(0));
-        let identity = OnceLock::new();
-        Arc::new(Self { transport, grant, state, wrong, ended, renewals, copy, sent, identity })
+        let (identity, id_token) = (OnceLock::new(), OnceLock::new());
+        Arc::new(Self { transport, grant, state, wrong, ended, renewals, copy, sent, identity, id_token })
     }
 
     /// The access token in force.
@@ -169,6 +172,9 @@ impl Renewing {
         drop(state);
         if let Some(url) = &granted.identity_url {
             let _ = self.identity.set(url.clone());
+        }
+        if let Some(text) = &granted.id_token {
+            let _ = self.id_token.set(text.clone());
         }
     }
 
@@ -377,6 +383,12 @@ impl Renewing {
         }
     }
 
+    /// Whether an answer brings an ID token that is not of the user who logged in.
+    fn is_of_another(&self, granted: &Granted) -> bool {
+        let both = self.id_token.get().zip(granted.id_token.as_ref());
+        both.is_some_and(|(login, new)| id_token::is_of_another(login.expose(), new.expose(), self.wrong))
+    }
+
     fn state(&self) -> MutexGuard<'_, Renewal> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -417,7 +429,10 @@ impl Flight {
             };
             let (why, wait) = match brought {
                 Brought::Tokens(granted) => {
-                    self.outcome = Ok(granted);
+                    self.outcome = match self.session.is_of_another(&granted) {
+                        true => Err(failed("the ID token of the refresh speaks of another login", true)),
+                        false => Ok(granted),
+                    };
                     return;
                 }
                 Brought::Nothing(failed)

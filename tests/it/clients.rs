@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::support::{at, client_suites, complaints, embedded, options, outcome, suite_of};
-use grantcheck::report::{Report, Word};
+use grantcheck::client::wrong::{self, Wrongs};
+use grantcheck::report::{Report, StormRow, Style, Word, console};
 use grantcheck::run::{Client, Options, Selection};
 use grantcheck::subject::{Flow, Program, Way};
 
@@ -47,6 +48,25 @@ fn a_program_that_does_not_do_its_work_passes_nothing() {
     let report = played(shell("exit 89", 5000), &some);
     assert_eq!((report.summary.pass, report.summary.fail), (0, 0));
     assert!(report.scenarios.iter().all(|row| row.verdict == Word::NotTestable));
+}
+
+#[test]
+fn a_storm_is_told_in_three_numbers() {
+    let storm = |client: Client| {
+        let report = played(client, &["30 calls in flight share one renewal of a rotating token"]);
+        let told = console(&report, Style { all: true, ..Style::default() });
+        let row = report.scenarios[0].program.as_ref().and_then(|program| program.storm).unwrap();
+        let StormRow { callers, renewals, invalid_grants, failed_calls } = row;
+        let line = format!(
+            "{callers} callers: renewals {renewals}, self-made invalid_grant {invalid_grants}, failed calls {failed_calls}"
+        );
+        assert!(told.contains(&line), "{told}");
+        (callers, renewals, invalid_grants, failed_calls)
+    };
+    assert_eq!(storm(Client::default()), (30, 1, 0, 0));
+    let wrong = wrong::find("everybody-renews").unwrap();
+    let (_, renewals, invalid_grants, _) = storm(Client::Own(Wrongs::of(wrong)));
+    assert!(renewals > 1 && invalid_grants > 0, "{renewals} {invalid_grants}");
 }
 
 #[test]

@@ -137,10 +137,23 @@ macro_rules! paged {
     };
 }
 
+/// A login with an ID token, and a refresh whose ID token has this issuer and this subject.
+macro_rules! spoken {
+    ($issuer:literal, $subject:literal) => {
+        concat!(
+            login!(),
+            "! id_token {\"claims\":{\"iss\":\"https://org.example\",\"sub\":\"u\"}}\n",
+            refresh!("R1" => "A2"),
+            "! id_token {\"claims\":{\"iss\":\"", $issuer, "\",\"sub\":\"", $subject, "\"}}\n"
+        )
+    };
+}
+
 pub(super) mod ahead;
 pub(super) mod failure;
 pub(super) mod history;
 pub(super) mod hosts;
+pub(super) mod identity;
 pub(super) mod loops;
 pub(super) mod over;
 pub(super) mod passing;

@@ -37,5 +37,7 @@ wrongs! {
     OLD_ENVELOPE "old-envelope" [] "a SOAP call is repeated with the old session id in its envelope"
     STARTS_OVER "starts-over" [] "a refusal in the middle of the pages of a result sends the client back to the first"
     POSTS_TWICE "posts-twice" [] "a POST whose connection broke is sent again"
+    REFRESHED_ISSUER_UNCHECKED "refreshed-issuer-unchecked" [] "the issuer of an ID token that comes with a refresh is not compared with that of the login"
+    REFRESHED_USER_UNCHECKED "refreshed-user-unchecked" [] "the subject of an ID token that comes with a refresh is not compared with that of the login"
     STALE_COPY "stale-copy" [] "every fourth call reads the access token from a copy that was made at the start"
 }
