@@ -130,7 +130,10 @@ fn failed_refresh_reaches_every_caller(t: &Transcript) -> Judgement {
                 row.push(y);
             }
             told = row[row.len() - 1].over_at;
+            // Who asks beside the others is the matter of another check.
+            let beside = |y: &Exchange| y.overlaps(first) && refresh_token(y) == refresh_token(first);
             match row.len() {
+                1 if grant.refreshes().any(beside) => {}
                 1 => j.pass(),
                 many if many >= IN_TURN => j.fail(&row, expected, format!("{many} refreshes in a row")),
                 _ => j.unproved(&row, expected, "another one, which may have been under way"),
