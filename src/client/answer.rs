@@ -19,6 +19,9 @@ use crate::transcript::questions::{is_loopback, moment, same_origin};
 /// Where hosts of Salesforce end.
 const SALESFORCE: [&str; 2] = [".salesforce.com", ".force.com"];
 
+/// Why a wrong asks again for what it could not read.
+pub const UNREAD: &str = "it could not be read";
+
 /// What a client goes by.
 #[derive(Clone, Debug, Default)]
 pub struct Manner {
@@ -60,7 +63,7 @@ impl Manner {
                 return Ok(granted);
             }
             if self.wrong.has(&ASKS_ON_AND_ON) {
-                return Err(Unusable { why: "it could not be read".to_owned(), again: true });
+                return Err(Unusable { why: UNREAD.to_owned(), again: true });
             }
             return no("the token endpoint answered 200 with something else than a JSON object");
         };
@@ -106,7 +109,7 @@ impl Manner {
         };
         let token = match () {
             () if self.wrong.has(&USES_BROKEN_ANSWERS) => cut_out()?,
-            () if self.wrong.has(&TAKES_PAGES) => "undefined",
+            () if self.wrong.has(&TAKES_PAGES) && response.body.contains("<html") => "undefined",
             () => return None,
         };
         Some(Granted { access_token: Secret::new(token), ..Granted::default() })

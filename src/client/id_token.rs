@@ -15,7 +15,8 @@ use crate::oauth::jwt::{self, Jwt};
 /// Whether an ID token that came with a refresh speaks of another login than the one of the login (OpenID Connect Core
 /// §12.2): of another issuer, or of another user.
 pub fn is_of_another(login: &str, refreshed: &str, wrong: Wrongs) -> bool {
-    let claim = |text: &str, name: &str| Jwt::read(text).ok().and_then(|token| Some(token.text(name)?.to_owned()));
+    let claim =
+        |text: &str, name: &str| Jwt::read(text).ok().and_then(|token| Some(token.text(name)?.to_owned()));
     let differs = |name| claim(login, name) != claim(refreshed, name);
     differs("iss") && !wrong.has(&REFRESHED_ISSUER_UNCHECKED)
         || differs("sub") && !wrong.has(&REFRESHED_USER_UNCHECKED)

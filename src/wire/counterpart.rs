@@ -802,6 +802,8 @@ fn fitting(members: &[(String, Option<Value>)]) -> Option<Forged> {
     let token = member("access_token").filter(|_| member("id_token").is_none())?.1.as_ref()?.as_str()?;
     let at_hash = jwt::half_hash("RS256", token).map(Value::from);
     Some(Forged { claims: vec![("at_hash".to_owned(), at_hash)], ..Forged::default() })
+}
+
 /// An answer of which half goes out, and then nothing until that is over.
 fn half(mut response: Response<Bytes>, over: impl Future<Output = ()> + Send + 'static) -> Response<Bytes> {
     response.extensions_mut().insert(Half(Arc::new(Mutex::new(Some(Box::pin(over))))));

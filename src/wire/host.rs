@@ -240,7 +240,10 @@ pub(super) type Sent = Either<Full<Bytes>, Torn>;
 
 /// Says of an answer that half of its body goes out, and that the connection is cut when this is over.
 #[derive(Clone)]
-pub(super) struct Half(pub(super) Arc<Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>>);
+pub(super) struct Half(pub(super) Arc<Mutex<Option<Over>>>);
+
+/// What is over when the connection is cut.
+pub(super) type Over = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 fn sent(mut response: Response<Bytes>) -> Response<Sent> {
     let over = response.extensions_mut().remove::<Half>();
@@ -254,7 +257,7 @@ fn sent(mut response: Response<Bytes>) -> Response<Sent> {
 /// The first half of a body; the second never comes.
 pub(super) struct Torn {
     first: Option<Bytes>,
-    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+    over: Over,
 }
 
 impl Body for Torn {

@@ -116,7 +116,7 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         (Flow::WebServer, _) => match desk.login().await? {
             Some((mut granted, callback)) => {
                 if let Some(id_token) =
-                    granted.id_token.take().filter(|_| job.wrong.has(&ID_TOKEN_FOR_ACCESS))
+                    granted.id_token.clone().filter(|_| job.wrong.has(&ID_TOKEN_FOR_ACCESS))
                 {
                     granted.access_token = id_token;
                 }

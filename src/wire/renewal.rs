@@ -14,7 +14,7 @@ use super::asking::ask;
 use super::calling::ENVELOPE;
 use super::patience::{due, in_time, pause};
 use super::{Clock, Transport};
-use crate::client::answer::{Manner, Unusable};
+use crate::client::answer::{Manner, UNREAD, Unusable};
 use crate::client::id_token;
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
 use crate::client::wrong::authentication::ASKS_FOR_EVERY_CALL;
@@ -448,9 +448,7 @@ impl Flight {
                     self.outcome = Err(failed(&why, true));
                     return;
                 }
-                Brought::NothingYet(why, _) if wrong.has(&STORMS) || wrong.has(&ASKS_ON_AND_ON) => {
-                    (why, Duration::ZERO)
-                }
+                Brought::NothingYet(why, _) if wrong.has(&STORMS) || why == UNREAD => (why, Duration::ZERO),
                 Brought::NothingYet(why, _) if wrong.has(&HURRIES) => (why, FIRST_WAIT),
                 Brought::NothingYet(why, wait) => (why, wait.unwrap_or(FIRST_WAIT * (1 << (tried - 1)))),
             };

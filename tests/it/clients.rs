@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::support::{at, client_suites, complaints, embedded, options, outcome, suite_of};
 use grantcheck::client::wrong::{self, Wrongs};
-use grantcheck::report::{Report, StormRow, Style, Word, console};
+use grantcheck::report::console::{Style, console};
+use grantcheck::report::{Report, StormRow, Word};
 use grantcheck::run::{Client, Options, Selection};
 use grantcheck::subject::{Flow, Program, Way};
 

@@ -58,7 +58,7 @@ fn renewal_ahead_comes_towards_the_end(t: &Transcript) -> Judgement {
     for grant in Grants::of(t).iter() {
         let mut row: Vec<&Exchange> = Vec::new();
         for y in grant.refreshes().filter(|y| y.granted()) {
-            let Some(last) = grant.answers().filter(|x| y.began_after(x)).last() else { continue };
+            let Some(last) = grant.answers().rfind(|x| y.began_after(x)) else { continue };
             let token = last.text("access_token");
             let refused =
                 |c: &&Exchange| let_in(c) != Some(true) && c.over_at > last.number && c.number < y.number;

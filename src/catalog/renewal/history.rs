@@ -40,7 +40,7 @@ fn calls_use_a_live_access_token(t: &Transcript) -> Judgement {
             let token = presented(z);
             let newer = |y: &&Exchange| z.began_after(y) && grant.is_newer(token, y.text("access_token"));
             // The last renewal that was over when the call began, and had brought something newer.
-            let Some(renewal) = grant.answers().filter(newer).last() else {
+            let Some(renewal) = grant.answers().rfind(newer) else {
                 if grant.refreshes().any(|y| y.granted() && z.began_after(y)) {
                     j.pass();
                 }

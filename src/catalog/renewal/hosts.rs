@@ -81,7 +81,7 @@ fn new_instance_is_taken_over(t: &Transcript) -> Judgement {
     let expected = "calls of the new instance";
     for grant in grants.iter() {
         for moved in grant.refreshes().filter(|y| y.granted()) {
-            let before = grant.answers().filter(|y| moved.began_after(y)).last();
+            let before = grant.answers().rfind(|y| moved.began_after(y));
             let named = |y: &'_ Exchange| y.text("instance_url").map(str::to_owned);
             let (Some(old), Some(new)) = (before.and_then(named), named(moved)) else { continue };
             let at = |x: &Exchange, url: &str| same_origin(&x.request.url, url);

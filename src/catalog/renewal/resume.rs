@@ -97,7 +97,7 @@ fn post_is_not_doubled(t: &Transcript) -> Judgement {
         let posts: Vec<&Exchange> = grant.calls.iter().copied().filter(|x| changes(x)).collect();
         for (i, x) in posts.iter().enumerate() {
             let same = |y: &&Exchange| y.number != x.number && same_call(x, y);
-            if posts[..i].iter().any(|y| same(&*y)) {
+            if posts[..i].iter().any(same) {
                 continue;
             }
             let again: Vec<&Exchange> = posts[i..].iter().copied().filter(|y| same(y)).collect();

@@ -123,7 +123,7 @@ fn failed_refresh_reaches_every_caller(t: &Transcript) -> Judgement {
                 let asks = |c: &&Exchange| c.over_at > first.over_at && c.over_at <= y.number;
                 if !y.began_after(last)
                     || refresh_token(y) != refresh_token(first)
-                    || grant.calls.iter().any(|c| gives_reason(c) && asks(&c))
+                    || grant.calls.iter().any(|c| gives_reason(c) && asks(c))
                 {
                     break;
                 }

@@ -97,12 +97,12 @@ fn unrenewed(t: &Transcript, came_to: impl Fn(&Exchange) -> bool) -> Judgement {
             let asks = |y: &&Exchange| {
                 y.began_after(x) && y.at <= ended(x).saturating_add(PROMPT) && y.number > x.number
             };
-            let renewal = grant.requests.iter().copied().find(|y| asks(&y));
-            let login = grants.logins(grant).find(|y| asks(&y));
+            let renewal = grant.requests.iter().copied().find(|y| asks(y));
+            let login = grants.logins(grant).find(|y| asks(y));
             let first = [renewal, login].into_iter().flatten().min_by_key(|y| y.number);
             let Some(first) = first else {
                 let on = |y: &&&Exchange| y.began_after(x) && presented(y) == presented(x);
-                if grant.calls.iter().any(|y| on(&&y)) {
+                if grant.calls.iter().any(|y| on(&y)) {
                     j.pass();
                 }
                 continue;

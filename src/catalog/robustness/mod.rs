@@ -42,7 +42,7 @@ fn ask(x: &Exchange) -> (Option<&str>, Option<&str>, Option<&str>) {
 
 /// The tries of each thing that was asked for, in rows: each begun within a minute after the last came to that, with nothing
 /// else in between that the client was told.
-fn rows<'t>(t: &'t Transcript, came_to: impl Fn(&Exchange) -> bool) -> Vec<Vec<&'t Exchange>> {
+fn rows(t: &Transcript, came_to: impl Fn(&Exchange) -> bool) -> Vec<Vec<&Exchange>> {
     const IN_A_ROW: i64 = 60_000;
     let mut rows: Vec<Vec<&Exchange>> = Vec::new();
     for x in t.at(Endpoint::Token).filter(|x| came_to(x)) {
