@@ -264,6 +264,10 @@ impl Counterpart {
                 let came = *self.calls.borrow();
                 Some(format!("the program never had {calls} calls in flight at once: {came} came in time"))
             }
+            None if self.behaviour.together.is_some() && !*self.gate.borrow() => {
+                let (calls, came) = (self.behaviour.together.unwrap_or_default(), *self.calls.borrow());
+                Some(format!("the program never had {calls} calls in flight at once: {came} came in time"))
+            }
             Some(Expire::AfterCalls(calls) | Expire::Every(calls)) if !self.has_expired() => {
                 Some(format!("the program made no call after the first {calls}, so the token did not die"))
             }
@@ -324,22 +328,34 @@ impl Counterpart {
             Some(Expire::AtOnce { calls, late }) if nth <= calls => {
                 if nth == calls {
                     self.expire();
-                    self.gate.send_replace(true);
-                } else {
-                    let (mut open, mut come) = (self.gate.subscribe(), self.calls.subscribe());
-                    let all = open.wait_for(|open| *open);
-                    tokio::pin!(all);
-                    loop {
-                        tokio::select! {
-                            _ = &mut all => break,
-                            () = tokio::time::sleep(HELD_FOR) => break,
-                            _ = come.changed() => {}
-                        }
-                    }
                 }
+                self.gather(nth == calls).await;
                 nth > calls - late.min(calls)
             }
-            _ => false,
+            _ => {
+                if let Some(calls) = self.behaviour.together.filter(|calls| nth <= *calls) {
+                    self.gather(nth == calls).await;
+                }
+                false
+            }
+        }
+    }
+
+    /// Holds a call until the last of those that are held together has come.
+    async fn gather(&self, is_last: bool) {
+        if is_last {
+            self.gate.send_replace(true);
+            return;
+        }
+        let (mut open, mut come) = (self.gate.subscribe(), self.calls.subscribe());
+        let all = open.wait_for(|open| *open);
+        tokio::pin!(all);
+        loop {
+            tokio::select! {
+                _ = &mut all => break,
+                () = tokio::time::sleep(HELD_FOR) => break,
+                _ = come.changed() => {}
+            }
         }
     }
 

@@ -63,7 +63,7 @@ pub const FLOWS: [Flow; 5] =
 
 /// What it can be told besides: what each of its calls `does`, to `discover` what the org says of itself before a login,
 /// and how long ago the user may have logged in at most (`max_age`, in seconds).
-pub const ARGS: [&str; 3] = ["does", "discover", "max_age"];
+pub const ARGS: [&str; 4] = ["authentication", "does", "discover", "max_age"];
 
 /// Does the work. True where every call was answered with success.
 ///
