@@ -361,28 +361,26 @@ impl Counterpart {
 
     /// Lets a token request wait until all calls that are refused together have been.
     async fn let_all_be_refused(&self, endpoint: Endpoint) {
-        let Some(Expire::AtOnce { calls, late }) = self.behaviour.expire else { return };
-        if endpoint == Endpoint::Token && self.has_expired() {
-            let mut refused = self.refused.subscribe();
-            let all = refused.wait_for(|refused| *refused >= calls.saturating_sub(late));
-            let _ = tokio::time::timeout(HELD_FOR, all).await;
-            let own = matches!(self.clock, Clock::Own(_));
-            let takes = if own { OWN_RENEWAL_TAKES } else { RENEWAL_TAKES };
-            let mut asked = self.renewing.subscribe();
-            self.renewing.send_modify(|asked| *asked += 1);
-            let all = async { while tokio::time::timeout(takes, asked.changed()).await.is_ok() {} };
-            let _ = tokio::time::timeout(HELD_FOR, all).await;
+        if endpoint != Endpoint::Token {
+            return;
         }
-    }
-
-    /// The answer in place of the org's own, where there is one for this request.
-    fn instead(&self, endpoint: Endpoint, grant_type: Option<&str>) -> Option<&Does> {
-        // All that it is for count, so that `from` means the nth of them whatever else answers.
-        let mut found = None;
-        for (instead, asked) in self.behaviour.answers.iter().zip(&self.asked) {
-            if !instead.is_for(endpoint, grant_type) {
-                continue;
+        match self.behaviour.expire {
+            Some(Expire::AtOnce { calls, late }) if self.has_expired() => {
+                let mut refused = self.refused.subscribe();
+                let all = refused.wait_for(|refused| *refused >= calls.saturating_sub(late));
+                let _ = tokio::time::timeout(HELD_FOR, all).await;
             }
+            None if self.behaviour.together.is_some() => {}
+            _ => return,
+        }
+        // As long as others ask beside it.
+        let own = matches!(self.clock, Clock::Own(_));
+        let takes = if own { OWN_RENEWAL_TAKES } else { RENEWAL_TAKES };
+        let mut asked = self.renewing.subscribe();
+        self.renewing.send_modify(|asked| *asked += 1);
+        let all = async { while tokio::time::timeout(takes, asked.changed()).await.is_ok() {} };
+        let _ = tokio::time::timeout(HELD_FOR, all).await;
+    }
             let nth = asked.fetch_add(1, Ordering::Relaxed) + 1;
             if found.is_none() && instead.covers(nth) {
                 found = Some(&instead.does);

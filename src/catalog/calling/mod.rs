@@ -1,7 +1,7 @@
 //! Calls with an access token: how it is sent, and to whom (RFC 6750 §2, §5).
 
 use super::Cite::Rfc;
-use super::evidence::{PROMPT, holds, renews};
+use super::evidence::{holds, prompted, renews};
 use super::resource::{calls, presented};
 use super::{Check, Judgement, Party};
 use crate::oauth::Endpoint;
