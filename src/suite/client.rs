@@ -226,7 +226,11 @@ fn org() -> Shape {
     let nothing: Never = ("no answer is given", "leave it out, or write what is answered");
     let keys = vec![
         may("expire", expire, "when the access token dies"),
-        may("together", Shape::Form(&CALLS), "so many calls are held until they are in flight at once, and then let in"),
+        may(
+            "together",
+            Shape::Form(&CALLS),
+            "so many calls are held until they are in flight at once, and then let in",
+        ),
         may(
             "answers",
             Shape::List(Box::new(named("instead", Shape::Item(Box::new(answer)))), Some(nothing)),

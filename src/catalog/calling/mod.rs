@@ -183,7 +183,9 @@ fn token_goes_to_its_own_hosts(t: &Transcript) -> Judgement {
         let named = |url: &str| {
             let origin = t.origin_of_access_token(token);
             let member = |name| origin.and_then(|origin| origin.text(name));
-            ["instance_url", "id"].iter().any(|name| member(name).is_some_and(|there| same_origin(there, url)))
+            ["instance_url", "id"]
+                .iter()
+                .any(|name| member(name).is_some_and(|there| same_origin(there, url)))
         };
         if t.is_strange(url) && named(url) {
             continue;
