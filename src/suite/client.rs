@@ -239,7 +239,8 @@ fn org() -> Shape {
         may("callback", callback(), "what is done to the callback of a login"),
         may("keys", id_token::keys(), "which keys verify ID tokens"),
     ];
-    Shape::Record(Record { keys, never: Some(never), ..Record::default() })
+    let rules = vec![json!({ "not": { "required": ["expire", "together"] } })];
+    Shape::Record(Record { keys, never: Some(never), rules, ..Record::default() })
 }
 
 fn callback() -> Shape {

@@ -39,7 +39,7 @@ pub enum Call {
 impl Call {
     /// Every word for it in a suite.
     const WORDS: [(&str, Self); 3] =
-        [("read", Self::Read), ("create", Self::Create), ("userinfo", Self::Userinfo)];
+        [("read", Self::Read), ("pages", Self::Read), ("create", Self::Create), ("userinfo", Self::Userinfo)];
 
     /// By its word.
     pub fn read(word: &str) -> Option<Self> {

@@ -187,10 +187,10 @@ fn token_goes_to_its_own_hosts(t: &Transcript) -> Judgement {
                 .iter()
                 .any(|name| member(name).is_some_and(|there| same_origin(there, url)))
         };
-        if t.is_strange(url) && named(url) {
+        if x.is_at_stranger() && named(url) {
             continue;
         }
-        if t.is_strange(url) {
+        if x.is_at_stranger() {
             j.fail(&[x], "no access token at another host", format!("it is sent to {}", origin(url)));
         } else if url.starts_with("http://") && !is_loopback(url) {
             j.fail(&[x], "TLS", format!("the access token goes to {} in the open", origin(url)));

@@ -14,6 +14,6 @@ wrongs! {
     OTHER_REDIRECT_URI "other-redirect-uri" ["CLT-02"] "the redemption names the callback with a slash at its end"
     REDEEMS_TWICE "redeems-twice" ["CLT-04", "CLC-08"] "every code is redeemed twice"
     REDEEMS_LOST_CODE "redeems-lost-code" ["CLT-05"] "a code whose redemption had no answer is sent again"
-    FOLLOWS_TOKEN_REDIRECT "follows-token-redirect" ["CLC-13", "CLT-20", "CLJ-06"] "a redirected first token request is sent again to wherever it leads"
+    FOLLOWS_TOKEN_REDIRECT "follows-token-redirect" ["CLC-13", "CLT-20"] "a redirected first token request is sent again to wherever it leads"
     TAKES_PAGES "takes-pages" ["CLT-24"] "token requests say that they take HTML"
 }
