@@ -1,7 +1,7 @@
 //! What several families of client checks ask of a record of what a client did.
 
 use super::Judgement;
-use super::resource::{ended, let_in, presented};
+use super::resource::{calls, ended, let_in, presented};
 use crate::oauth::Endpoint;
 use crate::oauth::grant::{client_credentials, jwt_bearer, saml_bearer};
 use crate::oauth::salesforce::Profile;
@@ -98,7 +98,7 @@ pub(super) fn needless(
         let mine = |y: &&&Exchange| asked_for(y).is_some() && asked_for(y) == asked_for(first);
         let Some(second) = granted[i + 1..].iter().find(mine) else { continue };
         let mut between = uses(t, first).filter(|x| second.began_after(x) || second.overlaps(x)).peekable();
-        let was_used = between.peek().is_some();
+        let was_used = between.peek().is_some() && !has_reason(t, second);
         let ended = between.any(|x| let_in(x) != Some(true)) || first.member("expires_in").is_some();
         if second.began_after(first) && was_used && !ended {
             pairs.push((*first, *second));
@@ -150,6 +150,33 @@ pub(super) fn renews(j: &mut Judgement, t: &Transcript, refused: &Exchange, expe
         Some(y) if can => j.fail(&[refused, y], expected, "the same access token again, and no renewal"),
         _ => j.unproved(&[refused], expected, "the record ends before the client was seen to go on"),
     }
+}
+
+/// Whether a token request may be the one that a refused call asked for: more calls had been refused than tokens asked
+/// for since. Callers that were refused together come one after another.
+pub(super) fn has_reason(t: &Transcript, asked: &Exchange) -> bool {
+    let refused: Vec<&Exchange> =
+        calls(t).filter(|call| call.status() == 401 && asked.began_after(call)).collect();
+    let since = |y: &&Exchange| y.number < asked.number && refused.iter().any(|call| y.began_after(call));
+    refused.len() > t.at(Endpoint::Token).filter(since).filter(|y| same_client(y, asked)).count()
+}
+
+/// The token request, or login, that follows at once from the answer to a call. Where what it brings is first used for
+/// another call, or another call had been refused before, it was not asked for because of this one.
+pub(super) fn prompted<'t>(t: &'t Transcript, x: &'t Exchange) -> Option<&'t Exchange> {
+    let token = presented(x);
+    let asked = t.after(x).find(|y| {
+        let asks = matches!(y.endpoint, Endpoint::Token | Endpoint::Authorize);
+        asks && y.began_after(x) && y.at.saturating_sub(ended(x)) <= PROMPT && same_client(x, y)
+    })?;
+    let target = |call: &Exchange| call.request.url[origin(&call.request.url).len()..].to_owned();
+    let next = calls(t).find(|call| {
+        let new = presented(call).is_some_and(|sent| Some(sent) != token);
+        call.number > asked.number && call.endpoint == x.endpoint && new
+    });
+    let for_this =
+        next.is_none_or(|call| call.request.method == x.request.method && target(call) == target(x));
+    Some(asked).filter(|_| for_this && !has_reason(t, asked))
 }
 
 /// The login hosts of Salesforce, for production and for sandboxes.

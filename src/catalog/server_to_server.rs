@@ -162,7 +162,7 @@ fn is_ours(x: &Exchange) -> bool {
 }
 
 fn requests(t: &Transcript) -> impl Iterator<Item = &Exchange> {
-    server_requests(t).filter(|x| is_ours(x))
+    server_requests(t).filter(|x| is_ours(x) && !x.is_at_stranger())
 }
 
 fn request_is_an_authenticated_form(t: &Transcript) -> Judgement {

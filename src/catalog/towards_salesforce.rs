@@ -2,7 +2,7 @@
 
 use super::Cite::{Community, Rfc, Salesforce};
 use super::evidence::{
-    PROMPT, again, is_bearer_request, is_server_request, renews, same_client, server_requests,
+    PROMPT, again, is_bearer_request, is_server_request, prompted, renews, same_client, server_requests,
 };
 use super::resource::{calls, ended, presented};
 use super::server_to_server::kept;
@@ -174,19 +174,6 @@ fn login_is_shared(t: &Transcript) -> Judgement {
     }
 }
 
-/// The first token request, or login, of the same client so soon after an answer that it follows from it.
-fn prompted<'t>(t: &'t Transcript, x: &'t Exchange) -> Option<&'t Exchange> {
-    t.after(x).find(|y| {
-        let asks = y.endpoint == Endpoint::Token || y.endpoint == Endpoint::Authorize;
-        asks && y.began_after(x) && y.at.saturating_sub(ended(x)) <= PROMPT && same_client(x, y)
-    })
-}
-
-/// Whether another call of that token had been refused, which is a reason to ask for one.
-fn has_reason(t: &Transcript, x: &Exchange, y: &Exchange) -> bool {
-    t.before(y).any(|call| call.status() == 401 && presented(call) == presented(x))
-}
-
 fn request_limit_is_respected(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     let says = |x: &Exchange| x.response().is_some_and(|r| r.body.contains("REQUEST_LIMIT_EXCEEDED"));
@@ -197,7 +184,7 @@ fn request_limit_is_respected(t: &Transcript) -> Judgement {
         let soon = |y: &&&Exchange| y.at.saturating_sub(ended(x)) <= PROMPT;
         let repeated: Vec<&Exchange> = again(t, x, same);
         let soon: Vec<&&Exchange> = repeated.iter().filter(soon).collect();
-        let login = prompted(t, x).filter(|y| y.param("refresh_token").is_none() && !has_reason(t, x, y));
+        let login = prompted(t, x).filter(|y| y.param("refresh_token").is_none());
         if let Some(y) = login {
             j.fail(&[x, y], "no login: the limit is the org's", "a new login");
         } else if let [first, second, ..] = soon[..] {
@@ -231,7 +218,7 @@ fn maintenance_is_no_reason_to_log_in(t: &Transcript) -> Judgement {
         if x.response().is_none_or(|response| response.json().is_some()) {
             continue;
         }
-        match prompted(t, x).filter(|y| !has_reason(t, x, y)) {
+        match prompted(t, x) {
             Some(y) => {
                 j.fail(&[x, y], "no token request: the session is as good as before", "a token request")
             }

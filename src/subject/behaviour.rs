@@ -10,6 +10,8 @@ use crate::subject::Canned;
 pub struct Behaviour {
     /// When the access token dies, although nothing said that it would.
     pub expire: Option<Expire>,
+    /// How many calls are held until so many are in flight, and then answered.
+    pub together: Option<u32>,
     /// Calls of what count for that: the API, or what tells of the user.
     pub counted: Endpoint,
     /// Answers in place of the org's own; the first that fits is given.
@@ -176,6 +178,7 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             expire: None,
+            together: None,
             counted: Endpoint::Resource,
             answers: Vec::new(),
             callback: Callback::default(),

@@ -240,6 +240,11 @@ fn org() -> Shape {
     let keys = vec![
         may("expire", expire, "when the access token dies"),
         may(
+            "together",
+            Shape::Form(&CALLS),
+            "so many calls are held until they are in flight at once, and then let in",
+        ),
+        may(
             "answers",
             Shape::List(Box::new(named("instead", Shape::Item(Box::new(answer)))), Some(nothing)),
             "answers in place of the org's own; the first that fits is given",
@@ -247,7 +252,8 @@ fn org() -> Shape {
         may("callback", callback(), "what is done to the callback of a login"),
         may("keys", id_token::keys(), "which keys verify ID tokens"),
     ];
-    Shape::Record(Record { keys, never: Some(never), ..Record::default() })
+    let rules = vec![json!({ "not": { "required": ["expire", "together"] } })];
+    Shape::Record(Record { keys, never: Some(never), rules, ..Record::default() })
 }
 
 fn callback() -> Shape {
@@ -337,7 +343,11 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
     let requests = expect.and_then(|e| e.get("requests")).map(Node::items).unwrap_or_default();
     let calls = told("calls").unwrap_or(1);
     let org = behaviour(text, node.get("org"), problems);
-    if let Some(Expire::AtOnce { calls: held, late }) = org.expire {
+    let held = match org.expire {
+        Some(Expire::AtOnce { calls, late }) => Some((calls, late)),
+        _ => org.together.map(|calls| (calls, 0)),
+    };
+    if let Some((held, late)) = held {
         let span = node.get("org").map_or(node.span, |n| n.span);
         let concurrency = told("concurrency").unwrap_or(1);
         if held > concurrency.min(calls) {
@@ -453,8 +463,15 @@ fn behaviour(text: &Text, node: Option<&Node>, problems: &mut Vec<Diagnostic>) -
     hosts(text, node, problems);
     let counted = node.get("expire").and_then(|expire| named_endpoint(expire.get("of")?));
     let counted = counted.unwrap_or(Endpoint::Resource);
+    let together = number(node.get("together"));
+    if let (Some(node), Some(_)) = (node.key("together").filter(|_| together.is_some()), expire) {
+        let message = "calls are held together, and the access token dies";
+        let help = "leave one of both out: `expire: { at_once: ... }` holds calls as well";
+        problems.push(Diagnostic::at("contradiction", text, node.span, message).help(help));
+    }
     Behaviour {
         expire,
+        together,
         counted,
         answers,
         callback: node.get("callback").map(read_callback).unwrap_or_default(),

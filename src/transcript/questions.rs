@@ -145,6 +145,11 @@ impl Transcript {
 }
 
 impl Exchange {
+    /// Whether it was sent to a host that is known to be none of the server's.
+    pub fn is_at_stranger(&self) -> bool {
+        self.facts.stranger.as_deref().is_some_and(|host| same_origin(host, &self.request.url))
+    }
+
     /// Whether it was begun when the other had been answered.
     pub fn began_after(&self, other: &Exchange) -> bool {
         other.over_at <= self.number

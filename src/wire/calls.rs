@@ -44,8 +44,13 @@ pub enum Call {
 
 impl Call {
     /// Every word for it in a suite.
-    const WORDS: [(&str, Self); 4] =
-        [("read", Self::Read), ("create", Self::Create), ("userinfo", Self::Userinfo), ("soap", Self::Soap)];
+    const WORDS: [(&str, Self); 5] = [
+        ("read", Self::Read),
+        ("pages", Self::Read),
+        ("create", Self::Create),
+        ("userinfo", Self::Userinfo),
+        ("soap", Self::Soap),
+    ];
 
     /// By its word.
     pub fn read(word: &str) -> Option<Self> {

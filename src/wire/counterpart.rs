@@ -270,6 +270,10 @@ impl Counterpart {
                 let came = *self.calls.borrow();
                 Some(format!("the program never had {calls} calls in flight at once: {came} came in time"))
             }
+            None if self.behaviour.together.is_some() && !*self.gate.borrow() => {
+                let (calls, came) = (self.behaviour.together.unwrap_or_default(), *self.calls.borrow());
+                Some(format!("the program never had {calls} calls in flight at once: {came} came in time"))
+            }
             Some(Expire::AfterCalls(calls) | Expire::Every(calls)) if !self.has_expired() => {
                 Some(format!("the program made no call after the first {calls}, so the token did not die"))
             }
@@ -330,39 +334,58 @@ impl Counterpart {
             Some(Expire::AtOnce { calls, late }) if nth <= calls => {
                 if nth == calls {
                     self.expire();
-                    self.gate.send_replace(true);
-                } else {
-                    let (mut open, mut come) = (self.gate.subscribe(), self.calls.subscribe());
-                    let all = open.wait_for(|open| *open);
-                    tokio::pin!(all);
-                    loop {
-                        tokio::select! {
-                            _ = &mut all => break,
-                            () = tokio::time::sleep(HELD_FOR) => break,
-                            _ = come.changed() => {}
-                        }
-                    }
                 }
+                self.gather(nth == calls).await;
                 nth > calls - late.min(calls)
             }
-            _ => false,
+            _ => {
+                if let Some(calls) = self.behaviour.together.filter(|calls| nth <= *calls) {
+                    self.gather(nth == calls).await;
+                }
+                false
+            }
+        }
+    }
+
+    /// Holds a call until the last of those that are held together has come.
+    async fn gather(&self, is_last: bool) {
+        if is_last {
+            self.gate.send_replace(true);
+            return;
+        }
+        let (mut open, mut come) = (self.gate.subscribe(), self.calls.subscribe());
+        let all = open.wait_for(|open| *open);
+        tokio::pin!(all);
+        loop {
+            tokio::select! {
+                _ = &mut all => break,
+                () = tokio::time::sleep(HELD_FOR) => break,
+                _ = come.changed() => {}
+            }
         }
     }
 
     /// Lets a token request wait until all calls that are refused together have been.
     async fn let_all_be_refused(&self, endpoint: Endpoint) {
-        let Some(Expire::AtOnce { calls, late }) = self.behaviour.expire else { return };
-        if endpoint == Endpoint::Token && self.has_expired() {
-            let mut refused = self.refused.subscribe();
-            let all = refused.wait_for(|refused| *refused >= calls.saturating_sub(late));
-            let _ = tokio::time::timeout(HELD_FOR, all).await;
-            let own = matches!(self.clock, Clock::Own(_));
-            let takes = if own { OWN_RENEWAL_TAKES } else { RENEWAL_TAKES };
-            let mut asked = self.renewing.subscribe();
-            self.renewing.send_modify(|asked| *asked += 1);
-            let all = async { while tokio::time::timeout(takes, asked.changed()).await.is_ok() {} };
-            let _ = tokio::time::timeout(HELD_FOR, all).await;
+        if endpoint != Endpoint::Token {
+            return;
         }
+        match self.behaviour.expire {
+            Some(Expire::AtOnce { calls, late }) if self.has_expired() => {
+                let mut refused = self.refused.subscribe();
+                let all = refused.wait_for(|refused| *refused >= calls.saturating_sub(late));
+                let _ = tokio::time::timeout(HELD_FOR, all).await;
+            }
+            None if self.behaviour.together.is_some() => {}
+            _ => return,
+        }
+        // As long as others ask beside it.
+        let own = matches!(self.clock, Clock::Own(_));
+        let takes = if own { OWN_RENEWAL_TAKES } else { RENEWAL_TAKES };
+        let mut asked = self.renewing.subscribe();
+        self.renewing.send_modify(|asked| *asked += 1);
+        let all = async { while tokio::time::timeout(takes, asked.changed()).await.is_ok() {} };
+        let _ = tokio::time::timeout(HELD_FOR, all).await;
     }
 
     /// The answer in place of the org's own, where there is one for this request.

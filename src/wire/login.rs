@@ -227,7 +227,10 @@ impl Desk {
             let app = self.grant.target.apps.get(&self.grant.app);
             let is_public = app.is_some_and(|app| app.client_auth == ClientAuth::None);
             spoil::redemption(self.wrong, &mut form, is_public);
-            *redemption.request.body_mut() = form.write().into();
+            // A wrong may have it that it is no form.
+            if !redemption.request.body().starts_with(b"{") {
+                *redemption.request.body_mut() = form.write().into();
+            }
             match brought(ask(&self.transport, &self.grant, &redemption).await, &self.grant) {
                 Brought::Tokens(granted) => return Some(granted),
                 Brought::NothingYet(..) if tries > 0 => {

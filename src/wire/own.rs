@@ -65,7 +65,7 @@ pub const FLOWS: [Flow; 5] =
 /// What it can be told besides: what each of its calls `does`, to `pause` for so long before each but the first, to
 /// `discover` what the org says of itself before a login, and how long ago the user may have logged in at most (`max_age`, in
 /// seconds).
-pub const ARGS: [&str; 4] = ["does", "pause", "discover", "max_age"];
+pub const ARGS: [&str; 5] = ["authentication", "does", "pause", "discover", "max_age"];
 
 fn millis(text: &str) -> Option<Duration> {
     duration(text).and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis)

@@ -2,7 +2,7 @@
 //! and uses no token of what is wrong.
 
 use super::Cite::{Rfc, Salesforce};
-use super::evidence::{PROMPT, holds, same_client, uses};
+use super::evidence::{PROMPT, has_reason, holds, same_client, uses};
 use super::resource::{calls, ended, let_in, presented};
 use super::{Check, Judgement, Party};
 use crate::oauth::Endpoint;

@@ -231,7 +231,7 @@ fn secret_stays_at_its_endpoints(t: &Transcript) -> Judgement {
             continue;
         }
         let place = x.facts.secret_in.as_deref().unwrap_or("the place that is meant for it");
-        if t.is_strange(&x.request.url) {
+        if x.is_at_stranger() {
             j.fail(&[x], "no secret at another host", format!("the client secret there, in {place}"));
         } else if !authenticates(x) && x.endpoint != Endpoint::Callback {
             j.fail(&[x], "no secret at an endpoint that needs none", format!("it is sent in {place}"));

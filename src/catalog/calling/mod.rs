@@ -1,7 +1,7 @@
 //! Calls with an access token: how it is sent, and to whom (RFC 6750 §2, §5).
 
 use super::Cite::Rfc;
-use super::evidence::{PROMPT, holds, renews};
+use super::evidence::{holds, prompted, renews};
 use super::resource::{calls, presented};
 use super::{Check, Judgement, Party};
 use crate::oauth::Endpoint;
@@ -73,7 +73,8 @@ pub(super) const CHECKS: &[Check] = &[
         explain: "Whoever receives a bearer token can use it. A client sends it to the host that it is for, after it has checked the \
             certificate of that host, and to no other, whatever an answer, a link or a redirect names. A loopback address does \
             without TLS. Keep the list of hosts that a token may go to beside the token, fill it from the configuration, and look \
-            into it before each request. Where only a record is at hand, a host counts as strange if the record knows that it is.",
+            into it before each request. A host counts as strange if the record knows that it is; one that the token response itself \
+            named is judged apart.",
         passes: concat!(grant!(), call!("200")),
         fails: concat!(grant!(), call!("200"), "! stranger https://rogue.example\n"),
         judge: token_goes_to_its_own_hosts,
@@ -178,7 +179,18 @@ fn token_goes_to_its_own_hosts(t: &Transcript) -> Judgement {
     for x in &t.exchanges {
         let Some(token) = presented(x) else { continue };
         let url = &x.request.url;
-        if t.is_strange(url) {
+        // What the token response itself names is told by checks of that answer.
+        let named = |url: &str| {
+            let origin = t.origin_of_access_token(token);
+            let member = |name| origin.and_then(|origin| origin.text(name));
+            ["instance_url", "id"]
+                .iter()
+                .any(|name| member(name).is_some_and(|there| same_origin(there, url)))
+        };
+        if x.is_at_stranger() && named(url) {
+            continue;
+        }
+        if x.is_at_stranger() {
             j.fail(&[x], "no access token at another host", format!("it is sent to {}", origin(url)));
         } else if url.starts_with("http://") && !is_loopback(url) {
             j.fail(&[x], "TLS", format!("the access token goes to {} in the open", origin(url)));
@@ -278,5 +290,8 @@ mod tests {
         let open = concat!(grant!(), call!("200"), "! host http://org.example\n");
         comes_to(id, open, Verdict::Fail);
         comes_to(id, &open.replace("org.example", "127.0.0.1:8080"), Verdict::Pass);
+        let there = concat!(call!("200"), "! stranger https://rogue.example\n");
+        let named = grant!().replace("\"A1\"", "\"A1\",\"instance_url\":\"https://rogue.example\"");
+        comes_to(id, &format!("{named}{there}"), Verdict::Skip);
     }
 }

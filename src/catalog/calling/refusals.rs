@@ -114,18 +114,9 @@ fn missing_scope_starts_no_renewal(t: &Transcript) -> Judgement {
         if !challenge.is_some_and(|challenge| challenge.contains("insufficient_scope")) {
             continue;
         }
-        let token = presented(x);
-        let reason = |y: &Exchange| y.status() == 401 && presented(y) == token;
-        let asked = t.at(Endpoint::Token).find(|y| {
-            let after = y.at.saturating_sub(super::super::resource::ended(x));
-            y.began_after(x) && after <= PROMPT && y.param("scope").is_none() && y.param("code").is_none()
-        });
-        // A client that asks for a token before each call did not ask because of this one.
-        let for_this = |y: &&Exchange| {
-            let again = |z: &Exchange| z.request.url == x.request.url && presented(z) != token;
-            y.param("refresh_token").is_some() || t.after(y).any(again)
-        };
-        match asked.filter(for_this).filter(|y| !t.before(y).any(reason)) {
+        // A login that asks for more, or for scopes by name, is another matter.
+        let same = |y: &&Exchange| y.param("scope").is_none() && y.param("code").is_none();
+        match prompted(t, x).filter(|y| y.endpoint == Endpoint::Token).filter(same) {
             Some(y) => j.fail(&[x, y], "no renewal: a new token has the same scope", "a token request"),
             None => j.pass(),
         }

@@ -126,9 +126,10 @@ const MINUTES: i64 = 610;
 /// From when on an end was surely not meant in seconds.
 const YEARS: i64 = 20 * 366 * 86_400;
 
-/// Every grant assertion that was sent, with what it says.
+/// Every grant assertion that was sent to its server, with what it says.
 fn assertions(t: &Transcript) -> impl Iterator<Item = (&Exchange, &AssertionFacts)> {
-    t.at(Endpoint::Token).filter_map(|x| Some((x, x.facts.assertion.as_ref()?)))
+    let there = t.at(Endpoint::Token).filter(|x| !x.is_at_stranger());
+    there.filter_map(|x| Some((x, x.facts.assertion.as_ref()?)))
 }
 
 /// Every JWT of these that can be read.

@@ -10,10 +10,10 @@ wrongs! {
     CUTS_TOKENS "cuts-tokens" ["CLT-15"] "of an access token 255 letters are kept"
     LOOKS_PAST_ERRORS "looks-past-errors" ["CLT-18"] "an error in an answer with status 200 is not looked at"
     RENEWS_UNTOLD "renews-untold" ["CLT-11", "CLX-10", "CLR-06", "CLS-02", "CLW-06", "CLW-09"] "a token whose lifetime is not told is renewed before every call"
-    REDEEMS_AS_JSON "redeems-as-json" [] "a code is redeemed with a JSON body"
+    REDEEMS_AS_JSON "redeems-as-json" ["CLT-01"] "a code is redeemed with a JSON body"
     OTHER_REDIRECT_URI "other-redirect-uri" ["CLT-02"] "the redemption names the callback with a slash at its end"
     REDEEMS_TWICE "redeems-twice" ["CLT-04", "CLC-08"] "every code is redeemed twice"
     REDEEMS_LOST_CODE "redeems-lost-code" ["CLT-05"] "a code whose redemption had no answer is sent again"
-    FOLLOWS_TOKEN_REDIRECT "follows-token-redirect" ["CLC-13", "CLT-20", "CLJ-06"] "a redirected first token request is sent again to wherever it leads"
+    FOLLOWS_TOKEN_REDIRECT "follows-token-redirect" ["CLC-13", "CLT-20"] "a redirected first token request is sent again to wherever it leads"
     TAKES_PAGES "takes-pages" ["CLT-24"] "token requests say that they take HTML"
 }
