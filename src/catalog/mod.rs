@@ -18,6 +18,7 @@ mod introspection;
 mod judgement;
 mod jwt_bearer;
 mod left_out;
+mod logging_out;
 mod login;
 mod openid;
 mod pkce;
@@ -154,6 +155,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         renewal::without::CHECKS,
         renewal::failure::CHECKS,
         renewal::passing::CHECKS,
+        renewal::processes::CHECKS,
         renewal::reasons::CHECKS,
         renewal::waiting::CHECKS,
         renewal::over::CHECKS,
@@ -166,6 +168,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         robustness::tries::CHECKS,
         robustness::answers::CHECKS,
         robustness::calls::CHECKS,
+        logging_out::CHECKS,
         secrets::CHECKS,
         login::request::CHECKS,
         login::state::CHECKS,

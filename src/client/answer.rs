@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::renewal::Granted;
 use super::wrong::Wrongs;
 use super::wrong::resource::{GOES_TO_ANY_INSTANCE, STAYS_AT_LOGIN_HOST};
-use super::wrong::robustness::{ASKS_ON_AND_ON, TAKES_PAGES, USES_BROKEN_ANSWERS};
+use super::wrong::robustness::{ASKS_ON_AND_ON, READS_PAGES, USES_BROKEN_ANSWERS};
 use super::wrong::tokens::{
     BELIEVES_ANY_LIFETIME, CUTS_TOKENS, KNOWS_ALL_MEMBERS, LOOKS_PAST_ERRORS, READS_BY_HAND, TAKES_ANY_TYPE,
     TAKES_NOTHING_FOR_A_TOKEN, TYPE_BY_LETTER,
@@ -109,7 +109,7 @@ impl Manner {
         };
         let token = match () {
             () if self.wrong.has(&USES_BROKEN_ANSWERS) => cut_out()?,
-            () if self.wrong.has(&TAKES_PAGES) && response.body.contains("<html") => "undefined",
+            () if self.wrong.has(&READS_PAGES) && response.body.contains("<html") => "undefined",
             () => return None,
         };
         Some(Granted { access_token: Secret::new(token), ..Granted::default() })

@@ -118,6 +118,11 @@ impl Renewal {
         self.access_token.as_ref()
     }
 
+    /// The refresh token in force.
+    pub fn refresh_token(&self) -> Option<&Secret> {
+        self.refresh_token.as_ref()
+    }
+
     /// The wrong that it commits on purpose.
     pub fn wrong(&self) -> Wrongs {
         self.wrong

@@ -1,18 +1,20 @@
 //! Playing a client program: the org behaves as the scenario has it, the program does its work, and what it asked is judged.
 
+use futures_util::future::join_all;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::control::Shared;
 use super::doors::Doors;
-use super::launch::{Ended, Life, started};
+use super::launch::{ARGUMENTS, Ended, Folders, Given, Left, Life, TEMPORARY_FILE, started};
 use super::plan::Planned;
 use super::play::Did;
 use super::preflight::embedded_endpoints;
 use super::rows::{self, Judged, Seen};
 use super::storm::storm;
 use crate::client::wrong::Wrongs;
+use crate::client::wrong::store::{LEAVES_TEMPORARY_FILES, SHOWS_ARGUMENTS};
 use crate::diagnostic::Span;
 use crate::oauth::{Endpoint, Secret};
 use crate::org::Org;
@@ -20,6 +22,7 @@ use crate::report::ProgramRow;
 use crate::subject::{Behaviour, Callback, Called, Flow, Login, Page, Program, Subject, Target, Way};
 use crate::suite::Scenario;
 use crate::suite::client::{Exit, Play, Requests};
+use crate::suite::told::Told;
 use crate::transcript::{Exchange, Part, Redactor, Staged};
 use crate::verdict::{Finding, Level, Verdict};
 use crate::wire::agent::Agent;
@@ -27,6 +30,7 @@ use crate::wire::clock::Watch;
 use crate::wire::counterpart::Counterpart;
 use crate::wire::host;
 use crate::wire::own::{self, Job};
+use crate::wire::store::Store;
 use crate::wire::{Clock, Error, dice};
 
 /// Who is the client.
@@ -69,6 +73,14 @@ impl Client {
         }
     }
 
+    /// Whether its processes and its starts share the tokens.
+    fn stores(&self) -> bool {
+        match self {
+            Self::Own(_) => true,
+            Self::Program(program) => program.stores,
+        }
+    }
+
     /// The flows that it can do.
     pub fn flows(&self) -> &[Flow] {
         match self {
@@ -80,6 +92,9 @@ impl Client {
 
 /// How long our own client may take.
 const WITHIN: Duration = Duration::from_secs(30);
+/// Where a user is sent who is asked whether they are back.
+const NOWHERE: &str = "";
+
 /// One play of a program.
 struct Played {
     subject: Subject,
@@ -122,7 +137,13 @@ pub(super) fn lacking(shared: &super::Options, scenario: &Scenario, play: &Play)
     if !program.flows().contains(&play.flow) {
         return Some(format!("the program {} does not list the flow {}", program.name(), play.flow));
     }
-    let (name, _) = play.args.iter().find(|(name, _)| !program.takes(name))?;
+    if play.told.store && !program.stores() {
+        return Some(format!(
+            "the program {} does not say that it keeps tokens in `${{store}}`",
+            program.name()
+        ));
+    }
+    let (name, _) = play.told.args.iter().find(|(name, _)| !program.takes(name))?;
     Some(format!("the program {} does not list the argument {name}", program.name()))
 }
 
@@ -133,7 +154,7 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
     let key = scenario.full_name();
     let mut over = Vec::new();
     // Whether the program does its work where nothing is in its way; otherwise what it does proves nothing.
-    if !play.org.is_plain() || play.exit == Exit::GaveUp {
+    if !play.org.is_plain() || play.told.kill.is_some() || play.exit == Exit::GaveUp {
         match shared.plain(scenario, play).await {
             Plain::Works => {}
             Plain::NotImplemented => return not_implemented(planned),
@@ -192,7 +213,8 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
 
 /// Plays a program where nothing is in its way: otherwise what it does where something is proves nothing.
 pub(super) async fn plain(shared: &Shared, scenario: &Scenario, play: &Play, key: &str) -> Plain {
-    let plain = Play { org: Behaviour::default(), times: 1, ..play.clone() };
+    let told = Told { times: 1, kill: None, ..play.told.clone() };
+    let plain = Play { org: Behaviour::default(), told, ..play.clone() };
     match once(shared, scenario, &plain, Part::Control, key).await {
         Ok(Played { ended: Ended::NotImplemented, .. }) => Plain::NotImplemented,
         Ok(Played { ended: Ended::Done, exchanges, .. }) if exchanges.iter().any(was_let_in) => Plain::Works,
@@ -231,7 +253,7 @@ async fn once(
         play.org.clone(),
         (&scenario.name, &scenario.user),
         part,
-        play.calls,
+        (play.told.all_calls(), play.told.kill),
     ));
     let doors = Doors::open(&counterpart, options.client.way(), shared).await?;
     let (url, instance) = (doors.org.clone(), doors.instance.clone());
@@ -248,6 +270,12 @@ async fn once(
         .flatten();
     let (users, sent) = mpsc::unbounded_channel();
     let (over, visits) = watch::channel(0);
+    let (idle, mut caught_up) = watch::channel(0);
+    let kept = play.told.store.then(|| Arc::new(Store::default()));
+    let folders = match &options.client {
+        Client::Program(_) => Some(Folders::new(play.told.store)?),
+        Client::Own(_) => None,
+    };
     let agent = agent(&counterpart, &target, scenario, play);
     let life = async |login: Option<(Secret, Option<Secret>)>, users| match &options.client {
         Client::Own(wrong) => {
@@ -261,43 +289,76 @@ async fn once(
                 user: scenario.user.clone(),
                 flow: play.flow,
                 login,
-                calls: play.calls,
-                concurrency: play.concurrency,
-                args: play.args.iter().cloned().collect(),
+                store: kept.clone(),
+                calls: play.told.calls,
+                concurrency: play.told.concurrency,
+                args: play.told.args.iter().cloned().collect(),
                 users,
                 visits: visits.clone(),
                 clock: clock.clone(),
                 printed: printed.clone(),
                 wrong: *wrong,
             };
-            let ended = match tokio::time::timeout(WITHIN, own::work(job)).await {
-                Ok(Ok(true)) => Ended::Done,
-                Ok(Ok(false)) => Ended::GaveUp("not every call was answered".into()),
-                Ok(Err(why)) => Ended::GaveUp(why.to_string()),
-                Err(_) => Ended::TimedOut,
+            let ended = tokio::select! {
+                ended = tokio::time::timeout(WITHIN, own::work(job)) => match ended {
+                    Ok(Ok(true)) => Ended::Done,
+                    Ok(Ok(false)) => Ended::GaveUp("not every call was answered".into()),
+                    Ok(Err(why)) => Ended::GaveUp(why.to_string()),
+                    Err(_) => Ended::TimedOut,
+                },
+                () = counterpart.death() => Ended::Killed,
             };
             let mut life = Life::new(ended);
             life.printed.stdout =
                 std::mem::take(&mut *printed.lock().unwrap_or_else(PoisonError::into_inner));
             Ok(life)
         }
-        Client::Program(program) => started(program, scenario, play, &target, &doors, login, users).await,
+        Client::Program(program) => {
+            let Some(folders) = &folders else { return Ok(Life::new(Ended::NotImplemented)) };
+            let given = Given { target: &target, doors: &doors, login, folders };
+            started(program, scenario, play, given, users, counterpart.death()).await
+        }
+    };
+    // All its processes, from their start to the end of the last.
+    let start = async |users: &mpsc::UnboundedSender<String>| {
+        let lives = (0..play.told.processes).map(|_| life(login.clone(), users.clone()));
+        let mut lived = None;
+        for one in join_all(lives).await {
+            let one: Life = one?;
+            lived = Some(match lived {
+                Some(other) => one.beside(other),
+                None => one,
+            });
+        }
+        counterpart.is_gone();
+        Ok::<Life, Error>(lived.unwrap_or_else(|| Life::new(Ended::NotImplemented)))
     };
     let lives = async {
-        let mut lived = life(login.clone(), users.clone()).await?;
-        for _ in 1..play.times {
-            if matches!(lived.ended, Ended::NotImplemented | Ended::TimedOut) {
+        let mut lived = start(&users).await;
+        for _ in 1..play.told.times {
+            if !matches!(&lived, Ok(Life { ended: Ended::Done | Ended::GaveUp(_) | Ended::Killed, .. })) {
                 break;
             }
+            // The user of the last start must not come back to this one.
+            let seen = *caught_up.borrow_and_update();
+            if users.send(NOWHERE.to_owned()).is_ok() {
+                let _ = tokio::time::timeout(WITHIN, caught_up.wait_for(|now| *now > seen)).await;
+            }
             counterpart.starts_again();
-            lived = life(login.clone(), users.clone()).await?.after(lived);
+            let earlier = lived?;
+            lived = start(&users).await.map(|life| life.after(earlier));
         }
         // Nobody is sent anywhere any more.
         drop(users);
-        Ok(lived)
+        lived
     };
-    let (lived, lost) = tokio::join!(lives, led(agent, sent, over));
-    let life: Life = lived?;
+    let (lived, lost) = tokio::join!(lives, led(agent, sent, over, idle));
+    let mut life: Life = lived?;
+    let files = match &options.client {
+        Client::Own(wrong) => own_files(kept.as_deref(), *wrong).await,
+        Client::Program(program) => folders.iter().flat_map(|folders| folders.left(program)).collect(),
+    };
+    life.files.extend(files);
     doors.close().await;
     let seen = counterpart.seen();
     let subject = Subject { program: Some(options.client.name()), ..target.subject() };
@@ -308,10 +369,29 @@ async fn once(
     let staged = Staged {
         endpoints: target.endpoints.clone(),
         redirect_uris: own.map(|app| (scenario.app.clone(), app.redirect_uris.clone())).into_iter().collect(),
+        processes: play.told.processes,
+        store: play.told.store,
+        args: play.told.args.iter().cloned().collect(),
         traces: life.traces(&mut redactor),
     };
     let (program, unmet) = (life.row(), seen.unmet.or(lost));
     Ok(Played { subject, exchanges: seen.exchanges, ended: life.ended, program, staged, unmet })
+}
+
+/// What our own client would leave in files: its tokens, and the lock on them.
+async fn own_files(store: Option<&Store>, wrong: Wrongs) -> Vec<Left> {
+    let Some(store) = store else { return Vec::new() };
+    let Some((text, mode)) = store.file(wrong).await else { return Vec::new() };
+    let with =
+        |wrong_has_it: bool, without: &str| if wrong_has_it { text.clone() } else { without.to_owned() };
+    let lock = with(wrong.has(&LEAVES_TEMPORARY_FILES), "locked");
+    let arguments = with(wrong.has(&SHOWS_ARGUMENTS), "--store tokens");
+    let left = |place: &str, mode, text| Left { place: place.to_owned(), mode, text };
+    vec![
+        left("file of its store", Some(mode), text),
+        left(TEMPORARY_FILE, Some(0o600), lock),
+        left(ARGUMENTS, None, arguments),
+    ]
 }
 
 /// The user whom a program sends away to log in.
@@ -330,9 +410,14 @@ async fn led(
     mut agent: Agent,
     mut sent: mpsc::UnboundedReceiver<String>,
     over: watch::Sender<u32>,
+    idle: watch::Sender<u32>,
 ) -> Option<String> {
     let mut lost = None;
     while let Some(url) = sent.recv().await {
+        if url == NOWHERE {
+            idle.send_modify(|times| *times += 1);
+            continue;
+        }
         lost = agent.visit(&url).await.err();
         over.send_modify(|visits| *visits += 1);
     }
@@ -353,6 +438,7 @@ fn missed(play: &Play, ended: &Ended) -> Option<String> {
     match (play.exit, ended) {
         // Who passes over a callback that is none may well go on waiting for the right one.
         (Exit::GaveUp | Exit::Any, Ended::TimedOut) if play.org.callback != Callback::default() => None,
+        (_, Ended::Killed) => Some("the program is started again after it was killed".into()),
         (_, Ended::TimedOut) => Some("the program ends in time".into()),
         (Exit::Done, Ended::GaveUp(_)) => Some("the program does its work".into()),
         (Exit::GaveUp, Ended::Done) => Some("the program gives up".into()),

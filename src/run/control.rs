@@ -13,6 +13,7 @@ use crate::oauth::Secret;
 use crate::org::Org;
 use crate::subject::Login;
 use crate::suite::client::Play;
+use crate::suite::told::Told;
 use crate::suite::{self, Scenario, Step};
 use crate::transcript::{Exchange, Taken};
 use crate::wire::Clock;
@@ -127,9 +128,10 @@ impl Shared {
     /// What comes of the client under test where nothing is in its way. Played once for all scenarios that tell it the
     /// same.
     pub(super) async fn plain(&self, scenario: &Scenario, play: &Play) -> Plain {
-        let Play { flow, calls, concurrency, args, .. } = play;
+        let Play { flow, told: Told { calls, concurrency, processes, store, args, .. }, .. } = play;
         let Scenario { app, user, settings, .. } = scenario;
-        let key = format!("{flow}/{calls}/{concurrency}/{args:?}/{app}/{user}/{settings:?}");
+        let many = format!("{calls}/{concurrency}/{processes}/{store}");
+        let key = format!("{flow}/{many}/{args:?}/{app}/{user}/{settings:?}");
         let cell = self.plain.lock().await.entry(key.clone()).or_default().clone();
         cell.get_or_init(|| async { client::plain(self, scenario, play, &key).await }).await.clone()
     }

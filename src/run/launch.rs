@@ -10,7 +10,7 @@ use crate::subject::{Program, Target};
 use crate::suite::Scenario;
 use crate::suite::client::Play;
 use crate::transcript::{Redactor, Trace};
-use crate::wire::files::Private;
+use crate::wire::files::{Found, Moment, Private, found};
 use crate::wire::{Error, program};
 
 /// What a program exits with where it cannot do what it is asked.
@@ -19,6 +19,11 @@ const NOT_IMPLEMENTED: i32 = 89;
 const LONGEST_WORDS: usize = 300;
 const LONGEST_OUTPUT: usize = 8 * 1024;
 
+/// How the place of what everybody on the machine can read is told.
+pub(super) const ARGUMENTS: &str = crate::transcript::ARGUMENTS;
+/// How the place of a temporary file is told.
+pub(super) const TEMPORARY_FILE: &str = "temporary file";
+
 /// How a program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -26,6 +31,7 @@ pub(super) enum Ended {
     GaveUp(String),
     NotImplemented,
     TimedOut,
+    Killed,
 }
 
 /// What a program came to by itself.
@@ -34,8 +40,21 @@ pub(super) struct Life {
     pub(super) printed: Printed,
     /// Tokens that it was given.
     own: Vec<String>,
+    /// Files that it left.
+    pub(super) files: Vec<Left>,
     /// How long it ran, in milliseconds.
     ran: u64,
+}
+
+/// A file that a program left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    /// Which, in words.
+    pub(super) place: String,
+    /// Who may do what with it, where the system has such modes.
+    pub(super) mode: Option<u32>,
+    /// What stands in it, as far as it is text.
+    pub(super) text: String,
 }
 
 /// What a program wrote.
@@ -48,14 +67,36 @@ pub(super) struct Printed {
 impl Life {
     /// Of one that wrote nothing.
     pub(super) fn new(ended: Ended) -> Self {
-        Self { ended, printed: Printed::default(), own: Vec::new(), ran: 0 }
+        Self { ended, printed: Printed::default(), own: Vec::new(), files: Vec::new(), ran: 0 }
     }
 
     /// The same, that came after another of the same program.
-    pub(super) fn after(mut self, earlier: Self) -> Self {
+    pub(super) fn after(self, earlier: Self) -> Self {
+        let ran = self.ran + earlier.ran;
+        Self { ran, ..self.with(earlier) }
+    }
+
+    /// Two that lived at the same time, in one.
+    pub(super) fn beside(self, other: Self) -> Self {
+        let rank = |ended: &Ended| match ended {
+            Ended::Done => 0,
+            Ended::NotImplemented => 1,
+            Ended::GaveUp(_) => 2,
+            Ended::Killed => 3,
+            Ended::TimedOut => 4,
+        };
+        let ran = self.ran.max(other.ran);
+        let (worse, rest) =
+            if rank(&other.ended) > rank(&self.ended) { (other, self) } else { (self, other) };
+        Self { ran, ..worse.with(rest) }
+    }
+
+    fn with(mut self, earlier: Self) -> Self {
         self.printed.stdout.insert_str(0, &earlier.printed.stdout);
         self.printed.stderr.insert_str(0, &earlier.printed.stderr);
-        self.ran += earlier.ran;
+        self.own.extend(earlier.own);
+        self.own.dedup();
+        self.files.extend(earlier.files);
         self
     }
 
@@ -90,8 +131,16 @@ impl Life {
             place: place.to_owned(),
             bytes: text.len(),
             holds: redactor.kinds_in(text),
+            mode: None,
         };
-        streams.into_iter().map(trace).collect()
+        let mut traces: Vec<Trace> = streams.into_iter().map(trace).collect();
+        traces.extend(self.files.iter().map(|file| Trace {
+            place: file.place.clone(),
+            bytes: file.text.len(),
+            holds: redactor.kinds_in(&file.text),
+            mode: file.mode,
+        }));
+        traces
     }
 }
 
@@ -103,6 +152,7 @@ impl Ended {
             Ended::GaveUp(why) => format!("it gave up: {why}"),
             Ended::NotImplemented => "it does not do this".into(),
             Ended::TimedOut => "it did not end in time".into(),
+            Ended::Killed => "it was killed, as the scenario has it".into(),
         }
     }
 }
@@ -111,19 +161,65 @@ fn struck(text: &str, secrets: &[String]) -> String {
     secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
 }
 
+/// Folders that a program may write to, one play long.
+pub(super) struct Folders {
+    /// What it keeps, where the scenario has it keep something.
+    store: Option<Private>,
+    /// What it needs for a while.
+    temporary: Private,
+    /// When they were made.
+    since: Moment,
+}
+
+impl Folders {
+    pub(super) fn new(store: bool) -> Result<Self, Error> {
+        let store = if store { Some(Private::new()?) } else { None };
+        Ok(Self { store, temporary: Private::new()?, since: Moment::now() })
+    }
+
+    /// What was written to them, and to the program's own.
+    pub(super) fn left(&self, program: &Program) -> Vec<Left> {
+        let store = self
+            .store
+            .iter()
+            .flat_map(|store| found(store.as_ref(), None))
+            .map(|file| ("file of its store", file));
+        let own =
+            found(&program.folder, Some(self.since)).into_iter().map(|file| ("file of its folder", file));
+        let temporary = found(self.temporary.as_ref(), None).into_iter().map(|file| (TEMPORARY_FILE, file));
+        let left = |(place, file): (&str, Found)| Left {
+            place: format!("{place} {}", file.name),
+            mode: Some(file.mode.unwrap_or(0)),
+            text: file.text,
+        };
+        store.chain(own).chain(temporary).map(left).collect()
+    }
+}
+
+/// What a program is given for a play.
+pub(super) struct Given<'a> {
+    /// The org's apps and users.
+    pub(super) target: &'a Target,
+    /// Where the org stands.
+    pub(super) doors: &'a Doors,
+    /// The tokens of an earlier login, where it begins with some.
+    pub(super) login: Option<(Secret, Option<Secret>)>,
+    /// Where it may write.
+    pub(super) folders: &'a Folders,
+}
+
 /// Starts a program, with everything that it is given, and waits for its end.
 pub(super) async fn started(
     program: &Program,
     scenario: &Scenario,
     play: &Play,
-    target: &Target,
-    doors: &Doors,
-    login: Option<(Secret, Option<Secret>)>,
+    Given { target, doors, login, folders }: Given<'_>,
     users: mpsc::UnboundedSender<String>,
+    death: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Life, Error> {
     let files = Private::new()?;
     let mut values: BTreeMap<&str, String> =
-        play.args.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        play.told.args.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
     values.insert("org.url", doors.org.clone());
     values.insert("org.instance", doors.instance.clone());
     let mut environment = Vec::new();
@@ -133,9 +229,11 @@ pub(super) async fn started(
         values.insert("org.ca", path);
     }
     values.extend(doors.proxy.as_ref().map(|url| ("org.proxy", url.clone())));
+    environment.push(("TMPDIR".to_owned(), folders.temporary.path()));
+    values.extend(folders.store.as_ref().map(|store| ("store", store.path())));
     values.insert("flow", play.flow.name().to_owned());
-    values.insert("calls", play.calls.to_string());
-    values.insert("concurrency", play.concurrency.to_string());
+    values.insert("calls", play.told.calls.to_string());
+    values.insert("concurrency", play.told.concurrency.to_string());
     let secret = |secret: &Secret| secret.expose().to_owned();
     if let Some(app) = target.apps.get(&scenario.app) {
         values.insert("app.client_id", app.client_id.clone());
@@ -161,7 +259,7 @@ pub(super) async fn started(
         // The file asks for something that this scenario does not say: it cannot be played with it.
         Err(_) => return Ok(Life::new(Ended::NotImplemented)),
     };
-    let ended = program::run(&launch, Some(users)).await?;
+    let ended = program::run(&launch, Some(users), death).await?;
     // Tokens that it never sent are in no record, so they are struck out here.
     let own: Vec<String> = login
         .into_iter()
@@ -169,6 +267,7 @@ pub(super) async fn started(
         .flatten()
         .map(|token| token.expose().to_owned())
         .collect();
+    let ended_with = ended.arguments;
     let printed = Printed { stdout: ended.stdout, stderr: ended.stderr };
     let told = last_words(&printed.stderr).or_else(|| last_words(&printed.stdout)).unwrap_or_default();
     let told: String = struck(&told, &own).chars().take(LONGEST_WORDS).collect();
@@ -179,8 +278,14 @@ pub(super) async fn started(
         program::Exit::Code(code) => Ended::GaveUp(format!("exit {code}: {told}")),
         program::Exit::Signal(signal) => Ended::GaveUp(format!("ended by signal {signal}: {told}")),
         program::Exit::TimedOut => Ended::TimedOut,
+        program::Exit::Killed => Ended::Killed,
     };
-    Ok(Life { ended, printed, own, ran })
+    let arguments = (!ended_with.is_empty()).then(|| Left {
+        place: ARGUMENTS.to_owned(),
+        mode: None,
+        text: ended_with.join("\n"),
+    });
+    Ok(Life { ended, printed, own, files: arguments.into_iter().collect(), ran })
 }
 
 /// The line of a program's output that says best why it ended: the last that speaks of an error, else the last.

@@ -30,6 +30,6 @@ pub(super) fn storm(play: &Play, exchanges: &[Exchange]) -> Option<StormRow> {
         callers: calls,
         renewals: exchanges.iter().filter(asked).count(),
         invalid_grants: exchanges.iter().filter(asked).filter(refused).count(),
-        failed_calls: usize::try_from(play.calls).unwrap_or(usize::MAX).saturating_sub(answered),
+        failed_calls: usize::try_from(play.told.all_calls()).unwrap_or(usize::MAX).saturating_sub(answered),
     })
 }

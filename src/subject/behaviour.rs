@@ -22,6 +22,24 @@ pub struct Behaviour {
     pub keys: Keys,
 }
 
+/// When a program is killed in the middle of its work, with everything that it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kill {
+    /// At which moment.
+    pub at: Moment,
+    /// The how manieth of these.
+    pub nth: u32,
+}
+
+/// A moment in the work of a program, as the org sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A request of that endpoint came, and nothing was done for it.
+    Asked(Endpoint),
+    /// All was done for it, and the answer is on its way: the program does not hear it.
+    Answered(Endpoint),
+}
+
 /// How an ID token differs from the org's own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Forged {

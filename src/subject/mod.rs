@@ -6,7 +6,9 @@ pub mod program;
 mod settings;
 mod stub;
 
-pub use behaviour::{Behaviour, Callback, Cut, Does, Expire, Forged, HOSTS, Instead, Keys, Sign, Written};
+pub use behaviour::{
+    Behaviour, Callback, Cut, Does, Expire, Forged, HOSTS, Instead, Keys, Kill, Moment, Sign, Written,
+};
 pub use program::{Launch, Program, Unfilled, Way};
 pub use settings::{Kind, Row, Setting, Settings, TABLE as SETTINGS};
 pub use stub::{Body, Called, Canned, OF_THE_CONNECTION, Stub, Stubs, Wanted};

@@ -37,6 +37,11 @@ pub const VALUES: &[Value] = &[
     value("flow", "FLOW", "the flow that it is to use, one of its `flows`"),
     value("calls", "CALLS", "how many calls of the API it is to make"),
     value("concurrency", "CONCURRENCY", "how many of them may be in flight at a time"),
+    value(
+        "store",
+        "STORE",
+        "folder for the tokens that it keeps, where a scenario starts it several times or several of it",
+    ),
 ];
 
 /// Something that a program is given.
@@ -77,6 +82,8 @@ pub struct Program {
     pub folder: PathBuf,
     /// How long it may take, in milliseconds.
     pub within: i64,
+    /// Whether it keeps its tokens in a folder that its processes and its starts share.
+    pub stores: bool,
     /// How it reaches the org.
     pub way: Way,
 }
@@ -213,6 +220,7 @@ impl fmt::Debug for Program {
             .field("args", &self.args)
             .field("folder", &self.folder)
             .field("within", &self.within)
+            .field("stores", &self.stores)
             .field("way", &self.way)
             .finish()
     }
@@ -242,6 +250,7 @@ mod tests {
             args: Vec::new(),
             folder: PathBuf::from("clients"),
             within: WITHIN,
+            stores: false,
             way: Way::Plain,
         }
     }

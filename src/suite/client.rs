@@ -6,6 +6,7 @@ use super::id_token;
 use super::parse::{Kind, Node};
 use super::shape::{Either, Form, Never, Record, Shape, check, may, must, named, one_or_many, record};
 use super::stubs::{canned, headers, respond};
+use super::told::{self, Told};
 use super::words::{DURATION, flows, settings, waivers};
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::{Endpoint, duration};
@@ -16,22 +17,13 @@ use crate::subject::{
 /// The most calls that a program is asked for.
 const MOST_CALLS: i64 = 10_000;
 
-/// The most often that a program is started.
-const MOST_STARTS: i64 = 20;
-
 /// What a program is played for.
 #[derive(Clone, Debug)]
 pub struct Play {
     /// How it gets tokens.
     pub flow: Flow,
-    /// How many calls it makes.
-    pub calls: u32,
-    /// How many of them at a time.
-    pub concurrency: u32,
-    /// How often it is started, one time after another and against the same org.
-    pub times: u32,
-    /// What else it is told, by name.
-    pub args: Vec<(String, String)>,
+    /// What it is told, and what is done to it.
+    pub told: Told,
     /// How the org behaves towards it.
     pub org: Behaviour,
     /// How it must end.
@@ -81,7 +73,7 @@ const ENDPOINTS: [(&str, Endpoint); 9] = [
     ("userinfo", Endpoint::Userinfo),
 ];
 
-const CALLS: Form = Form {
+pub(super) const CALLS: Form = Form {
     code: "wrong-type",
     expected: "a whole number from 1 to 10000",
     help: "for example `20`",
@@ -90,19 +82,6 @@ const CALLS: Form = Form {
         json!({ "anyOf": [
             { "type": "integer", "minimum": 1, "maximum": 10000 },
             { "type": "string", "pattern": "^\\+?0*[1-9][0-9]*$" }
-        ] })
-    },
-};
-
-const STARTS: Form = Form {
-    code: "wrong-type",
-    expected: "a whole number from 1 to 20",
-    help: "for example `3`",
-    fits: |text| text.parse::<i64>().is_ok_and(|starts| (1..=MOST_STARTS).contains(&starts)),
-    schema: || {
-        json!({ "anyOf": [
-            { "type": "integer", "minimum": 1, "maximum": 20 },
-            { "type": "string", "pattern": "^\\+?0*([1-9]|1[0-9]|20)$" }
         ] })
     },
 };
@@ -146,7 +125,7 @@ pub(super) fn scenario() -> Shape {
             must("flow", Shape::Words("flow", flows()), "how the program gets tokens"),
             may("app", Shape::Name, "role of the app that the program is"),
             may("user", Shape::Name, "role of the user that it acts for"),
-            may("program", program(), "what the program is told"),
+            may("program", told::shape(), "what the program is told"),
             may("org", org(), "how the org behaves towards it"),
             may("settings", settings(), "what the org is set up for"),
             may("expect", expect(), "what must come of it; without it, that the program does its work"),
@@ -160,22 +139,6 @@ pub(super) fn scenario() -> Shape {
             ),
         ]))),
     )
-}
-
-fn program() -> Shape {
-    let never: Never = ("nothing is said of the program", "for example `{ calls: 20, concurrency: 20 }`");
-    let args = Shape::Map(None, Box::new(Shape::Text), Some(("no argument is named", "write `name: value`")));
-    let keys = vec![
-        may("calls", Shape::Form(&CALLS), "how many calls it makes, 1 where it is not given"),
-        may("concurrency", Shape::Form(&CALLS), "how many of them at a time, 1 where it is not given"),
-        may(
-            "times",
-            Shape::Form(&STARTS),
-            "how often it is started, one time after another, 1 where it is not given",
-        ),
-        may("args", args, "what else it is told, by name"),
-    ];
-    Shape::Record(Record { keys, never: Some(never), ..Record::default() })
 }
 
 fn org() -> Shape {
@@ -334,14 +297,11 @@ pub(super) fn read_behaviour(text: &Text, node: &Node) -> Result<Behaviour, Vec<
 
 /// Reads what is particular to a scenario that judges a client. What the shape tells is left out here.
 pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> Play {
-    let number = |node: Option<&Node>| node.and_then(Node::text).and_then(|n| n.parse::<u32>().ok());
-    let program = node.get("program");
-    let told = |key: &str| number(program.and_then(|p| p.get(key)));
-    let args = program.and_then(|p| p.get("args")).map(Node::entries).unwrap_or_default();
+    let flow = node.get("flow").and_then(Node::text).and_then(Flow::read).unwrap_or(Flow::WebServer);
+    let told = told::read(text, node, flow, problems);
     let expect = node.get("expect");
     let exit = expect.and_then(|e| e.get("exit"));
     let requests = expect.and_then(|e| e.get("requests")).map(Node::items).unwrap_or_default();
-    let calls = told("calls").unwrap_or(1);
     let org = behaviour(text, node.get("org"), problems);
     let held = match org.expire {
         Some(Expire::AtOnce { calls, late }) => Some((calls, late)),
@@ -349,8 +309,8 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
     };
     if let Some((held, late)) = held {
         let span = node.get("org").map_or(node.span, |n| n.span);
-        let concurrency = told("concurrency").unwrap_or(1);
-        if held > concurrency.min(calls) {
+        let Told { calls, concurrency, processes, .. } = told;
+        if held > concurrency.min(calls).saturating_mul(processes) {
             let message = format!("{held} calls are never in flight at once");
             let help = format!("the program makes {calls} calls, {concurrency} at a time: see `program`");
             problems.push(Diagnostic::at("contradiction", text, span, message).help(help));
@@ -360,7 +320,6 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
             problems.push(Diagnostic::at("contradiction", text, span, message).help(help));
         }
     }
-    let flow = node.get("flow").and_then(Node::text).and_then(Flow::read).unwrap_or(Flow::WebServer);
     if let Some(callback) = node.get("org").and_then(|org| org.key("callback"))
         && flow != Flow::WebServer
     {
@@ -370,10 +329,7 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
     }
     Play {
         flow,
-        calls,
-        concurrency: told("concurrency").unwrap_or(1),
-        times: told("times").unwrap_or(1),
-        args: args.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), v.text()?.to_owned()))).collect(),
+        told,
         org,
         exit: match exit.and_then(Node::text) {
             Some("gave-up") => Exit::GaveUp,

@@ -19,6 +19,7 @@ mod steps;
 mod stubs;
 mod syntax;
 mod target;
+pub mod told;
 mod tweak;
 mod vocabulary;
 mod words;

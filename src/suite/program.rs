@@ -91,6 +91,11 @@ fn keys() -> Vec<Key> {
             Shape::Name,
             "its working folder, from the folder of this file; that one where it is not given",
         ),
+        may(
+            "store",
+            Shape::Flag,
+            "whether it keeps its tokens in the folder `${store}`, which its processes and its starts share",
+        ),
         may("tls", Shape::Flag, "whether it reaches the org over TLS, at `https://localhost:PORT`"),
         may(
             "proxy",
@@ -233,6 +238,7 @@ impl Reader<'_> {
             args: named("args"),
             folder: folder.map_or(own.to_owned(), |folder| own.join(folder)),
             within: within.unwrap_or(WITHIN),
+            stores: node.get("store").and_then(Node::text) == Some("true"),
             way,
         }
     }

@@ -49,17 +49,31 @@ pub struct Transcript {
 }
 
 /// The surroundings of a client program in one scenario: each play has addresses of its own.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Staged {
     /// Where the org answered.
     pub endpoints: Endpoints,
     /// Callback URLs of the apps that had others than the subject's, by role.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub redirect_uris: BTreeMap<String, Vec<String>>,
+    /// How many processes of the program there were at a time.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub processes: u32,
+    /// Whether it was given a place for its tokens that its processes and its starts share.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub store: bool,
+    /// What the program was told besides, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, String>,
     /// What the program left besides its requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traces: Vec<Trace>,
 }
+
+/// How the place of what everybody on the machine can read is told: what processes were started with.
+pub const ARGUMENTS: &str = "arguments of its processes";
+/// How the place of a file is told that lies in the folder for temporary ones.
+pub const TEMPORARY: &str = "temporary";
 
 /// Something that a client program left besides its requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +85,32 @@ pub struct Trace {
     /// The kinds of secrets of the play that stand in it, in whatever encoding; each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<String>,
+    /// Of a file: who may do what with it, as Unix has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
+impl Default for Staged {
+    fn default() -> Self {
+        let endpoints = Endpoints::default();
+        Self {
+            endpoints,
+            redirect_uris: BTreeMap::new(),
+            processes: 1,
+            store: false,
+            args: BTreeMap::new(),
+            traces: Vec::new(),
+        }
+    }
 }
 
 impl Staged {

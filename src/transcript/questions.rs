@@ -144,10 +144,27 @@ impl Transcript {
     }
 }
 
+impl Transcript {
+    /// How many processes of the client there were at a time, as far as is known.
+    pub fn processes(&self) -> u32 {
+        self.staged.values().map(|staged| staged.processes).max().unwrap_or(1)
+    }
+
+    /// Whether the client was given a place for its tokens that outlives it.
+    pub fn has_store(&self) -> bool {
+        self.staged.values().any(|staged| staged.store)
+    }
+}
+
 impl Exchange {
     /// Whether it was sent to a host that is known to be none of the server's.
     pub fn is_at_stranger(&self) -> bool {
         self.facts.stranger.as_deref().is_some_and(|host| same_origin(host, &self.request.url))
+    }
+
+    /// Whether both are of one start of a program, as far as a record tells: one that is started again begins anew.
+    pub fn same_start(&self, other: &Exchange) -> bool {
+        self.action != "program" || other.action != "program" || self.step == other.step
     }
 
     /// Whether it was begun when the other had been answered.

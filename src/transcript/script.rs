@@ -133,6 +133,10 @@ pub fn read(text: &str) -> Transcript {
             ">" => {
                 let number = transcript.exchanges.len();
                 let mut next = request(rest, &transcript.subject, number, at, race);
+                // What is staged is played by a program that is started once, unless it says otherwise.
+                if !transcript.staged.is_empty() {
+                    (next.action, next.step) = ("program".to_owned(), 0);
+                }
                 // A page belongs to the step that led to it.
                 if let Some(earlier) = transcript.exchanges.last().filter(|_| next.endpoint == Endpoint::Page)
                 {
@@ -160,9 +164,31 @@ pub fn read(text: &str) -> Transcript {
                 ["printed", bytes, ref kinds @ ..] => {
                     let bytes = bytes.parse().unwrap_or_else(|_| panic!("{line}"));
                     let holds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
-                    let trace = super::Trace { place: "standard output".into(), bytes, holds };
+                    let trace = super::Trace { place: "standard output".into(), bytes, holds, mode: None };
                     transcript.staged.entry("example".into()).or_default().traces.push(trace);
                 }
+                ["arguments", ref kinds @ ..] => {
+                    let holds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+                    let trace = super::Trace { place: super::ARGUMENTS.into(), bytes: 9, holds, mode: None };
+                    transcript.staged.entry("example".into()).or_default().traces.push(trace);
+                }
+                ["file", place, mode, ref kinds @ ..] => {
+                    let mode = u32::from_str_radix(mode, 8).unwrap_or_else(|_| panic!("{line}"));
+                    let holds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+                    let place = format!("{place} file");
+                    let trace = super::Trace { place, bytes: 100, holds, mode: Some(mode) };
+                    transcript.staged.entry("example".into()).or_default().traces.push(trace);
+                }
+                ["processes", number] => {
+                    let staged = transcript.staged.entry("example".into()).or_default();
+                    staged.processes = number.parse().unwrap_or_else(|_| panic!("{line}"));
+                    staged.store = true;
+                }
+                ["told", name, word] => {
+                    let staged = transcript.staged.entry("example".into()).or_default();
+                    staged.args.insert(name.to_owned(), word.to_owned());
+                }
+                ["store"] => transcript.staged.entry("example".into()).or_default().store = true,
                 ["unlisted"] => {
                     for app in transcript.subject.apps.values_mut().filter(|app| app.client_id == "other") {
                         app.flows.retain(|flow| *flow != Flow::ClientCredentials);

@@ -18,7 +18,7 @@ use crate::oauth::salesforce::endpoint_of;
 use crate::oauth::{Endpoint, duration, jwt};
 use crate::org::{Org, forge};
 use crate::subject::{
-    Behaviour, Body, Canned, Cut, Does, Expire, Forged, HOSTS, Instead, Keys, Target, Written,
+    Behaviour, Body, Canned, Cut, Does, Expire, Forged, HOSTS, Instead, Keys, Kill, Moment, Target, Written,
 };
 use crate::transcript::questions::{http_date, same_origin};
 use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
@@ -75,6 +75,13 @@ pub struct Counterpart {
     refused: watch::Sender<u32>,
     /// How many token requests came after the access token died.
     renewing: watch::Sender<u32>,
+    /// When the program is to be killed.
+    kill: Option<Kill>,
+    /// How many of the requests came that count for that.
+    towards: AtomicU32,
+    /// Whether its time has come, and whether it is gone.
+    killed: watch::Sender<bool>,
+    gone: watch::Sender<bool>,
     /// Whether a call was let in after the access token died: a client that sends a new token has read of it.
     renewed: watch::Sender<bool>,
     record: Mutex<Record>,
@@ -121,18 +128,20 @@ pub struct Seen {
 }
 
 impl Counterpart {
-    /// An org that behaves like that, for a scenario of that name in which a program was told to make so many calls.
+    /// An org that behaves like that, for a scenario of that name in which a program was told to make so many calls, and
+    /// may be killed.
     pub fn new(
         org: Arc<Org>,
         clock: Clock,
         behaviour: Behaviour,
         (scenario, user): (&str, &str),
         part: Part,
-        told: u32,
+        (told, kill): (u32, Option<Kill>),
     ) -> Self {
         let most = MOST_EXCHANGES + usize::try_from(told).unwrap_or(0).saturating_mul(4);
         Self {
             cuts: true,
+            kill,
             user: Some(user.to_owned()),
             ..Self::keeping(org, clock, behaviour, scenario, part, most)
         }
@@ -169,6 +178,10 @@ impl Counterpart {
             refused: watch::channel(0).0,
             renewing: watch::channel(0).0,
             renewed: watch::channel(false).0,
+            kill: None,
+            towards: AtomicU32::new(0),
+            killed: watch::channel(false).0,
+            gone: watch::channel(false).0,
             record: Mutex::default(),
         }
     }
@@ -182,6 +195,23 @@ impl Counterpart {
     /// Tells it that the program is started once more. What comes from then on is another step of the record.
     pub fn starts_again(&self) {
         self.starts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until the program is to be killed. It is killed once.
+    pub fn death(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let (mut killed, is_gone) = (self.killed.subscribe(), *self.gone.borrow());
+        async move {
+            if is_gone || killed.wait_for(|killed| *killed).await.is_err() {
+                std::future::pending().await
+            }
+        }
+    }
+
+    /// Tells it that the program is gone that was to be killed.
+    pub fn is_gone(&self) {
+        if *self.killed.borrow() {
+            self.gone.send_replace(true);
+        }
     }
 
     /// One of its doors.
@@ -273,6 +303,9 @@ impl Counterpart {
             None if self.behaviour.together.is_some() && !*self.gate.borrow() => {
                 let (calls, came) = (self.behaviour.together.unwrap_or_default(), *self.calls.borrow());
                 Some(format!("the program never had {calls} calls in flight at once: {came} came in time"))
+            }
+            _ if self.kill.is_some() && !*self.killed.borrow() => {
+                Some("the program did not ask so often, and was not killed".to_owned())
             }
             Some(Expire::AfterCalls(calls) | Expire::Every(calls)) if !self.has_expired() => {
                 Some(format!("the program made no call after the first {calls}, so the token did not die"))
@@ -478,7 +511,13 @@ impl Counterpart {
                 Door::Rogue => &here.rogue,
             },
         );
+        let killed = self.kills(endpoint);
         let came = match door {
+            _ if matches!(killed, Some(Moment::Asked(_))) => {
+                return self
+                    .killed(place, kept, asked, "the program was killed before anything was done")
+                    .await;
+            }
             Door::Org | Door::Instance => self.answered(&asked, request, kept, place).await,
             // Whoever looks for keys there finds those of an attacker.
             Door::Rogue if request.uri().path().ends_with("/keys") => {
@@ -487,6 +526,10 @@ impl Counterpart {
             Door::Rogue => Came::Answer(nothing()),
         };
         let (answer, outcome) = match came {
+            _ if matches!(killed, Some(Moment::Answered(_))) => {
+                let why = "the program was killed after all was done and before it was told";
+                return self.killed(place, kept, asked, why).await;
+            }
             Came::Answer(mut response) => {
                 // A server tells the time by its clock, which is not the machine's where it stands still.
                 let fields = response.headers_mut();
@@ -606,6 +649,31 @@ impl Counterpart {
             tokio::time::sleep(Duration::from_millis(if own { 1 } else { step })).await;
             gone.fetch_add(step, Ordering::Relaxed);
         }
+    }
+
+    /// At which moment of this request the program is killed, where it is.
+    fn kills(&self, endpoint: Endpoint) -> Option<Moment> {
+        let Kill { at, nth } = self.kill?;
+        let (Moment::Asked(meant) | Moment::Answered(meant)) = at;
+        (meant == endpoint && self.towards.fetch_add(1, Ordering::Relaxed) + 1 == nth).then_some(at)
+    }
+
+    /// Has the program killed, and waits until it is gone: it must see nothing of what comes after.
+    async fn killed(
+        &self,
+        place: Option<usize>,
+        kept: Kept,
+        asked: transcript::Request,
+        why: &str,
+    ) -> Result<Response<Bytes>, ConnectionCut> {
+        // First of all, for nobody goes on with this when the program's end of the connection is gone.
+        if let Some(place) = place {
+            self.keep(place, kept, asked, Answer::Nothing(Failure::Broken(why.to_owned())));
+        }
+        let mut gone = self.gone.subscribe();
+        self.killed.send_replace(true);
+        let _ = tokio::time::timeout(HELD_FOR, gone.wait_for(|gone| *gone)).await;
+        Err(ConnectionCut)
     }
 
     /// Puts an exchange that is over into the place that was kept for it.

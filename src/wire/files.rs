@@ -7,6 +7,12 @@ use super::Error;
 
 /// The most bytes that are read of any file that a person names.
 const LONGEST: u64 = 64 * 1024 * 1024;
+/// The most entries of a folder, and of those in it, that are looked at for what a program left.
+const MOST_ENTRIES: usize = 1000;
+/// The most bytes that are read of a file that it left.
+const LONGEST_FOUND: u64 = 256 * 1024;
+/// Folders of what others wrote.
+const FOREIGN: [&str; 5] = ["node_modules", ".git", "target", "__pycache__", "vendor"];
 
 /// The text of a file.
 ///
@@ -144,6 +150,11 @@ impl Private {
         Ok(Self(path))
     }
 
+    /// Where it is.
+    pub fn path(&self) -> String {
+        self.0.display().to_string()
+    }
+
     /// Writes a file into it; returns its path.
     ///
     /// # Errors
@@ -152,6 +163,86 @@ impl Private {
         let path = self.0.join(name);
         write(&path, text)?;
         Ok(path.display().to_string())
+    }
+}
+
+/// A file that somebody left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its path below the folder that was searched.
+    pub name: String,
+    /// Who may do what with it, where the system has such modes.
+    pub mode: Option<u32>,
+    /// Its content, as far as it is text and not too long.
+    pub text: String,
+}
+
+/// The files of a folder that were written since a moment, or all of them: a thousand entries are looked at, links are
+/// not followed, and of each file no more than a quarter of a mebibyte is read.
+#[allow(clippy::disallowed_methods)]
+pub fn found(folder: &Path, since: Option<Moment>) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    let mut looked_at = 0;
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).into_iter().flatten().flatten() {
+            looked_at += 1;
+            if looked_at > MOST_ENTRIES {
+                return found;
+            }
+            let Ok(about) = entry.metadata() else { continue };
+            // What was installed beside a program is none of its doing.
+            if about.is_dir() && !FOREIGN.iter().any(|name| entry.file_name() == *name) {
+                folders.push(entry.path());
+            }
+            let new = since.as_ref().is_none_or(|since| about.modified().is_ok_and(|at| at >= since.0));
+            // What has no length is empty, or is no file of a disk.
+            if !about.is_file() || about.len() == 0 || !new {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            let file = std::fs::File::open(entry.path());
+            let read = file.and_then(|file| file.take(LONGEST_FOUND).read_to_end(&mut bytes));
+            if read.is_ok() {
+                let path = entry.path();
+                found.push(Found {
+                    name: path.strip_prefix(folder).unwrap_or(&path).display().to_string(),
+                    mode: mode_of(&about),
+                    text: String::from_utf8_lossy(&bytes).into_owned(),
+                });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+/// A moment by the clock that files are dated with.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(std::time::SystemTime);
+
+impl Moment {
+    /// Now.
+    #[allow(clippy::disallowed_methods)]
+    pub fn now() -> Self {
+        Self(std::time::SystemTime::now())
+    }
+}
+
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps)]
+fn mode_of(about: &std::fs::Metadata) -> Option<u32> {
+    Some(std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode_of(_: &std::fs::Metadata) -> Option<u32> {
+    None
+}
+
+impl AsRef<Path> for Private {
+    fn as_ref(&self) -> &Path {
+        &self.0
     }
 }
 

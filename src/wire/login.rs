@@ -25,6 +25,10 @@ use crate::oauth::{Params, Secret};
 use crate::subject::ClientAuth;
 use crate::transcript::Answer;
 
+/// How often an address is tried to be listened on, and how long is waited in between.
+const MOST_BINDS: u32 = 20;
+const BIND_AGAIN: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// How long a client waits for a user to log in.
 const USER_WITHIN: Duration = Duration::from_secs(20);
 
@@ -176,8 +180,16 @@ impl Desk {
         let (address, path) = listening(&redirect_uri);
         let (tell, mut told) = mpsc::unbounded_channel();
         let over = AtomicBool::new(false);
-        let listener = Host::serving(Arc::new(Listener { path, login: login.clone(), over, tell }), &address);
-        let listener = listener.await?;
+        let handler = Arc::new(Listener { path, login: login.clone(), over, tell });
+        let mut tries = 0;
+        // Whoever was killed a moment ago may still hold the address.
+        let listener = loop {
+            tries += 1;
+            match Host::serving(handler.clone(), &address).await {
+                Err(_) if tries < MOST_BINDS => tokio::time::sleep(BIND_AGAIN).await,
+                listener => break listener?,
+            }
+        };
         let visit = *self.visits.borrow();
         let _ = self.users.send(url);
         let mut came = Came::Nothing;

@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::calls::{Call, Calls};
+use super::leaving::log_out;
 use super::login::Desk;
-use super::renewal::{Grant, Renewing};
+use super::renewal::{Grant, Process, Renewing};
+use super::store::{Kept, Store};
 use super::{Clock, Error, Transport};
 use crate::client::Action;
 use crate::client::answer::Manner;
@@ -16,6 +18,7 @@ use crate::client::renewal::Granted;
 use crate::client::wrong::Wrongs;
 use crate::client::wrong::id_token::ID_TOKEN_FOR_ACCESS;
 use crate::client::wrong::secrets::{PRINTS_TOKENS, TELLS_CALLBACK};
+use crate::client::wrong::store::STORES_LAST;
 use crate::oauth::{Secret, duration};
 use crate::subject::{Endpoints, Flow, Target};
 
@@ -40,6 +43,8 @@ pub struct Job {
     pub flow: Flow,
     /// The tokens of an earlier login, for flow `refresh-token`.
     pub login: Option<(Secret, Option<Secret>)>,
+    /// Where it keeps its tokens, where others look for them too.
+    pub store: Option<Arc<Store>>,
     /// How many calls it makes.
     pub calls: u32,
     /// How many of them at a time.
@@ -64,8 +69,8 @@ pub const FLOWS: [Flow; 5] =
 
 /// What it can be told besides: what each of its calls `does`, to `pause` for so long before each but the first, to
 /// `discover` what the org says of itself before a login, and how long ago the user may have logged in at most (`max_age`, in
-/// seconds).
-pub const ARGS: [&str; 5] = ["authentication", "does", "pause", "discover", "max_age"];
+/// seconds); and how it `ends`, which may be with a `log-out`.
+pub const ARGS: [&str; 6] = ["authentication", "does", "pause", "discover", "max_age", "ends"];
 
 fn millis(text: &str) -> Option<Duration> {
     duration(text).and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis)
@@ -101,6 +106,7 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         clock: job.clock,
         manner: Manner { hosts: job.hosts, wrong: job.wrong },
     };
+    let logs_out = job.args.get("ends").is_some_and(|ends| ends == "log-out");
     let mut desk = Desk {
         transport: transport.clone(),
         grant: grant.clone(),
@@ -112,7 +118,16 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         wrong: job.wrong,
     };
     let mut brought = Granted::default();
+    let mut locked = match &job.store {
+        Some(store) => Some(store.lock().await),
+        None => None,
+    };
+    let known = locked.as_deref().and_then(Kept::granted);
     let (access_token, refresh_token) = match (job.flow, job.login) {
+        _ if known.is_some() => {
+            brought = known.unwrap_or_default();
+            (Some(brought.access_token.clone()), brought.refresh_token.clone())
+        }
         (Flow::WebServer, _) => match desk.login().await? {
             Some((mut granted, callback)) => {
                 if let Some(id_token) =
@@ -131,15 +146,32 @@ pub async fn work(job: Job) -> Result<bool, Error> {
             (access_token, refresh_token.flatten())
         }
     };
+    if let (Some(kept), Some(token)) = (locked.as_deref_mut(), &access_token) {
+        kept.take(&Granted {
+            access_token: token.clone(),
+            refresh_token: refresh_token.clone(),
+            ..brought.clone()
+        });
+    }
+    drop(locked);
     let numbers = (0..job.calls).collect();
     let first = access_token.clone();
     let session =
         Renewing::committing(transport.clone(), grant.clone(), access_token, refresh_token, job.wrong);
+    let _process = Process(session.clone());
     session.begins_with(&brought);
+    if let Some(store) = &job.store {
+        session.shares(store);
+    }
     if let Some(token) = first {
         session.introduce(&token, brought.identity_url.as_deref()).await;
     }
     let made = calls.make(&session, numbers).await;
+    if let (Some(store), Some(last)) =
+        (job.store.as_ref().filter(|_| job.wrong.has(&STORES_LAST)), session.granted())
+    {
+        store.lock().await.take(&last);
+    }
     let mut done = made.left.is_empty() && !made.failed;
     if !made.left.is_empty() && job.flow == Flow::WebServer {
         // The grant is over, and the user is there to give another: once, for whoever would end that one would end the next.
@@ -147,9 +179,20 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         let (access_token, refresh_token) =
             (Some(granted.access_token.clone()), granted.refresh_token.clone());
         let session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
+        let _process = Process(session.clone());
         session.begins_with(&granted);
+        if let Some(store) = &job.store {
+            store.lock().await.take(&granted);
+            session.shares(store);
+        }
         let again = calls.make(&session, made.left).await;
         done = again.left.is_empty() && !again.failed && !made.failed;
+    }
+    if logs_out && let Some(tokens) = session.granted() {
+        done &= log_out(&desk.transport, &desk.grant, &tokens).await;
+        if let Some(store) = &job.store {
+            *store.lock().await = Kept::default();
+        }
     }
     let told = if done { "every call was answered" } else { "not every call was answered" };
     let token = session.access_token().filter(|_| job.wrong.has(&PRINTS_TOKENS));

@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::asking::ask;
 use super::calling::ENVELOPE;
 use super::patience::{due, in_time, pause};
+use super::store::Store;
 use super::{Clock, Transport};
 use crate::client::answer::{Manner, UNREAD, Unusable};
 use crate::client::id_token;
@@ -26,6 +28,7 @@ use crate::client::wrong::renewal::{
     WIDENS_SCOPE,
 };
 use crate::client::wrong::robustness::{ASKS_ON_AND_ON, RENEWS_WHEN_BROKEN};
+use crate::client::wrong::store::{KEEPS_FIRST, LOCKS_NOTHING, STORES_LAST};
 use crate::client::wrong::tokens::RENEWS_UNTOLD;
 use crate::client::wrong::{Wrongs, tweak};
 use crate::client::{Action, Asked, Context, Dice, Missing, Outgoing, Remember, Session, build};
@@ -116,6 +119,19 @@ pub struct Renewing {
     identity: OnceLock<String>,
     /// The ID token of the login.
     id_token: OnceLock<Secret>,
+    /// What it shares with others of its kind, where there is something.
+    store: OnceLock<Arc<Store>>,
+    /// Renewals under way, which end with the process that began them.
+    flights: Mutex<JoinSet<()>>,
+}
+
+/// A process in which a session lives: when it is gone, nothing of it goes on.
+pub(super) struct Process(pub(super) Arc<Renewing>);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.flights.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
 }
 
 /// Why a call has no answer.
@@ -155,13 +171,37 @@ impl Renewing {
         let state = Mutex::new(Renewal::new(access_token, refresh_token).committing(wrong));
         let (ended, _) = watch::channel(Ticket::default());
         let (renewals, sent) = (AtomicU64::new(0), AtomicU64::new(0));
-        let (identity, id_token) = (OnceLock::new(), OnceLock::new());
-        Arc::new(Self { transport, grant, state, wrong, ended, renewals, copy, sent, identity, id_token })
+        Arc::new(Self {
+            transport,
+            grant,
+            state,
+            wrong,
+            ended,
+            renewals,
+            copy,
+            sent,
+            identity: OnceLock::new(),
+            id_token: OnceLock::new(),
+            store: OnceLock::new(),
+            flights: Mutex::default(),
+        })
+    }
+
+    /// Has it share its tokens with whoever looks into that store.
+    pub fn shares(&self, store: &Arc<Store>) {
+        let _ = self.store.set(store.clone());
     }
 
     /// The access token in force.
     pub fn access_token(&self) -> Option<Secret> {
         self.state().access_token().cloned()
+    }
+
+    /// The tokens in force, as an answer would bring them.
+    pub(super) fn granted(&self) -> Option<Granted> {
+        let state = self.state();
+        let (access_token, refresh_token) = (state.access_token()?.clone(), state.refresh_token().cloned());
+        Some(Granted { access_token, refresh_token, ..Granted::default() })
     }
 
     /// Takes up what the answer to a login said besides the tokens.
@@ -253,7 +293,11 @@ impl Renewing {
                 Turn::Renew(ticket, refresh_token) => {
                     began = true;
                     self.renewals.fetch_add(1, Ordering::Relaxed);
-                    tokio::spawn(Flight::new(self.clone(), ticket).fly(refresh_token));
+                    let flight = Flight::new(self.clone(), ticket, sent.clone()).fly(refresh_token);
+                    let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+                    while flights.try_join_next().is_some() {}
+                    flights.spawn(flight);
+                    drop(flights);
                     Turn::Wait(ticket)
                 }
                 Turn::Wait(ticket) => {
@@ -398,15 +442,45 @@ impl Renewing {
 struct Flight {
     session: Arc<Renewing>,
     ticket: Ticket,
+    /// The access token that it is to replace.
+    replaced: Option<Secret>,
     outcome: Result<Granted, Failed>,
 }
 
 impl Flight {
-    fn new(session: Arc<Renewing>, ticket: Ticket) -> Self {
-        Self { session, ticket, outcome: Err(failed("the renewal did not come to an end", false)) }
+    fn new(session: Arc<Renewing>, ticket: Ticket, replaced: Option<Secret>) -> Self {
+        Self { session, ticket, replaced, outcome: Err(failed("the renewal did not come to an end", false)) }
     }
 
-    async fn fly(mut self, mut refresh_token: Option<Secret>) {
+    /// Renews: where the tokens are shared, under their lock, and not if another process has done so already.
+    async fn fly(mut self, refresh_token: Option<Secret>) {
+        let Some(store) = self.session.store.get().cloned() else { return self.renew(refresh_token).await };
+        let wrong = self.session.wrong;
+        let mut kept = store.lock().await;
+        if wrong.has(&LOCKS_NOTHING) {
+            drop(kept);
+            self.renew(refresh_token).await;
+            kept = store.lock().await;
+        } else if let Some(over) = &kept.over {
+            self.outcome = Err(over.clone());
+            return;
+        } else if let Some(granted) =
+            kept.granted().filter(|new| Some(&new.access_token) != self.replaced.as_ref())
+        {
+            self.outcome = Ok(granted);
+            return;
+        } else {
+            self.renew(kept.refresh_token.clone().or(refresh_token)).await;
+        }
+        // Before anybody uses it: whoever is killed from here on has lost nothing.
+        match &self.outcome {
+            Ok(granted) if !wrong.has(&STORES_LAST) && !wrong.has(&KEEPS_FIRST) => kept.take(granted),
+            Err(failed) if failed.is_final => kept.over = Some(failed.clone()),
+            _ => {}
+        }
+    }
+
+    async fn renew(&mut self, mut refresh_token: Option<Secret>) {
         let wrong = self.session.wrong;
         let most = match () {
             () if wrong.has(&GIVES_UP_AT_ONCE) => 1,

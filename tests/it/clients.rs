@@ -34,6 +34,7 @@ fn shell(script: &str, within: i64) -> Client {
         args: Vec::new(),
         folder: PathBuf::from("/"),
         within,
+        stores: false,
         way: Way::Plain,
     }))
 }

@@ -25,7 +25,7 @@ fn shell(script: &str) -> Launch {
 }
 
 async fn ended(launch: &Launch) -> Ended {
-    run(launch, None).await.unwrap()
+    run(launch, None, std::future::pending()).await.unwrap()
 }
 
 /// A pipe that tells when everybody who has it open is gone.
@@ -136,7 +136,7 @@ fn a_program_does_not_outlive_the_runtime() {
     let script = witness.script("trap '' TERM; while :; do sleep 1000; done");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let pipe = runtime.block_on(async {
-        tokio::spawn(async move { run(&script, None).await.unwrap() });
+        tokio::spawn(async move { run(&script, None, std::future::pending()).await.unwrap() });
         witness.begun().await
     });
     runtime.shutdown_background();
@@ -188,7 +188,7 @@ async fn what_cannot_be_started_says_why() {
         (launch(&[]), "names no program"),
         (elsewhere, "its folder /no/such/folder is not there"),
     ] {
-        let why = run(&launch, None).await.unwrap_err();
+        let why = run(&launch, None, std::future::pending()).await.unwrap_err();
         assert!(matches!(why, Error::Program { .. }), "{why}");
         assert!(why.to_string().contains(told), "{why}");
     }

@@ -31,7 +31,7 @@ fn counterpart(org: &str) -> Arc<Counterpart> {
         Behaviour::default(),
         ("s", "main"),
         Part::Scenario,
-        10,
+        (10, None),
     ));
     counterpart.listens_at(Place {
         org: org.to_owned(),

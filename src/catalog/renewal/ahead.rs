@@ -48,11 +48,6 @@ fn lifetime(x: &Exchange) -> Option<i64> {
     Some((seconds * 1000.0) as i64)
 }
 
-/// Whether two requests are of one start of a program, as far as a record tells: one that is started again renews first.
-fn same_start(a: &Exchange, b: &Exchange) -> bool {
-    a.action != "program" || a.step == b.step
-}
-
 fn renewal_ahead_comes_towards_the_end(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     for grant in Grants::of(t).iter() {
@@ -62,7 +57,7 @@ fn renewal_ahead_comes_towards_the_end(t: &Transcript) -> Judgement {
             let token = last.text("access_token");
             let refused =
                 |c: &&Exchange| let_in(c) != Some(true) && c.over_at > last.number && c.number < y.number;
-            if grant.calls.iter().copied().any(|c| refused(&c)) || !same_start(last, y) {
+            if grant.calls.iter().copied().any(|c| refused(&c)) || !last.same_start(y) {
                 row.clear();
                 continue;
             }

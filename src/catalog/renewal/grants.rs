@@ -83,8 +83,13 @@ fn subject(x: &Exchange) -> Option<String> {
 }
 
 impl<'t> Grants<'t> {
-    /// The grants of that record.
+    /// The grants of that record; none where several processes shared them, for what one of them knew nobody can tell.
     pub(in crate::catalog) fn of(t: &'t Transcript) -> Self {
+        if t.processes() > 1 { Self { t, all: Vec::new(), of: HashMap::new() } } else { Self::of_all(t) }
+    }
+
+    /// The same, whoever shared them.
+    pub(in crate::catalog) fn of_all(t: &'t Transcript) -> Self {
         let mut grants = Self { t, all: Vec::new(), of: HashMap::new() };
         let (mut by_refresh, mut by_subject) = (HashMap::new(), HashMap::new());
         let mut by_access: HashMap<&str, HashSet<usize>> = HashMap::new();
@@ -207,6 +212,8 @@ impl<'t> Grants<'t> {
             }
             let fits = |r: &Exchange| {
                 r.began_after(call)
+                    // What is called after another start is called anew.
+                    && r.same_start(call)
                     && !repeats.contains(&r.number)
                     && same_call(call, r)
                     && self.is_renewed(call, r)
@@ -234,7 +241,8 @@ impl<'t> Grants<'t> {
 
     /// Whether the client was seen to go on when it had an answer to a call with a newer access token than this call's.
     pub(in crate::catalog) fn went_on(&self, call: &Exchange) -> bool {
-        let answered = calls(self.t).filter(|r| r.number > call.number && self.is_renewed(call, r));
+        let later = calls(self.t).filter(|r| r.number > call.number && r.same_start(call));
+        let answered = later.filter(|r| self.is_renewed(call, r));
         answered.map(|r| r.over_at).min().is_some_and(|over| over < self.t.exchanges.len())
     }
 }

@@ -157,6 +157,7 @@ pub(super) mod identity;
 pub(super) mod loops;
 pub(super) mod over;
 pub(super) mod passing;
+pub(super) mod processes;
 pub(super) mod reasons;
 pub(super) mod repeat;
 pub(super) mod request;
@@ -192,7 +193,9 @@ fn not_repeated(j: &mut Judgement, grants: &Grants<'_>, grant: &Grant<'_>, call:
     let like =
         |r: &&&Exchange| r.number > call.number && grant.is_newer(token, presented(r)) && alike(call, r);
     let failed = |y: &&Exchange| !y.granted() && y.over_at > call.over_at && y.number < renewal.number;
-    if let Some(failed) = grant.refreshes().find(failed) {
+    if !renewal.same_start(call) {
+        j.unproved(&[call, renewal], expected, "the program ended and was started again in between");
+    } else if let Some(failed) = grant.refreshes().find(failed) {
         j.unproved(
             &[call, failed],
             expected,

@@ -105,45 +105,49 @@ fn tells_lifetime(x: &Exchange) -> bool {
 
 fn overlapping_refusals_share_one_refresh(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    let expected = "one refresh for all callers of the grant";
     for grant in Grants::of(t).iter() {
         let refreshes: Vec<&Exchange> = grant.refreshes().collect();
-        let mut beside = false;
-        for (i, x) in refreshes.iter().enumerate() {
-            let Some(y) = refreshes[i + 1..].iter().find(|y| y.overlaps(x)) else { continue };
-            beside = true;
-            if y.at - x.at > PROMPT {
-                j.unproved(&[x, y], expected, "two at the same time, but the first may have been given up");
-            } else {
-                j.fail(&[x, y], expected, "two refreshes at the same time");
-            }
-        }
-        if beside {
-            continue;
-        }
-        for &call in grant.calls.iter().filter(|c| is_dead(c) && refused_beside(grant, c)) {
-            let Some(first) = refreshes.iter().find(|y| y.began_after(call) || y.overlaps(call)) else {
-                continue;
-            };
-            let together = grant.calls.iter().filter(|c| is_dead(c) && presented(c) == presented(call));
-            let last = together.clone().map(|c| c.over_at).max().unwrap_or(0);
-            match grant.needless(first, first).filter(|_| first.granted() && last <= first.over_at) {
-                Some(second) if tells_lifetime(first) => {
-                    j.unproved(&[first, second], expected, "a second one, which may be ahead of time");
-                }
-                Some(second) => {
-                    j.fail(
-                        &[call, first, second],
-                        expected,
-                        "a second one, with nothing refused since the first",
-                    );
-                    break;
-                }
-                None => j.pass(),
-            }
-        }
+        share_one(&mut j, grant, &refreshes, "one refresh for all callers of the grant");
     }
     j
+}
+
+/// Judges that what is refused together leads to one of these refreshes of a grant.
+pub(super) fn share_one(j: &mut Judgement, grant: &Grant<'_>, refreshes: &[&Exchange], expected: &str) {
+    let mut beside = false;
+    for (i, x) in refreshes.iter().enumerate() {
+        let Some(y) = refreshes[i + 1..].iter().find(|y| y.overlaps(x)) else { continue };
+        beside = true;
+        if y.at - x.at > PROMPT {
+            j.unproved(&[x, y], expected, "two at the same time, but the first may have been given up");
+        } else {
+            j.fail(&[x, y], expected, "two refreshes at the same time");
+        }
+    }
+    if beside {
+        return;
+    }
+    for &call in grant.calls.iter().filter(|c| is_dead(c) && refused_beside(grant, c)) {
+        let Some(first) = refreshes.iter().find(|y| y.began_after(call) || y.overlaps(call)) else {
+            continue;
+        };
+        let together = grant.calls.iter().filter(|c| is_dead(c) && presented(c) == presented(call));
+        let last = together.clone().map(|c| c.over_at).max().unwrap_or(0);
+        match grant.needless(first, first).filter(|_| first.granted() && last <= first.over_at) {
+            Some(second) if tells_lifetime(first) => {
+                j.unproved(&[first, second], expected, "a second one, which may be ahead of time");
+            }
+            Some(second) => {
+                j.fail(
+                    &[call, first, second],
+                    expected,
+                    "a second one, with nothing refused since the first",
+                );
+                break;
+            }
+            None => j.pass(),
+        }
+    }
 }
 
 fn every_refused_caller_is_served(t: &Transcript) -> Judgement {

@@ -151,7 +151,8 @@ fn pause_is_kept(t: &Transcript) -> Judgement {
 fn recovery_is_no_stampede(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     let failed = |x: &&Exchange| x.response().is_none() || x.status() >= 500 || x.status() == 429;
-    let Some(first) = t.at(Endpoint::Token).find(failed) else { return j };
+    // Processes cannot wait for one another without a place to meet.
+    let Some(first) = t.at(Endpoint::Token).find(failed).filter(|_| t.processes() == 1) else { return j };
     let later: Vec<&Exchange> = t.at(Endpoint::Token).filter(|x| x.began_after(first)).collect();
     let mut worst: Vec<&Exchange> = Vec::new();
     for x in &later {

@@ -14,12 +14,14 @@ macro_rules! wrongs {
 pub mod assertions;
 pub mod authentication;
 pub mod id_token;
+pub mod logging_out;
 pub mod login;
 pub mod pkce;
 pub mod renewal;
 pub mod resource;
 pub mod robustness;
 pub mod secrets;
+pub mod store;
 pub mod tokens;
 mod tweaks;
 
@@ -45,6 +47,8 @@ pub fn all() -> impl Iterator<Item = &'static Wrong> {
         renewal::ALL,
         robustness::ALL,
         secrets::ALL,
+        store::ALL,
+        logging_out::ALL,
         authentication::ALL,
         assertions::ALL,
         resource::ALL,

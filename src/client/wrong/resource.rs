@@ -13,5 +13,5 @@ wrongs! {
     ASKS_ANY_IDENTITY "asks-any-identity" ["CLT-27"] "the identity URL is asked with the access token wherever it leads"
     READS_ARRAYS_ALONE "reads-arrays-alone" ["CLW-08", "CLX-09"] "a 401 whose body is an object is not taken for a dead token"
     HAMMERS "hammers" ["CLW-07"] "a call that was refused for a limit is sent again at once, four times"
-    RENEWS_WHEN_DOWN "renews-when-down" ["CLW-09"] "a page of maintenance begins a renewal"
+    RENEWS_WHEN_DOWN "renews-when-down" ["CLW-09", "CLF-12"] "a page of maintenance begins a renewal"
 }

@@ -28,6 +28,11 @@ impl Group {
         self.send(Signal::KILL);
     }
 
+    /// Who looks at the arguments of its processes, as long as the group is there.
+    pub(super) fn arguments(&self) -> Arguments {
+        Arguments(self.0)
+    }
+
     fn send(&mut self, signal: Signal) {
         self.0 = self.0.filter(|id| kill_process_group(*id, signal).is_ok());
     }
@@ -39,6 +44,18 @@ impl Group {
     }
 }
 
+/// Looks at what everybody on the machine can read: the arguments of the processes of a group.
+#[cfg(unix)]
+pub(super) struct Arguments(Option<Pid>);
+
+#[cfg(unix)]
+impl Arguments {
+    /// The command lines of all of them that are there now, without the programs' own names.
+    pub(super) fn now(&self) -> Vec<String> {
+        self.0.map(command_lines).unwrap_or_default()
+    }
+}
+
 #[cfg(unix)]
 impl Drop for Group {
     fn drop(&mut self) {
@@ -46,21 +63,45 @@ impl Drop for Group {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[allow(clippy::disallowed_methods)]
+fn command_lines(group: Pid) -> Vec<String> {
+    let read = |process: &std::path::Path| std::fs::read(process.join("cmdline")).unwrap_or_default();
+    let line = |bytes: Vec<u8>| {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        text.split('\0').skip(1).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    members(group).iter().map(|process| line(read(process))).filter(|line| !line.is_empty()).collect()
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn command_lines(_: Pid) -> Vec<String> {
+    Vec::new()
+}
+
 /// Whether one of a group is alive. Whom nobody buries, as in a container whose first process does not, stays in it dead.
 #[cfg(target_os = "linux")]
 #[allow(clippy::disallowed_methods)]
 fn is_alive(group: Pid) -> bool {
-    let Ok(all) = std::fs::read_dir("/proc") else { return true };
+    std::fs::read_dir("/proc").is_err() || !members(group).is_empty()
+}
+
+/// The folders of those of a group that are alive.
+#[cfg(target_os = "linux")]
+#[allow(clippy::disallowed_methods)]
+fn members(group: Pid) -> Vec<std::path::PathBuf> {
     let group = group.as_raw_nonzero().to_string();
     let is_process = |name: &std::ffi::OsString| name.as_encoded_bytes()[0].is_ascii_digit();
-    all.flatten().filter(|entry| is_process(&entry.file_name())).any(|process| {
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let belongs = |process: &std::fs::DirEntry| {
         let stat = std::fs::read(process.path().join("stat")).unwrap_or_default();
         let stat = String::from_utf8_lossy(&stat);
         // `12 (any name) S 1 12 ...`: state, parent, group.
         let mut fields = stat.rsplit(')').next().unwrap_or("").split_whitespace();
         let (state, _, its) = (fields.next(), fields.next(), fields.next());
         its == Some(&group) && !matches!(state, Some("Z" | "X"))
-    })
+    };
+    all.filter(|entry| is_process(&entry.file_name())).filter(belongs).map(|entry| entry.path()).collect()
 }
 
 #[cfg(all(unix, not(target_os = "linux")))]
@@ -84,5 +125,19 @@ impl Group {
 
     pub(super) fn is_alive(&mut self) -> bool {
         false
+    }
+
+    pub(super) fn arguments(&self) -> Arguments {
+        Arguments
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) struct Arguments;
+
+#[cfg(not(unix))]
+impl Arguments {
+    pub(super) fn now(&self) -> Vec<String> {
+        Vec::new()
     }
 }

@@ -22,6 +22,8 @@ pub use crate::subject::Launch;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long is waited at most between two looks whether a group that was asked to end is there.
 const LOOK: Duration = Duration::from_millis(50);
+/// How many lines of arguments are kept.
+const MOST_LINES: usize = 64;
 /// How long is read on from a pipe that somebody holds open who left the group.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// What a process needs whatever it does. Nothing else of our own environment comes to it: no secret of a target, and
@@ -37,6 +39,8 @@ pub enum Exit {
     Signal(i32),
     /// Its time was up, and it was ended.
     TimedOut,
+    /// It was killed in the middle of its work, with everything that it started.
+    Killed,
 }
 
 /// What came of a program.
@@ -48,6 +52,8 @@ pub struct Ended {
     pub stdout: String,
     /// What it wrote to its standard error; what is not UTF-8 is replaced.
     pub stderr: String,
+    /// The arguments of its processes, each line once, as far as somebody looked while they ran.
+    pub arguments: Vec<String>,
     /// Whether it wrote more to one of them than is kept: the middle is left out.
     pub cut: bool,
     /// How long it ran, what it left behind not counted.
@@ -55,15 +61,20 @@ pub struct Ended {
 }
 
 /// Runs a program to its end. Its group is asked to end and two seconds later ended when its time is up, when it ended
-/// and left somebody behind, and when nobody waits for this any more. `users` takes the authorize URLs that it prints.
+/// and left somebody behind, and when nobody waits for this any more. When `death` comes, it is killed without being asked.
+/// `users` takes the authorize URLs that it prints.
 ///
 /// # Errors
 /// It cannot be started.
-pub async fn run(launch: &Launch, users: Option<UnboundedSender<String>>) -> Result<Ended, Error> {
+pub async fn run(
+    launch: &Launch,
+    users: Option<UnboundedSender<String>>,
+    death: impl Future<Output = ()> + Send + 'static,
+) -> Result<Ended, Error> {
     let running = Running::start(launch)?;
     let (tell, told) = oneshot::channel();
     // A task of its own ends the group in peace when this future is dropped.
-    tokio::spawn(running.watch(launch.within, PATIENCE, users, tell));
+    tokio::spawn(running.watch(launch.within, PATIENCE, users, death, tell));
     told.await.map_err(|_| cannot(launch, "there is no time left for it".to_owned()))
 }
 
@@ -99,10 +110,12 @@ impl Running {
         within: Duration,
         patience: Duration,
         users: Option<UnboundedSender<String>>,
+        death: impl Future<Output = ()>,
         mut tell: oneshot::Sender<Ended>,
     ) {
         let (mut stdout, mut stderr) = (Kept::telling(users.clone()), Kept::telling(users));
         let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
+        let (lines, mut arguments) = (self.group.arguments(), Vec::new());
         let (exit, took) = {
             let life = async {
                 let watch = Watch::start();
@@ -111,6 +124,10 @@ impl Running {
                     status = self.child.wait() => status.map_or(Exit::Code(-1), exit),
                     () = sleep(within) => Exit::TimedOut,
                     () = tell.closed() => Exit::TimedOut,
+                    () = death => {
+                        self.group.kill();
+                        Exit::Killed
+                    }
                 };
                 let took = Duration::from_micros(watch.micros());
                 self.end(patience).await;
@@ -120,10 +137,16 @@ impl Running {
             let reading = async { tokio::join!(stdout.read(out), stderr.read(err)) };
             tokio::pin!(life, reading);
             let mut read = false;
+            let mut looks = tokio::time::interval(LOOK);
             let ended = loop {
                 tokio::select! {
                     ended = &mut life => break ended,
                     _ = &mut reading, if !read => read = true,
+                    _ = looks.tick() => for line in lines.now() {
+                        if arguments.len() < MOST_LINES && !arguments.contains(&line) {
+                            arguments.push(line);
+                        }
+                    },
                 }
             };
             if !read {
@@ -132,7 +155,7 @@ impl Running {
             ended
         };
         let cut = stdout.is_cut() || stderr.is_cut();
-        let _ = tell.send(Ended { exit, stdout: stdout.text(), stderr: stderr.text(), cut, took });
+        let _ = tell.send(Ended { exit, stdout: stdout.text(), stderr: stderr.text(), arguments, cut, took });
     }
 
     /// Ends the group: asked first, and ended where it does not listen.
@@ -200,7 +223,7 @@ mod tests {
         let (folder, within) = (std::path::PathBuf::from("."), Duration::from_millis(300));
         let running = Running::start(&Launch { command, env: Vec::new(), folder, within }).unwrap();
         let (tell, told) = oneshot::channel();
-        running.watch(within, Duration::from_millis(100), None, tell).await;
+        running.watch(within, Duration::from_millis(100), None, std::future::pending(), tell).await;
         let ended = told.await.unwrap();
         assert_eq!((ended.exit, ended.stdout.as_str()), (Exit::TimedOut, "begun\n"));
         assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);

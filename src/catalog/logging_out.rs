@@ -1,0 +1,248 @@
+//! How a client ends a session: it revokes what it was given, and uses it no more (RFC 7009).
+
+use super::Cite::{Rfc, Salesforce};
+use super::evidence::same_client;
+use super::renewal::grants::{Grant, Grants, given, refresh_token};
+use super::resource::{ended, presented};
+use super::{Check, Judgement, Party};
+use crate::oauth::Endpoint;
+use crate::transcript::{Exchange, Transcript};
+use crate::verdict::{Basis, Level};
+
+/// What a program is told under `args` that is to log out when its calls are made.
+const TOLD: (&str, &str) = ("ends", "log-out");
+
+/// The redemption of a code by `main`, which gives A1 and R1, and a call.
+macro_rules! session {
+    () => {
+        concat!(
+            "= told ends log-out\n> POST token grant_type=authorization_code&code=C&client_id=main&client_secret=s\n",
+            "< 200 {\"access_token\":\"A1\",\"refresh_token\":\"R1\"}\n> GET api\n> Authorization: Bearer A1\n< 200\n"
+        )
+    };
+}
+
+/// A revocation by `main` of this token, and its answer.
+macro_rules! revoked {
+    ($token:literal => $answer:literal) => {
+        concat!("> POST revoke token=", $token, "&client_id=main&client_secret=s\n< ", $answer, "\n")
+    };
+}
+
+/// Salesforce's page on revocation.
+const REVOCATION: super::Cite = Salesforce("Revoke OAuth Tokens");
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "logging-out/refresh-token-is-revoked",
+        title: "a client that logs out revokes its refresh token or, where it has none, its access token",
+        binds: Party::Client,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CLV-01",
+        cites: &[Rfc(7009, "2"), REVOCATION],
+        explain: "A client that forgets its tokens has logged nobody out: the refresh token lives on at the server for months, in every \
+            backup and log that it ever got into. Revoke it when the session ends. On Salesforce the revocation of a refresh token \
+            ends the access tokens that came of it; the other way round the refresh token goes on. Judged where a program was told \
+            to log out, was let in before, and was not killed.",
+        passes: concat!(session!(), revoked!("R1" => "200")),
+        fails: concat!(session!(), revoked!("A1" => "200")),
+        judge: refresh_token_is_revoked,
+    },
+    Check {
+        id: "logging-out/revocation-is-a-form-post",
+        title: "a revocation is a POST with a form, and the token stands in its body",
+        binds: Party::Client,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CLV-02",
+        cites: &[Rfc(7009, "2.1"), Rfc(9700, "4.3.2")],
+        explain: "RFC 7009 has the token in the body of a POST. Salesforce takes a GET with the token in the URL as well, and then it \
+            stands in the access log of each proxy on the way, in the history of a browser and in the Referer of the next page. A \
+            token that is revoked by then does no harm; one whose revocation failed does.",
+        passes: concat!(session!(), revoked!("R1" => "200")),
+        fails: concat!(session!(), "> GET revoke token=R1\n< 200\n"),
+        judge: revocation_is_a_form_post,
+    },
+    Check {
+        id: "logging-out/revoked-token-is-not-used",
+        title: "no token is used after its revocation was answered, nor any that it took along",
+        binds: Party::Client,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CLV-06",
+        cites: &[Rfc(7009, "2.2"), Rfc(7009, "2.1")],
+        explain: "A client may not use a token again once the server said that it is revoked. Whoever does has kept a copy: in a pool of \
+            connections, in a worker that goes on, in the store of its next start. The calls fail, a refresh with the dead token may \
+            be taken for theft, and the user who logged out sees work go on. End what is under way first, then revoke, then delete \
+            the tokens wherever they are, whatever the answer is. With a refresh token its access tokens end too.",
+        passes: concat!(
+            session!(),
+            revoked!("R1" => "200"),
+            "> GET authorize response_type=code&client_id=main\n< 302\n"
+        ),
+        fails: concat!(
+            session!(),
+            revoked!("R1" => "200"),
+            "+ 2s\n> GET api\n> Authorization: Bearer A1\n< 401\n"
+        ),
+        judge: revoked_token_is_not_used,
+    },
+    Check {
+        id: "logging-out/unavailable-revocation-is-tried-again",
+        title: "a revocation that is answered with 503 is tried again, no sooner than the answer says",
+        binds: Party::Client,
+        level: Level::Should,
+        basis: Basis::Derived,
+        origin: "CLV-04",
+        cites: &[Rfc(7009, "2.2.1"), Rfc(9110, "10.2.3")],
+        explain: "503 means that nothing was revoked: the client has to assume that the token lives (RFC 7009 §2.2.1), and Retry-After \
+            says when to come again. A client that takes any answer for the end leaves a living refresh token behind, and nobody \
+            will look for it. Try again after the time that the server names, a few times, and tell whoever logged out if it never \
+            came about.",
+        passes: concat!(
+            session!(),
+            revoked!("R1" => "503\n< Retry-After: 2"),
+            "+ 2s\n",
+            revoked!("R1" => "200")
+        ),
+        fails: concat!(session!(), revoked!("R1" => "503\n< Retry-After: 2"), revoked!("R1" => "200")),
+        judge: unavailable_revocation_is_tried_again,
+    },
+];
+
+/// For how long a call may have been under way when its token was revoked, in milliseconds.
+const IN_FLIGHT: i64 = 1000;
+
+fn revocations(t: &Transcript) -> impl Iterator<Item = &Exchange> {
+    t.at(Endpoint::Revoke)
+}
+
+/// The token that a revocation names, wherever it does.
+fn named(x: &Exchange) -> Option<&str> {
+    x.request.form().get("token").or_else(|| x.request.query().get("token"))
+}
+
+fn is_told_to(t: &Transcript) -> bool {
+    let (name, word) = TOLD;
+    t.staged.values().any(|staged| staged.args.get(name).is_some_and(|told| told == word))
+}
+
+/// The newest refresh token of a grant, or the newest access token of one that has none.
+fn newest<'t>(grant: &Grant<'t>) -> Option<&'t str> {
+    let refresh = grant.answers().filter_map(given).last();
+    let known = grant.refreshes().filter_map(refresh_token).last();
+    refresh.or(known).or_else(|| grant.answers().last()?.text("access_token"))
+}
+
+fn refresh_token_is_revoked(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    if !is_told_to(t) || t.exchanges.iter().any(|x| x.response().is_none()) {
+        return j;
+    }
+    let grants = Grants::of(t);
+    for grant in grants.iter().filter(|grant| grant.calls.iter().any(|x| (200..300).contains(&x.status()))) {
+        let (Some(token), Some(last)) = (newest(grant), grant.calls.last()) else { continue };
+        // What the server ended itself needs no end.
+        if grant.refreshes().last().is_some_and(|x| !x.granted()) {
+            continue;
+        }
+        let mine: Vec<&Exchange> = revocations(t).filter(|x| same_client(x, grant.requests[0])).collect();
+        let done = mine.iter().find(|x| named(x) == Some(token));
+        match (done, mine.first()) {
+            (Some(_), _) => j.pass(),
+            (None, Some(other)) => j.fail(&[last, other], "the refresh token is revoked", "another token"),
+            (None, None) => j.fail(&[last], "the refresh token is revoked", "no revocation"),
+        }
+    }
+    j
+}
+
+fn revocation_is_a_form_post(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    let expected = "a POST with a form that has the token";
+    for x in revocations(t) {
+        let form = x.request.header("content-type").is_none_or(|kind| kind.contains("x-www-form-urlencoded"));
+        if x.request.query().get("token").is_some() {
+            j.fail(&[x], expected, format!("a {} with the token in its URL", x.request.method));
+        } else if x.request.method != "POST" || !form || named(x).is_none() {
+            j.fail(&[x], expected, format!("a {} without such a form", x.request.method));
+        } else {
+            j.pass();
+        }
+    }
+    j
+}
+
+fn revoked_token_is_not_used(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    let grants = Grants::of_all(t);
+    for x in revocations(t).filter(|x| x.status() == 200) {
+        let Some(token) = named(x) else { continue };
+        let of = |grant: &&Grant<'_>| {
+            let tells = |y: &Exchange| y.text("refresh_token") == Some(token);
+            let presents = |y: &Exchange| refresh_token(y) == Some(token);
+            grant.answers().any(tells) || grant.refreshes().any(presents)
+        };
+        let along: Vec<&str> = match grants.iter().find(of) {
+            Some(grant) => grant.answers().filter_map(|y| y.text("access_token")).collect(),
+            None => Vec::new(),
+        };
+        let uses = |y: &&Exchange| {
+            let late = y.at.saturating_sub(ended(x)) > IN_FLIGHT;
+            let call = presented(y).is_some_and(|sent| sent == token || along.contains(&sent));
+            let refresh = refresh_token(y) == Some(token);
+            y.began_after(x) && (refresh || call && (late || !y.same_start(x)))
+        };
+        match t.after(x).find(uses) {
+            Some(y) => j.fail(&[x, y], "no use of the token", "it is used once more"),
+            None => j.pass(),
+        }
+    }
+    j
+}
+
+fn unavailable_revocation_is_tried_again(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for x in revocations(t).filter(|x| x.status() == 503) {
+        let pause =
+            x.response().and_then(|r| r.header("retry-after")?.trim().parse::<i64>().ok()).unwrap_or(0);
+        let again = revocations(t).find(|y| y.began_after(x) && named(y) == named(x));
+        let expected = format!("another try after {pause} s at the earliest");
+        match again {
+            // A second is how exactly both ends count.
+            Some(y) if y.at - ended(x) >= pause * 1000 - 1000 && (pause <= 1 || y.at - ended(x) >= 500) => {
+                j.pass()
+            }
+            Some(y) => j.fail(&[x, y], expected, format!("one after {} ms", y.at - ended(x))),
+            None => j.fail(&[x], expected, "none"),
+        }
+    }
+    j
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::comes_to;
+    use crate::verdict::Verdict;
+
+    #[test]
+    fn who_was_not_told_to_log_out_owes_no_revocation() {
+        let id = "logging-out/refresh-token-is-revoked";
+        comes_to(id, session!(), Verdict::Fail);
+        comes_to(id, &session!().replace("= told ends log-out\n", ""), Verdict::Skip);
+        let given = session!().replace(",\"refresh_token\":\"R1\"", "");
+        comes_to(id, &format!("{given}{}", revoked!("A1" => "200")), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_call_that_was_under_way_is_none_afterwards() {
+        let id = "logging-out/revoked-token-is-not-used";
+        let call = "> GET api\n> Authorization: Bearer A1\n< 401\n";
+        let out = concat!(session!(), revoked!("R1" => "200"));
+        comes_to(id, &format!("{out}{call}"), Verdict::Pass);
+        comes_to(id, &format!("{out}{}! step 1\n", call), Verdict::Fail);
+        let failed = concat!(session!(), revoked!("R1" => "503"));
+        comes_to(id, &format!("{failed}+ 5s\n{call}"), Verdict::Skip);
+    }
+}
