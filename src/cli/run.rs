@@ -357,5 +357,6 @@ fn show(progress: &Progress, io: &mut Io<'_>) {
         Progress::OpenBrowser { url, user } => {
             writeln!(io.err, "open this in a browser, log in as {user}, and leave the page open:\n{url}")
         }
+        Progress::Say { text } => writeln!(io.err, "{}", report::visible(text)),
     };
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
+use super::Progress;
 use super::control::Shared;
 use super::doors::Doors;
 use super::launch::{ARGUMENTS, Ended, Folders, Given, Left, Life, TEMPORARY_FILE, started};
@@ -73,6 +74,11 @@ impl Client {
         }
     }
 
+    /// Whether somebody else starts and ends it.
+    fn runs_already(&self) -> bool {
+        matches!(self, Self::Program(program) if program.trigger.is_some())
+    }
+
     /// Whether its processes and its starts share the tokens.
     fn stores(&self) -> bool {
         match self {
@@ -136,6 +142,12 @@ pub(super) fn lacking(shared: &super::Options, scenario: &Scenario, play: &Play)
     let program = &shared.client;
     if !program.flows().contains(&play.flow) {
         return Some(format!("the program {} does not list the flow {}", program.name(), play.flow));
+    }
+    if (play.told.kill.is_some() || play.told.processes > 1) && program.runs_already() {
+        return Some(format!(
+            "the program {} runs already: it is not started, and not killed",
+            program.name()
+        ));
     }
     if play.told.store && !program.stores() {
         return Some(format!(
@@ -315,7 +327,11 @@ async fn once(
         }
         Client::Program(program) => {
             let Some(folders) = &folders else { return Ok(Life::new(Ended::NotImplemented)) };
-            let given = Given { target: &target, doors: &doors, login, folders };
+            let say = |text| {
+                let _ = shared.progress.send(Progress::Say { text });
+            };
+            let given =
+                Given { target: &target, doors: &doors, org: &counterpart, login, folders, say: &say };
             started(program, scenario, play, given, users, counterpart.death()).await
         }
     };

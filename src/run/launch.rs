@@ -1,22 +1,25 @@
 //! Starting a client program with everything that it is given, and what came of it by itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::doors::{Doors, trusting};
+use super::trigger::triggered;
 use crate::oauth::Secret;
 use crate::report::ProgramRow;
 use crate::subject::{Program, Target};
 use crate::suite::Scenario;
 use crate::suite::client::Play;
 use crate::transcript::{Redactor, Trace};
+use crate::wire::counterpart::Counterpart;
 use crate::wire::files::{Found, Moment, Private, found};
 use crate::wire::{Error, program};
 
 /// What a program exits with where it cannot do what it is asked.
 const NOT_IMPLEMENTED: i32 = 89;
 /// The most of what a program printed that is told where it ended badly, in characters, and in the report, in bytes.
-const LONGEST_WORDS: usize = 300;
+pub(super) const LONGEST_WORDS: usize = 300;
 const LONGEST_OUTPUT: usize = 8 * 1024;
 
 /// How the place of what everybody on the machine can read is told.
@@ -202,6 +205,10 @@ pub(super) struct Given<'a> {
     pub(super) target: &'a Target,
     /// Where the org stands.
     pub(super) doors: &'a Doors,
+    /// The org itself.
+    pub(super) org: &'a Arc<Counterpart>,
+    /// What a person is told.
+    pub(super) say: &'a (dyn Fn(String) + Sync),
     /// The tokens of an earlier login, where it begins with some.
     pub(super) login: Option<(Secret, Option<Secret>)>,
     /// Where it may write.
@@ -213,7 +220,7 @@ pub(super) async fn started(
     program: &Program,
     scenario: &Scenario,
     play: &Play,
-    Given { target, doors, login, folders }: Given<'_>,
+    Given { target, doors, org, login, folders, say }: Given<'_>,
     users: mpsc::UnboundedSender<String>,
     death: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Life, Error> {
@@ -253,6 +260,9 @@ pub(super) async fn started(
     if let Some((access_token, refresh_token)) = &login {
         values.insert("login.access_token", secret(access_token));
         values.extend(refresh_token.as_ref().map(|s| ("login.refresh_token", secret(s))));
+    }
+    if let Some(trigger) = &program.trigger {
+        return triggered(program, trigger, &values, org, say).await;
     }
     let launch = match program.launch(&values, environment) {
         Ok(launch) => launch,

@@ -14,6 +14,7 @@ mod preflight;
 mod replay;
 mod rows;
 mod storm;
+mod trigger;
 mod world;
 
 pub use client::Client;
@@ -104,6 +105,11 @@ pub enum Progress {
         url: String,
         /// The user name.
         user: String,
+    },
+    /// A person has to do this to a client that runs already.
+    Say {
+        /// What, in the words of its program file.
+        text: String,
     },
 }
 

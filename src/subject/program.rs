@@ -70,8 +70,10 @@ const fn secret(name: &'static str, short: &'static str, doc: &'static str) -> V
 pub struct Program {
     /// The file's stem.
     pub name: String,
-    /// The program and its arguments; may hold `${...}`.
+    /// The program and its arguments; may hold `${...}`. Empty where it runs already.
     pub command: Vec<String>,
+    /// How it is set going, where it runs already.
+    pub trigger: Option<Trigger>,
     /// Its variables; may hold `${...}`.
     pub env: Vec<(String, String)>,
     /// What it can do; at least one.
@@ -86,6 +88,23 @@ pub struct Program {
     pub stores: bool,
     /// How it reaches the org.
     pub way: Way,
+}
+
+/// How a client is set going that runs already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// By a POST to this URL, on this machine; may hold `${...}`.
+    Request(String),
+    /// By a person, who is told this; may hold `${...}`.
+    Person(String),
+}
+
+impl Trigger {
+    /// The URL, or what the person is told.
+    pub fn text(&self) -> &str {
+        let (Self::Request(text) | Self::Person(text)) = self;
+        text
+    }
 }
 
 /// How a program reaches the org.
@@ -123,11 +142,26 @@ fn listed(names: &[String]) -> String {
 }
 
 impl Program {
+    /// A text of it with these values filled in.
+    ///
+    /// # Errors
+    /// Every argument that it asks for and the suite does not give.
+    pub fn filled(&self, text: &str, values: &BTreeMap<&str, String>) -> Result<String, Unfilled> {
+        let mut unfilled = Vec::new();
+        let text = filled(text, values, &self.args, &mut unfilled);
+        if unfilled.is_empty() { Ok(text) } else { Err(Unfilled(unfilled)) }
+    }
+
     /// Whether it knows an argument of a suite.
     pub fn takes(&self, argument: &str) -> bool {
         let asked = format!("${{{argument}}}");
         let mut texts = self.command.iter().chain(self.env.iter().map(|(_, text)| text));
-        self.args.iter().any(|known| known == argument) || texts.any(|text| text.contains(&asked))
+        // A request tells all of them.
+        let told = matches!(&self.trigger, Some(Trigger::Request(_)));
+        let said = self.trigger.as_ref().is_some_and(|trigger| trigger.text().contains(&asked));
+        told || said
+            || self.args.iter().any(|known| known == argument)
+            || texts.any(|text| text.contains(&asked))
     }
 
     /// It with these values filled in, each in a variable of its own besides, after the variables that `before` brings.
@@ -215,6 +249,7 @@ impl fmt::Debug for Program {
         f.debug_struct("Program")
             .field("name", &self.name)
             .field("command", &self.command)
+            .field("trigger", &self.trigger)
             .field("env", &names(&self.env))
             .field("flows", &self.flows)
             .field("args", &self.args)
@@ -246,6 +281,7 @@ mod tests {
             name: "fetch".into(),
             command: command.iter().map(|word| (*word).to_owned()).collect(),
             env: env.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+            trigger: None,
             flows: vec![Flow::JwtBearer],
             args: Vec::new(),
             folder: PathBuf::from("clients"),

@@ -15,7 +15,7 @@ use super::words::flows;
 use crate::client::Template;
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::duration;
-use crate::subject::program::{VALUES, WITHIN, variable, verbatim};
+use crate::subject::program::{Trigger, VALUES, WITHIN, variable, verbatim};
 use crate::subject::{Flow, Program, Way};
 
 /// The longest that a program may take, in milliseconds.
@@ -32,6 +32,21 @@ const VARIABLE: Form = Form {
             && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     },
     schema: || json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }),
+};
+
+/// Where a client listens for being set going: what it is told has secrets in it.
+const LOOPBACK: Form = Form {
+    code: "wrong-type",
+    expected: "a URL of this machine",
+    help: "for example `http://127.0.0.1:9000/sync`: what is told has secrets in it, which must not leave the machine",
+    fits: |text| {
+        let hosts = ["127.0.0.1", "localhost", "[::1]"];
+        let rest = text.strip_prefix("http://").unwrap_or_default();
+        hosts.iter().any(|host| {
+            rest.strip_prefix(host).is_some_and(|rest| rest.starts_with([':', '/']) || rest.is_empty())
+        })
+    },
+    schema: || json!({ "type": "string", "pattern": "^http://(127\\.0\\.0\\.1|localhost|\\[::1\\])([:/]|$)" }),
 };
 
 /// How long a program may take.
@@ -69,11 +84,12 @@ fn keys() -> Vec<Key> {
         ..Either::default()
     };
     vec![
-        must(
+        may(
             "command",
             Shape::Either(Box::new(command)),
             "the program and its arguments; no shell reads them",
         ),
+        may("trigger", trigger(), "how a client is set going that runs already, in place of `command`"),
         must("flows", Shape::Either(Box::new(flows)), "flows that it can do"),
         may(
             "env",
@@ -108,6 +124,19 @@ fn keys() -> Vec<Key> {
             "hosts that the org answers for besides Salesforce's, where there is a proxy; `*.example` for all below one",
         ),
     ]
+}
+
+fn trigger() -> Shape {
+    let never: Never = ("nothing is said of how", "for example `{ url: \"http://127.0.0.1:9000/sync\" }`");
+    Shape::Record(Record {
+        keys: vec![
+            may("url", Shape::Form(&LOOPBACK), "a URL of this machine, which is requested by POST"),
+            may("say", Shape::Text, "what a person is told to do"),
+        ],
+        rules: vec![json!({ "oneOf": [{ "required": ["url"] }, { "required": ["say"] }] })],
+        never: Some(never),
+        ..Record::default()
+    })
 }
 
 /// What more a JSON Schema says; the reader says it in words.
@@ -185,6 +214,7 @@ impl Reader<'_> {
             }
         }
         let command = words.iter().filter_map(|word| self.value(word, Place::Command)).collect();
+        let trigger = self.trigger(node);
         let env = node.get("env").map(Node::entries).unwrap_or_default();
         let env = env
             .iter()
@@ -233,6 +263,7 @@ impl Reader<'_> {
         Program {
             name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             command,
+            trigger,
             env,
             flows: flows.iter().filter_map(|flow| Flow::read(flow.text()?)).collect(),
             args: named("args"),
@@ -240,6 +271,32 @@ impl Reader<'_> {
             within: within.unwrap_or(WITHIN),
             stores: node.get("store").and_then(Node::text) == Some("true"),
             way,
+        }
+    }
+
+    /// How it is set going, where it runs already.
+    fn trigger(&mut self, node: &Node) -> Option<Trigger> {
+        let Some(trigger) = node.get("trigger") else {
+            if node.get("command").is_none() {
+                let help = "write how it is started: `command: [python3, fetch.py]`";
+                self.problem("missing-key", node.span, "a program needs a `command` or a `trigger`", help);
+            }
+            return None;
+        };
+        if let Some(command) = node.key("command") {
+            let help = "leave one of both out: what runs already is not started";
+            self.problem("contradiction", command.span, "there is a `command` beside the `trigger`", help);
+        }
+        match (trigger.get("url"), trigger.get("say")) {
+            (Some(url), None) => self.value(url, Place::Command).map(Trigger::Request),
+            (None, Some(say)) => self.value(say, Place::Command).map(Trigger::Person),
+            (None, None) => None,
+            (Some(_), Some(_)) => {
+                let help = "leave one of `url` and `say` out";
+                let message = "it is not clear how the client is set going";
+                self.problem("contradiction", trigger.span, message, help);
+                None
+            }
         }
     }
 

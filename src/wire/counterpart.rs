@@ -75,6 +75,8 @@ pub struct Counterpart {
     refused: watch::Sender<u32>,
     /// How many token requests came after the access token died.
     renewing: watch::Sender<u32>,
+    /// How many requests came.
+    asked_for: watch::Sender<usize>,
     /// When the program is to be killed.
     kill: Option<Kill>,
     /// How many of the requests came that count for that.
@@ -178,6 +180,7 @@ impl Counterpart {
             refused: watch::channel(0).0,
             renewing: watch::channel(0).0,
             renewed: watch::channel(false).0,
+            asked_for: watch::channel(0).0,
             kill: None,
             towards: AtomicU32::new(0),
             killed: watch::channel(false).0,
@@ -205,6 +208,13 @@ impl Counterpart {
                 std::future::pending().await
             }
         }
+    }
+
+    /// Waits until something was asked, and then nothing for so long.
+    pub async fn quiet(&self, long: Duration) {
+        let mut asked = self.asked_for.subscribe();
+        let _ = asked.wait_for(|asked| *asked > 0).await;
+        while tokio::time::timeout(long, asked.changed()).await.is_ok() {}
     }
 
     /// Tells it that the program is gone that was to be killed.
@@ -331,6 +341,7 @@ impl Counterpart {
             return None;
         }
         record.exchanges.push(None);
+        self.asked_for.send_replace(record.exchanges.len());
         Some(record.exchanges.len() - 1)
     }
 

@@ -9,6 +9,7 @@ use grantcheck::client::wrong::{self, Wrongs};
 use grantcheck::report::console::{Style, console};
 use grantcheck::report::{Report, StormRow, Word};
 use grantcheck::run::{Client, Options, Selection};
+use grantcheck::subject::program::Trigger;
 use grantcheck::subject::{Flow, Program, Way};
 
 fn played(client: Client, patterns: &[&str]) -> Report {
@@ -30,6 +31,7 @@ fn shell(script: &str, within: i64) -> Client {
         name: "shell".into(),
         command: vec!["sh".into(), "-c".into(), script.into()],
         env: Vec::new(),
+        trigger: None,
         flows: vec![Flow::RefreshToken, Flow::ClientCredentials, Flow::JwtBearer, Flow::SamlBearer],
         args: Vec::new(),
         folder: PathBuf::from("/"),
@@ -116,4 +118,41 @@ fn what_can_never_come_about_is_a_diagnostic() {
     assert!(told.contains("5 calls are never in flight at once"), "{told}");
     let right = source.replace("calls: 5", "calls: 5, concurrency: 5");
     assert_eq!(suite_of("s.yaml", &right).scenarios.len(), 1);
+}
+
+/// A client that runs already, is told over HTTP what to do, and answers with that status.
+async fn running(status: u16) -> (wiremock::MockServer, Client) {
+    use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
+    let server = MockServer::start().await;
+    let work = move |request: &Request| {
+        let told: serde_json::Value = request.body_json().unwrap();
+        assert_eq!(told["GRANTCHECK_CALLS"], "1", "{told}");
+        assert!(told["GRANTCHECK_CLIENT_SECRET"].as_str().is_some_and(|secret| !secret.is_empty()));
+        ResponseTemplate::new(status).set_body_string("no such thing")
+    };
+    Mock::given(method("POST")).respond_with(work).mount(&server).await;
+    let Client::Program(program) = shell("", 5000) else { unreachable!("a shell is a program") };
+    let trigger = Some(Trigger::Request(format!("{}/sync", server.uri())));
+    let program = Program { command: Vec::new(), trigger, ..(*program).clone() };
+    (server, Client::Program(Arc::new(program)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_runs_already_is_told_and_its_answer_counts() {
+    for (status, word) in [(200, "no call of it was let in"), (500, "it gave up"), (501, "does not do this")]
+    {
+        let (server, client) = running(status).await;
+        let report = tokio::task::spawn_blocking(move || {
+            played(
+                client,
+                &["4 processes", "callers without a token", "a token request that failed for a moment"],
+            )
+        });
+        let report = report.await.unwrap();
+        assert_eq!((report.summary.pass, report.summary.fail), (0, 0), "{status}: {}", complaints(&report));
+        let told = serde_json::to_string(&report).unwrap();
+        assert!(told.contains(word), "{status}: {}", complaints(&report));
+        assert!(told.contains("runs already: it is not started, and not killed"));
+        drop(server);
+    }
 }
