@@ -4,6 +4,7 @@
 mod checks;
 mod explain;
 mod init;
+mod inside;
 mod judge;
 mod load_files;
 mod matrix;
@@ -116,6 +117,8 @@ enum Command {
     Suites(suites::Arguments),
     /// Write a commented target and a first suite that run as they are
     Init(init::Arguments),
+    #[command(hide = true)]
+    Inside(inside::Arguments),
 }
 
 /// Runs a command line. The first argument is the program's name.
@@ -139,6 +142,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
         Command::Schema(arguments) => schema::exec(&arguments, io),
         Command::Suites(arguments) => suites::exec(&arguments, io),
         Command::Init(arguments) => init::exec(&arguments, io),
+        Command::Inside(arguments) => return inside::exec(&arguments, io),
     };
     match exit {
         Ok(code) => code,

@@ -15,6 +15,7 @@ use crate::org::fault::{self, Fault};
 use crate::report::{self, console};
 use crate::run::{self, Client, Options, Progress, Selection, look_around, look_back, plan};
 use crate::wire::files;
+use crate::wire::isolation::Wall;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -99,8 +100,13 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     let reports = reports(&arguments.report)?;
     let record = arguments.record.iter().map(|path| ("a recording", path.as_path()));
     outputs(reports.paths().chain(record))?;
-    let options = options(&arguments)?;
+    let mut options = options(&arguments)?;
     let runtime = runtime()?;
+    if matches!(options.client, Client::Program(_))
+        && let Some(own) = files::own_program()
+    {
+        options.wall = runtime.block_on(Wall::possible(&own));
+    }
     let around = match &options.replay {
         Some(recording) => look_back(&options.target, recording),
         None => runtime.block_on(look_around(&options.target, options.within))?,

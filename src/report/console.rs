@@ -151,6 +151,19 @@ fn short(word: Word) -> &'static str {
     }
 }
 
+/// Says so where client programs could reach more than the org.
+fn not_isolated(out: &mut String, report: &Report) {
+    let open =
+        |row: &&ScenarioRow| row.program.as_ref().is_some_and(|program| program.isolated == Some(false));
+    let played = report.scenarios.iter().filter(open).count();
+    if played > 0 {
+        let _ = writeln!(
+            out,
+            "not isolated: in {played} plays the program could reach every network that this machine does"
+        );
+    }
+}
+
 /// Reasons for what was not testable, each once with how many scenarios it kept from being played.
 fn not_testable(out: &mut String, report: &Report, style: Style) {
     let mut reasons: Vec<(&str, usize)> = Vec::new();
@@ -224,6 +237,7 @@ fn summary(out: &mut String, report: &Report, style: Style) {
     add(s.known_deviation, "known deviation", Word::KnownDeviation);
     add(s.waived, "waived", Word::Waived);
     let evidence = report.checks.iter().filter(|row| row.verdict != Word::Inconclusive).count();
+    not_isolated(out, report);
     let _ = writeln!(
         out,
         "{} {} on {} ({}): {}; {evidence} checks with evidence, {} exchanges, {:.1} s",

@@ -130,6 +130,9 @@ pub struct ProgramRow {
     pub ended: String,
     /// How long it ran, in milliseconds.
     pub ran_ms: u64,
+    /// Whether it was cut off from every network but the org; none of grantcheck's own client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolated: Option<bool>,
     /// The end of its standard output, secrets replaced.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stdout: String,

@@ -31,7 +31,9 @@ pub fn schema() -> Value {
     let program = json!({
         "type": "object", "additionalProperties": false, "required": ["ended", "ran_ms"],
         "properties": {
-            "ended": { "type": "string" }, "ran_ms": count, "stdout": { "type": "string" }, "stderr": { "type": "string" },
+            "ended": { "type": "string" }, "ran_ms": count,
+            "isolated": { "type": "boolean", "description": "whether it was cut off from every network but the org" },
+            "stdout": { "type": "string" }, "stderr": { "type": "string" },
             "storm": {
                 "description": "calls whose access token died under all of them at once; at best 1 renewal, 0 and 0",
                 "type": "object", "additionalProperties": false,

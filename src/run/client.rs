@@ -30,6 +30,7 @@ use crate::wire::agent::Agent;
 use crate::wire::clock::Watch;
 use crate::wire::counterpart::Counterpart;
 use crate::wire::host;
+use crate::wire::isolation::Ways;
 use crate::wire::own::{self, Job};
 use crate::wire::store::Store;
 use crate::wire::{Clock, Error, dice};
@@ -288,6 +289,14 @@ async fn once(
         Client::Program(_) => Some(Folders::new(play.told.store)?),
         Client::Own(_) => None,
     };
+    let back = url::Url::parse(target.apps.get(&scenario.app).map_or("", |app| app.redirect_uri()));
+    let back = back.ok().filter(|_| play.flow == Flow::WebServer).and_then(|url| url.port());
+    let ways = match (&options.client, &options.wall) {
+        (Client::Program(program), Some(wall)) if !program.network && program.trigger.is_none() => {
+            Some(Ways::open(wall, &doors.ports(), back).await?)
+        }
+        _ => None,
+    };
     let agent = agent(&counterpart, &target, scenario, play);
     let life = async |login: Option<(Secret, Option<Secret>)>, users| match &options.client {
         Client::Own(wrong) => {
@@ -330,8 +339,15 @@ async fn once(
             let say = |text| {
                 let _ = shared.progress.send(Progress::Say { text });
             };
-            let given =
-                Given { target: &target, doors: &doors, org: &counterpart, login, folders, say: &say };
+            let given = Given {
+                target: &target,
+                doors: &doors,
+                ways: ways.as_ref(),
+                org: &counterpart,
+                login,
+                folders,
+                say: &say,
+            };
             started(program, scenario, play, given, users, counterpart.death()).await
         }
     };
@@ -390,7 +406,9 @@ async fn once(
         args: play.told.args.iter().cloned().collect(),
         traces: life.traces(&mut redactor),
     };
-    let (program, unmet) = (life.row(), seen.unmet.or(lost));
+    let isolated = matches!(options.client, Client::Program(_)).then_some(ways.is_some());
+    let program = ProgramRow { isolated, ..life.row() };
+    let unmet = seen.unmet.or(lost);
     Ok(Played { subject, exchanges: seen.exchanges, ended: life.ended, program, staged, unmet })
 }
 

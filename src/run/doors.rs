@@ -94,6 +94,11 @@ impl Doors {
         Place { org, instance, rogue, hosts: self.named.clone(), target }
     }
 
+    /// The ports that they listen on.
+    pub(super) fn ports(&self) -> Vec<u16> {
+        self.hosts.iter().map(Host::port).collect()
+    }
+
     /// Closes them.
     pub(super) async fn close(self) {
         for host in self.hosts {

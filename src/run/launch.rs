@@ -14,6 +14,7 @@ use crate::suite::client::Play;
 use crate::transcript::{Redactor, Trace};
 use crate::wire::counterpart::Counterpart;
 use crate::wire::files::{Found, Moment, Private, found};
+use crate::wire::isolation::Ways;
 use crate::wire::{Error, program};
 
 /// What a program exits with where it cannot do what it is asked.
@@ -120,6 +121,7 @@ impl Life {
             ran_ms: self.ran,
             stdout: end(&self.printed.stdout),
             stderr: end(&self.printed.stderr),
+            isolated: None,
             storm: None,
         }
     }
@@ -205,6 +207,8 @@ pub(super) struct Given<'a> {
     pub(super) target: &'a Target,
     /// Where the org stands.
     pub(super) doors: &'a Doors,
+    /// The ways to it, where it is cut off from every other.
+    pub(super) ways: Option<&'a Ways>,
     /// The org itself.
     pub(super) org: &'a Arc<Counterpart>,
     /// What a person is told.
@@ -220,7 +224,7 @@ pub(super) async fn started(
     program: &Program,
     scenario: &Scenario,
     play: &Play,
-    Given { target, doors, org, login, folders, say }: Given<'_>,
+    Given { target, doors, ways, org, login, folders, say }: Given<'_>,
     users: mpsc::UnboundedSender<String>,
     death: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Life, Error> {
@@ -268,6 +272,10 @@ pub(super) async fn started(
         Ok(launch) => launch,
         // The file asks for something that this scenario does not say: it cannot be played with it.
         Err(_) => return Ok(Life::new(Ended::NotImplemented)),
+    };
+    let launch = match ways {
+        Some(ways) => ways.around(launch),
+        None => launch,
     };
     let ended = program::run(&launch, Some(users), death).await?;
     // Tokens that it never sent are in no record, so they are struck out here.

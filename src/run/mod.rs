@@ -32,6 +32,7 @@ use crate::subject::Target;
 use crate::suite::Suite;
 use crate::transcript::{Recording, Redactor, Transcript};
 use crate::wire::clock::Watch;
+use crate::wire::isolation::Wall;
 
 /// What a run is about.
 #[derive(Clone)]
@@ -62,6 +63,8 @@ pub struct Options {
     pub replay: Option<Arc<Recording>>,
     /// Who is the client where a suite judges clients.
     pub client: Client,
+    /// Who cuts client programs off from every network, where that can be done.
+    pub wall: Option<Wall>,
 }
 
 impl Options {
@@ -81,6 +84,7 @@ impl Options {
             within: Duration::from_secs(10),
             replay: None,
             client: Client::default(),
+            wall: None,
         }
     }
 }

@@ -86,6 +86,8 @@ pub struct Program {
     pub within: i64,
     /// Whether it keeps its tokens in a folder that its processes and its starts share.
     pub stores: bool,
+    /// Whether it may reach every network that the machine does.
+    pub network: bool,
     /// How it reaches the org.
     pub way: Way,
 }
@@ -256,6 +258,7 @@ impl fmt::Debug for Program {
             .field("folder", &self.folder)
             .field("within", &self.within)
             .field("stores", &self.stores)
+            .field("network", &self.network)
             .field("way", &self.way)
             .finish()
     }
@@ -287,6 +290,7 @@ mod tests {
             folder: PathBuf::from("clients"),
             within: WITHIN,
             stores: false,
+            network: false,
             way: Way::Plain,
         }
     }

@@ -112,6 +112,11 @@ fn keys() -> Vec<Key> {
             Shape::Flag,
             "whether it keeps its tokens in the folder `${store}`, which its processes and its starts share",
         ),
+        may(
+            "network",
+            Shape::Flag,
+            "whether it may reach every network that the machine does; it is cut off where it is not given",
+        ),
         may("tls", Shape::Flag, "whether it reaches the org over TLS, at `https://localhost:PORT`"),
         may(
             "proxy",
@@ -270,6 +275,7 @@ impl Reader<'_> {
             folder: folder.map_or(own.to_owned(), |folder| own.join(folder)),
             within: within.unwrap_or(WITHIN),
             stores: node.get("store").and_then(Node::text) == Some("true"),
+            network: is_set("network"),
             way,
         }
     }

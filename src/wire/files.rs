@@ -253,6 +253,12 @@ impl Drop for Private {
     }
 }
 
+/// Where this program stands itself.
+#[allow(clippy::disallowed_methods)]
+pub fn own_program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
 /// A variable of the environment.
 #[allow(clippy::disallowed_methods)]
 pub fn variable(name: &str) -> Option<String> {

@@ -11,6 +11,8 @@ pub mod counterpart;
 pub mod dice;
 pub mod files;
 pub mod host;
+#[cfg_attr(not(unix), path = "isolation/nowhere.rs")]
+pub mod isolation;
 mod leaving;
 mod login;
 mod noticed;

@@ -1,7 +1,7 @@
 //! Clients under test: our own passes what is shipped for clients, each of its wrongs is found, and a program that does not
 //! do its work passes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::support::{at, client_suites, complaints, embedded, options, outcome, suite_of};
@@ -9,8 +9,9 @@ use grantcheck::client::wrong::{self, Wrongs};
 use grantcheck::report::console::{Style, console};
 use grantcheck::report::{Report, StormRow, Word};
 use grantcheck::run::{Client, Options, Selection};
-use grantcheck::subject::program::Trigger;
+use grantcheck::subject::program::{Trigger, verbatim};
 use grantcheck::subject::{Flow, Program, Way};
+use grantcheck::wire::isolation::Wall;
 
 fn played(client: Client, patterns: &[&str]) -> Report {
     let selection = Selection { patterns: patterns.iter().map(|&p| p.to_owned()).collect() };
@@ -37,6 +38,7 @@ fn shell(script: &str, within: i64) -> Client {
         folder: PathBuf::from("/"),
         within,
         stores: false,
+        network: false,
         way: Way::Plain,
     }))
 }
@@ -154,5 +156,31 @@ async fn a_client_that_runs_already_is_told_and_its_answer_counts() {
         assert!(told.contains(word), "{status}: {}", complaints(&report));
         assert!(told.contains("runs already: it is not started, and not killed"));
         drop(server);
+    }
+}
+
+#[test]
+fn a_program_that_is_cut_off_reaches_the_org_and_nothing_else() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let wall = runtime.block_on(Wall::possible(Path::new(env!("CARGO_BIN_EXE_grantcheck"))));
+    // A port of this machine that is not the org's: open to whoever is not cut off.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    let script = format!(
+        "url=${{GRANTCHECK_ORG_URL#http://}}; host=${{url%:*}}; \
+         (exec 3<>/dev/tcp/$host/${{url#*:}}) || exit 3; (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>&- && exit 4; exit 5"
+    );
+    let selection = Selection { patterns: vec!["callers without a token".into()] };
+    for (wall, word) in [(None, "exit 4"), (wall, "exit 5")] {
+        let Client::Program(program) = shell("", 20_000) else { unreachable!("a shell is a program") };
+        let command = ["bash", "-c", &verbatim(&script)].map(str::to_owned).to_vec();
+        let client = Client::Program(Arc::new(Program { command, ..(*program).clone() }));
+        let (walled, selection) = (wall.is_some(), selection.clone());
+        let options = Options { client, selection, wall, ..options(embedded(), client_suites()) };
+        // Where users may make no networks, the program is not cut off, and that is told.
+        let word = if walled { word } else { "exit 4" };
+        let report = outcome(&options).report;
+        let told = complaints(&report) + &console(&report, Style::default());
+        assert!(told.contains(word), "{told}");
     }
 }
