@@ -375,6 +375,11 @@ faults! {
     SCOPE_AS_EXPIRY "scope-as-expiry" ["SF-31"] "says of a token without the scope api that it has expired"
     JWT_SIGNED_ANSWER "jwt-signed-answer" ["SF-32"] "signs the answer to a JWT assertion"
     COLLISION_RENAMED "collision-renamed" ["SF-10"] "has its own text for a collision in flight"
+
+    // What a Named Credential of Salesforce cannot do with.
+    DEAD_TOKEN_403 "dead-token-403" ["NC-03"] "answers a dead access token with 403 at the API"
+    ACCEPT_JSON_ALONE "accept-json-alone" ["NC-11"] "answers a token request with 406 unless it asks for JSON by name"
+    COLLISION_500 "collision-500" ["NC-10"] "breaks where a refresh token is used twice at the same time"
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::diagnostic::Span;
 use crate::oauth::{Endpoint, Secret};
 use crate::org::Org;
 use crate::report::ProgramRow;
-use crate::subject::{Behaviour, Callback, Called, Flow, Login, Page, Program, Subject, Target, Way};
+use crate::subject::{Behaviour, Callback, Called, Flow, Login, NamedCredential, Page, Program, Subject, Target, Way};
 use crate::suite::Scenario;
 use crate::suite::client::{Exit, Play, Requests};
 use crate::suite::told::Told;
@@ -304,6 +304,7 @@ async fn once(
                 store: kept.clone(),
                 calls: play.told.calls,
                 concurrency: play.told.concurrency,
+                named_credential: NamedCredential::of(&play.told.args),
                 args: play.told.args.iter().cloned().collect(),
                 users,
                 visits: visits.clone(),
@@ -377,7 +378,12 @@ async fn once(
     life.files.extend(files);
     doors.close().await;
     let seen = counterpart.seen();
-    let subject = Subject { program: Some(options.client.name()), ..target.subject() };
+    let named_credential = NamedCredential::of(&play.told.args);
+    let subject = Subject {
+        program: Some(options.client.name()),
+        named_credential: named_credential.clone(),
+        ..target.subject()
+    };
     let mut redactor = Redactor::new(dice::seed());
     redactor.learn_target(&target);
     seen.exchanges.iter().for_each(|x| redactor.learn_exchange(x));
@@ -389,6 +395,7 @@ async fn once(
         store: play.told.store,
         args: play.told.args.iter().cloned().collect(),
         traces: life.traces(&mut redactor),
+        named_credential,
     };
     let (program, unmet) = (life.row(), seen.unmet.or(lost));
     Ok(Played { subject, exchanges: seen.exchanges, ended: life.ended, program, staged, unmet })

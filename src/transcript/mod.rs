@@ -26,7 +26,7 @@ use std::fmt;
 
 use crate::oauth::message::{ErrorResponse, TokenResponse};
 use crate::oauth::{Endpoint, Params};
-use crate::subject::{Endpoints, Subject, Waiver};
+use crate::subject::{Endpoints, NamedCredential, Subject, Waiver};
 
 /// What some servers put before a JSON text; whoever reads it may pass it over (RFC 8259 §8.1).
 const BOM: char = '\u{feff}';
@@ -68,6 +68,9 @@ pub struct Staged {
     /// What the program left besides its requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traces: Vec<Trace>,
+    /// The Named Credential that the program was to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_credential: Option<NamedCredential>,
 }
 
 /// How the place of what everybody on the machine can read is told: what processes were started with.
@@ -116,7 +119,11 @@ impl Default for Staged {
 impl Staged {
     /// A subject in these surroundings.
     pub fn around(&self, subject: &Subject) -> Subject {
-        let mut subject = Subject { endpoints: self.endpoints.clone(), ..subject.clone() };
+        let mut subject = Subject {
+            endpoints: self.endpoints.clone(),
+            named_credential: self.named_credential.clone(),
+            ..subject.clone()
+        };
         for (role, uris) in &self.redirect_uris {
             if let Some(app) = subject.apps.get_mut(role) {
                 app.redirect_uris.clone_from(uris);

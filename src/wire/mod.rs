@@ -13,6 +13,7 @@ pub mod files;
 pub mod host;
 mod leaving;
 mod login;
+mod named_credential;
 mod noticed;
 pub mod own;
 mod patience;
