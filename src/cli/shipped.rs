@@ -44,7 +44,10 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("client/secrets.yaml", include_str!("../../suites/client/secrets.yaml")),
     ("named-credential/call-outs.yaml", include_str!("../../suites/named-credential/call-outs.yaml")),
     ("named-credential/server.yaml", include_str!("../../suites/named-credential/server.yaml")),
-    ("named-credential/token-requests.yaml", include_str!("../../suites/named-credential/token-requests.yaml")),
+    (
+        "named-credential/token-requests.yaml",
+        include_str!("../../suites/named-credential/token-requests.yaml"),
+    ),
     ("programs/jsforce.cjs", include_str!("../../suites/programs/jsforce.cjs")),
     ("programs/jsforce.yaml", include_str!("../../suites/programs/jsforce.yaml")),
     ("programs/simple-salesforce.py", include_str!("../../suites/programs/simple-salesforce.py")),

@@ -53,8 +53,7 @@ pub fn tweak(
     let set = |place, name: &str, value: TweakValue| Edit::Set(place, name.to_owned(), value);
     let text = |place, name: &str, text: &str| set(place, name, TweakValue::Text(Template::new(text)));
     let seconds = |name: &str, at: i64| set(Place::Claim, name, TweakValue::Json(Value::from(at)));
-    let mut edits: Vec<Edit> =
-        HEADERS.iter().map(|(name, value)| text(Place::Header, name, value)).collect();
+    let mut edits: Vec<Edit> = HEADERS.iter().map(|(name, value)| text(Place::Header, name, value)).collect();
     if let (Some(lifetime), Action::JwtBearer) = (credential.protocol.lifetime(), action) {
         let now = now / 1000;
         let lifetime = if wrong.has(&ASSERTION_FOR_AN_HOUR) { 3600 } else { lifetime };

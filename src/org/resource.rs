@@ -43,7 +43,8 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
     let calls = match authenticate(org, ask) {
         Ok(calls) => calls,
         Err(mut error) => {
-            let dead = error.status == StatusCode::UNAUTHORIZED && ask.header(header::AUTHORIZATION).is_some();
+            let dead =
+                error.status == StatusCode::UNAUTHORIZED && ask.header(header::AUTHORIZATION).is_some();
             if dead && org.faults.has(&fault::DEAD_TOKEN_403) {
                 error.status = StatusCode::FORBIDDEN;
             }
@@ -189,7 +190,9 @@ fn authenticate(org: &Org, ask: &Ask) -> Result<u64, RestError> {
     }
     let (key, session, jwt) = match present(org, token) {
         Presented::Known { key, session, jwt } => (key, session, jwt),
-        Presented::BadJwt if org.registry.switches.client_jwts && signed_by_client(org, ask, token) => return Ok(0),
+        Presented::BadJwt if org.registry.switches.client_jwts && signed_by_client(org, ask, token) => {
+            return Ok(0);
+        }
         Presented::BadJwt if org.faults.has(&fault::ID_TOKEN_OPENS) && is_signed_here(token) => return Ok(0),
         Presented::BadJwt => return unauthorized(("INVALID_AUTH_HEADER", "INVALID_JWT_FORMAT")),
         Presented::OtherOrg | Presented::Unknown => return unauthorized(SESSION_INVALID),

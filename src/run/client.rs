@@ -20,7 +20,9 @@ use crate::diagnostic::Span;
 use crate::oauth::{Endpoint, Secret};
 use crate::org::Org;
 use crate::report::ProgramRow;
-use crate::subject::{Behaviour, Callback, Called, Flow, Login, NamedCredential, Page, Program, Subject, Target, Way};
+use crate::subject::{
+    Behaviour, Callback, Called, Flow, Login, NamedCredential, Page, Program, Subject, Target, Way,
+};
 use crate::suite::Scenario;
 use crate::suite::client::{Exit, Play, Requests};
 use crate::suite::told::Told;

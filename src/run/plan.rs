@@ -268,8 +268,8 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
         _ => None,
     };
     let signs_for_user = credential.is_some_and(Protocol::signs_grants);
-    let acts_for_user =
-        signs_for_user || matches!(step.action, Action::Authorize(_) | Action::JwtBearer | Action::SamlBearer);
+    let acts_for_user = signs_for_user
+        || matches!(step.action, Action::Authorize(_) | Action::JwtBearer | Action::SamlBearer);
     if acts_for_user && !target.users.contains_key(user) {
         return Some(format!("the target has no user `{user}`"));
     }

@@ -107,7 +107,8 @@ impl NamedCredential {
 
     /// Out of the arguments that a suite gives a program; none where they speak of no Named Credential.
     pub fn of(args: &[(String, String)]) -> Option<Self> {
-        let arg = |wanted: &str| args.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        let arg =
+            |wanted: &str| args.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
         let protocol = Protocol::read(arg(ARGS[0])?)?;
         let renew_on = arg(ARGS[1]).unwrap_or_default().split([',', ' ']);
         Some(Self { protocol, renew_on: renew_on.filter_map(|status| status.parse().ok()).collect() })
@@ -118,6 +119,9 @@ impl NamedCredential {
         status == 401 || self.renew_on.contains(&status)
     }
 }
+
+/// How a record tells that a call-out began with a token that the suite gave it.
+pub const STORED_TOKEN: &str = "with a stored token";
 
 /// The arguments of a program that speak of a Named Credential: its protocol, and the additional statuses.
 pub const ARGS: [&str; 2] = ["named_credential", "renew_on"];
@@ -136,7 +140,8 @@ mod tests {
         let args = |list: &[(&str, &str)]| -> Vec<(String, String)> {
             list.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
         };
-        let read = NamedCredential::of(&args(&[("named_credential", "jwt-bearer"), ("renew_on", "403, 419")]));
+        let read =
+            NamedCredential::of(&args(&[("named_credential", "jwt-bearer"), ("renew_on", "403, 419")]));
         let read = read.unwrap();
         assert_eq!((read.protocol, read.renew_on.as_slice()), (Protocol::JwtBearer, &[403, 419][..]));
         assert!(read.renews_on(401) && read.renews_on(419) && !read.renews_on(400));

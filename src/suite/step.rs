@@ -193,7 +193,9 @@ impl Reader<'_> {
                 "put a step before it that gets one, such as `do: jwt-bearer`",
             ),
             // What a user's login brought; every other protocol gets its token by itself.
-            Action::CallOut(out) if out.credential.protocol == Protocol::Browser && !self.known.has("access_token") => {
+            Action::CallOut(out)
+                if out.credential.protocol == Protocol::Browser && !self.known.has("access_token") =>
+            {
                 ("code", "a code", "put `do: authorize` before it: the browser flow begins with a login")
             }
             Action::Identity(_) => (
@@ -438,6 +440,7 @@ impl Reader<'_> {
                 },
                 kid: text_of("kid"),
                 call: Call {
+                    token: self.token(node),
                     method: text_of("method"),
                     path: self.template(node, "path"),
                     json: node.get("json").map(Node::json),

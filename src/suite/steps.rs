@@ -134,6 +134,11 @@ pub(super) fn kinds() -> Vec<(&'static str, Option<Endpoint>, &'static str, Vec<
             one_or_many("a status or a list of them", Shape::Form(&LISTED)),
             "statuses that make it get a new token besides 401, as the External Credential lists them",
         ),
+        may(
+            "token",
+            Shape::Name,
+            "a token that it begins with, in place of one that it got: a stored one that is dead",
+        ),
         may("kid", Shape::Form(&LITERAL), "`kid` of its JWTs: the developer name of the certificate"),
         method(),
         may(

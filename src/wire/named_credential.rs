@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::Request;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::Transport;
@@ -33,8 +33,9 @@ pub(super) struct Player {
     session: Mutex<Session>,
     /// Whoever asks for a token holds it.
     gate: tokio::sync::Mutex<()>,
-    /// For a wrong: the first request for a token.
+    /// For wrongs: the first request for a token, and how many are under way.
     first: Mutex<Option<Outgoing>>,
+    asking: watch::Sender<usize>,
     wrong: Wrongs,
 }
 
@@ -48,7 +49,8 @@ impl Player {
         wrong: Wrongs,
     ) -> Arc<Self> {
         let (session, gate, first) = (Mutex::new(session), tokio::sync::Mutex::new(()), Mutex::new(None));
-        Arc::new(Self { transport, grant, credential, session, gate, first, wrong })
+        let (asking, _) = watch::channel(0);
+        Arc::new(Self { transport, grant, credential, session, gate, first, asking, wrong })
     }
 
     /// Makes so many calls. True where each was answered with success.
@@ -118,7 +120,8 @@ impl Player {
         let _gate = if alone { None } else { Some(self.gate.lock().await) };
         let known = self.session().clone();
         let signs_each = self.credential.protocol == Protocol::Jwt;
-        if let Some(token) = known.access_token.clone().filter(|token| !alone && Some(token) != dead && !signs_each)
+        if let Some(token) =
+            known.access_token.clone().filter(|token| !alone && Some(token) != dead && !signs_each)
         {
             return Some(token);
         }
@@ -128,16 +131,29 @@ impl Player {
             outgoing.remember.into_session(&mut signed);
             return signed.assertion;
         }
-        let Brought::Tokens(granted) = brought(ask(&self.transport, &self.grant, &outgoing).await, &self.grant)
-        else {
-            return None;
+        self.asking.send_modify(|asking| *asking += 1);
+        let came = brought(ask(&self.transport, &self.grant, &outgoing).await, &self.grant);
+        let granted = match came {
+            Brought::Tokens(granted) => granted,
+            _ => {
+                self.asking.send_modify(|asking| *asking -= 1);
+                return if alone { self.of_another(dead).await } else { None };
+            }
         };
         let mut session = self.session();
         session.access_token = Some(granted.access_token.clone());
         if !(self.wrong.has(&FORGETS_ROTATION) && session.refresh_token.is_some()) {
             session.refresh_token = granted.refresh_token.or(session.refresh_token.take());
         }
+        drop(session);
+        self.asking.send_modify(|asking| *asking -= 1);
         Some(granted.access_token)
+    }
+
+    /// What another call-out got, where this one was refused and each asks for itself.
+    async fn of_another(&self, dead: Option<&Secret>) -> Option<Secret> {
+        let _ = self.asking.subscribe().wait_for(|asking| *asking == 0).await;
+        self.session().access_token.clone().filter(|token| Some(token) != dead)
     }
 
     /// The request for a token, with what is known.

@@ -13,13 +13,13 @@ use super::named_credential::Player;
 use super::renewal::{Grant, Process, Renewing};
 use super::store::{Kept, Store};
 use super::{Clock, Error, Transport};
-use crate::client::{Action, Session};
 use crate::client::answer::Manner;
 use crate::client::renewal::Granted;
 use crate::client::wrong::Wrongs;
 use crate::client::wrong::id_token::ID_TOKEN_FOR_ACCESS;
 use crate::client::wrong::secrets::{PRINTS_TOKENS, TELLS_CALLBACK};
 use crate::client::wrong::store::STORES_LAST;
+use crate::client::{Action, Session};
 use crate::oauth::{Secret, duration};
 use crate::subject::{Endpoints, Flow, NamedCredential, Target, named_credential};
 

@@ -17,7 +17,6 @@ use super::patience::{due, in_time, pause};
 use super::store::Store;
 use super::{Clock, Transport};
 use crate::client::answer::{Manner, UNREAD, Unusable};
-use crate::client::{id_token, named_credential};
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
 use crate::client::wrong::authentication::ASKS_FOR_EVERY_CALL;
 use crate::client::wrong::renewal::{
@@ -32,6 +31,7 @@ use crate::client::wrong::store::{KEEPS_FIRST, LOCKS_NOTHING, STORES_LAST};
 use crate::client::wrong::tokens::RENEWS_UNTOLD;
 use crate::client::wrong::{Wrongs, tweak};
 use crate::client::{Action, Asked, Context, Dice, Missing, Outgoing, Remember, Session, build};
+use crate::client::{id_token, named_credential};
 use crate::oauth::{Params, Secret};
 use crate::subject::{Endpoints, NamedCredential, Target};
 use crate::transcript::questions::origin;

@@ -150,9 +150,8 @@ fn refused_call_is_repeated_once(t: &Transcript) -> Judgement {
     let expected = "a new token, and the same call once more with it";
     let refused = |x: &Exchange| presented(x).is_some() && renews_on(t, x.status());
     for call in call_outs(t).filter(|x| refused(x)) {
-        let is_repetition = call_outs(t).any(|y| {
-            refused(y) && same_call(y, call) && call.began_after(y) && call.at - ended(y) <= PROMPT
-        });
+        let is_repetition = call_outs(t)
+            .any(|y| refused(y) && same_call(y, call) && call.began_after(y) && call.at - ended(y) <= PROMPT);
         if is_repetition {
             continue;
         }
@@ -201,7 +200,9 @@ fn rotated_refresh_token_is_used(t: &Transcript) -> Judgement {
         let rotated = t.rotated_before(token, x).filter(|y| x.began_after(y));
         let newer = t.before(x).any(|y| is_refresh(y) && given(y) == Some(token));
         match rotated {
-            Some(y) => j.fail(&[y, x], "the refresh token that the last refresh brought", "the one before it"),
+            Some(y) => {
+                j.fail(&[y, x], "the refresh token that the last refresh brought", "the one before it")
+            }
             None if newer => j.pass(),
             None => {}
         }
@@ -273,7 +274,8 @@ mod tests {
         let again = format!("{twice}{}", call!("A3" => "401"));
         comes_to(id, &again, Verdict::Fail);
         // Nothing to repeat with.
-        let over = concat!(login!(), call!("A1" => "401"), refresh!("R1" => "400 {\"error\":\"invalid_grant\"}"));
+        let over =
+            concat!(login!(), call!("A1" => "401"), refresh!("R1" => "400 {\"error\":\"invalid_grant\"}"));
         comes_to(id, over, Verdict::Skip);
         comes_to(id, concat!(login!(), call!("A1" => "401")), Verdict::Inconclusive);
     }

@@ -40,8 +40,11 @@ macro_rules! jwt {
 macro_rules! refresh {
     ($token:literal => $answer:literal) => {
         concat!(
-            "> POST token grant_type=refresh_token&client_id=main&client_secret=s&refresh_token=", $token,
-            "\n> User-Agent: SFDC-Callout/66.0\n< ", $answer, "\n"
+            "> POST token grant_type=refresh_token&client_id=main&client_secret=s&refresh_token=",
+            $token,
+            "\n> User-Agent: SFDC-Callout/66.0\n< ",
+            $answer,
+            "\n"
         )
     };
 }

@@ -3,6 +3,7 @@
 use super::super::renewal::calls::same_call;
 use super::super::renewal::grants::refresh_token;
 use super::*;
+use crate::subject::named_credential::STORED_TOKEN;
 use crate::transcript::{Answer, Failure};
 use serde_json::Value;
 
@@ -42,7 +43,7 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
         explain: "Salesforce runs call-outs of one principal on many machines, so a refresh token can be presented twice within a moment. \
             A server may take both, or refuse the second with an OAuth error that says so. What it must not do is break (500, or no \
             answer at all), which Salesforce reports as a failed call-out without a word about why, or refuse both, which leaves \
-            the principal without a token. Put the check and the rotation into one transaction, and bear a repetition for a few \
+            the principal without a token. An error page in place of JSON weighs less. Put the check and the rotation into one transaction, and bear a repetition for a few \
             seconds.",
         passes: concat!(
             "= race\n",
@@ -100,7 +101,11 @@ fn dead_token_is_answered_401(t: &Transcript) -> Judgement {
     let expected = "401, or a status that is listed";
     for x in t.at(Endpoint::Resource).filter(|x| says_so(x)) {
         let Some(token) = presented(x) else { continue };
-        let Some(revoked) = t.revoked_before(token, x).filter(|y| x.began_after(y)) else { continue };
+        let revoked = t.revoked_before(token, x).filter(|y| x.began_after(y));
+        let is_dead = revoked.is_some() || is_stored(x) && t.origin_of_access_token(token).is_none();
+        if !is_dead {
+            continue;
+        }
         // Where nothing came, or the dead token still opens, other checks speak.
         let renewed = || {
             let repeated = t.at(Endpoint::Resource).filter(|y| y.began_after(x) && same_call(x, y));
@@ -109,11 +114,19 @@ fn dead_token_is_answered_401(t: &Transcript) -> Judgement {
         match x.status() {
             401 => j.pass(),
             400.. if renewed() => j.pass(),
-            400.. => j.fail(&[revoked, x], expected, x.outcome()),
+            400.. => {
+                let evidence: Vec<&Exchange> = revoked.into_iter().chain([x]).collect();
+                j.fail(&evidence, expected, x.outcome());
+            }
             _ => {}
         }
     }
     j
+}
+
+/// Whether our own call-out began with a token that the suite gave it.
+fn is_stored(x: &Exchange) -> bool {
+    x.action == "call-out" && x.tweak.as_deref().is_some_and(|tweak| tweak.contains(STORED_TOKEN))
 }
 
 fn duplicate_refreshes_are_borne(t: &Transcript) -> Judgement {
@@ -130,12 +143,15 @@ fn duplicate_refreshes_are_borne(t: &Transcript) -> Judgement {
         if all.len() < 2 {
             continue;
         }
-        let broken: Vec<&Exchange> = all.iter().copied().filter(|y| !y.granted() && !is_plain(y)).collect();
+        let broken: Vec<&Exchange> = all.iter().copied().filter(|y| !y.granted() && !is_refusal(y)).collect();
+        let unread = all.iter().find(|y| is_refusal(y) && y.error().is_none());
         if all.iter().any(|y| y.answer == Answer::Nothing(Failure::Unrecorded)) {
             continue;
         }
         if !broken.is_empty() {
             j.fail(&broken, "a token, or an OAuth error", broken[0].outcome());
+        } else if let Some(unread) = unread {
+            j.fail_lesser(&[unread], "an OAuth error as JSON", "a refusal that is none");
         } else if all.iter().any(|y| y.granted()) {
             j.pass();
         } else {
@@ -145,9 +161,9 @@ fn duplicate_refreshes_are_borne(t: &Transcript) -> Judgement {
     j
 }
 
-/// Whether it is refused as RFC 6749 §5.2 has it.
-fn is_plain(x: &Exchange) -> bool {
-    matches!(x.status(), 400 | 401 | 429) && x.error().is_some()
+/// Whether it has the status of a refusal (RFC 6749 §5.2), or of a limit.
+fn is_refusal(x: &Exchange) -> bool {
+    matches!(x.status(), 400 | 401 | 429)
 }
 
 fn token_request_is_read(t: &Transcript) -> Judgement {
@@ -157,7 +173,9 @@ fn token_request_is_read(t: &Transcript) -> Judgement {
         let error = x.error().map(|error| error.error);
         match x.status() {
             _ if x.granted() => j.pass(),
-            403..=406 | 411..=499 if error.is_none() && x.status() != 429 => j.fail(&[x], expected, x.outcome()),
+            403..=406 | 411..=499 if error.is_none() && x.status() != 429 => {
+                j.fail(&[x], expected, x.outcome())
+            }
             400 if error.as_deref() == Some("invalid_request") => j.fail(&[x], expected, x.outcome()),
             // Who is refused for what it is, or asks too often, was read.
             _ => {}
@@ -187,8 +205,10 @@ fn token_answer_can_be_kept(t: &Transcript) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::testing::comes_to;
-    use crate::verdict::Verdict;
+    use crate::catalog::testing::comes_to;
+    use crate::catalog::{find, judge_one};
+    use crate::transcript::script;
+    use crate::verdict::{Level, Verdict};
 
     #[test]
     fn a_status_that_is_listed_will_do() {
@@ -208,8 +228,22 @@ mod tests {
     #[test]
     fn who_is_refused_for_what_it_is_was_read() {
         let id = "named-credential/token-request-is-read";
-        let refused = ask!("grant_type=client_credentials&client_id=x" => "401 {\"error\":\"invalid_client\"}");
+        let refused =
+            ask!("grant_type=client_credentials&client_id=x" => "401 {\"error\":\"invalid_client\"}");
         comes_to(id, refused, Verdict::Skip);
+    }
+
+    #[test]
+    fn an_error_page_weighs_less_than_a_break() {
+        let id = "named-credential/duplicate-refreshes-are-borne";
+        let page = concat!(
+            "= race\n",
+            refresh!("R1" => "200 {\"access_token\":\"A2\"}"),
+            refresh!("R1" => "400 <html>oops</html>"),
+            "= end\n"
+        );
+        let judged = judge_one(find(id).unwrap(), &script::read(page));
+        assert_eq!((judged.verdict, judged.findings[0].level), (Verdict::Fail, Level::Should));
     }
 
     #[test]

@@ -282,7 +282,8 @@ mod tests {
     #[test]
     fn a_challenge_is_asked_for_where_it_is_set_up() {
         let id = "named-credential/browser-flow-is-protected";
-        let login = "= named-credential browser\n> GET authorize response_type=code&client_id=main&state=s1\n< 200\n";
+        let login =
+            "= named-credential browser\n> GET authorize response_type=code&client_id=main&state=s1\n< 200\n";
         comes_to(id, login, Verdict::Pass);
         comes_to(id, &format!("= setting pkce_required true\n{login}"), Verdict::Fail);
     }

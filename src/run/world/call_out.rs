@@ -1,17 +1,25 @@
 //! A call-out: what a Named Credential of Salesforce does to call a resource, from the token on.
 
 use super::{Actor, Done, World};
-use crate::client::{Action, CallOut, Missing, Tweak, named_credential};
 use crate::client::wrong::Wrongs;
+use crate::client::{Action, Call, CallOut, Missing, Tweak, named_credential};
 use crate::oauth::Endpoint;
 use crate::subject::Protocol;
+use crate::subject::named_credential::STORED_TOKEN;
 use crate::suite::Step;
 
 impl World<'_> {
     /// Gets a token where none is known, calls, and where the answer asks for it gets another token and calls once more.
-    pub(super) async fn call_out(&mut self, number: usize, step: &Step, actor: &Actor, out: &CallOut) -> Done {
+    pub(super) async fn call_out(
+        &mut self,
+        number: usize,
+        step: &Step,
+        actor: &Actor,
+        out: &CallOut,
+    ) -> Done {
         let signs_each = out.credential.protocol == Protocol::Jwt;
-        let mut known = self.session.access_token.is_some() && !signs_each;
+        let mut stored = out.call.token.clone();
+        let mut known = stored.is_some() || self.session.access_token.is_some() && !signs_each;
         let mut renewed = false;
         loop {
             if !known {
@@ -20,10 +28,15 @@ impl World<'_> {
                     Err(done) => return done,
                 }
             }
-            let call = Action::Call(out.call.clone());
+            let mut said = step.clone();
+            if stored.is_some() {
+                said.tweak.words.push(STORED_TOKEN.to_owned());
+            }
+            let call = Action::Call(Call { token: stored.take(), ..out.call.clone() });
             let mut tweak = self.callout_tweak(out, &call);
             tweak.edits.extend(step.tweak.edits.iter().cloned());
-            let at = match self.asked(number, step, actor, call, Tweak { edits: tweak.edits, ..step.tweak.clone() }).await {
+            let tweak = Tweak { edits: tweak.edits, ..step.tweak.clone() };
+            let at = match self.asked(number, &said, actor, call, tweak).await {
                 Ok(at) => at,
                 Err(done) => return done,
             };
