@@ -255,6 +255,8 @@ async fn once(
         let callback = format!("http://127.0.0.1:{}/callback", host::free_port());
         target.apps.entry(scenario.app.clone()).and_modify(|app| app.redirect_uris = vec![callback]);
     }
+    let args = play.told.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let named_credential = NamedCredential::of(args);
     let org = Arc::new(Org::new(&target, &[], dice::seed_of(options.seed, key)));
     // What a program signs is checked against its own clock; ours goes by that of the org.
     let clock = match &options.client {
@@ -306,7 +308,7 @@ async fn once(
                 store: kept.clone(),
                 calls: play.told.calls,
                 concurrency: play.told.concurrency,
-                named_credential: NamedCredential::of(&play.told.args),
+                named_credential: named_credential.clone(),
                 args: play.told.args.iter().cloned().collect(),
                 users,
                 visits: visits.clone(),
@@ -380,7 +382,6 @@ async fn once(
     life.files.extend(files);
     doors.close().await;
     let seen = counterpart.seen();
-    let named_credential = NamedCredential::of(&play.told.args);
     let subject = Subject {
         program: Some(options.client.name()),
         named_credential: named_credential.clone(),
@@ -397,7 +398,6 @@ async fn once(
         store: play.told.store,
         args: play.told.args.iter().cloned().collect(),
         traces: life.traces(&mut redactor),
-        named_credential,
     };
     let (program, unmet) = (life.row(), seen.unmet.or(lost));
     Ok(Played { subject, exchanges: seen.exchanges, ended: life.ended, program, staged, unmet })

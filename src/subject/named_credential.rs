@@ -106,11 +106,16 @@ impl NamedCredential {
     }
 
     /// Out of the arguments that a suite gives a program; none where they speak of no Named Credential.
-    pub fn of(args: &[(String, String)]) -> Option<Self> {
-        let arg =
-            |wanted: &str| args.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-        let protocol = Protocol::read(arg(ARGS[0])?)?;
-        let renew_on = arg(ARGS[1]).unwrap_or_default().split([',', ' ']);
+    pub fn of<'a>(args: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Self> {
+        let (mut protocol, mut renew_on) = (None, "");
+        for (name, value) in args {
+            match ARGS.iter().position(|known| *known == name) {
+                Some(0) => protocol = Protocol::read(value),
+                Some(_) => renew_on = value,
+                None => {}
+            }
+        }
+        let (protocol, renew_on) = (protocol?, renew_on.split([',', ' ']));
         Some(Self { protocol, renew_on: renew_on.filter_map(|status| status.parse().ok()).collect() })
     }
 
@@ -137,15 +142,11 @@ mod tests {
 
     #[test]
     fn arguments_make_a_credential() {
-        let args = |list: &[(&str, &str)]| -> Vec<(String, String)> {
-            list.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
-        };
-        let read =
-            NamedCredential::of(&args(&[("named_credential", "jwt-bearer"), ("renew_on", "403, 419")]));
+        let read = NamedCredential::of([("renew_on", "403, 419"), ("named_credential", "jwt-bearer")]);
         let read = read.unwrap();
         assert_eq!((read.protocol, read.renew_on.as_slice()), (Protocol::JwtBearer, &[403, 419][..]));
         assert!(read.renews_on(401) && read.renews_on(419) && !read.renews_on(400));
-        assert_eq!(NamedCredential::of(&args(&[("does", "create")])), None);
+        assert_eq!(NamedCredential::of([("does", "create")]), None);
         assert!(may_be_listed(403) && may_be_listed(601) && !may_be_listed(302) && !may_be_listed(503));
         for (word, protocol) in Protocol::ALL {
             assert_eq!(serde_json::to_value(protocol).unwrap(), word);

@@ -11,8 +11,7 @@ use super::words::{DURATION, flows, settings, waivers};
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::{Endpoint, duration};
 use crate::subject::{
-    Behaviour, Callback, Called, Cut, Does, Expire, Flow, HOSTS, Instead, OF_THE_CONNECTION, Protocol,
-    Written, named_credential,
+    Behaviour, Callback, Called, Cut, Does, Expire, Flow, HOSTS, Instead, OF_THE_CONNECTION, Written,
 };
 
 /// The most calls that a program is asked for.
@@ -328,9 +327,6 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
         let help = "leave `callback` out, or write `flow: web-server`";
         problems.push(Diagnostic::at("contradiction", text, callback.span, message).help(help));
     }
-    for (name, value) in args {
-        problems.extend(misnamed(text, name, value));
-    }
     Play {
         flow,
         told,
@@ -343,26 +339,6 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
         exit_span: exit.or(node.get("scenario")).map_or(node.span, |n| n.span),
         requests: requests.iter().filter_map(wanted).collect(),
     }
-}
-
-/// What is wrong with an argument that speaks of a Named Credential.
-fn misnamed(text: &Text, name: &Node, value: &Node) -> Option<Diagnostic> {
-    let [protocol, renew_on] = named_credential::ARGS;
-    let (name, word) = (name.text()?, value.text()?);
-    let listed = |status: &str| status.parse().is_ok_and(named_credential::may_be_listed);
-    if name == protocol && Protocol::read(word).is_none() {
-        let help = match closest(word, Protocol::words()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("one of: {}", Protocol::words().join(", ")),
-        };
-        let message = format!("unknown protocol of a Named Credential `{word}`");
-        return Some(Diagnostic::at("unknown-word", text, value.span, message).help(help));
-    }
-    let mut statuses = word.split([',', ' ']).filter(|status| !status.is_empty());
-    let wrong = statuses.find(|status| name == renew_on && !listed(status))?;
-    let message = format!("`{wrong}` is no status that can be listed");
-    let help = "write statuses such as `403, 419`: 4xx, 6xx, 7xx, 8xx or 9xx";
-    Some(Diagnostic::at("bad-status", text, value.span, message).help(help))
 }
 
 fn endpoint(node: &Node) -> Option<Endpoint> {

@@ -68,9 +68,6 @@ pub struct Staged {
     /// What the program left besides its requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traces: Vec<Trace>,
-    /// The Named Credential that the program was to be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub named_credential: Option<NamedCredential>,
 }
 
 /// How the place of what everybody on the machine can read is told: what processes were started with.
@@ -117,11 +114,16 @@ impl Default for Staged {
 }
 
 impl Staged {
+    /// The Named Credential that the program was to be.
+    pub fn named_credential(&self) -> Option<NamedCredential> {
+        NamedCredential::of(self.args.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+
     /// A subject in these surroundings.
     pub fn around(&self, subject: &Subject) -> Subject {
         let mut subject = Subject {
             endpoints: self.endpoints.clone(),
-            named_credential: self.named_credential.clone(),
+            named_credential: self.named_credential(),
             ..subject.clone()
         };
         for (role, uris) in &self.redirect_uris {
