@@ -77,6 +77,7 @@ pub fn grant(flow: Action, base: &str, clock: Clock) -> Grant {
         flow: Some(flow),
         clock,
         manner: Manner::default(),
+        credential: None,
     }
 }
 

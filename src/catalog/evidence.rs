@@ -8,6 +8,12 @@ use crate::oauth::salesforce::Profile;
 use crate::transcript::questions::{base, origin};
 use crate::transcript::{Exchange, Transcript};
 
+/// Whether the client is a Named Credential that is set up to renew on that status.
+pub(super) fn is_listed(t: &Transcript, x: &Exchange) -> bool {
+    let credential = t.subject.named_credential.as_ref();
+    credential.is_some_and(|credential| credential.renew_on.contains(&x.status()))
+}
+
 /// Within how long of its cause something follows that follows from it, in milliseconds.
 pub(super) const PROMPT: i64 = 1000;
 
@@ -168,6 +174,9 @@ pub(super) fn has_reason(t: &Transcript, asked: &Exchange) -> bool {
 /// The token request, or login, that follows at once from the answer to a call. Where what it brings is first used for
 /// another call, or another call had been refused before, it was not asked for because of this one.
 pub(super) fn prompted<'t>(t: &'t Transcript, x: &'t Exchange) -> Option<&'t Exchange> {
+    if is_listed(t, x) {
+        return None;
+    }
     let token = presented(x);
     let asked = t.after(x).find(|y| {
         let asks = matches!(y.endpoint, Endpoint::Token | Endpoint::Authorize);

@@ -155,4 +155,8 @@ pub const LEFT_OUT: &[LeftOut] = left_out! {
     "CLI-09" "a broken HS256 or ES256 signature" "Salesforce signs with RS256 alone; HS256 is judged as confusion"
     "CLI-15" "userinfo of another user is thrown away" "whether a client uses what it was told is not visible"
     "CLI-18" "users are known by issuer and subject" "which account a client opens is not visible"
+    "NC-13" "the callback of the Auth Provider is registered at the external server" "it compares metadata of an org with the registration at the server, and neither is in a record"
+    "NC-15" "a token endpoint that takes longer than a call-out may" "a call-out may take 120 seconds, and a run stops waiting long before that; silence is told by the run itself"
+    "NC-16" "letter case and order of header fields do not matter" "field names leave this client in small letters, whatever a suite says"
+    "NC-17" "the External Credential and the registration at the server agree" "it compares metadata of an org with the registration at the server, and neither is in a record"
 };

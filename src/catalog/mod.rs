@@ -20,6 +20,7 @@ mod jwt_bearer;
 mod left_out;
 mod logging_out;
 mod login;
+mod named_credential;
 mod openid;
 mod pkce;
 mod redeeming;
@@ -194,6 +195,9 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         answer::lifetime::CHECKS,
         answer::hosts::CHECKS,
         towards_salesforce::CHECKS,
+        named_credential::call_outs::CHECKS,
+        named_credential::tokens::CHECKS,
+        named_credential::servers::CHECKS,
         jwt_bearer::CHECKS,
         saml_bearer::CHECKS,
         client_credentials::CHECKS,

@@ -128,7 +128,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
 
 fn options(arguments: &Arguments) -> Result<Options, super::CannotStart> {
     let mut target = load_files::target(arguments.target.as_deref())?;
-    let suites = load_files::suites(&arguments.suites, &["org/", "client/"])?;
+    let suites = load_files::suites(&arguments.suites, &["org/", "client/", "named-credential/"])?;
     if !target.is_embedded() {
         return Err(Diagnostic::bare(
             "bad-flag",

@@ -42,6 +42,12 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("client/renewal.yaml", include_str!("../../suites/client/renewal.yaml")),
     ("client/robustness.yaml", include_str!("../../suites/client/robustness.yaml")),
     ("client/secrets.yaml", include_str!("../../suites/client/secrets.yaml")),
+    ("named-credential/call-outs.yaml", include_str!("../../suites/named-credential/call-outs.yaml")),
+    ("named-credential/server.yaml", include_str!("../../suites/named-credential/server.yaml")),
+    (
+        "named-credential/token-requests.yaml",
+        include_str!("../../suites/named-credential/token-requests.yaml"),
+    ),
     ("programs/jsforce.cjs", include_str!("../../suites/programs/jsforce.cjs")),
     ("programs/jsforce.yaml", include_str!("../../suites/programs/jsforce.yaml")),
     ("programs/simple-salesforce.py", include_str!("../../suites/programs/simple-salesforce.py")),

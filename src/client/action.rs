@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Template;
 use crate::oauth::Endpoint;
 use crate::oauth::pkce::Method;
-use crate::subject::Flow;
+use crate::subject::{Flow, NamedCredential};
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,8 @@ pub enum Action {
     Keys,
     /// Calls the protected resource.
     Call(Call),
+    /// Calls the protected resource as a Named Credential of Salesforce does, which gets its token by itself.
+    CallOut(CallOut),
     /// Calls Salesforce's SOAP API with the access token as session id.
     Soap(TokenUse),
     /// Lets time go by, in milliseconds.
@@ -92,6 +94,17 @@ pub struct Call {
     pub json: Option<Value>,
 }
 
+/// A call-out of a Named Credential.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallOut {
+    /// How it gets its tokens.
+    pub credential: NamedCredential,
+    /// `kid` of the JWTs that it signs: the developer name of the certificate.
+    pub kid: Option<String>,
+    /// What is called.
+    pub call: Call,
+}
+
 impl Action {
     /// The word after `do:`.
     pub fn name(&self) -> &'static str {
@@ -109,6 +122,7 @@ impl Action {
             Action::Discover { .. } => "discover",
             Action::Keys => "keys",
             Action::Call(_) => "call",
+            Action::CallOut(_) => "call-out",
             Action::Soap(_) => "soap",
             Action::Advance(_) => "advance",
         }
@@ -129,7 +143,7 @@ impl Action {
             Action::Identity(_) => Some(Endpoint::Identity),
             Action::Discover { .. } => Some(Endpoint::Discovery),
             Action::Keys => Some(Endpoint::Keys),
-            Action::Call(_) | Action::Soap(_) => Some(Endpoint::Resource),
+            Action::Call(_) | Action::CallOut(_) | Action::Soap(_) => Some(Endpoint::Resource),
             Action::Advance(_) => None,
         }
     }
@@ -142,6 +156,7 @@ impl Action {
             Action::SamlBearer => Some(Flow::SamlBearer),
             Action::ClientCredentials => Some(Flow::ClientCredentials),
             Action::Refresh => Some(Flow::RefreshToken),
+            Action::CallOut(out) => out.credential.protocol.flow(),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ mod assertion;
 pub mod id_token;
 mod jar;
 pub mod login;
+pub mod named_credential;
 pub mod page;
 pub mod renewal;
 mod request;
@@ -16,7 +17,7 @@ mod template;
 mod tweak;
 pub mod wrong;
 
-pub use action::{Action, Authorize, Call, TokenUse};
+pub use action::{Action, Authorize, Call, CallOut, TokenUse};
 pub use jar::Jar;
 pub use request::{Asked, Context, Dice, Missing, Outgoing, Remember, build};
 pub use session::Session;

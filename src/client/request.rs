@@ -264,6 +264,7 @@ pub fn build(cx: &Context<'_>, step: &Asked<'_>) -> Result<Outgoing, Missing> {
         }
         Action::Keys => Draft::new("GET", need(&endpoints.keys, "JSON Web Key Set")?),
         Action::Call(call) => resource(cx, call)?,
+        Action::CallOut(out) => resource(cx, &out.call)?,
         Action::Soap(which) => soap(cx, &cx.token(which)?),
         Action::Advance(_) => return Err(Missing::Endpoint("time")),
     };

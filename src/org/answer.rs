@@ -26,6 +26,9 @@ pub(super) struct Refused {
     pub client: bool,
 }
 
+/// What is said where two requests with one refresh token are under way at the same time (field reports).
+pub(super) const COLLISION: &str = "token request is already being processed";
+
 /// In which form a token response is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -67,6 +70,11 @@ pub(super) fn invalid_client(error: &'static str, description: &'static str) -> 
 }
 
 impl Refused {
+    /// Whether two requests with one refresh token were under way at the same time.
+    pub fn is_collision(&self) -> bool {
+        self.description == COLLISION
+    }
+
     /// The code as the RFCs have it, where Salesforce has one of its own.
     pub fn registered(mut self) -> Self {
         let code = match self.error.as_ref() {
@@ -148,6 +156,9 @@ pub(super) fn granted(org: &Org, members: &Map<String, Value>, style: Style, now
 pub(super) fn refuse(org: &Org, error: Refused, style: Style, now: i64) -> Reply {
     let rfc = org.registry.switches.rfc;
     let error = if rfc { error.registered() } else { error };
+    if error.is_collision() && org.faults.has(&fault::COLLISION_500) {
+        return bare(StatusCode::INTERNAL_SERVER_ERROR, now);
+    }
     let unauthorized = rfc && error.client && !org.faults.has(&fault::BASIC_401_LESS);
     let status = if unauthorized { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
     let mut response = members_in(status, &error.members(), style, now);

@@ -99,7 +99,7 @@ faults! {
     GARBLED_500 "garbled-500" ["AZ-47"] "breaks where a parameter holds control characters"
 
     // The redemption of codes and the token endpoint.
-    TOKEN_TYPE_MISSING "token-type-missing" ["CD-01", "SF-01"] "grants a code without a token_type"
+    TOKEN_TYPE_MISSING "token-type-missing" ["CD-01", "SF-01", "NC-12"] "grants a code without a token_type"
     TOKEN_AS_TEXT "token-as-text" ["CD-02"] "says that a token response is plain text"
     NO_STORE_MISSING "no-store-missing" ["CD-03"] "lets token responses be cached"
     PRAGMA_MISSING "pragma-missing" ["CD-04"] "sends token responses without Pragma"
@@ -119,7 +119,7 @@ faults! {
     EXPIRES_IN_MISSING "expires-in-missing" ["CD-32"] "does not say how long an access token lives, under profile rfc too"
     EXPIRES_IN_LONG "expires-in-long" ["TR-03"] "says that an access token lives for a day"
     ERROR_QUOTES "error-quotes" ["CD-34"] "writes quotes into error_description"
-    TOKEN_TYPE_RENAMED "token-type-renamed" ["CD-36"] "has a token_type of its own"
+    TOKEN_TYPE_RENAMED "token-type-renamed" ["CD-36", "NC-12"] "has a token_type of its own"
     REFRESH_TOKEN_ODD "refresh-token-odd" ["CD-37"] "issues refresh tokens with letters beyond ASCII"
     TOKEN_500 "token-500" ["CD-41", "CC-01", "SF-10"] "answers every seventeenth token request with 500"
     TOKEN_SLOW "token-slow" ["CD-42"] "answers every fifth token request eight seconds late"
@@ -375,6 +375,11 @@ faults! {
     SCOPE_AS_EXPIRY "scope-as-expiry" ["SF-31"] "says of a token without the scope api that it has expired"
     JWT_SIGNED_ANSWER "jwt-signed-answer" ["SF-32"] "signs the answer to a JWT assertion"
     COLLISION_RENAMED "collision-renamed" ["SF-10"] "has its own text for a collision in flight"
+
+    // What a Named Credential of Salesforce cannot do with.
+    DEAD_TOKEN_403 "dead-token-403" ["NC-03"] "answers a dead access token with 403 at the API"
+    ACCEPT_JSON_ALONE "accept-json-alone" ["NC-11", "CC-01", "CD-01", "JB-01", "PK-01"] "answers a token request with 406 unless it asks for JSON by name"
+    COLLISION_500 "collision-500" ["NC-10", "CD-41", "SF-10"] "breaks where a refresh token is used twice at the same time"
 }
 
 #[cfg(test)]

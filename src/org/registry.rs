@@ -74,6 +74,8 @@ pub(super) struct Switches {
     /// Whether a verifier that no challenge asks for is refused.
     pub unasked_verifier_refused: bool,
     pub run_as_needs_approval: bool,
+    /// Whether the API takes JWTs that clients signed themselves.
+    pub client_jwts: bool,
     pub longest_verifier: usize,
     pub discovery_spelling: &'static str,
     pub issued_at_seconds: bool,
@@ -256,6 +258,7 @@ impl Switches {
                 None => rfc,
             },
             run_as_needs_approval: settings.is("run_as_needs_approval"),
+            client_jwts: settings.is("client_jwts"),
             // Where nobody decides, what clients of Salesforce are seen to send is accepted.
             longest_verifier: match settings.word("verifier_limit") {
                 Some("128") => 128,

@@ -9,6 +9,7 @@ use super::ask::{Ask, given};
 use super::data;
 use super::session::{Presented, present};
 use super::store::{End, Grant, Session};
+use super::token::signed_by_client;
 use super::{Begun, Org, Pending, Reply, Work, fault, is_get};
 
 const SESSION_INVALID: (&str, &str) = ("INVALID_SESSION_ID", "Session expired or invalid");
@@ -41,7 +42,14 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
     }
     let calls = match authenticate(org, ask) {
         Ok(calls) => calls,
-        Err(error) => return Begun::Reply(failed(org, ask, &error)),
+        Err(mut error) => {
+            let dead =
+                error.status == StatusCode::UNAUTHORIZED && ask.header(header::AUTHORIZATION).is_some();
+            if dead && org.faults.has(&fault::DEAD_TOKEN_403) {
+                error.status = StatusCode::FORBIDDEN;
+            }
+            return Begun::Reply(failed(org, ask, &error));
+        }
     };
     if ask.host.login {
         let message =
@@ -182,6 +190,9 @@ fn authenticate(org: &Org, ask: &Ask) -> Result<u64, RestError> {
     }
     let (key, session, jwt) = match present(org, token) {
         Presented::Known { key, session, jwt } => (key, session, jwt),
+        Presented::BadJwt if org.registry.switches.client_jwts && signed_by_client(org, ask, token) => {
+            return Ok(0);
+        }
         Presented::BadJwt if org.faults.has(&fault::ID_TOKEN_OPENS) && is_signed_here(token) => return Ok(0),
         Presented::BadJwt => return unauthorized(("INVALID_AUTH_HEADER", "INVALID_JWT_FORMAT")),
         Presented::OtherOrg | Presented::Unknown => return unauthorized(SESSION_INVALID),

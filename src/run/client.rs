@@ -20,7 +20,9 @@ use crate::diagnostic::Span;
 use crate::oauth::{Endpoint, Secret};
 use crate::org::Org;
 use crate::report::ProgramRow;
-use crate::subject::{Behaviour, Callback, Called, Flow, Login, Page, Program, Subject, Target, Way};
+use crate::subject::{
+    Behaviour, Callback, Called, Flow, Login, NamedCredential, Page, Program, Subject, Target, Way,
+};
 use crate::suite::Scenario;
 use crate::suite::client::{Exit, Play, Requests};
 use crate::suite::told::Told;
@@ -254,6 +256,8 @@ async fn once(
         let callback = format!("http://127.0.0.1:{}/callback", host::free_port());
         target.apps.entry(scenario.app.clone()).and_modify(|app| app.redirect_uris = vec![callback]);
     }
+    let args = play.told.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let named_credential = NamedCredential::of(args);
     let org = Arc::new(Org::new(&target, &[], dice::seed_of(options.seed, key)));
     // What a program signs is checked against its own clock; ours goes by that of the org.
     let clock = match &options.client {
@@ -313,6 +317,7 @@ async fn once(
                 store: kept.clone(),
                 calls: play.told.calls,
                 concurrency: play.told.concurrency,
+                named_credential: named_credential.clone(),
                 args: play.told.args.iter().cloned().collect(),
                 users,
                 visits: visits.clone(),
@@ -393,7 +398,11 @@ async fn once(
     life.files.extend(files);
     doors.close().await;
     let seen = counterpart.seen();
-    let subject = Subject { program: Some(options.client.name()), ..target.subject() };
+    let subject = Subject {
+        program: Some(options.client.name()),
+        named_credential: named_credential.clone(),
+        ..target.subject()
+    };
     let mut redactor = Redactor::new(dice::seed());
     redactor.learn_target(&target);
     seen.exchanges.iter().for_each(|x| redactor.learn_exchange(x));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::given::instead_of_a_login;
 use super::{Options, Surroundings, replay};
 use crate::client::Action;
-use crate::subject::{ClientAuth, Flow, Kind, Login, SETTINGS, Target};
+use crate::subject::{ClientAuth, Flow, Kind, Login, Protocol, SETTINGS, Target};
 use crate::suite::{Control, Need, Scenario, Step};
 use crate::wire::dice;
 use rand::SeedableRng as _;
@@ -263,7 +263,13 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
     }
     let Some(app) = target.apps.get(role) else { return Some(format!("the target has no app `{role}`")) };
     let user = step.user.as_ref().unwrap_or(&scenario.user);
-    let acts_for_user = matches!(step.action, Action::Authorize(_) | Action::JwtBearer | Action::SamlBearer);
+    let credential = match &step.action {
+        Action::CallOut(out) => Some(out.credential.protocol),
+        _ => None,
+    };
+    let signs_for_user = credential.is_some_and(Protocol::signs_grants);
+    let acts_for_user = signs_for_user
+        || matches!(step.action, Action::Authorize(_) | Action::JwtBearer | Action::SamlBearer);
     if acts_for_user && !target.users.contains_key(user) {
         return Some(format!("the target has no user `{user}`"));
     }
@@ -272,7 +278,7 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
     {
         return Some(format!("the target has no app `{role}`"));
     }
-    let signs = matches!(step.action, Action::JwtBearer | Action::SamlBearer);
+    let signs = signs_for_user || matches!(step.action, Action::JwtBearer | Action::SamlBearer);
     if signs && app.key.is_none() && step.tweak.key.is_none() {
         return Some(format!("the target gives no key for the app `{role}`"));
     }
@@ -293,7 +299,8 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
     if let Some(flow) = step.action.flow().filter(|flow| !app.flows.contains(flow) && !unlisted(flow)) {
         return Some(format!("the app `{role}` does not list the flow {flow}"));
     }
-    if let Some(auth) = step.client_auth.filter(|auth| !can_authenticate(target, app, *auth)) {
+    let auth = step.client_auth.or(credential.and_then(Protocol::client_auth));
+    if let Some(auth) = auth.filter(|auth| !can_authenticate(target, app, *auth)) {
         return Some(format!("the app `{role}` does not authenticate by {}", auth.name()));
     }
     if let Action::Authorize(options) = &step.action
@@ -318,6 +325,7 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
         Action::Userinfo(_) => "userinfo",
         Action::Identity(_) => "identity",
         Action::Call(call) if call.path.is_none() => "resource",
+        Action::CallOut(out) if out.call.path.is_none() => "resource",
         Action::Soap(_) => "salesforce",
         Action::Advance(_) => "clock",
         _ => return None,
@@ -393,6 +401,12 @@ impl Cost {
     fn add(&mut self, step: &Step, times: u32, user: &str) {
         if step.action.endpoint() == Some(crate::oauth::Endpoint::Token) {
             self.token_requests += times;
+        }
+        // One for the token, and one for another where that is refused.
+        if let Action::CallOut(out) = &step.action
+            && out.credential.protocol != Protocol::Jwt
+        {
+            self.token_requests += 2 * times;
         }
         let logs_in = matches!(
             step.action,

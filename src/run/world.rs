@@ -1,6 +1,8 @@
 //! The surroundings of one play: an org or the way to one, a clock, a client with what it knows, and the
 //! record that grows.
 
+mod call_out;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -276,6 +278,16 @@ impl<'w> World<'w> {
             return vec![Done::Nothing];
         }
         let actor = self.actor(step);
+        if let Action::CallOut(out) = &step.action {
+            let mut done = Vec::new();
+            for _ in 0..step.times {
+                done.push(self.call_out(number, step, &actor, out).await);
+                if matches!(done.last(), Some(Done::Missing(_))) {
+                    break;
+                }
+            }
+            return done;
+        }
         if step.at_once {
             return self.race(number, step, &actor).await;
         }

@@ -2,6 +2,7 @@
 //! its behaviour; or a client program. Whoever reads a file makes these; whoever plays or judges reads them.
 
 mod behaviour;
+pub mod named_credential;
 pub mod program;
 mod settings;
 mod stub;
@@ -9,6 +10,7 @@ mod stub;
 pub use behaviour::{
     Behaviour, Callback, Cut, Does, Expire, Forged, HOSTS, Instead, Keys, Kill, Moment, Sign, Written,
 };
+pub use named_credential::{NamedCredential, Protocol};
 pub use program::{Launch, Program, Unfilled, Way};
 pub use settings::{Kind, Row, Setting, Settings, TABLE as SETTINGS};
 pub use stub::{Body, Called, Canned, OF_THE_CONNECTION, Stub, Stubs, Wanted};
@@ -314,6 +316,7 @@ impl Target {
             users: users.collect(),
             settings: self.settings.clone(),
             program: None,
+            named_credential: None,
         }
     }
 }
@@ -337,6 +340,9 @@ pub struct Subject {
     /// The client program under test, where that is not the org.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
+    /// The Named Credential that is under test, where one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub named_credential: Option<NamedCredential>,
 }
 
 impl Subject {

@@ -63,6 +63,11 @@ pub const TABLE: &[Row] = &[
         doc: "what becomes of `nbf` of a JWT assertion; enforced under profile rfc where nothing is said",
     },
     Row { name: "introspect_all", kind: Kind::Flag, doc: "an app may introspect tokens of other apps" },
+    Row {
+        name: "client_jwts",
+        kind: Kind::Flag,
+        doc: "the API takes a JWT that the client signed with its registered key for an access token",
+    },
     Row { name: "jwt_access_tokens", kind: Kind::Flag, doc: "access tokens are JWTs" },
     Row {
         name: "leeway",

@@ -56,7 +56,8 @@ impl Known {
         let names: &[&[&'static str]] = match action {
             Action::Authorize(_) => &[OF_AUTHORIZE],
             Action::JwtBearer | Action::SamlBearer => &[OF_TOKEN, OF_ASSERTION],
-            Action::Redeem | Action::ClientCredentials | Action::Refresh => &[OF_TOKEN],
+            Action::CallOut(out) if out.credential.protocol.signs_grants() => &[OF_TOKEN, OF_ASSERTION],
+            Action::Redeem | Action::ClientCredentials | Action::Refresh | Action::CallOut(_) => &[OF_TOKEN],
             _ => &[],
         };
         self.brought.extend(names.iter().copied().flatten());

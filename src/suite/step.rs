@@ -6,10 +6,10 @@ use super::names::{self, Known, check_names};
 use super::parse::{Kind, Node};
 use super::resolve::no_such_scenario;
 use super::{Capture, Control, Count, CountOf, Expect, Source, Step, expect, tweak};
-use crate::client::{Action, Authorize, Call, Edit, Place, Template, TokenUse, Tweak};
+use crate::client::{Action, Authorize, Call, CallOut, Edit, Place, Template, TokenUse, Tweak};
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::{Endpoint, duration, pkce::Method};
-use crate::subject::ClientAuth;
+use crate::subject::{ClientAuth, NamedCredential, Protocol};
 
 /// The most plays that one step may ask for at once.
 const MOST_TIMES: i64 = 1000;
@@ -192,6 +192,12 @@ impl Reader<'_> {
                 "an access token",
                 "put a step before it that gets one, such as `do: jwt-bearer`",
             ),
+            // What a user's login brought; every other protocol gets its token by itself.
+            Action::CallOut(out)
+                if out.credential.protocol == Protocol::Browser && !self.known.has("access_token") =>
+            {
+                ("code", "a code", "put `do: authorize` before it: the browser flow begins with a login")
+            }
             Action::Identity(_) => (
                 "identity_url",
                 "an identity URL",
@@ -424,6 +430,23 @@ impl Reader<'_> {
                     json: node.get("json").map(Node::json),
                 })
             }
+            "call-out" => Action::CallOut(CallOut {
+                credential: NamedCredential {
+                    protocol: Protocol::read(&text_of("credential")?)?,
+                    renew_on: node
+                        .get("renew_on")
+                        .map(|n| n.items().iter().filter_map(|s| s.text()?.parse().ok()).collect())
+                        .unwrap_or_default(),
+                },
+                kid: text_of("kid"),
+                call: Call {
+                    token: self.token(node),
+                    method: text_of("method"),
+                    path: self.template(node, "path"),
+                    json: node.get("json").map(Node::json),
+                    ..Call::default()
+                },
+            }),
             "advance" => Action::Advance(node.get("by").and_then(Node::text).and_then(duration)?),
             _ => return None,
         })

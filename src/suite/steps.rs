@@ -4,7 +4,8 @@ use super::edits::{has_form, names, options, sections, twice, with, without};
 use super::shape::{Either, Form, Key, Record, Shape, Variant, may, must, named, one_or_many};
 use super::words::{DURATION, expect};
 use crate::oauth::Endpoint;
-use crate::subject::ClientAuth;
+use crate::subject::named_credential::may_be_listed;
+use crate::subject::{ClientAuth, Protocol};
 use serde_json::{Value, json};
 
 /// Where a captured value comes from.
@@ -41,6 +42,22 @@ const LITERAL: Form = Form {
     help: "write the text that is sent",
     fits: |text| !text.trim().is_empty(),
     schema: || json!({ "type": ["string", "number", "boolean"], "pattern": r"^(?!.*\$\{(?!row\.))" }),
+};
+
+/// A status that makes a Named Credential get a new token.
+const LISTED: Form = Form {
+    code: "bad-status",
+    expected: "a status that can be listed",
+    help: "write a status such as `403`: 4xx, 6xx, 7xx, 8xx or 9xx",
+    fits: |text| text.parse().is_ok_and(may_be_listed),
+    schema: || {
+        json!({ "anyOf": [
+            { "type": "integer", "anyOf": [
+                { "minimum": 400, "maximum": 499 }, { "minimum": 600, "maximum": 999 }
+            ] },
+            { "type": "string", "pattern": "^[46789][0-9]{2}$" }
+        ] })
+    },
 };
 
 /// The steps whose tweak knows a name, a section or a word for the whole request.
@@ -106,6 +123,31 @@ pub(super) fn kinds() -> Vec<(&'static str, Option<Endpoint>, &'static str, Vec<
         ),
         may("json", Shape::Any, "JSON body"),
     ];
+    let call_out = vec![
+        must(
+            "credential",
+            Shape::Words("protocol of a Named Credential", Protocol::words()),
+            "how the Named Credential gets its tokens",
+        ),
+        may(
+            "renew_on",
+            one_or_many("a status or a list of them", Shape::Form(&LISTED)),
+            "statuses that make it get a new token besides 401, as the External Credential lists them",
+        ),
+        may(
+            "token",
+            Shape::Name,
+            "a token that it begins with, in place of one that it got: a stored one that is dead",
+        ),
+        may("kid", Shape::Form(&LITERAL), "`kid` of its JWTs: the developer name of the certificate"),
+        method(),
+        may(
+            "path",
+            Shape::Form(&PATH),
+            "path on the target's host, the target's `api` where it is not given",
+        ),
+        may("json", Shape::Any, "JSON body"),
+    ];
     let document = may(
         "document",
         Shape::Words("document", vec!["openid", "oauth"]),
@@ -142,6 +184,12 @@ pub(super) fn kinds() -> Vec<(&'static str, Option<Endpoint>, &'static str, Vec<
         ("discover", Some(Endpoint::Discovery), "fetches a discovery document", vec![document, below]),
         ("keys", Some(Endpoint::Keys), "fetches the JSON Web Key Set", vec![]),
         ("call", resource, "calls the protected resource with the access token in the header", call),
+        (
+            "call-out",
+            resource,
+            "calls the protected resource as a Named Credential of Salesforce does, which gets its token by itself",
+            call_out,
+        ),
         ("soap", resource, "calls Salesforce's SOAP API with the access token as session id", vec![token()]),
         ("advance", None, "lets time go by; the embedded org alone can", vec![by]),
     ]
@@ -215,6 +263,7 @@ fn lacks(step: &str, key: &str, cleanup: bool) -> Option<&'static str> {
             Some("what comes of a clean-up is not judged: expect it in `steps`")
         }
         (_, "capture" | "at_once") if cleanup => Some("a clean-up is done once, and nothing comes after it"),
+        ("call-out", "at_once") => Some("it is several requests: race `call` or `refresh`"),
         ("advance", "do" | "step") => None,
         ("advance", _) => Some("`advance` sends nothing: put it on the step that follows"),
         ("authorize", "at_once") => Some("race the requests that follow it"),
@@ -296,7 +345,11 @@ mod tests {
     fn every_kind_is_an_action_and_the_other_way_round() {
         // The names of `Action` are written there again; a word that only one of the two knows is a slip of ours.
         for (step, endpoint, ..) in kinds() {
-            let by = if step == "advance" { ", by: 1s" } else { "" };
+            let by = match step {
+                "advance" => ", by: 1s",
+                "call-out" => ", credential: jwt-bearer",
+                _ => "",
+            };
             let source = format!(
                 "suite: s\njudges: org\nscenarios:\n- scenario: a\n  steps: [{{ do: authorize }}, {{ do: redeem }}, {{ do: {step}{by} }}]\n"
             );

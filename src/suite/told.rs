@@ -6,9 +6,9 @@ use serde_json::json;
 use super::client::CALLS;
 use super::parse::Node;
 use super::shape::{Form, Never, Record, Shape, may, must, record};
-use crate::diagnostic::{Diagnostic, Text};
+use crate::diagnostic::{Diagnostic, Text, closest};
 use crate::oauth::Endpoint;
-use crate::subject::{Flow, Kill, Moment};
+use crate::subject::{Flow, Kill, Moment, Protocol, named_credential};
 
 /// The most often that a program is started, and the most processes of it at a time.
 const MOST_STARTS: i64 = 20;
@@ -137,6 +137,9 @@ pub(super) fn read(text: &Text, scenario: &Node, flow: Flow, problems: &mut Vec<
         );
     }
     let args = told("args").map(Node::entries).unwrap_or_default();
+    for (name, value) in args {
+        problems.extend(misnamed(text, name, value));
+    }
     Told {
         calls: number(told("calls")).unwrap_or(1),
         concurrency: number(told("concurrency")).unwrap_or(1),
@@ -146,4 +149,24 @@ pub(super) fn read(text: &Text, scenario: &Node, flow: Flow, problems: &mut Vec<
         store: shared || store == Some(true),
         args: args.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), v.text()?.to_owned()))).collect(),
     }
+}
+
+/// What is wrong with an argument that speaks of a Named Credential.
+fn misnamed(text: &Text, name: &Node, value: &Node) -> Option<Diagnostic> {
+    let [protocol, renew_on] = named_credential::ARGS;
+    let (name, word) = (name.text()?, value.text()?);
+    let listed = |status: &str| status.parse().is_ok_and(named_credential::may_be_listed);
+    if name == protocol && Protocol::read(word).is_none() {
+        let help = match closest(word, Protocol::words()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("one of: {}", Protocol::words().join(", ")),
+        };
+        let message = format!("unknown protocol of a Named Credential `{word}`");
+        return Some(Diagnostic::at("unknown-word", text, value.span, message).help(help));
+    }
+    let mut statuses = word.split([',', ' ']).filter(|status| !status.is_empty());
+    let wrong = statuses.find(|status| name == renew_on && !listed(status))?;
+    let message = format!("`{wrong}` is no status that can be listed");
+    let help = "write statuses such as `403, 419`: 4xx, 6xx, 7xx, 8xx or 9xx";
+    Some(Diagnostic::at("bad-status", text, value.span, message).help(help))
 }

@@ -26,7 +26,7 @@ use std::fmt;
 
 use crate::oauth::message::{ErrorResponse, TokenResponse};
 use crate::oauth::{Endpoint, Params};
-use crate::subject::{Endpoints, Subject, Waiver};
+use crate::subject::{Endpoints, NamedCredential, Subject, Waiver};
 
 /// What some servers put before a JSON text; whoever reads it may pass it over (RFC 8259 §8.1).
 const BOM: char = '\u{feff}';
@@ -114,9 +114,18 @@ impl Default for Staged {
 }
 
 impl Staged {
+    /// The Named Credential that the program was to be.
+    pub fn named_credential(&self) -> Option<NamedCredential> {
+        NamedCredential::of(self.args.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+
     /// A subject in these surroundings.
     pub fn around(&self, subject: &Subject) -> Subject {
-        let mut subject = Subject { endpoints: self.endpoints.clone(), ..subject.clone() };
+        let mut subject = Subject {
+            endpoints: self.endpoints.clone(),
+            named_credential: self.named_credential(),
+            ..subject.clone()
+        };
         for (role, uris) in &self.redirect_uris {
             if let Some(app) = subject.apps.get_mut(role) {
                 app.redirect_uris.clone_from(uris);

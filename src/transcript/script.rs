@@ -23,6 +23,7 @@
 //! = rfc | salesforce                     profile of the subject
 //! = unlisted                             the app `other` may not use client credentials
 //! = setting rotation true                what is known of the subject
+//! = named-credential jwt-bearer 403      the client is a Named Credential, which renews on these statuses too
 //! = unlisted other client-credentials    a flow that an app does not list
 //! ```
 //!
@@ -38,7 +39,7 @@ use super::{Answer, AssertionFacts, Exchange, Facts, Failure, Part, Request, Res
 use crate::oauth::Endpoint;
 use crate::oauth::pkce::{Method, is_unreserved};
 use crate::oauth::salesforce::Profile;
-use crate::subject::{ClientAuth, Endpoints, Flow, Setting, Subject, SubjectApp};
+use crate::subject::{ClientAuth, Endpoints, Flow, NamedCredential, Protocol, Setting, Subject, SubjectApp};
 
 /// The moment at which a script begins, in milliseconds since the epoch.
 pub const BEGIN: i64 = 1_700_000_000_000;
@@ -90,6 +91,7 @@ pub fn subject() -> Subject {
             .map(|(role, name)| (role.to_owned(), name.to_owned()))
             .into(),
         settings: Default::default(),
+        named_credential: None,
     }
 }
 
@@ -204,6 +206,11 @@ pub fn read(text: &str) -> Transcript {
                         _ => Setting::Word(value.to_owned()),
                     };
                     transcript.subject.settings.0.insert(name.to_owned(), value);
+                }
+                ["named-credential", protocol, ref statuses @ ..] => {
+                    let protocol = Protocol::read(protocol).unwrap_or_else(|| panic!("{line}"));
+                    let renew_on = statuses.iter().map(|status| status.parse().expect(&line)).collect();
+                    transcript.subject.named_credential = Some(NamedCredential { protocol, renew_on });
                 }
                 ["unlisted", role, flow] => {
                     let app = transcript.subject.apps.get_mut(role);

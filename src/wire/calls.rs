@@ -111,7 +111,7 @@ impl Calls {
     }
 
     /// The call of that number: one of its own, so that its repetition can be told from another.
-    fn request(&self, number: u32) -> Option<Request<Bytes>> {
+    pub(super) fn request(&self, number: u32) -> Option<Request<Bytes>> {
         let api = self.endpoints.api.as_deref().unwrap_or_default();
         let (method, url, body) = match self.call {
             Call::Read => (Method::GET, self.resource(number), None),

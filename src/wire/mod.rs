@@ -15,6 +15,7 @@ pub mod host;
 pub mod isolation;
 mod leaving;
 mod login;
+mod named_credential;
 mod noticed;
 pub mod own;
 mod patience;

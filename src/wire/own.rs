@@ -9,18 +9,19 @@ use tokio::sync::{mpsc, watch};
 use super::calls::{Call, Calls};
 use super::leaving::log_out;
 use super::login::Desk;
+use super::named_credential::Player;
 use super::renewal::{Grant, Process, Renewing};
 use super::store::{Kept, Store};
 use super::{Clock, Error, Transport};
-use crate::client::Action;
 use crate::client::answer::Manner;
 use crate::client::renewal::Granted;
 use crate::client::wrong::Wrongs;
 use crate::client::wrong::id_token::ID_TOKEN_FOR_ACCESS;
 use crate::client::wrong::secrets::{PRINTS_TOKENS, TELLS_CALLBACK};
 use crate::client::wrong::store::STORES_LAST;
+use crate::client::{Action, Session};
 use crate::oauth::{Secret, duration};
-use crate::subject::{Endpoints, Flow, Target};
+use crate::subject::{Endpoints, Flow, NamedCredential, Target, named_credential};
 
 /// How long it waits for an answer.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -49,6 +50,8 @@ pub struct Job {
     pub calls: u32,
     /// How many of them at a time.
     pub concurrency: u32,
+    /// The Named Credential that it plays, where it is to be one.
+    pub named_credential: Option<NamedCredential>,
     /// What it is told besides, by name; see [`ARGS`].
     pub args: BTreeMap<String, String>,
     /// Who takes the URLs that users are sent to.
@@ -69,8 +72,17 @@ pub const FLOWS: [Flow; 5] =
 
 /// What it can be told besides: what each of its calls `does`, to `pause` for so long before each but the first, to
 /// `discover` what the org says of itself before a login, and how long ago the user may have logged in at most (`max_age`, in
-/// seconds); and how it `ends`, which may be with a `log-out`.
-pub const ARGS: [&str; 6] = ["authentication", "does", "pause", "discover", "max_age", "ends"];
+/// seconds); how it `ends`, which may be with a `log-out`; and which Named Credential to be, if any.
+pub const ARGS: [&str; 8] = [
+    "authentication",
+    "does",
+    "pause",
+    "discover",
+    "max_age",
+    "ends",
+    named_credential::ARGS[0],
+    named_credential::ARGS[1],
+];
 
 fn millis(text: &str) -> Option<Duration> {
     duration(text).and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis)
@@ -105,6 +117,7 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         flow,
         clock: job.clock,
         manner: Manner { hosts: job.hosts, wrong: job.wrong },
+        credential: job.named_credential.clone(),
     };
     let logs_out = job.args.get("ends").is_some_and(|ends| ends == "log-out");
     let mut desk = Desk {
@@ -154,6 +167,14 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         });
     }
     drop(locked);
+    if let Some(credential) = job.named_credential {
+        let session = Session { access_token, refresh_token, ..Session::default() };
+        let player = Player::new(transport, grant, credential, session, job.wrong);
+        let done = player.make(&calls, job.calls).await;
+        let told = if done { "every call-out was answered\n" } else { "not every call-out was answered\n" };
+        job.printed.lock().unwrap_or_else(PoisonError::into_inner).push_str(told);
+        return Ok(done);
+    }
     let numbers = (0..job.calls).collect();
     let first = access_token.clone();
     let session =

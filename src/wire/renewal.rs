@@ -17,7 +17,6 @@ use super::patience::{due, in_time, pause};
 use super::store::Store;
 use super::{Clock, Transport};
 use crate::client::answer::{Manner, UNREAD, Unusable};
-use crate::client::id_token;
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
 use crate::client::wrong::authentication::ASKS_FOR_EVERY_CALL;
 use crate::client::wrong::renewal::{
@@ -32,8 +31,9 @@ use crate::client::wrong::store::{KEEPS_FIRST, LOCKS_NOTHING, STORES_LAST};
 use crate::client::wrong::tokens::RENEWS_UNTOLD;
 use crate::client::wrong::{Wrongs, tweak};
 use crate::client::{Action, Asked, Context, Dice, Missing, Outgoing, Remember, Session, build};
+use crate::client::{id_token, named_credential};
 use crate::oauth::{Params, Secret};
-use crate::subject::{Endpoints, Target};
+use crate::subject::{Endpoints, NamedCredential, Target};
 use crate::transcript::questions::origin;
 use crate::transcript::{Answer, Response};
 
@@ -63,6 +63,8 @@ pub struct Grant {
     pub clock: Clock,
     /// Which hosts its tokens may go to, and what it does wrong.
     pub manner: Manner,
+    /// The Named Credential that it is, where it is one.
+    pub credential: Option<NamedCredential>,
 }
 
 impl Grant {
@@ -94,13 +96,25 @@ impl Grant {
             role: &self.app,
             app,
             user: self.target.users.get(&self.user).unwrap_or(&nobody),
-            auth: app.client_auth,
+            auth: match &self.credential {
+                Some(credential) => {
+                    named_credential::client_auth(credential, app.client_auth, self.manner.wrong)
+                }
+                None => app.client_auth,
+            },
             session,
             now: self.clock.now(),
             random: &random,
         };
-        let jti = random.borrow_mut().token(16);
-        let tweak = tweak(self.manner.wrong, action, app.client_auth, context.now, jti);
+        let tweak = match &self.credential {
+            Some(credential) => {
+                named_credential::tweak(credential, action, None, context.now, self.manner.wrong)
+            }
+            None => {
+                let jti = random.borrow_mut().token(16);
+                tweak(self.manner.wrong, action, app.client_auth, context.now, jti)
+            }
+        };
         build(&context, &Asked { action, tweak: &tweak, authenticated: false })
     }
 }

@@ -4,8 +4,9 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{complaints, options, org_suites, outcome, read, root, target_of};
+use crate::support::{complaints, options, outcome, read, root, suite, suites_in, target_of};
 use grantcheck::report::{Report, Word};
+use grantcheck::suite::Suite;
 
 /// A child process that is ended with the test.
 struct Peer(Child);
@@ -27,14 +28,19 @@ fn start(command: &mut Command) -> (Peer, String) {
     (Peer(child), url)
 }
 
-/// Starts a peer of `tests/peers`, and plays all suites against the target that describes it.
+/// Starts a peer of `tests/peers`, and plays all suites of orgs against the target that describes it.
 fn judged(name: &str, variable: &str) -> Report {
+    judged_by(name, variable, suites_in("suites/org"))
+}
+
+/// The same with these suites.
+fn judged_by(name: &str, variable: &str, suites: Vec<Suite>) -> Report {
     let folder = root().join("tests/peers").join(name);
     let (_peer, url) =
         start(Command::new("node").arg("server.mjs").args(["--port", "0"]).current_dir(folder));
     let path = format!("suites/targets/{name}.yaml");
     let target = target_of(&path, &read(&path), &|asked| (asked == variable).then(|| url.clone()));
-    outcome(&options(target, org_suites())).report
+    outcome(&options(target, suites)).report
 }
 
 /// The checks that came to one of these, in the order of the catalogue.
@@ -68,6 +74,21 @@ fn oidc_provider_is_judged_right() {
     assert_eq!((report.summary.fail, report.summary.inconclusive), (0, 0), "{}", complaints(&report));
     assert_eq!(report.listed_not_testable, Vec::<String>::new());
     assert_eq!(checks_that(&report, &[Word::Fail, Word::Warn, Word::Note]), EXPLAINED);
+}
+
+#[test]
+#[ignore = "needs node and oidc-provider from npm; .ci/run installs it"]
+fn oidc_provider_is_called_by_named_credentials() {
+    let suites = vec![suite("suites/named-credential/server.yaml")];
+    let report = judged_by("oidc-provider", "OIDC_PROVIDER_URL", suites);
+    let summary = &report.summary;
+    assert_eq!((summary.fail, summary.inconclusive), (0, 0), "{}", complaints(&report));
+    // Its clock is its own, its API takes no JWT of a client, and it rotates.
+    assert_eq!((summary.pass + summary.warn, summary.not_testable), (13, 5), "{summary:?}");
+    let explained = ["token/response-has-pragma-no-cache", "named-credential/duplicate-refreshes-are-borne"];
+    let mut found = checks_that(&report, &[Word::Fail, Word::Warn, Word::Note]);
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    assert_eq!(found, explained);
 }
 
 /// What oauth2-mock-server accepts although it must not, and that its refusals say nothing that a client could act on.

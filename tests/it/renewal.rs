@@ -57,6 +57,7 @@ fn session(server: &MockServer, flow: Action, refresh_token: Option<&str>) -> Ar
         flow: Some(flow),
         clock: Clock::real(),
         manner: Manner::default(),
+        credential: None,
     };
     Renewing::new(transport, grant, Some("old".into()), refresh_token.map(Secret::new))
 }
@@ -185,6 +186,7 @@ async fn a_session_of_the_org_that_timed_out_is_renewed_once_by_a_thousand_calle
         flow: Some(Action::JwtBearer),
         clock: clock.clone(),
         manner: Manner::default(),
+        credential: None,
     };
     let session = Renewing::new(Transport::InProcess(org, clock.clone()), grant, None, None);
     let request = Request::get(format!("{base}/services/data/v62.0/limits")).body(Bytes::new()).unwrap();

@@ -49,17 +49,31 @@ pub fn suite_of(name: &str, source: &str) -> Suite {
 
 /// Every shipped suite for clients.
 pub fn client_suites() -> Vec<Suite> {
-    files("suites/client", ".yaml").iter().map(|path| suite(path)).collect()
+    let mut suites = suites_in("suites/client");
+    suites.extend(named_credential_suites().into_iter().filter(judges_clients));
+    suites
 }
 
-/// Every shipped org suite.
+/// Every shipped suite that judges orgs.
 pub fn org_suites() -> Vec<Suite> {
-    let mut names: Vec<String> = std::fs::read_dir(root().join("suites/org"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names.iter().map(|name| suite(&format!("suites/org/{name}"))).collect()
+    let mut suites = suites_in("suites/org");
+    suites.extend(named_credential_suites().into_iter().filter(|suite| !judges_clients(suite)));
+    suites
+}
+
+/// The suites of Named Credentials, for either end.
+pub fn named_credential_suites() -> Vec<Suite> {
+    suites_in("suites/named-credential")
+}
+
+/// Every suite of a folder.
+pub fn suites_in(folder: &str) -> Vec<Suite> {
+    files(folder, ".yaml").iter().map(|path| suite(path)).collect()
+}
+
+/// Which end a suite judges.
+fn judges_clients(suite: &Suite) -> bool {
+    suite.scenarios.iter().any(|scenario| scenario.client.is_some())
 }
 
 /// A target of the repository.

@@ -2,6 +2,7 @@
 
 use super::loops::chains;
 use super::*;
+use crate::catalog::evidence::is_listed;
 
 pub(in crate::catalog) const CHECKS: &[Check] = &[
     Check {
@@ -83,7 +84,9 @@ fn missing_rights_start_no_refresh(t: &Transcript) -> Judgement {
     let expected = "no refresh";
     for grant in Grants::of(t).iter().filter(|grant| !grant.never_had_one()) {
         let renews = grant.calls.iter().any(|c| is_dead(c) && grant.refreshes().any(|y| y.began_after(c)));
-        for &x in grant.calls.iter().filter(|x| matches!(x.status(), 403 | 404) && !gives_reason(x)) {
+        let refused =
+            |x: &&&Exchange| matches!(x.status(), 403 | 404) && !gives_reason(x) && !is_listed(t, x);
+        for &x in grant.calls.iter().filter(refused) {
             let told = grant
                 .answers()
                 .any(|y| y.text("access_token") == presented(x) && y.member("expires_in").is_some());

@@ -91,7 +91,7 @@ fn unrenewed(t: &Transcript, came_to: impl Fn(&Exchange) -> bool) -> Judgement {
     let grants = Grants::of(t);
     let expected = "no renewal";
     for grant in grants.iter() {
-        for &x in grant.calls.iter().filter(|x| came_to(x)) {
+        for &x in grant.calls.iter().filter(|x| came_to(x) && !is_listed(t, x)) {
             let older =
                 |c: &&Exchange| gives_reason(c) && c.over_at <= x.over_at && presented(c) == presented(x);
             let asks = |y: &&Exchange| {

@@ -2,6 +2,7 @@
 //! of requests, and none of them costs a login (RFC 9110; RFC 6749 §5). The record is of a host that played the org.
 
 use super::Cite::Rfc;
+use super::evidence::is_listed;
 use super::renewal::calls::{gives_reason, same_call};
 use super::renewal::grants::{Grants, PROMPT, is_refresh};
 use super::resource::{ended, is_soap, let_in, presented};

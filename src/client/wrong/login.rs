@@ -7,7 +7,7 @@ wrongs! {
     PARAMETER_TWICE "parameter-twice" ["CLA-03"] "a parameter of the authorization request stands there twice"
     EMPTY_PARAMETER "empty-parameter" ["CLA-03"] "a parameter of the authorization request has no value"
     SECRET_IN_THE_URL "secret-in-the-url" ["CLA-04", "CLC-13"] "the client secret stands in the authorization URL"
-    NO_STATE "no-state" ["CLA-05", "CLA-11", "CLP-01"] "neither a state nor a challenge nor a nonce ties a login to its browser"
+    NO_STATE "no-state" ["CLA-05", "CLA-11", "CLP-01", "NC-07"] "neither a state nor a challenge nor a nonce ties a login to its browser"
     STATE_CONSTANT "state-constant" ["CLA-06", "CLA-09"] "every login has the same state"
     STATE_SHORT "state-short" ["CLA-06"] "a state is so short that it can be guessed"
     STATE_UNCHECKED "state-unchecked" ["CLA-07", "CLA-08", "CLA-11"] "the state of a callback is not looked at"

@@ -16,6 +16,7 @@ pub mod authentication;
 pub mod id_token;
 pub mod logging_out;
 pub mod login;
+pub mod named_credential;
 pub mod pkce;
 pub mod renewal;
 pub mod resource;
@@ -43,6 +44,7 @@ pub fn all() -> impl Iterator<Item = &'static Wrong> {
     [
         id_token::ALL,
         login::ALL,
+        named_credential::ALL,
         pkce::ALL,
         renewal::ALL,
         robustness::ALL,

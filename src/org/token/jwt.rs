@@ -43,6 +43,18 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     Ok(Checked { app: id, jti, kind: Kind::Direct { user, scopes, grant: Grant::JwtBearer } })
 }
 
+/// Whether a JWT is an assertion that a client signed for this server, and still good (RFC 7523 §3), whoever its subject
+/// is. An external API has its own users.
+pub(in crate::org) fn signed_by_client(org: &Org, ask: &Ask, text: &str) -> bool {
+    let good = |jwt: Jwt| {
+        let app = org.registry.app(issuer(org, &jwt)?);
+        signature(org, app, &jwt)?;
+        times(org, &jwt, ask.seconds())?;
+        audience(org, ask, &jwt)
+    };
+    Jwt::read(text).is_ok_and(|jwt| good(jwt).is_ok())
+}
+
 fn read(org: &Org, assertion: &str) -> Option<Jwt> {
     let lenient = || {
         let text: String = assertion.chars().filter(|c| !c.is_whitespace() && *c != '=').collect();

@@ -10,6 +10,8 @@ mod saml;
 
 use http::Method;
 
+pub(super) use jwt::signed_by_client;
+
 use super::answer::{Refused, Style, invalid_grant, invalid_request, refuse, refused};
 use super::ask::{Ask, Host, given};
 use super::authentication::replayed;
@@ -91,6 +93,11 @@ pub(super) fn begin(org: &Org, ask: &Ask) -> Begun {
     let number = org.store.asked();
     if org.faults.has(&fault::TOKEN_500) && number.is_multiple_of(17) {
         return Begun::Reply(answer::bare(http::StatusCode::INTERNAL_SERVER_ERROR, ask.now));
+    }
+    let names_json =
+        ask.header(http::header::ACCEPT).is_some_and(|accept| accept.contains("application/json"));
+    if org.faults.has(&fault::ACCEPT_JSON_ALONE) && !names_json {
+        return Begun::Reply(answer::bare(http::StatusCode::NOT_ACCEPTABLE, ask.now));
     }
     let checked = match params {
         Some(params) => check(org, ask, &params),

@@ -2,7 +2,7 @@
 
 use super::{Checked, Issued, Kind, missing, session};
 use crate::oauth::Params;
-use crate::org::answer::{Refused, invalid_grant, refused};
+use crate::org::answer::{COLLISION, Refused, invalid_grant, refused};
 use crate::org::ask::{Ask, given};
 use crate::org::authentication::{admit, identify, is_required, prove};
 use crate::org::registry::AppId;
@@ -35,7 +35,7 @@ pub(super) fn dead(org: &Org) -> Refused {
 fn collision(org: &Org) -> Refused {
     invalid_grant(match org.faults.has(&fault::COLLISION_RENAMED) {
         true => "try again later",
-        false => "token request is already being processed",
+        false => COLLISION,
     })
 }
 
