@@ -130,8 +130,8 @@ fn is_told_to(t: &Transcript) -> bool {
 
 /// The newest refresh token of a grant, or the newest access token of one that has none.
 fn newest<'t>(grant: &Grant<'t>) -> Option<&'t str> {
-    let refresh = grant.answers().filter_map(given).last();
-    let known = grant.refreshes().filter_map(refresh_token).last();
+    let refresh = grant.answers().filter_map(given).next_back();
+    let known = grant.refreshes().filter_map(refresh_token).next_back();
     refresh.or(known).or_else(|| grant.answers().last()?.text("access_token"))
 }
 
