@@ -15,7 +15,7 @@
 //! * 6 [`wire`]: the only I/O: transports, the org on a socket, clocks, dice, files, a person's browser, client
 //!   programs.
 //! * 7 [`run`]: plan, play, judge, rows of the report.
-//! * 8 [`score`]: faults against suites: the kill matrix.
+//! * 8 [`score`]: faults against suites: the kill matrix. [`load`]: scenarios on a timetable, by many users at a time.
 //! * 9 [`cli`]: one file a command; exit codes.
 //!
 //! Nothing below `wire` can fail for an outside reason; `catalog` never sees a socket, a suite or a clock; `org` and
@@ -25,6 +25,7 @@ pub mod catalog;
 pub mod cli;
 pub mod client;
 pub mod diagnostic;
+pub mod load;
 pub mod oauth;
 pub mod org;
 pub mod report;

@@ -6,6 +6,7 @@ mod explain;
 mod init;
 mod inside;
 mod judge;
+mod load;
 mod load_files;
 mod matrix;
 mod outputs;
@@ -99,6 +100,8 @@ const EXIT_CODES: &str = "Exit codes: 0 conforms, 1 a MUST does not hold, 2 coul
 enum Command {
     /// Play suites against an org and judge it; without a target, the embedded org
     Run(run::Arguments),
+    /// Play scenarios under load: many users at a time on a timetable, every answer judged
+    Load(load::Arguments),
     /// Tell which faults of an org suites would notice: the kill matrix
     Score(score::Arguments),
     /// Serve the embedded org over HTTP, for people and for tests
@@ -133,6 +136,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
     };
     let exit = match parsed.command {
         Command::Run(arguments) => run::exec(arguments, io),
+        Command::Load(arguments) => load::exec(&arguments, io),
         Command::Score(arguments) => score::exec(&arguments, io),
         Command::Serve(arguments) => serve::exec(arguments, io),
         Command::Judge(arguments) => judge::exec(&arguments, io),

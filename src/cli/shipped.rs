@@ -58,6 +58,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("client/renewal-sharing.yaml", include_str!("../../suites/client/renewal-sharing.yaml")),
     ("programs/naive.py", include_str!("../../suites/programs/naive.py")),
     ("programs/naive.yaml", include_str!("../../suites/programs/naive.yaml")),
+    ("load/token.yaml", include_str!("../../suites/load/token.yaml")),
     ("stubs/business-endpoint.yaml", include_str!("../../suites/stubs/business-endpoint.yaml")),
     ("stubs/hand-written-server.yaml", include_str!("../../suites/stubs/hand-written-server.yaml")),
 ];

@@ -37,19 +37,24 @@ pub struct Session {
 impl Session {
     /// Takes in what an exchange brought. A refresh without a new refresh token keeps the old one (RFC 6749 §6).
     pub fn absorb(&mut self, exchange: &Exchange) {
-        let secret = |name: &str| exchange.text(name).map(Secret::new);
         if exchange.granted() {
-            self.access_token = secret("access_token").or(self.access_token.take());
-            self.refresh_token = secret("refresh_token").or(self.refresh_token.take());
-            self.id_token = secret("id_token").or(self.id_token.take());
-            self.identity_url = exchange.text("id").map(str::to_owned).or(self.identity_url.take());
-            self.instance_url = exchange.text("instance_url").map(str::to_owned).or(self.instance_url.take());
+            self.granted(|name| exchange.text(name));
         }
         if matches!(exchange.endpoint, Endpoint::Authorize | Endpoint::Page)
             && let Some(code) = exchange.code_issued()
         {
             self.code = Some(Secret::new(code));
         }
+    }
+
+    /// Takes in the members of a token response that are texts.
+    pub fn granted<'m>(&mut self, text: impl Fn(&str) -> Option<&'m str>) {
+        let secret = |name: &str| text(name).map(Secret::new);
+        self.access_token = secret("access_token").or(self.access_token.take());
+        self.refresh_token = secret("refresh_token").or(self.refresh_token.take());
+        self.id_token = secret("id_token").or(self.id_token.take());
+        self.identity_url = text("id").map(str::to_owned).or(self.identity_url.take());
+        self.instance_url = text("instance_url").map(str::to_owned).or(self.instance_url.take());
     }
 
     /// The value of a name in a suite's text.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::diagnostic::{Span, Text};
 use crate::subject::Subject;
 use crate::verdict::{Basis, Level};
 
@@ -65,10 +66,11 @@ pub struct Summary {
 }
 
 /// A verdict as it is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Word {
+    #[default]
     NotTestable,
     Pass,
     Note,
@@ -185,6 +187,19 @@ pub struct At {
     /// The line itself.
     #[serde(default)]
     pub text: String,
+}
+
+impl At {
+    /// A span of a text.
+    pub fn of(text: &Text, span: Span) -> Self {
+        let (line, column) = text.line_column(span.start);
+        let source = text.source();
+        let end = span.end.min(source.len()).max(span.start);
+        let length =
+            source.get(span.start..end).map_or(1, |s| s.lines().next().unwrap_or("").chars().count());
+        let line_text = source.lines().nth(line - 1).unwrap_or("").trim_end().to_owned();
+        Self { file: text.name().to_owned(), line, column, length: length.max(1), text: line_text }
+    }
 }
 
 /// Something that does not hold.

@@ -6,6 +6,7 @@ mod doors;
 mod expectation;
 pub mod fixture;
 mod given;
+pub mod judging;
 mod launch;
 mod matching;
 mod plan;

@@ -4,15 +4,14 @@
 use std::sync::Arc;
 
 use super::control::{Played, Shared};
-use super::expectation::{Judge, succeeded};
-use super::matching::member;
+use super::expectation::succeeded;
+use super::judging::{Judging, keep};
 use super::plan::Planned;
 use super::rows::{Judged, Seen, not_testable, unplayed};
 use super::world::{Done, World};
 use crate::client::{Action, Tweak};
-use crate::oauth::Endpoint;
-use crate::suite::{Capture, Control, Expect, ItemKind, Need, Scenario, Source, Step};
-use crate::transcript::{Answer, Exchange, Failure, Part, Response};
+use crate::suite::{Control, Expect, ItemKind, Need, Scenario, Step};
+use crate::transcript::{Answer, Exchange, Failure, Part};
 use crate::verdict::{Finding, Level, Verdict};
 use crate::wire::clock::Watch;
 
@@ -94,7 +93,7 @@ pub(super) async fn control(
         outcome = match done.last() {
             Some(Done::Exchange(at)) => {
                 let x = world.exchanges[*at].clone();
-                capture(&mut world, &step.capture, &x);
+                keep(&mut world.session, &step.capture, x.response());
                 if succeeded(&step.action, &x) {
                     Ok(())
                 } else {
@@ -161,7 +160,7 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
         let exchanges: Vec<Exchange> = answers.iter().map(|at| world.exchanges[*at].clone()).collect();
         if let Some(last) = exchanges.last() {
             step_succeeded[i] = succeeded(&step.action, last);
-            capture(&mut world, &step.capture, last);
+            keep(&mut world.session, &step.capture, last.response());
         }
         let findings = judge_step(&world, scenario, step, &exchanges);
         let own_failed = step.expect.is_none() && !findings.is_empty();
@@ -314,26 +313,10 @@ fn could_not(step: &Step, why: &str, scenario: &Scenario, after_failure: bool) -
 }
 
 fn judge_step(world: &World<'_>, scenario: &Scenario, step: &Step, answers: &[Exchange]) -> Vec<Finding> {
-    let keys = world
-        .exchanges
-        .iter()
-        .rev()
-        .find(|x| x.endpoint == Endpoint::Keys)
-        .and_then(|x| x.response()?.json().cloned());
     let subject = world.target().subject();
-    let value = |name: &str| world.value(step, name);
-    let judge = Judge {
-        profile: world.target().profile,
-        text: &scenario.text,
-        value: &value,
-        keys: keys.as_ref(),
-        action: &step.action,
-        subject: &subject,
-        record: &world.exchanges,
-        truncated: step.tweak.body == Some(crate::client::BodyForm::Truncated),
-    };
+    let judging = Judging { scenario, profile: world.target().profile, subject: &subject };
     let answers: Vec<&Exchange> = answers.iter().collect();
-    judge.judge(step.expect.as_ref(), step.span, &answers)
+    judging.step(step, &world.exchanges, &answers, &|name| world.value(step, name))
 }
 
 fn wants_keys(step: &Step) -> bool {
@@ -354,25 +337,6 @@ async fn fetch_keys(world: &mut World<'_>, i: usize, step: &Step) {
         ..step.clone()
     };
     world.step(i, &keys).await;
-}
-
-/// Keeps what a step asks to keep; what is not there keeps nothing, and the step that needs it says so.
-fn capture(world: &mut World<'_>, captures: &[Capture], x: &Exchange) {
-    for capture in captures {
-        let of = |response: &Response| match &capture.from {
-            Source::Body(path) => {
-                member(response.json(), path).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
-            }
-            Source::Header(name) => response.header(name).map(str::to_owned),
-            Source::Redirect(name) => {
-                response.redirect().and_then(|(_, params)| params.get(name).map(str::to_owned))
-            }
-        };
-        // What an answer did not bring stays what an earlier one brought: the latest of several tries.
-        if let Some(value) = x.response().and_then(of) {
-            world.session.captured.insert(capture.name.clone(), value);
-        }
-    }
 }
 
 fn step_exchanges(exchanges: &[Exchange], step: usize) -> Vec<usize> {

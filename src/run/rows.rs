@@ -7,7 +7,6 @@ use super::plan::Planned;
 use super::play::Did;
 use super::{Options, Surroundings};
 use crate::catalog::{self, Party, deviation};
-use crate::diagnostic::{Span, Text};
 use crate::oauth::Endpoint;
 use crate::oauth::salesforce::Profile;
 use crate::report::{
@@ -58,7 +57,7 @@ pub(super) fn not_testable(planned: &Planned, reason: String) -> Judged {
         verdict: Word::NotTestable,
         reason: Some(reason),
         duration_ms: 0.0,
-        at: at(&planned.scenario.text, planned.scenario.span),
+        at: At::of(&planned.scenario.text, planned.scenario.span),
         tags: planned.scenario.tags.clone(),
         steps: Vec::new(),
         program: None,
@@ -185,7 +184,7 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         verdict,
         reason,
         duration_ms: micros as f64 / 1000.0,
-        at: at(&scenario.text, scenario.span),
+        at: At::of(&scenario.text, scenario.span),
         tags: scenario.tags.clone(),
         steps,
         program: seen.program,
@@ -255,7 +254,7 @@ fn unproved(
         expected: expected.to_owned(),
         observed: observed.to_owned(),
         cites: Vec::new(),
-        at: Some(at(&scenario.text, scenario.span)),
+        at: Some(At::of(&scenario.text, scenario.span)),
         exchanges: Vec::new(),
         because: None,
     }
@@ -302,7 +301,7 @@ fn row_of(finding: &Finding, step: Option<String>) -> FindingRow {
         expected: visible(&finding.expected),
         observed: visible(&finding.observed),
         cites: Vec::new(),
-        at: finding.at.as_ref().map(|(text, span)| at(text, *span)),
+        at: finding.at.as_ref().map(|(text, span)| At::of(text, *span)),
         exchanges: finding.exchanges.clone(),
         because: None,
     }
@@ -312,15 +311,6 @@ fn row_of(finding: &Finding, step: Option<String>) -> FindingRow {
 fn verdict<'f>(findings: impl Iterator<Item = &'f FindingRow>) -> Word {
     let heaviest = findings.map(|f| f.verdict).max();
     heaviest.filter(|word| matches!(word, Word::Fail | Word::Inconclusive | Word::Warn)).unwrap_or(Word::Pass)
-}
-
-fn at(text: &Text, span: Span) -> At {
-    let (line, column) = text.line_column(span.start);
-    let source = text.source();
-    let end = span.end.min(source.len()).max(span.start);
-    let length = source.get(span.start..end).map_or(1, |s| s.lines().next().unwrap_or("").chars().count());
-    let line_text = source.lines().nth(line - 1).unwrap_or("").trim_end().to_owned();
-    At { file: text.name().to_owned(), line, column, length: length.max(1), text: line_text }
 }
 
 /// The report of a run, and its whole record.

@@ -379,14 +379,7 @@ impl<'w> World<'w> {
         (answer, took): (Answer, u64),
         race: Option<u32>,
     ) -> usize {
-        let parts = &outgoing.request;
-        let headers = parts
-            .headers()
-            .iter()
-            .map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
-            .collect();
-        let body = String::from_utf8_lossy(parts.body()).into_owned();
-        let request = Request::new(parts.method().as_str(), &parts.uri().to_string(), headers, body);
+        let request = Request::of(&outgoing.request);
         let response = match &answer {
             Answer::Response(response) => Some(response),
             Answer::Nothing(_) => None,

@@ -263,6 +263,17 @@ impl Request {
         }
     }
 
+    /// A request that is ready to go out.
+    pub fn of(request: &http::Request<bytes::Bytes>) -> Self {
+        let headers = request
+            .headers()
+            .iter()
+            .map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
+            .collect();
+        let body = String::from_utf8_lossy(request.body()).into_owned();
+        Self::new(request.method().as_str(), &request.uri().to_string(), headers, body)
+    }
+
     /// Parameters of the URL.
     pub fn query(&self) -> &Params {
         &self.query

@@ -96,6 +96,7 @@ fn millis(time: Duration) -> i64 {
 }
 
 /// A span of real time that is being measured.
+#[derive(Clone, Copy, Debug)]
 pub struct Watch(std::time::Instant);
 
 impl Watch {
@@ -109,6 +110,36 @@ impl Watch {
     pub fn micros(&self) -> u64 {
         u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
+
+    /// Waits until so many microseconds have gone by since the begin; the timer has steps of a millisecond, and is never
+    /// early.
+    pub async fn until(&self, micros: u64) {
+        tokio::time::sleep_until((self.0 + Duration::from_micros(micros)).into()).await;
+    }
+}
+
+/// Processor time that the calling thread used so far, in microseconds; none where the system does not tell.
+pub fn thread_cpu() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        let micros = used.tv_sec.saturating_mul(1_000_000).saturating_add(used.tv_nsec / 1000);
+        u64::try_from(micros).ok()
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
+/// Processor time that the process used so far, in microseconds; none where the system does not tell.
+pub fn process_cpu() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let micros = used.tv_sec.saturating_mul(1_000_000).saturating_add(used.tv_nsec / 1000);
+        u64::try_from(micros).ok()
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 #[cfg(test)]

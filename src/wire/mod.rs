@@ -14,6 +14,7 @@ pub mod host;
 #[cfg_attr(not(unix), path = "isolation/nowhere.rs")]
 pub mod isolation;
 mod leaving;
+pub mod line;
 mod login;
 mod named_credential;
 mod noticed;

@@ -18,6 +18,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("wire", 6),
     ("run", 7),
     ("score", 8),
+    ("load", 8),
     ("cli", 9),
 ];
 

@@ -1,0 +1,509 @@
+//! One user and its plays. A play is a scenario from its first step to its last; every answer is judged.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::Sent;
+use super::drive::Thread;
+use super::scene::{Kept, Lasts, Scene};
+use super::session::{Live, version};
+use crate::client::renewal::{Caller, Failed, Turn, is_stale};
+use crate::client::{Action, Missing, Session};
+use crate::oauth::Endpoint;
+use crate::run::judging::{Judging, comes_to_success, keep};
+use crate::subject::ClientAuth;
+use crate::suite::Step;
+use crate::transcript::Exchange;
+use crate::verdict::{Finding, Level, Verdict};
+use crate::wire::clock::real_now;
+use crate::wire::line::{Lines, Phases, Raw};
+
+/// A user: its connections, its dice, and the requests that it need not build again.
+pub(super) struct User {
+    lines: Lines,
+    /// By scene and step: the version of the session that the request was built for, and the request.
+    built: Vec<Vec<Option<(u64, Arc<Sent>)>>>,
+    /// What is exchanged in the play that is going on; the room is used again.
+    kept: Vec<Kept>,
+}
+
+/// What is known at the moment of a play.
+struct Playing<'p> {
+    thread: &'p Rc<Thread>,
+    number: usize,
+    scene: &'p Arc<Scene>,
+    session: Session,
+    version: u64,
+    live: Option<Arc<Live>>,
+    caller: Caller,
+    counted: bool,
+    /// Whether the whole play is kept for the catalogue.
+    sampled: bool,
+    fails: u64,
+    doubts: u64,
+    /// How long it waited for renewals.
+    waited: u64,
+}
+
+/// Why a request could not be sent.
+enum Stopped {
+    Missing(Missing),
+    Dead(Failed),
+}
+
+impl User {
+    pub(super) fn new(scenes: &[Arc<Scene>]) -> Self {
+        let built = scenes.iter().map(|scene| vec![None; scene.steps.len()]).collect();
+        Self { lines: Lines::default(), built, kept: Vec::new() }
+    }
+
+    /// Plays a scene that should have begun at `intended`, in microseconds.
+    pub(super) async fn play(
+        &mut self,
+        thread: &Rc<Thread>,
+        number: usize,
+        live: Option<Arc<Live>>,
+        intended: u64,
+        counted: bool,
+    ) {
+        let scene = thread.job.scenes[number].clone();
+        let sampled = counted && thread.samples();
+        let mut playing = Playing {
+            thread,
+            number,
+            scene: &scene,
+            session: Session::default(),
+            version: 0,
+            live,
+            caller: Caller::default(),
+            counted,
+            sampled,
+            fails: 0,
+            doubts: 0,
+            waited: 0,
+        };
+        self.kept.clear();
+        let first = if playing.live.is_some() { scene.login } else { 0 };
+        self.steps(&mut playing, first, intended).await;
+        let now = thread.now();
+        let (fails, doubts, waited) = (playing.fails, playing.doubts, playing.waited);
+        let mut tally = thread.tally();
+        tally.last = tally.last.max(now);
+        if !counted {
+            tally.warm_up += 1;
+            return;
+        }
+        tally.counted += 1;
+        tally.slice.plays += 1;
+        let plays = &mut tally.plays[number];
+        match () {
+            () if fails > 0 => plays.fail += 1,
+            () if doubts > 0 => plays.inconclusive += 1,
+            () => plays.pass += 1,
+        }
+        plays.latency.record(now.saturating_sub(intended).saturating_sub(waited));
+        if sampled {
+            drop(tally);
+            let exchanges = record(&scene, &self.kept);
+            thread.tally().sampled(number, exchanges);
+        }
+    }
+
+    async fn steps(&mut self, playing: &mut Playing<'_>, first: usize, intended: u64) {
+        let scene = playing.scene;
+        let mut begins = intended;
+        for i in first..scene.steps.len() {
+            let step = &scene.scenario.steps[i];
+            let from = self.kept.len();
+            let mut quick = true;
+            for _ in 0..step.times {
+                match self.once(playing, i, begins).await {
+                    Ok(holds) => quick &= holds,
+                    Err(why) => {
+                        playing.could_not(i, step, why, &self.kept);
+                        return;
+                    }
+                }
+                begins = playing.thread.now();
+            }
+            // The judge of a run looks at everything that is not plainly right.
+            if (!quick || playing.sampled) && self.judge(playing, i, from) {
+                return;
+            }
+            if !step.capture.is_empty()
+                && let Some(Ok(raw)) = self.kept.last().map(|kept| &kept.answer)
+            {
+                keep(&mut playing.session, &step.capture, Some(&raw.response()));
+                playing.version = version();
+            }
+        }
+    }
+
+    /// Does a step once. Answers whether it is plainly right.
+    async fn once(&mut self, playing: &mut Playing<'_>, i: usize, begins: u64) -> Result<bool, Stopped> {
+        let (scene, thread) = (playing.scene, playing.thread);
+        let prepared = &scene.steps[i];
+        let step = &scene.scenario.steps[i];
+        let endpoint = step.action.endpoint().unwrap_or(Endpoint::Resource);
+        let mut waited = 0;
+        if prepared.bears && playing.live.is_some() {
+            waited += self.current(playing).await?;
+        }
+        let mut asked_again = false;
+        let (sent, answer, phases, at) = loop {
+            let sent = self.request(playing, i).await.map_err(Stopped::Missing)?;
+            let (at, begun) = (real_now(), thread.now());
+            let (answer, phases) = self.lines.send(&thread.job.way, &sent.addressed).await;
+            let live = playing.live.clone().filter(|_| prepared.bears);
+            let (Some(live), Ok(raw)) = (live, &answer) else { break (sent, answer, phases, at) };
+            // Looked at more closely only where it may be: most answers are none of these.
+            if !matches!(raw.status, 401 | 403 | 500) || !is_stale(&raw.response()) {
+                break (sent, answer, phases, at);
+            }
+            let turn = live.stale(&mut playing.caller);
+            if turn == Turn::Accept {
+                break (sent, answer, phases, at);
+            }
+            thread.tally().refused += 1;
+            asked_again = true;
+            playing.resolve(&live, turn).await?;
+            waited += thread.now() - begun;
+        };
+        playing.waited += waited;
+        let ends = thread.now();
+        let json = match (&prepared.quick, &answer) {
+            (Some(quick), Ok(raw)) => quick.read(raw),
+            _ => None,
+        };
+        let quick = match (&prepared.quick, &answer) {
+            (Some(quick), Ok(raw)) => quick.holds(raw, json.as_ref(), phases.whole),
+            _ => false,
+        };
+        if endpoint == Endpoint::Token
+            && let Ok(raw) = &answer
+        {
+            playing.absorb(raw, json);
+        }
+        sent.outgoing.remember.clone().into_session(&mut playing.session);
+        if playing.counted {
+            let status = answer.as_ref().map_or(0, |raw| raw.status);
+            let mut tally = thread.tally();
+            let latency = ends.saturating_sub(begins).saturating_sub(waited).max(phases.whole);
+            let gauge = &mut tally.steps[prepared.row];
+            gauge.latency.record(latency);
+            gauge.service.record(phases.whole);
+            if answer.is_ok() {
+                gauge.first_byte.record(phases.first_byte);
+            }
+            *gauge.statuses.entry(status).or_default() += 1;
+            if waited > 0 && asked_again {
+                gauge.waited += 1;
+                gauge.wait.record(waited);
+            }
+            count_connection(&mut tally, phases);
+            tally.slice.requests += 1;
+            tally.slice.latency.record(latency);
+        }
+        self.kept.push(Kept {
+            step: i,
+            endpoint,
+            outgoing: sent.outgoing.clone(),
+            answer,
+            at,
+            took: phases.whole,
+        });
+        Ok(quick)
+    }
+
+    /// Judges the answers to a step as a run does. Answers whether the rest of the play is left out.
+    fn judge(&mut self, playing: &mut Playing<'_>, i: usize, from: usize) -> bool {
+        let scene = playing.scene;
+        let step = &scene.scenario.steps[i];
+        let all = record(scene, &self.kept);
+        let answers: Vec<&Exchange> = all[from..].iter().collect();
+        let judging =
+            Judging { scenario: &scene.scenario, profile: scene.target.profile, subject: &scene.subject };
+        let nothing = RefCell::new(playing.thread.dice());
+        let value = |name: &str| {
+            scene.with_context(&scene.steps[i].actor, &playing.session, real_now(), &nothing, |cx| {
+                cx.value(name)
+            })
+        };
+        let findings = judging.step(step, &all, &answers, &value);
+        let broken = step.expect.is_none() && !findings.is_empty();
+        playing.found(i, findings, (all.len() - from) as u64, || all.clone());
+        broken
+            || answers
+                .last()
+                .is_some_and(|last| step.expect.is_none() && !comes_to_success(&step.action, last))
+    }
+
+    /// The request of a step: built, signed, or the one that was built before.
+    async fn request(&mut self, playing: &mut Playing<'_>, i: usize) -> Result<Arc<Sent>, Missing> {
+        let (scene, thread, number) = (playing.scene, playing.thread, playing.number);
+        let prepared = &scene.steps[i];
+        let version = match prepared.lasts {
+            Lasts::Once => None,
+            Lasts::Always => Some(0),
+            Lasts::Session => Some(playing.version),
+            Lasts::Assertion => {
+                let made = thread.job.signer.make((number, i), scene, &playing.session).await?;
+                if playing.counted {
+                    let mut tally = thread.tally();
+                    if let Some((took, waited)) = made.took {
+                        tally.signing.record(took);
+                        tally.signing_wait.record(waited);
+                    }
+                    tally.ran_out += u64::from(made.ran_out);
+                }
+                return Ok(made.sent);
+            }
+        };
+        if let (Some(version), Some((built, sent))) = (version, &self.built[number][i])
+            && *built == version
+        {
+            return Ok(sent.clone());
+        }
+        let random = RefCell::new(thread.dice());
+        let sent = Arc::new(scene.build(i, &playing.session, real_now(), &random).and_then(Sent::new)?);
+        if let Some(version) = version {
+            self.built[number][i] = Some((version, sent.clone()));
+        }
+        Ok(sent)
+    }
+
+    /// Makes sure that the play has the session in force. Answers how long it waited, in microseconds.
+    async fn current(&mut self, playing: &mut Playing<'_>) -> Result<u64, Stopped> {
+        let Some(live) = playing.live.clone() else { return Ok(0) };
+        let begun = playing.thread.now();
+        let turn = live.turn(&mut playing.caller);
+        if let Turn::Send(_) = turn {
+            playing.take(&live);
+            return Ok(0);
+        }
+        playing.resolve(&live, turn).await?;
+        Ok(playing.thread.now() - begun)
+    }
+
+    /// Gets the first tokens of a session.
+    pub(super) async fn log_in(&mut self, thread: &Rc<Thread>, live: &Arc<Live>) -> Result<(), Failed> {
+        let begun = thread.now();
+        let session = self.grant(thread, live.scene, None).await?;
+        thread.tally().logins.record(thread.now() - begun);
+        live.begins(session);
+        Ok(())
+    }
+
+    /// A new grant, by the steps of the scene that log in, or a refresh where there is a refresh token.
+    async fn grant(
+        &mut self,
+        thread: &Rc<Thread>,
+        number: usize,
+        known: Option<Session>,
+    ) -> Result<Session, Failed> {
+        let scene = &thread.job.scenes[number];
+        let failed = |why: String, is_final: bool| Failed { why, is_final };
+        if let Some(session) = known.filter(|session| session.refresh_token.is_some()) {
+            return refresh(&mut self.lines, thread, scene, session).await;
+        }
+        let mut session = Session::default();
+        for i in 0..scene.login {
+            let mut playing = Playing {
+                thread,
+                number,
+                scene,
+                session,
+                version: version(),
+                live: None,
+                caller: Caller::default(),
+                counted: false,
+                sampled: false,
+                fails: 0,
+                doubts: 0,
+                waited: 0,
+            };
+            let sent = self.request(&mut playing, i).await.map_err(|why| failed(why.to_string(), true))?;
+            let answer = self.lines.send(&thread.job.way, &sent.addressed).await.0;
+            let raw = answer.map_err(|why| failed(why.to_string(), false))?;
+            playing.absorb(&raw, None);
+            session = playing.session;
+            if raw.status != 200 || session.access_token.is_none() {
+                return Err(failed(raw.response().one_line(), (400..500).contains(&raw.status)));
+            }
+        }
+        Ok(session)
+    }
+}
+
+/// Exchanges a refresh token.
+async fn refresh(
+    lines: &mut Lines,
+    thread: &Rc<Thread>,
+    scene: &Arc<Scene>,
+    mut session: Session,
+) -> Result<Session, Failed> {
+    let failed = |why: String, is_final: bool| Failed { why, is_final };
+    let random = RefCell::new(thread.dice());
+    let actor = &scene.steps[0].actor;
+    let asked = crate::client::Asked {
+        action: &Action::Refresh,
+        tweak: &crate::client::Tweak::default(),
+        authenticated: actor.auth != ClientAuth::None,
+    };
+    let outgoing = scene
+        .with_context(actor, &session, real_now(), &random, |cx| crate::client::build(cx, &asked))
+        .and_then(Sent::new)
+        .map_err(|why| failed(why.to_string(), true))?;
+    let raw = lines.send(&thread.job.way, &outgoing.addressed).await.0;
+    let raw = raw.map_err(|why| failed(why.to_string(), false))?;
+    let response = raw.response();
+    let members = response.json().filter(|_| raw.status == 200);
+    match members.filter(|json| json.get("access_token").is_some()) {
+        Some(json) => {
+            session.granted(|name| json.get(name)?.as_str());
+            Ok(session)
+        }
+        None => Err(failed(response.one_line(), (400..500).contains(&raw.status))),
+    }
+}
+
+impl Playing<'_> {
+    /// Takes over the session in force.
+    fn take(&mut self, live: &Live) {
+        if self.version == 0 || live.is_newer(self.version) {
+            let captured = std::mem::take(&mut self.session.captured);
+            (self.session, self.version) = live.known();
+            self.session.captured = captured;
+        }
+    }
+
+    /// Follows the turns of a renewal until there is a token in force.
+    async fn resolve(&mut self, live: &Arc<Live>, mut turn: Turn) -> Result<(), Stopped> {
+        loop {
+            turn = match turn {
+                Turn::Send(_) | Turn::Accept => {
+                    self.version = 0;
+                    self.take(live);
+                    return Ok(());
+                }
+                Turn::Wait(ticket) => {
+                    live.over(ticket).await;
+                    live.turn(&mut self.caller)
+                }
+                Turn::Renew(ticket, _) => {
+                    // A task of its own: who began it may be gone before it ends.
+                    let (thread, renewed) = (self.thread.clone(), live.clone());
+                    tokio::task::spawn_local(async move { renew(&thread, &renewed, ticket).await });
+                    live.over(ticket).await;
+                    live.turn(&mut self.caller)
+                }
+                Turn::GiveUp(failed) => return Err(Stopped::Dead(failed)),
+            };
+        }
+    }
+
+    /// Takes in what a token endpoint answered.
+    fn absorb(&mut self, raw: &Raw, json: Option<serde_json::Value>) {
+        if raw.status != 200 {
+            return;
+        }
+        let json = json.or_else(|| serde_json::from_slice(&raw.body).ok());
+        let Some(json) =
+            json.filter(|json| json.get("access_token").is_some_and(serde_json::Value::is_string))
+        else {
+            return;
+        };
+        self.session.granted(|name| json.get(name)?.as_str());
+        self.version = version();
+    }
+
+    /// A step could not be done.
+    fn could_not(&mut self, i: usize, step: &Step, why: Stopped, kept: &[Kept]) {
+        let scene = self.scene;
+        let (observed, verdict) = match why {
+            Stopped::Dead(failed) => (format!("the grant died: {}", failed.why), Verdict::Fail),
+            Stopped::Missing(why) => {
+                let server = matches!(&why, Missing::Value(name) if !name.starts_with("app."));
+                let verdict = if server && self.fails == 0 { Verdict::Fail } else { Verdict::Inconclusive };
+                (why.to_string(), verdict)
+            }
+        };
+        let finding = Finding {
+            check: None,
+            verdict,
+            level: Level::Must,
+            expected: format!("`do: {}` can be done", step.action.name()),
+            observed,
+            exchanges: Vec::new(),
+            grave: false,
+            at: Some((scene.scenario.text.clone(), step.span)),
+        };
+        self.found(i, vec![finding], 1, || record(scene, kept));
+    }
+
+    /// Counts what does not hold.
+    fn found(
+        &mut self,
+        i: usize,
+        findings: Vec<Finding>,
+        requests: u64,
+        exchanges: impl Fn() -> Vec<Exchange>,
+    ) {
+        if findings.is_empty() {
+            return;
+        }
+        for finding in &findings {
+            match finding.verdict {
+                Verdict::Fail => self.fails += 1,
+                _ => self.doubts += 1,
+            }
+        }
+        if !self.counted {
+            return;
+        }
+        let now = self.thread.now();
+        let mut tally = self.thread.tally();
+        // Several findings about one answer are one error.
+        let errors = requests.min(findings.len() as u64);
+        tally.steps[self.scene.steps[i].row].errors += errors;
+        tally.slice.errors += errors;
+        for finding in findings {
+            tally.found((self.number, i), finding, now, &exchanges);
+        }
+    }
+}
+
+/// Renews a session: one for all who wait for it.
+pub(super) async fn renew(thread: &Rc<Thread>, live: &Arc<Live>, ticket: crate::client::renewal::Ticket) {
+    let begun = thread.now();
+    let mut user = thread.renewer();
+    let (known, _) = live.known();
+    let outcome = user.grant(thread, live.scene, Some(known)).await;
+    thread.give_back(user);
+    let now = thread.now();
+    let mut tally = thread.tally();
+    tally.renewals.record(now - begun);
+    tally.slice.renewals += 1;
+    if let Err(failed) = &outcome {
+        tally.failed_renewals += 1;
+        if failed.is_final && live.tells_of_death() {
+            tally.death(now, live.scene, failed.why.clone());
+        }
+    }
+    drop(tally);
+    live.settle(ticket, outcome);
+}
+
+fn record(scene: &Scene, kept: &[Kept]) -> Vec<Exchange> {
+    kept.iter().enumerate().map(|(number, kept)| scene.exchange(kept, number)).collect()
+}
+
+fn count_connection(tally: &mut super::tally::Tally, phases: Phases) {
+    if let Some(took) = phases.connect {
+        tally.connect.record(took);
+    }
+    if let Some(took) = phases.tls {
+        tally.tls.record(took);
+    }
+}
