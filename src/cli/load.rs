@@ -10,12 +10,13 @@ use super::run::faults_named;
 use super::{CannotStart, Exit, Io, load_files, runtime};
 use crate::diagnostic::Diagnostic;
 use crate::load::drive::Options;
-use crate::load::pace::{Arrivals, Course};
-use crate::load::plan::Connections;
-use crate::load::{self, Assertions, Model, Plan, Threshold, Tokens};
-use crate::oauth::duration;
+use crate::load::{self, Plan};
 use crate::report::{self, console};
 use crate::run::{self, Selection, look_around};
+use crate::subject::workload::{
+    Arrivals, Assertions, Connections, Stage, Threshold, Tokens, Workload, level, micros,
+};
+use crate::suite::Suite;
 use crate::wire::files;
 
 #[derive(Args)]
@@ -34,10 +35,10 @@ pub(super) struct Arguments {
     users: Option<u32>,
     /// Open: so many plays begin in a second, however the last ones went
     #[arg(long, value_name = "N")]
-    rate: Option<f64>,
+    rate: Option<String>,
     /// How plays of an open run follow each other: `constant` or `poisson`
-    #[arg(long, value_name = "HOW", default_value = "constant")]
-    arrivals: String,
+    #[arg(long, value_name = "HOW")]
+    arrivals: Option<String>,
     /// Stages, each LEVEL@DURATION with commas between them: users or rate move in straight lines from level to level
     #[arg(long, value_name = "STAGES", value_delimiter = ',')]
     stages: Vec<String>,
@@ -51,20 +52,23 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N")]
     count: Option<u64>,
     /// For how long at the begin nothing is counted
-    #[arg(long, value_name = "DURATION", default_value = "0s")]
-    warm_up: String,
-    /// The most plays in flight in an open run; what should begin beyond it is dropped, and fails the run
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    in_flight: usize,
+    #[arg(long, value_name = "DURATION")]
+    warm_up: Option<String>,
+    /// The most plays in flight in an open run, 1000 where nothing is said; what is beyond it is dropped, and fails the run
+    #[arg(long, value_name = "N")]
+    in_flight: Option<u64>,
     /// Where sessions come from: `fresh` (each play gets its own), `per-user`, `shared`, or `pool=N`
-    #[arg(long, value_name = "WHERE", default_value = "fresh")]
-    tokens: String,
+    #[arg(long, value_name = "WHERE")]
+    tokens: Option<String>,
     /// What becomes of assertions: `fresh`, `reuse` until shortly before they expire, or `presigned=N`
-    #[arg(long, value_name = "WHAT", default_value = "fresh")]
-    assertion: String,
-    /// What becomes of connections: `per-user`, or `none` is kept
-    #[arg(long, value_name = "WHAT", default_value = "per-user")]
-    connections: String,
+    #[arg(long, value_name = "WHAT")]
+    assertion: Option<String>,
+    /// So many callers find all sessions dead at once, in the middle of the run
+    #[arg(long, value_name = "N")]
+    herd: Option<u64>,
+    /// What becomes of connections: `per-user`, `shared=N` by all users, or `none` is kept
+    #[arg(long, value_name = "WHAT")]
+    connections: Option<String>,
     /// What must hold: `p99 < 250ms`, `errors < 1%`, `rate >= 100/s`, with `STEP: ` before it for one step; may be repeated
     #[arg(long, value_name = "THRESHOLD")]
     threshold: Vec<String>,
@@ -98,16 +102,24 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let suites = load_files::suites(&arguments.suites, &[])?;
     let mut problems = Vec::new();
     let faults = faults_named(&arguments.fault, &mut problems);
-    let within = micros("--within", &arguments.within, &mut problems);
-    let plan = plan(arguments, &mut problems);
+    let within = micros(&arguments.within).filter(|within| *within > 0);
+    if within.is_none() {
+        let message = format!("`--within {}` is no duration", arguments.within);
+        problems.push(Diagnostic::bare("bad-flag", message).help("write for example `10s` or `500ms`"));
+    }
+    let flags = flags(arguments, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into());
     }
+    let within = Duration::from_micros(within.unwrap_or_default());
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = arguments.threads.unwrap_or(processors);
+    let plan = Plan::new(&flags.over(&of_suites(&suites)?), threads, arguments.seed)?;
     let mut rehearsal = run::Options {
         selection: Selection { patterns: arguments.select.clone() },
         faults: faults.clone(),
         destructive: arguments.allow.iter().any(|what| what == "destructive"),
-        within: Duration::from_micros(within),
+        within,
         ..run::Options::new(target.clone(), suites)
     };
     rehearsal.jobs = plan.threads;
@@ -131,9 +143,9 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         .plays
         .iter()
         .filter(|play| play.not_testable.is_none())
-        .map(|play| (play.suite.clone(), play.scenario.clone(), 1))
+        .map(|play| (play.suite.clone(), play.scenario.clone()))
         .collect();
-    let options = Options { target, scenarios, faults, plan, within: Duration::from_micros(within) };
+    let options = Options { target, scenarios, faults, plan, within };
     let (tell, mut told) = mpsc::unbounded_channel();
     let (stop, stopped) = watch::channel(false);
     let report = runtime.block_on(async {
@@ -227,141 +239,71 @@ fn reports(list: &[String]) -> Result<Vec<(&'static Format, PathBuf)>, CannotSta
     Ok(reports)
 }
 
-fn bad(flag: &str, help: &str) -> Diagnostic {
-    Diagnostic::bare("bad-flag", format!("`{flag}` is not understood")).help(help)
-}
-
-/// A duration of a flag in microseconds.
-fn micros(flag: &str, text: &str, problems: &mut Vec<Diagnostic>) -> u64 {
-    let read = duration(text).and_then(|millis| u64::try_from(millis).ok());
-    read.unwrap_or_else(|| {
-        problems
-            .push(bad(&format!("{flag} {text}"), "write a number and a unit: `250ms`, `30s`, `15m`, `2h`"));
-        0
-    }) * 1000
-}
-
-fn plan(arguments: &Arguments, problems: &mut Vec<Diagnostic>) -> Plan {
-    let mut stages = Vec::new();
-    for stage in &arguments.stages {
-        let read = stage.split_once('@').and_then(|(level, over)| {
-            let level = level.parse::<f64>().ok().filter(|level| (0.0..=1e6).contains(level))?;
-            Some((level, u64::try_from(duration(over)?).ok()? * 1000))
-        });
-        match read {
-            Some(stage) => stages.push(stage),
-            None => problems
-                .push(bad(&format!("--stages {stage}"), "write LEVEL@DURATION, for example `100@30s`")),
-        }
-    }
-    let course = |level: Option<f64>| match (level, stages.is_empty()) {
-        (Some(level), true) => Course::steady(level),
-        (level, _) => Course::through(level.unwrap_or(0.0), &stages),
+/// What the flags ask for.
+fn flags(arguments: &Arguments, problems: &mut Vec<Diagnostic>) -> Workload {
+    let mut bad = |flag: String, help: &str| {
+        problems.push(Diagnostic::bare("bad-flag", format!("`{flag}` is not understood")).help(help));
     };
-    let pacing = arguments.pacing.as_deref().map(|text| micros("--pacing", text, problems));
-    let model = match (arguments.rate, arguments.users) {
-        (Some(rate), _) => {
-            if !(rate > 0.0 && rate <= 1e6) && stages.is_empty() {
-                problems.push(bad(&format!("--rate {rate}"), "write how many plays begin in a second"));
-            }
-            let arrivals = Arrivals::read(&arguments.arrivals).unwrap_or_else(|| {
-                let flag = format!("--arrivals {}", arguments.arrivals);
-                problems.push(bad(&flag, "write `constant` or `poisson`"));
-                Arrivals::default()
-            });
-            Model::Rate(course(Some(rate)), arrivals)
+    let mut time = |flag: &str, text: &Option<String>| {
+        let text = text.as_ref()?;
+        let read = micros(text);
+        if read.is_none() {
+            bad(format!("{flag} {text}"), "write a number and a unit: `250ms`, `30s`, `15m`, `2h`");
         }
-        (None, users) => {
-            let users = match (users, stages.is_empty()) {
-                (None, true) => {
-                    let help = "write `--users N` for a closed run, or `--rate N` for an open one";
-                    problems.push(Diagnostic::bare("bad-flag", "nothing says how many play").help(help));
-                    None
-                }
-                (users, _) => users.map(f64::from),
-            };
-            Model::Users(course(users), pacing)
+        read
+    };
+    let pacing = time("--pacing", &arguments.pacing);
+    let length = time("--for", &arguments.length);
+    let warm_up = time("--warm-up", &arguments.warm_up);
+    let abort_after = time("--abort-after", &arguments.abort_after);
+    let mut read = |flag: &str, text: &Option<String>, known: &dyn Fn(&str) -> bool, help: &str| {
+        if let Some(text) = text.as_ref().filter(|text| !known(text)) {
+            bad(format!("{flag} {text}"), help);
         }
     };
-    let course_end = match &model {
-        Model::Users(course, _) | Model::Rate(course, _) => course.end(),
-    };
-    let length = arguments.length.as_deref().map(|text| micros("--for", text, problems));
-    let length = length.or(Some(course_end).filter(|end| *end > 0));
-    if length.is_none() && arguments.count.is_none() {
-        let help = "write `--for 30s`, `--count 10000`, or stages";
-        problems.push(Diagnostic::bare("bad-flag", "nothing says when it ends").help(help));
+    read("--rate", &arguments.rate, &|text| level(text).is_some_and(|rate| rate > 0.0), "write how many plays begin in a second");
+    read("--arrivals", &arguments.arrivals, &|text| Arrivals::read(text).is_some(), "write `constant` or `poisson`");
+    read("--tokens", &arguments.tokens, &|text| Tokens::read(text).is_some(), Tokens::HELP);
+    read("--assertion", &arguments.assertion, &|text| Assertions::read(text).is_some(), Assertions::HELP);
+    read("--connections", &arguments.connections, &|text| Connections::read(text).is_some(), Connections::HELP);
+    for text in &arguments.stages {
+        read("--stages", &Some(text.clone()), &|text| Stage::read(text).is_some(), Stage::HELP);
     }
-    let warm_up = micros("--warm-up", &arguments.warm_up, problems);
-    if length.is_some_and(|length| warm_up >= length) {
-        problems
-            .push(bad(&format!("--warm-up {}", arguments.warm_up), "write less than the whole run takes"));
-    }
-    let abort_after = arguments.abort_after.as_deref().map(|text| micros("--abort-after", text, problems));
-    let mut thresholds = Vec::new();
     for text in &arguments.threshold {
-        match Threshold::read(text) {
-            Ok(threshold) => thresholds.push(Threshold { abort_after, ..threshold }),
-            Err(help) => problems.push(bad(&format!("--threshold {text}"), &help)),
-        }
+        read("--threshold", &Some(text.clone()), &|text| Threshold::read(text).is_some(), Threshold::HELP);
     }
-    let counted = |text: &str, name: &str| {
-        text.strip_prefix(name).and_then(|n| n.parse::<u32>().ok()).filter(|n| *n > 0)
-    };
-    let tokens = match arguments.tokens.as_str() {
-        "fresh" => Tokens::Fresh,
-        "per-user" => Tokens::PerUser,
-        "shared" => Tokens::Pool(1),
-        other => match counted(other, "pool=") {
-            Some(many) => Tokens::Pool(many as usize),
-            None => {
-                problems.push(bad(
-                    &format!("--tokens {other}"),
-                    "write `fresh`, `per-user`, `shared` or `pool=N`",
-                ));
-                Tokens::Fresh
-            }
-        },
-    };
-    let assertions = match arguments.assertion.as_str() {
-        "fresh" => Assertions::Fresh,
-        "reuse" => Assertions::Reuse,
-        other => match counted(other, "presigned=") {
-            Some(many) => Assertions::Presigned(many),
-            None => {
-                problems
-                    .push(bad(&format!("--assertion {other}"), "write `fresh`, `reuse` or `presigned=N`"));
-                Assertions::Fresh
-            }
-        },
-    };
-    let connections = match arguments.connections.as_str() {
-        "per-user" => Connections::PerUser,
-        "none" => Connections::None,
-        other => {
-            problems.push(bad(&format!("--connections {other}"), "write `per-user` or `none`"));
-            Connections::PerUser
-        }
-    };
-    for what in &arguments.allow {
-        if !["drops", "destructive", "logins"].contains(&what.as_str()) {
-            problems.push(bad(&format!("--allow {what}"), "write `drops`, `destructive` or `logins`"));
-        }
+    for text in &arguments.allow {
+        let known = |text: &str| ["drops", "destructive", "logins"].contains(&text);
+        read("--allow", &Some(text.clone()), &known, "write `drops`, `destructive` or `logins`");
     }
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Plan {
-        model,
+    let stages: Vec<Stage> = arguments.stages.iter().filter_map(|text| Stage::read(text)).collect();
+    Workload {
+        users: arguments.users.map(f64::from),
+        rate: arguments.rate.as_deref().and_then(level),
+        arrivals: arguments.arrivals.as_deref().and_then(Arrivals::read),
+        stages: (!stages.is_empty()).then_some(stages),
+        pacing,
         length,
         count: arguments.count,
         warm_up,
-        in_flight: arguments.in_flight.max(1),
-        drops_allowed: arguments.allow.iter().any(|what| what == "drops"),
-        tokens,
-        assertions,
-        connections,
-        herd: 0,
-        thresholds,
-        threads: arguments.threads.unwrap_or(processors).max(1),
-        seed: arguments.seed,
+        in_flight: arguments.in_flight,
+        drops: arguments.allow.iter().any(|what| what == "drops").then_some(true),
+        tokens: arguments.tokens.as_deref().and_then(Tokens::read),
+        assertion: arguments.assertion.as_deref().and_then(Assertions::read),
+        connections: arguments.connections.as_deref().and_then(Connections::read),
+        herd: arguments.herd,
+        thresholds: arguments.threshold.iter().filter_map(|text| Threshold::read(text)).collect(),
+        abort_after,
     }
+}
+
+/// What the suites say; two of them cannot both say it.
+fn of_suites(suites: &[Suite]) -> Result<Workload, Diagnostic> {
+    let mut saying = suites.iter().filter(|suite| suite.load.is_some());
+    let (first, second) = (saying.next(), saying.next());
+    if let (Some(first), Some(second)) = (first, second) {
+        let message = format!("both {} and {} say `load:`", first.text.name(), second.text.name());
+        return Err(Diagnostic::bare("bad-load", message).help("play them in two runs"));
+    }
+    Ok(first.and_then(|suite| suite.load.clone()).unwrap_or_default())
 }

@@ -10,18 +10,19 @@ use tokio::sync::{mpsc, watch};
 
 use super::gauge::{Series, Slice, StepGauge};
 use super::pace::{SECOND, Timetable};
-use super::plan::{Connections, Model, Plan};
+use super::plan::{Model, Plan};
 use super::play::User;
 use super::report::{LoadReport, Made, told};
 use super::scene::{Scene, unplayable};
 use super::session::Live;
 use super::sign::Signer;
 use super::tally::Tally;
-use super::threshold::Measured;
+use super::threshold::value;
 use crate::client::Dice;
 use crate::org::Org;
 use crate::org::fault::Fault;
 use crate::run::{Surroundings, embedded_endpoints};
+use crate::subject::workload::Connections;
 use crate::subject::{Setting, Settings, Target};
 use crate::suite::Scenario;
 use crate::wire::clock::{Watch, process_cpu, real_now, thread_cpu};
@@ -38,8 +39,8 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Options {
     /// The org.
     pub target: Target,
-    /// Scenarios, each with the id of its suite and its weight.
-    pub scenarios: Vec<(String, Arc<Scenario>, u32)>,
+    /// Scenarios, each with the id of its suite.
+    pub scenarios: Vec<(String, Arc<Scenario>)>,
     /// Faults that the embedded org commits.
     pub faults: Vec<&'static Fault>,
     /// What is done.
@@ -152,9 +153,9 @@ impl Thread {
             return 0;
         }
         let scenes = &self.job.scenes;
-        let all: i64 = scenes.iter().map(|scene| i64::from(scene.weight)).sum();
+        let all: i64 = scenes.iter().map(|scene| i64::from(scene.scenario.weight)).sum();
         for (turn, scene) in turns.iter_mut().zip(scenes) {
-            *turn += i64::from(scene.weight);
+            *turn += i64::from(scene.scenario.weight);
         }
         let next = (0..turns.len()).max_by_key(|i| (turns[*i], std::cmp::Reverse(*i))).unwrap_or(0);
         turns[next] -= all;
@@ -195,7 +196,7 @@ pub async fn load(
     let mut hosts: Vec<(Settings, Host, Arc<Org>)> = Vec::new();
     let mut scenes: Vec<Arc<Scene>> = Vec::new();
     let mut row = 0;
-    for (suite, scenario, weight) in &options.scenarios {
+    for (suite, scenario) in &options.scenarios {
         if let Some(why) = unplayable(scenario) {
             made.not_testable.push((suite.clone(), scenario.name.clone(), why));
             continue;
@@ -220,7 +221,7 @@ pub async fn load(
             target.endpoints = around.endpoints.clone();
             around.org.clone()
         };
-        let mut scene = Scene::new(suite, scenario.clone(), *weight, target, org, row);
+        let mut scene = Scene::new(suite, scenario.clone(), target, org, row);
         if options.plan.sessions() > 0 {
             scene.login = scene.steps_that_log_in();
             if scene.login == 0 || scene.login == scene.steps.len() {
@@ -383,10 +384,10 @@ async fn collect(
 /// A threshold that ends the run and does not hold.
 fn broken_threshold(job: &Job, tallies: &[Arc<Mutex<Tally>>], now: u64) -> Option<String> {
     let time = now.saturating_sub(job.plan.warm_up);
+    if job.plan.abort_after.is_none_or(|after| time < after) {
+        return None;
+    }
     for threshold in &job.plan.thresholds {
-        if threshold.abort_after.is_none_or(|after| time < after) {
-            continue;
-        }
         for (name, row) in rows(&job.scenes) {
             if !threshold.is_about(&name) {
                 continue;
@@ -395,7 +396,7 @@ fn broken_threshold(job: &Job, tallies: &[Arc<Mutex<Tally>>], now: u64) -> Optio
             for tally in tallies {
                 gauge.add(&tally.lock().unwrap_or_else(PoisonError::into_inner).steps[row]);
             }
-            let value = threshold.value(&Measured { gauge: &gauge, time });
+            let value = value(threshold, &gauge, time);
             if let Some(value) = value.filter(|value| !threshold.holds(*value)) {
                 return Some(format!("{name}: {}: it is {}", threshold.text, threshold.words(value)));
             }

@@ -259,7 +259,8 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::pace::{Arrivals, Course, Timetable};
+    use crate::load::pace::{Course, Timetable};
+    use crate::subject::workload::Arrivals;
     use proptest::prelude::*;
 
     /// A server that answers at once, but stands still between two moments, seen by an open run of ten seconds at 200/s.
@@ -305,6 +306,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn what_threads_measured_apart_is_what_one_would_have_measured(
             parts in prop::collection::vec(prop::collection::vec(0u64..100_000_000, 0..200), 1..6),

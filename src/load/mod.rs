@@ -20,10 +20,8 @@ mod threshold;
 
 pub use console::{console, progress_line};
 pub use drive::{Progress, load};
-pub use plan::{Model, Plan, Tokens};
+pub use plan::{Model, Plan};
 pub use report::LoadReport;
-pub use sign::Assertions;
-pub use threshold::Threshold;
 
 use std::sync::Arc;
 

@@ -5,6 +5,8 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore};
 
+use crate::subject::workload::{Arrivals, Stage};
+
 /// A second, in microseconds.
 pub const SECOND: u64 = 1_000_000;
 
@@ -22,13 +24,13 @@ impl Course {
         Self { points: vec![(0, level.max(0.0))] }
     }
 
-    /// From a first level through stages: each reaches its level at the end of its time, in microseconds.
-    pub fn through(first: f64, stages: &[(f64, u64)]) -> Self {
+    /// From a first level through stages.
+    pub fn through(first: f64, stages: &[Stage]) -> Self {
         let mut points = vec![(0, first.max(0.0))];
         let mut at = 0;
-        for (level, over) in stages {
+        for Stage { to, over } in stages {
             at += over;
-            points.push((at, level.max(0.0)));
+            points.push((at, to.max(0.0)));
         }
         Self { points }
     }
@@ -120,38 +122,6 @@ fn micros(seconds: f64) -> u64 {
     (seconds * SECOND as f64).round().max(0.0) as u64
 }
 
-/// How plays of an open run follow each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Arrivals {
-    /// At equal distances.
-    #[default]
-    Constant,
-    /// At random ones, independent of each other: a Poisson process with the rate of the course.
-    Poisson,
-}
-
-impl Arrivals {
-    /// Every word for them.
-    pub const WORDS: [&'static str; 2] = ["constant", "poisson"];
-
-    /// Reads the word.
-    pub fn read(word: &str) -> Option<Self> {
-        match word {
-            "constant" => Some(Self::Constant),
-            "poisson" => Some(Self::Poisson),
-            _ => None,
-        }
-    }
-
-    /// The word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Constant => "constant",
-            Self::Poisson => "poisson",
-        }
-    }
-}
-
 /// When the plays of an open run begin, in microseconds since its begin. It never asks how the last one went: what a
 /// server delays does not delay the next play.
 #[derive(Clone, Debug)]
@@ -202,13 +172,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn stage(to: f64, seconds: u64) -> Stage {
+        Stage { to, over: seconds * SECOND }
+    }
+
     fn starts(course: Course, arrivals: Arrivals, seed: u8, until: u64) -> Vec<u64> {
         Timetable::new(course, arrivals, [seed; 32]).map(|(_, at)| at).take_while(|at| *at < until).collect()
     }
 
     #[test]
     fn a_ramp_begins_slowly_and_ends_at_its_level() {
-        let course = Course::through(0.0, &[(100.0, 10 * SECOND), (100.0, 10 * SECOND), (0.0, 10 * SECOND)]);
+        let course = Course::through(0.0, &[stage(100.0, 10), stage(100.0, 10), stage(0.0, 10)]);
         assert_eq!(
             (course.level(5 * SECOND), course.level(25 * SECOND), course.end()),
             (50.0, 50.0, 30 * SECOND)
@@ -223,7 +197,7 @@ mod tests {
 
     #[test]
     fn users_come_when_the_level_passes_them() {
-        let course = Course::through(0.0, &[(4.0, 4 * SECOND), (0.0, 4 * SECOND)]);
+        let course = Course::through(0.0, &[stage(4.0, 4), stage(0.0, 4)]);
         assert_eq!(course.above(0.0, 0), Some(1));
         let third = course.above(2.0, 0).unwrap();
         assert!((2 * SECOND..2 * SECOND + 3).contains(&third) && course.level(third) > 2.0, "{third}");
@@ -234,6 +208,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn an_open_schedule_keeps_its_rate(rate in 1u32..5000, seconds in 1u64..20) {
             let all = starts(Course::steady(rate.into()), Arrivals::Constant, 0, seconds * SECOND);
@@ -258,7 +234,7 @@ mod tests {
 
         #[test]
         fn shards_together_keep_the_schedule(shards in 1u64..8, seed in any::<u8>()) {
-            let table = || Timetable::new(Course::through(10.0, &[(300.0, 5 * SECOND)]), Arrivals::Poisson, [seed; 32]);
+            let table = || Timetable::new(Course::through(10.0, &[stage(300.0, 5)]), Arrivals::Poisson, [seed; 32]);
             let whole: Vec<(u64, u64)> = table().take(500).collect();
             let mut parts: Vec<(u64, u64)> =
                 (0..shards).flat_map(|shard| table().take(500).filter(move |(number, _)| number % shards == shard)).collect();
@@ -270,7 +246,7 @@ mod tests {
         fn a_sum_and_its_moment_are_each_others_inverse(
             first in 0.0f64..100.0, stages in prop::collection::vec((0.1f64..200.0, 1u64..20), 0..5), share in 0.0f64..1.0,
         ) {
-            let stages: Vec<(f64, u64)> = stages.into_iter().map(|(level, over)| (level, over * SECOND)).collect();
+            let stages: Vec<Stage> = stages.into_iter().map(|(to, over)| stage(to, over)).collect();
             let course = Course::through(first.max(0.1), &stages);
             let at = (share * (course.end() + 10 * SECOND) as f64) as u64;
             let back = course.when(course.sum(at)).unwrap();

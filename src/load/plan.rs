@@ -1,8 +1,11 @@
 //! What a load run is to do.
 
-use super::pace::{Arrivals, Course};
-use super::sign::Assertions;
-use super::threshold::Threshold;
+use super::pace::Course;
+use crate::diagnostic::Diagnostic;
+use crate::subject::workload::{Arrivals, Assertions, Connections, Threshold, Tokens, Workload};
+
+/// The most plays in flight in an open run, where nothing is said.
+const IN_FLIGHT: usize = 1000;
 
 /// Who decides when a play begins.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,38 +15,6 @@ pub enum Model {
     Users(Course, Option<u64>),
     /// Open: plays begin when the timetable says, however the last ones went.
     Rate(Course, Arrivals),
-}
-
-/// Where sessions come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tokens {
-    /// Each play gets its own, as the scenario has it.
-    #[default]
-    Fresh,
-    /// Each user logs in once and keeps its session.
-    PerUser,
-    /// So many sessions, which the users share among them; a renewal of one is one for all who share it.
-    Pool(usize),
-}
-
-/// What becomes of connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Connections {
-    /// Each user keeps its own.
-    #[default]
-    PerUser,
-    /// Every request has one of its own.
-    None,
-}
-
-impl Connections {
-    /// The word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::PerUser => "per-user",
-            Self::None => "none",
-        }
-    }
 }
 
 /// What a load run is to do.
@@ -71,6 +42,8 @@ pub struct Plan {
     pub herd: usize,
     /// What must hold of the whole.
     pub thresholds: Vec<Threshold>,
+    /// After how much counted time a threshold that does not hold ends the run.
+    pub abort_after: Option<u64>,
     /// How many threads send.
     pub threads: usize,
     /// Decides random arrivals.
@@ -78,11 +51,78 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Makes a plan of what is asked for.
+    ///
+    /// # Errors
+    /// What is missing or does not go together.
+    pub fn new(asked: &Workload, threads: usize, seed: u64) -> Result<Self, Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        let mut wrong = |message: &str, help: &str| {
+            problems.push(Diagnostic::bare("bad-load", message).help(help));
+        };
+        let stages = asked.stages.as_deref().unwrap_or_default();
+        let course = |level: f64| match stages {
+            [] => Course::steady(level),
+            stages => Course::through(level, stages),
+        };
+        let model = match (asked.rate, asked.users) {
+            (Some(rate), _) => Model::Rate(course(rate), asked.arrivals.unwrap_or_default()),
+            (None, None) if stages.is_empty() => {
+                wrong("nothing says how many play", "write `--users N` for a closed run, or `--rate N` for an open one");
+                Model::Users(Course::steady(0.0), None)
+            }
+            (None, users) => Model::Users(course(users.unwrap_or(0.0)), asked.pacing),
+        };
+        let course = match &model {
+            Model::Users(course, _) | Model::Rate(course, _) => course,
+        };
+        let length = asked.length.or(Some(course.end()).filter(|end| *end > 0 && asked.count.is_none()));
+        if length.is_none() && asked.count.is_none() {
+            wrong("nothing says when it ends", "write `--for 30s`, `--count 10000`, or stages");
+        }
+        if asked.rate.is_some() && asked.pacing.is_some() {
+            wrong("a pace is for users; in an open run the rate says when plays begin", "leave `--pacing` out");
+        }
+        let warm_up = asked.warm_up.unwrap_or(0);
+        if length.is_some_and(|length| warm_up >= length && length > 0) {
+            wrong("the warm-up takes the whole run", "write a shorter one");
+        }
+        if course.highest() <= 0.0 && problems.is_empty() {
+            problems.push(Diagnostic::bare("bad-load", "nobody ever plays").help("write a level above 0"));
+        }
+        if asked.herd.is_some() && asked.tokens.unwrap_or_default() == Tokens::Fresh {
+            problems.push(
+                Diagnostic::bare("bad-load", "a herd is of sessions that outlive a play, and here each play gets its own")
+                    .help("write `--tokens shared`, `per-user` or `pool=N`"),
+            );
+        }
+        let size = |many: Option<u64>| many.and_then(|many| usize::try_from(many).ok());
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            length,
+            count: asked.count,
+            warm_up,
+            in_flight: size(asked.in_flight).unwrap_or(IN_FLIGHT).max(1),
+            drops_allowed: asked.drops.unwrap_or(false),
+            tokens: asked.tokens.unwrap_or_default(),
+            assertions: asked.assertion.unwrap_or_default(),
+            connections: asked.connections.unwrap_or_default(),
+            herd: size(asked.herd).unwrap_or(0),
+            thresholds: asked.thresholds.clone(),
+            abort_after: asked.abort_after,
+            threads: threads.max(1),
+            seed,
+            model,
+        })
+    }
+
     /// The most sessions that outlive a play, for so many users.
     pub fn sessions(&self) -> usize {
         match self.tokens {
             Tokens::Fresh => 0,
-            Tokens::Pool(many) => many,
+            Tokens::Pool(many) => usize::try_from(many).unwrap_or(usize::MAX),
             Tokens::PerUser => self.users(),
         }
     }
@@ -115,5 +155,35 @@ impl Plan {
             warm_up => format!(", the first {} not counted", seconds(warm_up)),
         };
         format!("{model}{length}{count}{warm_up}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subject::workload::Stage;
+
+    fn problems(asked: &Workload) -> String {
+        Plan::new(asked, 1, 1).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_plan_needs_to_know_how_many_and_how_long() {
+        let told = problems(&Workload::default());
+        assert!(told.contains("how many play") && told.contains("when it ends"), "{told}");
+        let users = Workload { users: Some(5.0), length: Some(10), ..Workload::default() };
+        let plan = Plan::new(&users, 2, 1).unwrap();
+        assert_eq!((plan.users(), plan.sessions(), plan.length), (5, 0, Some(10)));
+        assert!(problems(&Workload { warm_up: Some(10), ..users.clone() }).contains("warm-up"));
+        assert!(problems(&Workload { herd: Some(10), ..users.clone() }).contains("herd"));
+        let kept = Workload { tokens: Some(Tokens::PerUser), ..users };
+        assert_eq!(Plan::new(&kept, 2, 1).unwrap().sessions(), 5);
+    }
+
+    #[test]
+    fn stages_say_how_long_by_themselves() {
+        let stages = vec![Stage { to: 10.0, over: 5 }, Stage { to: 0.0, over: 6 }];
+        let plan = Plan::new(&Workload { stages: Some(stages), ..Workload::default() }, 1, 1).unwrap();
+        assert_eq!((plan.length, plan.users()), (Some(11), 10));
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::drive::{Job, rows};
 use super::gauge::{Gauge, Series, StepGauge};
 use super::tally::{Found, Tally};
-use super::threshold::Measured;
+use super::threshold::value;
 use crate::report::{At, CheckRow, FindingRow, Word};
 use crate::run::judge_recording;
 use crate::subject::Target;
@@ -475,7 +475,7 @@ fn thresholds(job: &Job, names: &[(String, usize)], tally: &Tally, time: u64) ->
     let mut rows = Vec::new();
     for threshold in &job.plan.thresholds {
         for (name, row) in names.iter().filter(|(name, _)| threshold.is_about(name)) {
-            let value = threshold.value(&Measured { gauge: &tally.steps[*row], time });
+            let value = value(threshold, &tally.steps[*row], time);
             rows.push(ThresholdRow {
                 threshold: threshold.text.clone(),
                 step: name.clone(),

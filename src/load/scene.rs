@@ -18,8 +18,6 @@ pub(super) struct Scene {
     pub(super) suite: String,
     /// The scenario.
     pub(super) scenario: Arc<Scenario>,
-    /// How often it is played in proportion to the others.
-    pub(super) weight: u32,
     /// The org as this scenario has it.
     pub(super) target: Arc<Target>,
     /// What judges are told of it.
@@ -75,7 +73,6 @@ impl Scene {
     pub(super) fn new(
         suite: &str,
         scenario: Arc<Scenario>,
-        weight: u32,
         target: Target,
         org: String,
         row: usize,
@@ -86,7 +83,6 @@ impl Scene {
         Self {
             suite: suite.to_owned(),
             scenario,
-            weight,
             target: Arc::new(target),
             subject,
             endpoints,

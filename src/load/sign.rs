@@ -9,24 +9,13 @@ use super::Sent;
 use super::scene::Scene;
 use crate::client::{Dice, Missing, Session};
 use crate::oauth::grant::jwt_bearer::LIFETIME;
+use crate::subject::workload::Assertions;
 use crate::wire::clock::{Watch, real_now};
 use crate::wire::dice;
 use rand::SeedableRng as _;
 
 /// How long before its expiry a signature is not used any more, in milliseconds.
 const MARGIN: i64 = 30_000;
-
-/// What becomes of assertions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Assertions {
-    /// Each request has one of its own.
-    #[default]
-    Fresh,
-    /// One is used until shortly before it expires.
-    Reuse,
-    /// So many are made before the run begins, for each step that needs them.
-    Presigned(u32),
-}
 
 /// A request that is good for some time.
 struct Signed {

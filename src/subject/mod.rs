@@ -6,6 +6,7 @@ pub mod named_credential;
 pub mod program;
 mod settings;
 mod stub;
+pub mod workload;
 
 pub use behaviour::{
     Behaviour, Callback, Cut, Does, Expire, Forged, HOSTS, Instead, Keys, Kill, Moment, Sign, Written,

@@ -7,6 +7,7 @@ mod expand;
 mod expect;
 mod id_token;
 pub mod init;
+mod load;
 mod names;
 mod outside;
 mod parse;
@@ -34,6 +35,7 @@ use serde_json::Value;
 
 use crate::client::{Action, Tweak};
 use crate::diagnostic::{Diagnostic, Span, Text};
+use crate::subject::workload::Workload;
 use crate::subject::{ClientAuth, Flow, Settings, Stubs};
 use std::sync::Arc;
 
@@ -48,6 +50,8 @@ pub struct Suite {
     pub text: Text,
     /// Its scenarios, rows of data already expanded.
     pub scenarios: Vec<Scenario>,
+    /// How much of it is played at a time, where it says so.
+    pub load: Option<Workload>,
 }
 
 /// One play with its expectations.
@@ -81,6 +85,8 @@ pub struct Scenario {
     pub waive: Vec<(String, String)>,
     /// The server that its suite declares, where it does.
     pub stubs: Option<Arc<Stubs>>,
+    /// How often it is played in proportion to others, under load.
+    pub weight: u32,
     /// What a client program is played for, where the suite judges clients; there are no steps then.
     pub client: Option<Arc<client::Play>>,
 }

@@ -9,7 +9,7 @@ use super::parse::{Kind, Node};
 use super::shape::check;
 use super::step::Reader as Steps;
 use super::words::{CAPABILITIES, CLIENT_FRAME, CLIENT_SCENARIO, FRAME, SCENARIO};
-use super::{Control, Need, Scenario, Suite, client, stubs};
+use super::{Control, Need, Scenario, Suite, client, load, stubs};
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::duration;
 use crate::subject::{Flow, Kind as SettingKind, SETTINGS, Setting, Settings, Stubs};
@@ -22,12 +22,14 @@ pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnost
     let mut problems = Vec::new();
     let clients = node.get("judges").and_then(Node::text) == Some("client");
     check(text, node, if clients { &CLIENT_FRAME } else { &FRAME }, &mut problems);
-    let mut stubs = None;
+    let (mut stubs, mut workload) = (None, None);
     for (key, value) in node.entries().iter().filter(|(key, _)| key.text() != Some("scenarios")) {
         left_over(text, key, &mut problems);
         left_over(text, value, &mut problems);
         if key.text() == Some("stubs") {
             stubs = Some(Arc::new(stubs::read(text, value, &mut problems)));
+        } else if key.text() == Some("load") && !clients {
+            workload = Some(load::read(text, value, &mut problems));
         } else {
             literal(text, value, &BTreeSet::new(), &mut problems);
         }
@@ -54,7 +56,7 @@ pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnost
         return Err(problems);
     }
     let title = node.get("suite").and_then(Node::text).unwrap_or(id).to_owned();
-    Ok(Suite { id: id.to_owned(), title, text: text.clone(), scenarios })
+    Ok(Suite { id: id.to_owned(), title, text: text.clone(), scenarios, load: workload })
 }
 
 /// Each problem once, in the order of the file.
@@ -157,6 +159,7 @@ impl Reader<'_> {
             checks: checks.into_iter().filter_map(|n| n.text().map(str::to_owned)).collect(),
             waive,
             stubs: self.stubs.clone(),
+            weight: node.get("weight").and_then(Node::text).and_then(|text| text.parse().ok()).unwrap_or(1),
             client,
         }
     }

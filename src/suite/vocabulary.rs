@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::shape::{Key, Shape};
 use super::target::shape as target;
-use super::{edits, names, program, steps, stubs, words};
+use super::{edits, load, names, program, steps, stubs, words};
 use crate::client::Place;
 use crate::oauth::Endpoint;
 use crate::oauth::salesforce::OUTCOMES;
@@ -101,6 +101,7 @@ pub(super) fn markdown() -> String {
     table(&mut out, "Keys of `stubs:`", "key", &keys(&stubs::stubs()));
     table(&mut out, "Keys of a stub", "key", &keys(&stubs::stub()));
     table(&mut out, "Keys of `respond:` in a stub", "key", &keys(&stubs::respond()));
+    table(&mut out, "Keys of `load:`", "key", &keys(&load::load()));
     table(&mut out, "Keys of a target", "key", &target::target());
     table(&mut out, "Keys of `endpoints:` in a target", "key", &target::endpoints());
     table(&mut out, "Keys of an app in a target", "key", &target::app());

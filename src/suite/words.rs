@@ -5,7 +5,7 @@ use serde_json::json;
 use std::sync::LazyLock;
 
 use super::shape::{Either, Form, Key, Never, Record, Shape, may, must, named, one_or_many, record};
-use super::{client, steps, stubs};
+use super::{client, load, steps, stubs};
 use crate::oauth::salesforce::OUTCOMES;
 use crate::oauth::{Endpoint, duration};
 use crate::subject::{Flow, Kind, SETTINGS};
@@ -108,6 +108,7 @@ fn suite(scenario: Shape) -> Shape {
         may("settings", settings(), "what the server must be set up for, in all its scenarios"),
         may("waive", waivers(), "checks that its scenarios are let off, each with the reason"),
         may("stubs", stubs::stubs(), "a server that its scenarios are played against"),
+        may("load", load::load(), "how much of it is played at a time, for `grantcheck load`"),
         must(
             "scenarios",
             Shape::Item(Box::new(Shape::List(Box::new(scenario), Some(no_scenarios)))),
@@ -155,6 +156,7 @@ fn scenario_shape() -> Shape {
                 "checks, or families that end in `/`, that must have evidence here",
             ),
             may("waive", waivers(), "checks that it is let off, each with the reason"),
+            may("weight", Shape::Form(&load::WEIGHT), "how often it is played in proportion to others, under load"),
         ]))),
     )
 }
