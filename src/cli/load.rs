@@ -10,13 +10,15 @@ use super::run::faults_named;
 use super::{CannotStart, Exit, Io, load_files, runtime};
 use crate::diagnostic::Diagnostic;
 use crate::load::drive::Options;
+use crate::load::guard::LOGINS_AN_HOUR;
 use crate::load::{self, Plan};
+use crate::oauth::salesforce::Profile;
 use crate::report::{self, console};
 use crate::run::{self, Selection, look_around};
 use crate::subject::workload::{
     Arrivals, Assertions, Connections, Stage, Threshold, Tokens, Workload, level, micros,
 };
-use crate::suite::Suite;
+use crate::suite::{Scenario, Suite};
 use crate::wire::files;
 
 #[derive(Args)]
@@ -90,7 +92,7 @@ pub(super) struct Arguments {
     /// Make the embedded org commit a fault on purpose
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
-    /// Write a report: `json=FILE`
+    /// Write reports: `json=FILE`, `prometheus=FILE` (text format), `csv=FILE` (over time)
     #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
     report: Vec<String>,
 }
@@ -133,6 +135,11 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         )
         .help("leave `--select` out, or name a part of a scenario's name")
         .into());
+    }
+    let playable = planned.plays.iter().filter(|play| play.not_testable.is_none());
+    let allowed = arguments.allow.iter().any(|what| what == "logins");
+    if target.org.is_some() && target.profile == Profile::Salesforce && !allowed {
+        guard(&plan, playable.map(|play| &*play.scenario))?;
     }
     // Each is played once as `run` plays it, with the controls of its refusals: what does not hold then holds under no
     // load either, and a refusal without a control proves nothing.
@@ -214,13 +221,34 @@ fn rehearse(
     Ok(Some(exit))
 }
 
+/// Refuses what would shut a user of a real org out.
+fn guard<'s>(plan: &Plan, scenarios: impl Iterator<Item = &'s Scenario> + Clone) -> Result<(), Diagnostic> {
+    for (user, logins) in load::guard::logins(plan, scenarios) {
+        let told = match logins {
+            Some(logins) if logins <= LOGINS_AN_HOUR => continue,
+            Some(logins) => format!("up to {logins} times"),
+            None => "as often as it can".to_owned(),
+        };
+        let message = format!(
+            "this would log the user `{user}` in {told} within an hour; Salesforce lets it in {LOGINS_AN_HOUR} times and then shuts it out"
+        );
+        return Err(Diagnostic::bare("login-rate", message)
+            .help("write `--tokens shared` or `per-user`, `--count N`, a lower rate, or `--allow logins`"));
+    }
+    Ok(())
+}
+
 /// A format that a report can be written in.
 struct Format {
     name: &'static str,
     write: fn(&load::LoadReport) -> String,
 }
 
-const FORMATS: &[Format] = &[Format { name: "json", write: load::report::json }];
+const FORMATS: &[Format] = &[
+    Format { name: "json", write: load::report::json },
+    Format { name: "prometheus", write: load::formats::prometheus },
+    Format { name: "csv", write: load::formats::csv },
+];
 
 fn reports(list: &[String]) -> Result<Vec<(&'static Format, PathBuf)>, CannotStart> {
     let mut reports = Vec::new();
@@ -261,11 +289,26 @@ fn flags(arguments: &Arguments, problems: &mut Vec<Diagnostic>) -> Workload {
             bad(format!("{flag} {text}"), help);
         }
     };
-    read("--rate", &arguments.rate, &|text| level(text).is_some_and(|rate| rate > 0.0), "write how many plays begin in a second");
-    read("--arrivals", &arguments.arrivals, &|text| Arrivals::read(text).is_some(), "write `constant` or `poisson`");
+    read(
+        "--rate",
+        &arguments.rate,
+        &|text| level(text).is_some_and(|rate| rate > 0.0),
+        "write how many plays begin in a second",
+    );
+    read(
+        "--arrivals",
+        &arguments.arrivals,
+        &|text| Arrivals::read(text).is_some(),
+        "write `constant` or `poisson`",
+    );
     read("--tokens", &arguments.tokens, &|text| Tokens::read(text).is_some(), Tokens::HELP);
     read("--assertion", &arguments.assertion, &|text| Assertions::read(text).is_some(), Assertions::HELP);
-    read("--connections", &arguments.connections, &|text| Connections::read(text).is_some(), Connections::HELP);
+    read(
+        "--connections",
+        &arguments.connections,
+        &|text| Connections::read(text).is_some(),
+        Connections::HELP,
+    );
     for text in &arguments.stages {
         read("--stages", &Some(text.clone()), &|text| Stage::read(text).is_some(), Stage::HELP);
     }

@@ -4,9 +4,11 @@ use bytes::Bytes;
 use scraper::{ElementRef, Html, Selector};
 use serde_json::{Map, Value};
 
-use super::{Outgoing, Remember};
+use super::{Outgoing, Remember, Session};
 use crate::oauth::Params;
-use crate::subject::{Page, User};
+use crate::oauth::salesforce::Profile;
+use crate::subject::{Endpoints, Page, Target, User};
+use crate::transcript::questions::same_origin;
 use crate::transcript::{Request, Response};
 
 /// What a page asks the user agent to do next.
@@ -37,6 +39,19 @@ pub enum Stuck {
     /// The place where the form goes is not a URL.
     #[error("the form goes to `{0}`, which is not a URL")]
     Url(String),
+}
+
+/// Whether a URL belongs to the server: nothing is sent anywhere else, the callback least of all.
+pub fn is_inside(url: &str, target: &Target, endpoints: &Endpoints, org: &str, session: &Session) -> bool {
+    let callback = |uri: &str| url.split(['?', '#']).next() == uri.split(['?', '#']).next();
+    if session.redirect_uri.as_deref().is_some_and(callback)
+        || target.apps.values().flat_map(|app| &app.redirect_uris).any(|uri| callback(uri))
+    {
+        return false;
+    }
+    let ours = [Some(org), endpoints.authorize.as_deref(), endpoints.issuer.as_deref()];
+    let salesforce = |url: &str| Profile::of(Some(url)) == Profile::Salesforce;
+    ours.into_iter().flatten().any(|known| same_origin(known, url)) || (salesforce(org) && salesforce(url))
 }
 
 /// Passes a page as declared: hidden fields are carried along, declared fields are filled in.

@@ -182,6 +182,17 @@ fn around(out: &mut String, report: &LoadReport) {
             );
         }
     }
+    if let Some(herd) = &report.herd {
+        let _ = writeln!(
+            out,
+            "herd: {} callers found {} sessions dead at once: {} renewals, {} callers not served, {} ms until the last was",
+            herd.callers,
+            herd.sessions,
+            herd.renewals,
+            herd.failed,
+            short(herd.took_ms)
+        );
+    }
     let threads: Vec<String> = report.threads.iter().map(|share| format!("{share:.0} %")).collect();
     if !threads.is_empty() {
         let _ = writeln!(out, "our threads: {} of a processor", threads.join(", "));

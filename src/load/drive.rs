@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::gauge::{Series, Slice, StepGauge};
 use super::pace::{SECOND, Timetable};
 use super::plan::{Model, Plan};
-use super::play::User;
+use super::play::{Pool, User};
 use super::report::{LoadReport, Made, told};
 use super::scene::{Scene, unplayable};
 use super::session::Live;
@@ -34,6 +34,9 @@ use rand::rngs::StdRng;
 
 /// How long answers are waited for when no more plays begin, beyond the time that an answer may take.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How many connections the callers of a herd share.
+const HERD_CONNECTIONS: usize = 256;
 
 /// What is to be loaded.
 pub struct Options {
@@ -89,7 +92,28 @@ pub(super) struct Job {
     stop: watch::Receiver<bool>,
     /// Plays that were begun.
     begun: AtomicU64,
+    /// Callers of the herd that wait for it to go.
+    herd_ready: AtomicU64,
+    herd: watch::Sender<bool>,
     within: Duration,
+}
+
+impl Job {
+    /// A caller of the herd is ready.
+    pub(super) fn herd_is_ready(&self) {
+        self.herd_ready.fetch_add(1, Ordering::Release);
+    }
+
+    /// Tells when the herd goes.
+    pub(super) fn herd_goes(&self) -> watch::Receiver<bool> {
+        self.herd.subscribe()
+    }
+
+    /// When the herd goes, in microseconds: in the middle of what is counted.
+    fn herd_at(&self) -> Option<u64> {
+        let length = self.plan.length.filter(|_| self.plan.herd > 0)?;
+        Some(self.plan.warm_up + (length - self.plan.warm_up) / 2)
+    }
 }
 
 /// One thread and what is its own.
@@ -103,6 +127,8 @@ pub(super) struct Thread {
     /// How often each scene was played in proportion to its weight.
     turns: RefCell<Vec<i64>>,
     renewers: RefCell<Vec<User>>,
+    /// Connections that users share.
+    pool: Option<Rc<Pool>>,
 }
 
 impl Thread {
@@ -129,7 +155,12 @@ impl Thread {
 
     /// A user for a renewal, with the connections of the last one.
     pub(super) fn renewer(&self) -> User {
-        self.renewers.borrow_mut().pop().unwrap_or_else(|| User::new(&self.job.scenes))
+        self.renewers.borrow_mut().pop().unwrap_or_else(|| User::new(&self.job.scenes, None))
+    }
+
+    /// Somebody who plays.
+    fn user(&self) -> User {
+        User::new(&self.job.scenes, self.pool.clone())
     }
 
     pub(super) fn give_back(&self, user: User) {
@@ -197,7 +228,7 @@ pub async fn load(
     let mut scenes: Vec<Arc<Scene>> = Vec::new();
     let mut row = 0;
     for (suite, scenario) in &options.scenarios {
-        if let Some(why) = unplayable(scenario) {
+        if let Some(why) = unplayable(scenario, &options.target) {
             made.not_testable.push((suite.clone(), scenario.name.clone(), why));
             continue;
         }
@@ -237,7 +268,7 @@ pub async fn load(
     let lives =
         (0..scenes.len()).map(|scene| (0..plan.sessions()).map(|_| Live::new(scene)).collect()).collect();
     let threads = plan.threads.max(1);
-    let (go, _) = watch::channel(false);
+    let ((go, _), (herd, _)) = (watch::channel(false), watch::channel(false));
     let (halt, halted) = watch::channel(false);
     let job = Arc::new(Job {
         way: Way::new(
@@ -254,6 +285,8 @@ pub async fn load(
         go,
         stop: halted,
         begun: AtomicU64::new(0),
+        herd_ready: AtomicU64::new(0),
+        herd,
         within: options.within,
     });
     if job.scenes.is_empty() {
@@ -273,7 +306,8 @@ pub async fn load(
             std::thread::spawn(move || thread(job, number, tally))
         })
         .collect();
-    let series = collect(&job, &tallies, &workers, &progress, stop, &halt, &mut made).await;
+    let orgs: Vec<Arc<Org>> = hosts.iter().map(|(_, _, org)| org.clone()).collect();
+    let series = collect(&job, &orgs, &tallies, &workers, &progress, stop, &halt, &mut made).await;
     made.cpu = process_cpu();
     let mut whole = Tally::new(row, job.scenes.len());
     for (worker, tally) in workers.into_iter().zip(tallies) {
@@ -298,8 +332,10 @@ fn quiet(settings: &Settings) -> Settings {
 }
 
 /// Looks at all threads once a second until they are done.
+#[allow(clippy::too_many_arguments)]
 async fn collect(
     job: &Job,
+    orgs: &[Arc<Org>],
     tallies: &[Arc<Mutex<Tally>>],
     workers: &[std::thread::JoinHandle<()>],
     progress: &mpsc::UnboundedSender<Progress>,
@@ -334,7 +370,15 @@ async fn collect(
             if done || begin.micros() >= at {
                 break done;
             }
-            let next = at.min(begin.micros() + SECOND / 20);
+            if !*job.herd.borrow() && job.herd_at().is_some_and(|at| begin.micros() >= at) {
+                let ready = usize::try_from(job.herd_ready.load(Ordering::Acquire)).unwrap_or(0);
+                if ready >= job.plan.herd {
+                    expire(job, orgs);
+                    made.herd_went = Some((begin.micros(), renewals_of(tallies)));
+                    let _ = job.herd.send(true);
+                }
+            }
+            let next = at.min(begin.micros() + SECOND / 100);
             tokio::select! {
                 () = begin.until(next) => {}
                 _ = stop.wait_for(|stopped| *stopped), if !made.interrupted => {
@@ -371,6 +415,11 @@ async fn collect(
         if done {
             return series;
         }
+        let mut lives = job.lives.iter().flatten().peekable();
+        if made.aborted.is_none() && lives.peek().is_some() && lives.all(|live| live.is_dead()) {
+            made.aborted = Some("every grant died, so nobody can play".to_owned());
+            let _ = halt.send(true);
+        }
         if made.aborted.is_none()
             && let Some(why) = broken_threshold(job, tallies, begin.micros())
         {
@@ -379,6 +428,22 @@ async fn collect(
         }
         second += 1;
     }
+}
+
+/// Lets every session die at once: the embedded org ends them; of another org's users forget what is good.
+fn expire(job: &Job, orgs: &[Arc<Org>]) {
+    if orgs.is_empty() {
+        job.lives.iter().flatten().for_each(|live| live.spoil());
+    }
+    for org in orgs {
+        org.expire_access_tokens(real_now());
+    }
+}
+
+fn renewals_of(tallies: &[Arc<Mutex<Tally>>]) -> u64 {
+    let of =
+        |tally: &Arc<Mutex<Tally>>| tally.lock().unwrap_or_else(PoisonError::into_inner).renewals.count();
+    tallies.iter().map(of).sum()
 }
 
 /// A threshold that ends the run and does not hold.
@@ -409,7 +474,7 @@ fn broken_threshold(job: &Job, tallies: &[Arc<Mutex<Tally>>], now: u64) -> Optio
 pub(super) fn rows(scenes: &[Arc<Scene>]) -> Vec<(String, usize)> {
     let mut rows = Vec::new();
     for scene in scenes {
-        for (i, step) in scene.scenario.steps.iter().enumerate() {
+        for (i, step) in scene.scenario.steps.iter().chain(&scene.scenario.cleanup).enumerate() {
             let label = step.label.as_ref().map_or(String::new(), |label| format!(" ({label})"));
             rows.push((
                 format!("{} › {} {}{label}", scene.name(), i + 1, step.action.name()),
@@ -427,7 +492,12 @@ fn thread(job: Arc<Job>, number: usize, tally: Arc<Mutex<Tally>>) {
         return;
     };
     let local = tokio::task::LocalSet::new();
+    let shared = match job.plan.connections {
+        Connections::Shared(most) => usize::try_from(most).ok(),
+        _ => None,
+    };
     let thread = Rc::new(Thread {
+        pool: shared.map(|most| Rc::new(Pool::new(most.div_ceil(job.plan.threads.max(1))))),
         turns: RefCell::new(vec![0; job.scenes.len()]),
         dice: RefCell::new(StdRng::from_seed(dice::seed())),
         plays: Cell::new(0),
@@ -444,10 +514,13 @@ fn thread(job: Arc<Job>, number: usize, tally: Arc<Mutex<Tally>>) {
             return;
         }
         let (cpu, begun) = (thread_cpu(), Watch::start());
-        match &thread.job.plan.model {
-            Model::Users(..) => closed(&thread).await,
-            Model::Rate(..) => open(&thread).await,
-        }
+        let users = async {
+            match &thread.job.plan.model {
+                Model::Users(..) => closed(&thread).await,
+                Model::Rate(..) => open(&thread).await,
+            }
+        };
+        tokio::join!(users, herd(&thread));
         let used = cpu.zip(thread_cpu()).map(|(before, after)| (after - before, begun.micros()));
         thread.tally().cpu = used;
     });
@@ -479,6 +552,36 @@ async fn log_in(thread: &Rc<Thread>) {
         .collect();
     for task in tasks {
         let _ = task.await;
+    }
+}
+
+/// This thread's share of the herd, a second before it goes and until the last of it was answered.
+async fn herd(thread: &Rc<Thread>) {
+    let Some(at) = thread.job.herd_at() else { return };
+    if !thread.until(at.saturating_sub(SECOND)).await {
+        return;
+    }
+    let threads = thread.job.plan.threads.max(1);
+    let lives: Vec<Arc<Live>> = thread.job.lives.iter().flatten().cloned().collect();
+    let pool = Rc::new(Pool::new(HERD_CONNECTIONS.div_ceil(threads)));
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in (thread.number..thread.job.plan.herd).step_by(threads) {
+        let live = lives[number % lives.len()].clone();
+        let (thread, pool) = (thread.clone(), pool.clone());
+        tasks.spawn_local(async move {
+            let mut user = User::new(&thread.job.scenes, Some(pool));
+            let holds = user.in_herd(&thread, live).await;
+            let now = thread.now();
+            let mut tally = thread.tally();
+            tally.herd_done += 1;
+            tally.herd_failed += u64::from(!holds);
+            tally.herd_end = tally.herd_end.max(now);
+        });
+    }
+    let mut stop = thread.job.stop.clone();
+    tokio::select! {
+        () = async { while tasks.join_next().await.is_some() {} } => {}
+        _ = stop.wait_for(|stopped| *stopped) => {}
     }
 }
 
@@ -527,7 +630,7 @@ async fn finish(thread: &Rc<Thread>, mut all: std::pin::Pin<&mut impl Future<Out
 async fn user(thread: &Rc<Thread>, number: u64) {
     let plan = &thread.job.plan;
     let Model::Users(course, pacing) = &plan.model else { return };
-    let mut user = User::new(&thread.job.scenes);
+    let mut user = thread.user();
     let mut next = 0;
     loop {
         let now = thread.now().max(next);
@@ -616,7 +719,7 @@ async fn open(thread: &Rc<Thread>) {
         let free = idle.borrow_mut().pop();
         let (slot, mut user) = free.unwrap_or_else(|| {
             slots += 1;
-            ((slots - 1) * threads + thread.number as u64, User::new(&thread.job.scenes))
+            ((slots - 1) * threads + thread.number as u64, thread.user())
         });
         let scene = thread.next_scene();
         let live = thread.live(scene, slot);

@@ -300,7 +300,10 @@ mod tests {
         }
         let points = series.points();
         assert!(points.len() < MOST_POINTS && points.len() >= MOST_POINTS / 2);
-        assert_eq!(points.iter().map(|p| p.requests).sum::<u64>(), (0..100_000u64).map(|s| s % 7).sum::<u64>());
+        assert_eq!(
+            points.iter().map(|p| p.requests).sum::<u64>(),
+            (0..100_000u64).map(|s| s % 7).sum::<u64>()
+        );
         assert_eq!(points.iter().map(|p| p.seconds).sum::<u64>(), 100_000);
         assert!(points.windows(2).all(|two| two[0].at + two[0].seconds == two[1].at));
     }

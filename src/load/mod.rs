@@ -6,11 +6,13 @@
 
 mod console;
 pub mod drive;
+pub mod formats;
 pub mod gauge;
+pub mod guard;
 pub mod pace;
 pub mod plan;
 mod play;
-mod quick;
+pub mod quick;
 pub mod report;
 mod scene;
 mod session;

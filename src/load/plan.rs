@@ -68,7 +68,10 @@ impl Plan {
         let model = match (asked.rate, asked.users) {
             (Some(rate), _) => Model::Rate(course(rate), asked.arrivals.unwrap_or_default()),
             (None, None) if stages.is_empty() => {
-                wrong("nothing says how many play", "write `--users N` for a closed run, or `--rate N` for an open one");
+                wrong(
+                    "nothing says how many play",
+                    "write `--users N` for a closed run, or `--rate N` for an open one",
+                );
                 Model::Users(Course::steady(0.0), None)
             }
             (None, users) => Model::Users(course(users.unwrap_or(0.0)), asked.pacing),
@@ -81,7 +84,10 @@ impl Plan {
             wrong("nothing says when it ends", "write `--for 30s`, `--count 10000`, or stages");
         }
         if asked.rate.is_some() && asked.pacing.is_some() {
-            wrong("a pace is for users; in an open run the rate says when plays begin", "leave `--pacing` out");
+            wrong(
+                "a pace is for users; in an open run the rate says when plays begin",
+                "leave `--pacing` out",
+            );
         }
         let warm_up = asked.warm_up.unwrap_or(0);
         if length.is_some_and(|length| warm_up >= length && length > 0) {
@@ -92,9 +98,16 @@ impl Plan {
         }
         if asked.herd.is_some() && asked.tokens.unwrap_or_default() == Tokens::Fresh {
             problems.push(
-                Diagnostic::bare("bad-load", "a herd is of sessions that outlive a play, and here each play gets its own")
-                    .help("write `--tokens shared`, `per-user` or `pool=N`"),
+                Diagnostic::bare(
+                    "bad-load",
+                    "a herd is of sessions that outlive a play, and here each play gets its own",
+                )
+                .help("write `--tokens shared`, `per-user` or `pool=N`"),
             );
+        }
+        if asked.herd.is_some() && length.is_none() {
+            let help = "write `--for 30s`: the herd comes in the middle of it";
+            problems.push(Diagnostic::bare("bad-load", "nothing says when the herd comes").help(help));
         }
         let size = |many: Option<u64>| many.and_then(|many| usize::try_from(many).ok());
         if !problems.is_empty() {

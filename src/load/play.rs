@@ -9,19 +9,47 @@ use super::drive::Thread;
 use super::scene::{Kept, Lasts, Scene};
 use super::session::{Live, version};
 use crate::client::renewal::{Caller, Failed, Turn, is_stale};
-use crate::client::{Action, Missing, Session};
+use crate::client::{Action, Authorize, Jar, Missing, Session, page};
 use crate::oauth::Endpoint;
 use crate::run::judging::{Judging, comes_to_success, keep};
 use crate::subject::ClientAuth;
 use crate::suite::Step;
-use crate::transcript::Exchange;
+use crate::transcript::{Exchange, Failure, Request};
 use crate::verdict::{Finding, Level, Verdict};
 use crate::wire::clock::real_now;
-use crate::wire::line::{Lines, Phases, Raw};
+use crate::wire::line::{Addressed, Lines, Phases, Raw, Way};
+use tokio::sync::Semaphore;
+
+/// The most pages and redirects on the way from authorize to the callback.
+const MOST_PAGES: usize = 16;
+
+/// Connections that users share: whoever finds none free waits.
+pub(super) struct Pool {
+    room: Semaphore,
+    idle: RefCell<Vec<Lines>>,
+}
+
+impl Pool {
+    pub(super) fn new(most: usize) -> Self {
+        Self { room: Semaphore::new(most.max(1)), idle: RefCell::default() }
+    }
+
+    async fn send(&self, way: &Way, request: &Addressed) -> (Result<Raw, Failure>, Phases) {
+        // Nobody closes it.
+        let _permit = self.room.acquire().await;
+        let free = self.idle.borrow_mut().pop();
+        let mut lines = free.unwrap_or_default();
+        let came = lines.send(way, request).await;
+        self.idle.borrow_mut().push(lines);
+        came
+    }
+}
 
 /// A user: its connections, its dice, and the requests that it need not build again.
 pub(super) struct User {
     lines: Lines,
+    /// Connections that it shares with others instead.
+    pool: Option<Rc<Pool>>,
     /// By scene and step: the version of the session that the request was built for, and the request.
     built: Vec<Vec<Option<(u64, Arc<Sent>)>>>,
     /// What is exchanged in the play that is going on; the room is used again.
@@ -44,6 +72,8 @@ struct Playing<'p> {
     doubts: u64,
     /// How long it waited for renewals.
     waited: u64,
+    /// Whether the next request goes out with the token that it has, dead or alive.
+    sends_what_it_has: bool,
 }
 
 /// Why a request could not be sent.
@@ -53,9 +83,35 @@ enum Stopped {
 }
 
 impl User {
-    pub(super) fn new(scenes: &[Arc<Scene>]) -> Self {
+    pub(super) fn new(scenes: &[Arc<Scene>], pool: Option<Rc<Pool>>) -> Self {
         let built = scenes.iter().map(|scene| vec![None; scene.steps.len()]).collect();
-        Self { lines: Lines::default(), built, kept: Vec::new() }
+        Self { lines: Lines::default(), pool, built, kept: Vec::new() }
+    }
+
+    async fn send(&mut self, thread: &Thread, request: &Addressed) -> (Result<Raw, Failure>, Phases) {
+        match &self.pool {
+            Some(pool) => pool.send(&thread.job.way, request).await,
+            None => self.lines.send(&thread.job.way, request).await,
+        }
+    }
+
+    /// One caller of a herd: it has the token in force, waits until that is dead, and makes its calls with it. Answers
+    /// whether all of them held.
+    pub(super) async fn in_herd(&mut self, thread: &Rc<Thread>, live: Arc<Live>) -> bool {
+        let number = live.scene;
+        let scene = thread.job.scenes[number].clone();
+        let mut playing = Playing::new(thread, number, &scene, Some(live), false);
+        let has_token = self.current(&mut playing).await.is_ok();
+        thread.job.herd_is_ready();
+        let mut go = thread.job.herd_goes();
+        if !has_token || go.wait_for(|go| *go).await.is_err() {
+            return false;
+        }
+        playing.sends_what_it_has = true;
+        self.kept.clear();
+        let intended = thread.now();
+        self.steps(&mut playing, scene.login, intended).await;
+        playing.fails + playing.doubts == 0
     }
 
     /// Plays a scene that should have begun at `intended`, in microseconds.
@@ -69,23 +125,15 @@ impl User {
     ) {
         let scene = thread.job.scenes[number].clone();
         let sampled = counted && thread.samples();
-        let mut playing = Playing {
-            thread,
-            number,
-            scene: &scene,
-            session: Session::default(),
-            version: 0,
-            live,
-            caller: Caller::default(),
-            counted,
-            sampled,
-            fails: 0,
-            doubts: 0,
-            waited: 0,
-        };
+        let mut playing = Playing { sampled, ..Playing::new(thread, number, &scene, live, counted) };
         self.kept.clear();
         let first = if playing.live.is_some() { scene.login } else { 0 };
         self.steps(&mut playing, first, intended).await;
+        // Whatever came; nothing that comes of it is judged.
+        for i in scene.scenario.steps.len()..scene.steps.len() {
+            let begins = thread.now();
+            let _ = self.once(&mut playing, i, begins).await;
+        }
         let now = thread.now();
         let (fails, doubts, waited) = (playing.fails, playing.doubts, playing.waited);
         let mut tally = thread.tally();
@@ -113,8 +161,8 @@ impl User {
     async fn steps(&mut self, playing: &mut Playing<'_>, first: usize, intended: u64) {
         let scene = playing.scene;
         let mut begins = intended;
-        for i in first..scene.steps.len() {
-            let step = &scene.scenario.steps[i];
+        for i in first..scene.scenario.steps.len() {
+            let step = scene.step(i);
             let from = self.kept.len();
             let mut quick = true;
             for _ in 0..step.times {
@@ -144,17 +192,17 @@ impl User {
     async fn once(&mut self, playing: &mut Playing<'_>, i: usize, begins: u64) -> Result<bool, Stopped> {
         let (scene, thread) = (playing.scene, playing.thread);
         let prepared = &scene.steps[i];
-        let step = &scene.scenario.steps[i];
+        let step = scene.step(i);
         let endpoint = step.action.endpoint().unwrap_or(Endpoint::Resource);
         let mut waited = 0;
-        if prepared.bears && playing.live.is_some() {
+        if prepared.bears && playing.live.is_some() && !std::mem::take(&mut playing.sends_what_it_has) {
             waited += self.current(playing).await?;
         }
         let mut asked_again = false;
         let (sent, answer, phases, at) = loop {
             let sent = self.request(playing, i).await.map_err(Stopped::Missing)?;
             let (at, begun) = (real_now(), thread.now());
-            let (answer, phases) = self.lines.send(&thread.job.way, &sent.addressed).await;
+            let (answer, phases) = self.send(thread, &sent.addressed).await;
             let live = playing.live.clone().filter(|_| prepared.bears);
             let (Some(live), Ok(raw)) = (live, &answer) else { break (sent, answer, phases, at) };
             // Looked at more closely only where it may be: most answers are none of these.
@@ -171,6 +219,12 @@ impl User {
             waited += thread.now() - begun;
         };
         playing.waited += waited;
+        if let Action::Authorize(options) = &step.action {
+            let first =
+                Kept { step: i, endpoint, outgoing: sent.outgoing.clone(), answer, at, took: phases.whole };
+            self.authorize(playing, i, begins, options, first).await;
+            return Ok(false);
+        }
         let ends = thread.now();
         let json = match (&prepared.quick, &answer) {
             (Some(quick), Ok(raw)) => quick.read(raw),
@@ -216,11 +270,74 @@ impl User {
         Ok(quick)
     }
 
+    /// Passes the pages behind the first answer to an authorization, as far as they stay with the server. The journey as
+    /// a whole is one request of its step.
+    async fn authorize(
+        &mut self,
+        playing: &mut Playing<'_>,
+        i: usize,
+        begins: u64,
+        options: &Authorize,
+        first: Kept,
+    ) {
+        let (scene, thread) = (playing.scene, playing.thread);
+        first.outgoing.remember.clone().into_session(&mut playing.session);
+        let mut pages = scene.pages(options.deny);
+        let nobody = crate::subject::User::default();
+        let user = scene.target.users.get(&scene.steps[i].actor.user).unwrap_or(&nobody);
+        let mut jar = Jar::default();
+        let mut took = 0;
+        let mut kept = first;
+        for _ in 0..MOST_PAGES {
+            took += kept.took;
+            let request = Request::of(&kept.outgoing.request);
+            let next = kept.answer.as_ref().ok().filter(|_| options.follow).and_then(|raw| {
+                let response = raw.response();
+                jar.absorb(&request.url, &response.headers);
+                let next = page::next(&request, &response, &mut pages, user)?;
+                let (target, session) = (&scene.target, &playing.session);
+                let inside = page::is_inside(&next.url, target, &scene.endpoints, &scene.org, session);
+                inside.then(|| page::visit(&next)).flatten()
+            });
+            self.kept.push(kept);
+            let Some(mut outgoing) = next else { break };
+            let cookies = jar.header(&outgoing.request.uri().to_string()).and_then(|text| text.parse().ok());
+            if let Some(cookies) = cookies {
+                outgoing.request.headers_mut().insert("cookie", cookies);
+            }
+            let Ok(sent) = Sent::new(outgoing) else { break };
+            let at = real_now();
+            let (answer, phases) = self.send(thread, &sent.addressed).await;
+            let outgoing = sent.outgoing.clone();
+            kept = Kept { step: i, endpoint: Endpoint::Page, outgoing, answer, at, took: phases.whole };
+        }
+        let Some(last) = self.kept.last() else { return };
+        if let Some(code) = scene.exchange(last, 0).code_issued() {
+            playing.session.code = Some(crate::oauth::Secret::new(code));
+            playing.version = version();
+        }
+        if !playing.counted {
+            return;
+        }
+        let status = last.answer.as_ref().map_or(0, |raw| raw.status);
+        let latency = thread.now().saturating_sub(begins).max(took);
+        let mut tally = thread.tally();
+        let gauge = &mut tally.steps[scene.steps[i].row];
+        gauge.latency.record(latency);
+        gauge.service.record(took);
+        *gauge.statuses.entry(status).or_default() += 1;
+        tally.slice.requests += 1;
+        tally.slice.latency.record(latency);
+    }
+
     /// Judges the answers to a step as a run does. Answers whether the rest of the play is left out.
     fn judge(&mut self, playing: &mut Playing<'_>, i: usize, from: usize) -> bool {
         let scene = playing.scene;
-        let step = &scene.scenario.steps[i];
+        let step = scene.step(i);
         let all = record(scene, &self.kept);
+        // Of the pages of a login the last one answers.
+        let from =
+            if matches!(step.action, Action::Authorize(_)) { all.len().saturating_sub(1) } else { from };
         let answers: Vec<&Exchange> = all[from..].iter().collect();
         let judging =
             Judging { scenario: &scene.scenario, profile: scene.target.profile, subject: &scene.subject };
@@ -305,70 +422,85 @@ impl User {
         let scene = &thread.job.scenes[number];
         let failed = |why: String, is_final: bool| Failed { why, is_final };
         if let Some(session) = known.filter(|session| session.refresh_token.is_some()) {
-            return refresh(&mut self.lines, thread, scene, session).await;
+            return self.refresh(thread, scene, session).await;
         }
-        let mut session = Session::default();
+        let mut playing = Playing::new(thread, number, scene, None, false);
         for i in 0..scene.login {
-            let mut playing = Playing {
-                thread,
-                number,
-                scene,
-                session,
-                version: version(),
-                live: None,
-                caller: Caller::default(),
-                counted: false,
-                sampled: false,
-                fails: 0,
-                doubts: 0,
-                waited: 0,
-            };
-            let sent = self.request(&mut playing, i).await.map_err(|why| failed(why.to_string(), true))?;
-            let answer = self.lines.send(&thread.job.way, &sent.addressed).await.0;
-            let raw = answer.map_err(|why| failed(why.to_string(), false))?;
-            playing.absorb(&raw, None);
-            session = playing.session;
-            if raw.status != 200 || session.access_token.is_none() {
-                return Err(failed(raw.response().one_line(), (400..500).contains(&raw.status)));
+            let before = self.kept.len();
+            self.once(&mut playing, i, thread.now()).await.map_err(|why| match why {
+                Stopped::Missing(why) => failed(why.to_string(), true),
+                Stopped::Dead(why) => why,
+            })?;
+            let x = self.kept.last().filter(|_| self.kept.len() > before).map(|kept| scene.exchange(kept, 0));
+            match x {
+                Some(x) if comes_to_success(&scene.step(i).action, &x) => {}
+                Some(x) => return Err(failed(x.outcome(), (400..500).contains(&x.status()))),
+                None => return Err(failed("it was not played".into(), true)),
             }
         }
+        self.kept.clear();
+        let session = playing.session;
         Ok(session)
     }
-}
 
-/// Exchanges a refresh token.
-async fn refresh(
-    lines: &mut Lines,
-    thread: &Rc<Thread>,
-    scene: &Arc<Scene>,
-    mut session: Session,
-) -> Result<Session, Failed> {
-    let failed = |why: String, is_final: bool| Failed { why, is_final };
-    let random = RefCell::new(thread.dice());
-    let actor = &scene.steps[0].actor;
-    let asked = crate::client::Asked {
-        action: &Action::Refresh,
-        tweak: &crate::client::Tweak::default(),
-        authenticated: actor.auth != ClientAuth::None,
-    };
-    let outgoing = scene
-        .with_context(actor, &session, real_now(), &random, |cx| crate::client::build(cx, &asked))
-        .and_then(Sent::new)
-        .map_err(|why| failed(why.to_string(), true))?;
-    let raw = lines.send(&thread.job.way, &outgoing.addressed).await.0;
-    let raw = raw.map_err(|why| failed(why.to_string(), false))?;
-    let response = raw.response();
-    let members = response.json().filter(|_| raw.status == 200);
-    match members.filter(|json| json.get("access_token").is_some()) {
-        Some(json) => {
-            session.granted(|name| json.get(name)?.as_str());
-            Ok(session)
+    /// Exchanges a refresh token.
+    async fn refresh(
+        &mut self,
+        thread: &Rc<Thread>,
+        scene: &Arc<Scene>,
+        mut session: Session,
+    ) -> Result<Session, Failed> {
+        let failed = |why: String, is_final: bool| Failed { why, is_final };
+        let random = RefCell::new(thread.dice());
+        let actor = &scene.steps[0].actor;
+        let asked = crate::client::Asked {
+            action: &Action::Refresh,
+            tweak: &crate::client::Tweak::default(),
+            authenticated: actor.auth != ClientAuth::None,
+        };
+        let outgoing = scene
+            .with_context(actor, &session, real_now(), &random, |cx| crate::client::build(cx, &asked))
+            .and_then(Sent::new)
+            .map_err(|why| failed(why.to_string(), true))?;
+        let raw = self.send(thread, &outgoing.addressed).await.0;
+        let raw = raw.map_err(|why| failed(why.to_string(), false))?;
+        let response = raw.response();
+        let members = response.json().filter(|_| raw.status == 200);
+        match members.filter(|json| json.get("access_token").is_some()) {
+            Some(json) => {
+                session.granted(|name| json.get(name)?.as_str());
+                Ok(session)
+            }
+            None => Err(failed(response.one_line(), (400..500).contains(&raw.status))),
         }
-        None => Err(failed(response.one_line(), (400..500).contains(&raw.status))),
     }
 }
 
-impl Playing<'_> {
+impl<'p> Playing<'p> {
+    fn new(
+        thread: &'p Rc<Thread>,
+        number: usize,
+        scene: &'p Arc<Scene>,
+        live: Option<Arc<Live>>,
+        counted: bool,
+    ) -> Self {
+        Self {
+            thread,
+            number,
+            scene,
+            session: Session::default(),
+            version: 0,
+            live,
+            caller: Caller::default(),
+            counted,
+            sampled: false,
+            fails: 0,
+            doubts: 0,
+            waited: 0,
+            sends_what_it_has: false,
+        }
+    }
+
     /// Takes over the session in force.
     fn take(&mut self, live: &Live) {
         if self.version == 0 || live.is_newer(self.version) {

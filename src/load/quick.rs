@@ -11,8 +11,8 @@ use crate::wire::line::Raw;
 
 /// What an answer must be like for the short way.
 #[derive(Debug)]
-pub(super) struct Quick {
-    own: Option<Own>,
+pub struct Quick {
+    own: Own,
     items: Vec<ItemKind>,
     /// Whether the body has to be read.
     reads: bool,
@@ -28,7 +28,7 @@ enum Own {
 
 impl Quick {
     /// The short way of a step; none where every answer needs the judge.
-    pub(super) fn of(step: &Step) -> Option<Self> {
+    pub fn of(step: &Step) -> Option<Self> {
         let own = match (&step.action, step.action.endpoint()?) {
             (Action::Authorize(_) | Action::Advance(_), _) => return None,
             (Action::Introspect(_), _) => Own::Active,
@@ -37,7 +37,7 @@ impl Quick {
         };
         let granting = own == Own::Granted;
         let Some(expect) = &step.expect else {
-            return Some(Self { own: Some(own), items: Vec::new(), reads: own != Own::Good });
+            return Some(Self { own, items: Vec::new(), reads: own != Own::Good });
         };
         let simple = expect.counts.is_empty()
             && expect.others.is_empty()
@@ -50,24 +50,23 @@ impl Quick {
         let reads =
             granting || own == Own::Active || items.iter().any(|kind| matches!(kind, ItemKind::Body(..)));
         // More than the judge asks where an expectation speaks of the status: whoever misses it is looked at by the judge.
-        Some(Self { own: Some(own), items, reads })
+        Some(Self { own, items, reads })
     }
 
     /// Reads the body, where that is needed.
-    pub(super) fn read(&self, raw: &Raw) -> Option<Value> {
+    pub fn read(&self, raw: &Raw) -> Option<Value> {
         if self.reads { serde_json::from_slice(&raw.body).ok() } else { None }
     }
 
     /// Whether the judge would find nothing. `took` is in microseconds.
-    pub(super) fn holds(&self, raw: &Raw, json: Option<&Value>, took: u64) -> bool {
+    pub fn holds(&self, raw: &Raw, json: Option<&Value>, took: u64) -> bool {
         let own = match self.own {
-            None => true,
-            Some(Own::Good) => (200..300).contains(&raw.status),
-            Some(Own::Granted) => {
+            Own::Good => (200..300).contains(&raw.status),
+            Own::Granted => {
                 raw.status == 200
                     && json.and_then(|json| json.get("access_token")).is_some_and(Value::is_string)
             }
-            Some(Own::Active) => {
+            Own::Active => {
                 raw.status == 200 && json.and_then(|json| json.get("active")) == Some(&Value::Bool(true))
             }
         };

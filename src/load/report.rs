@@ -66,6 +66,9 @@ pub struct LoadReport {
     /// Sessions that outlived a play, where there were any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<SessionsRow>,
+    /// What it cost that all sessions died at once, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub herd: Option<HerdRow>,
     /// What had to hold.
     pub thresholds: Vec<ThresholdRow>,
     /// Expectations that did not hold.
@@ -190,6 +193,21 @@ pub struct SessionsRow {
     pub deaths: Vec<DeathRow>,
 }
 
+/// What it cost that all sessions died at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HerdRow {
+    /// Callers that found their session dead at once.
+    pub callers: u64,
+    /// How many sessions died.
+    pub sessions: u64,
+    /// Renewals from then until the end of the run.
+    pub renewals: u64,
+    /// Callers whose calls did not hold in the end.
+    pub failed: u64,
+    /// From the death until the last of them was answered.
+    pub took_ms: f64,
+}
+
 /// The death of a grant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeathRow {
@@ -279,6 +297,8 @@ pub(super) struct Made {
     /// Of each thread: processor time and how long it ran, in microseconds.
     pub(super) threads: Vec<(u64, u64)>,
     pub(super) cpu: Option<u64>,
+    /// When the herd went, and how many renewals there had been.
+    pub(super) herd_went: Option<(u64, u64)>,
     pub(super) bugs: usize,
 }
 
@@ -416,6 +436,7 @@ pub(super) fn told(target: &Target, job: &Job, tally: Tally, series: &Series, ma
                 })
                 .collect(),
         }),
+        herd: (plan.herd > 0).then(|| herd(plan.herd, sessions, &tally, &made)),
         thresholds,
         findings,
         more_findings: tally.more_findings,
@@ -450,6 +471,19 @@ pub(super) fn told(target: &Target, job: &Job, tally: Tally, series: &Series, ma
     report.limits = limits(&report);
     (report.verdict, report.because) = verdict(job, &report, &tally, &made);
     report
+}
+
+fn herd(callers: usize, sessions: usize, tally: &Tally, made: &Made) -> HerdRow {
+    let callers = callers as u64;
+    let (went, before) = made.herd_went.unwrap_or((tally.herd_end, tally.renewals.count()));
+    HerdRow {
+        callers,
+        sessions: sessions as u64,
+        renewals: tally.renewals.count().saturating_sub(before),
+        // Who never went, or never came back, is none who was served.
+        failed: tally.herd_failed + callers.saturating_sub(tally.herd_done),
+        took_ms: ms(tally.herd_end.saturating_sub(went)),
+    }
 }
 
 fn share(part: u64, whole: u64) -> f64 {
@@ -588,6 +622,9 @@ fn limits(report: &LoadReport) -> Vec<String> {
             signing.busy, signing.took.mean
         ));
     }
+    if report.org == "embedded" && full > 0 {
+        limits.push("the embedded org runs in the same process and shares its processors".to_owned());
+    }
     if let Some(table) = report.timetable.filter(|table| table.start_error.p99 > ms(super::LATE)) {
         limits.push(format!(
             "plays began late (p99 {:.1} ms): this program did not keep its timetable",
@@ -619,6 +656,9 @@ fn verdict(job: &Job, report: &LoadReport, tally: &Tally, made: &Made) -> (Word,
     let dropped = report.timetable.map_or(0, |table| table.dropped);
     if dropped > 0 && !job.plan.drops_allowed {
         fails.push(format!("{dropped} plays were dropped: more than {} were in flight", job.plan.in_flight));
+    }
+    if let Some(herd) = report.herd.filter(|herd| herd.failed > 0) {
+        fails.push(format!("{} of {} callers of the herd were not served", herd.failed, herd.callers));
     }
     if tally.died > 0 {
         fails.push(format!("{} grants died", tally.died));

@@ -6,7 +6,7 @@ use super::quick::Quick;
 use crate::client::{Action, Asked, BodyForm, Edit, Missing, Outgoing, Session, TweakValue, build};
 use crate::client::{Context, Dice, Tweak};
 use crate::oauth::Endpoint;
-use crate::subject::{ClientAuth, ConnectedApp, Endpoints, Subject, Target, User};
+use crate::subject::{ClientAuth, ConnectedApp, Endpoints, Login, Page, Subject, Target, User};
 use crate::suite::{Scenario, Step};
 use crate::transcript::{Answer, Exchange, Facts, Failure, Part, Request};
 use crate::wire::line::Raw;
@@ -26,7 +26,7 @@ pub(super) struct Scene {
     pub(super) endpoints: Endpoints,
     /// Its base URL.
     pub(super) org: String,
-    /// Its steps.
+    /// Its steps, and those that clean up behind them.
     pub(super) steps: Vec<Prepared>,
     /// How many of the first steps bring the session, where sessions outlive a play; 0 where each play brings its own.
     pub(super) login: usize,
@@ -70,14 +70,8 @@ pub(super) enum Lasts {
 
 impl Scene {
     /// Prepares a scenario; its rows begin at `row`.
-    pub(super) fn new(
-        suite: &str,
-        scenario: Arc<Scenario>,
-        target: Target,
-        org: String,
-        row: usize,
-    ) -> Self {
-        let steps = scenario.steps.iter().enumerate();
+    pub(super) fn new(suite: &str, scenario: Arc<Scenario>, target: Target, org: String, row: usize) -> Self {
+        let steps = scenario.steps.iter().chain(&scenario.cleanup).enumerate();
         let steps = steps.map(|(i, step)| Prepared::new(step, row + i, &scenario, &target)).collect();
         let (subject, endpoints) = (target.subject(), target.endpoints.clone());
         Self {
@@ -100,6 +94,22 @@ impl Scene {
     /// Whether anything in it is signed.
     pub(super) fn signs(&self) -> bool {
         self.steps.iter().any(|step| step.signs)
+    }
+
+    /// A step, by its position; those that clean up come last.
+    pub(super) fn step(&self, i: usize) -> &Step {
+        let steps = &self.scenario.steps;
+        steps.get(i).unwrap_or_else(|| &self.scenario.cleanup[i - steps.len()])
+    }
+
+    /// The pages that an authorization passes, the last one first.
+    pub(super) fn pages(&self, denies: bool) -> Vec<Page> {
+        let mut pages = match (denies, &self.target.deny, &self.target.login) {
+            (true, Some(pages), _) | (_, _, Login::Pages(pages)) => pages.clone(),
+            _ => Vec::new(),
+        };
+        pages.reverse();
+        pages
     }
 
     /// How many of its first steps bring a session.
@@ -152,7 +162,7 @@ impl Scene {
         now: i64,
         random: &RefCell<Dice>,
     ) -> Result<Outgoing, Missing> {
-        let step = &self.scenario.steps[i];
+        let step = self.step(i);
         let asked =
             Asked { action: &step.action, tweak: &step.tweak, authenticated: step.client_auth.is_some() };
         let outgoing =
@@ -168,8 +178,8 @@ impl Scene {
 
     /// An exchange as a transcript has it.
     pub(super) fn exchange(&self, kept: &Kept, number: usize) -> Exchange {
-        let step = self.scenario.steps.get(kept.step);
-        let actor = self.steps.get(kept.step).map(|prepared| &prepared.actor);
+        let (step, actor) = (self.step(kept.step), &self.steps[kept.step].actor);
+        let cleans_up = kept.step >= self.scenario.steps.len();
         let request = Request::of(&kept.outgoing.request);
         let answer = match &kept.answer {
             Ok(raw) => Answer::Response(raw.response()),
@@ -184,13 +194,13 @@ impl Scene {
             number,
             over_at: number + 1,
             scenario: self.scenario.name.clone(),
-            part: Part::Scenario,
+            part: if cleans_up { Part::Cleanup } else { Part::Scenario },
             step: kept.step,
-            action: step.map_or("", |step| step.action.name()).to_owned(),
-            tweak: step.and_then(|step| step.tweak.describe()),
+            action: step.action.name().to_owned(),
+            tweak: step.tweak.describe(),
             endpoint: kept.endpoint,
-            app: actor.map_or_else(String::new, |actor| actor.app.clone()),
-            user: actor.map(|actor| actor.user.clone()),
+            app: actor.app.clone(),
+            user: Some(actor.user.clone()),
             at: kept.at,
             took: kept.took,
             race: None,
@@ -267,7 +277,7 @@ fn changes(tweak: &Tweak) -> bool {
 }
 
 /// Why a scenario cannot be played under load; none where it can.
-pub(super) fn unplayable(scenario: &Scenario) -> Option<String> {
+pub(super) fn unplayable(scenario: &Scenario, target: &Target) -> Option<String> {
     if scenario.client.is_some() {
         return Some("it judges a client program, and load asks an org".into());
     }
@@ -280,8 +290,8 @@ pub(super) fn unplayable(scenario: &Scenario) -> Option<String> {
         Action::Advance(_) => {
             Some("it lets time go by, and the clock of a load run is the real one".to_owned())
         }
-        Action::Authorize(options) if options.follow => {
-            Some("it passes the pages of a login, which a user under load does not".to_owned())
+        Action::Authorize(options) if options.follow && target.login == Login::Browser => {
+            Some("a person would have to log in for every play".to_owned())
         }
         _ if step.at_once => {
             Some("it releases several requests together on connections of their own".to_owned())

@@ -38,6 +38,10 @@ pub(super) struct Tally {
     pub(super) logins: Gauge,
     /// Renewals that failed.
     pub(super) failed_renewals: u64,
+    /// Callers of the herd: how many are done, how many of them in vain, and when the last one was.
+    pub(super) herd_done: u64,
+    pub(super) herd_failed: u64,
+    pub(super) herd_end: u64,
     /// Requests that were refused because their access token was dead, and sent again with a new one.
     pub(super) refused: u64,
     /// Grants that died: when, in microseconds, of which scene, and why.
@@ -109,6 +113,16 @@ impl Tally {
         now: u64,
         exchanges: impl FnOnce() -> Vec<Exchange>,
     ) {
+        self.found_often((scene, step), finding, (1, now), exchanges);
+    }
+
+    fn found_often(
+        &mut self,
+        (scene, step): (usize, usize),
+        finding: Finding,
+        (times, first): (u64, u64),
+        exchanges: impl FnOnce() -> Vec<Exchange>,
+    ) {
         let same = |found: &&mut Found| {
             // What was observed may be another value each time; where and what was expected tells findings apart.
             (found.scene, found.step, found.finding.verdict) == (scene, step, finding.verdict)
@@ -117,11 +131,12 @@ impl Tally {
                     == finding.at.as_ref().map(|(_, span)| *span)
         };
         if let Some(found) = self.findings.iter_mut().find(same) {
-            found.times += 1;
+            found.times += times;
+            found.first = found.first.min(first);
         } else if self.findings.len() < MOST_FINDINGS {
-            self.findings.push(Found { scene, step, finding, times: 1, first: now, exchanges: exchanges() });
+            self.findings.push(Found { scene, step, finding, times, first, exchanges: exchanges() });
         } else {
-            self.more_findings += 1;
+            self.more_findings += times;
         }
     }
 
@@ -180,6 +195,9 @@ impl Tally {
         self.failed_renewals += other.failed_renewals;
         self.refused += other.refused;
         self.died += other.died;
+        self.herd_done += other.herd_done;
+        self.herd_failed += other.herd_failed;
+        self.herd_end = self.herd_end.max(other.herd_end);
         self.more_findings += other.more_findings;
         self.counted += other.counted;
         self.warm_up += other.warm_up;
@@ -189,16 +207,8 @@ impl Tally {
         self.deaths.truncate(MOST_DEATHS);
         self.samples.extend(other.samples);
         for found in other.findings {
-            let (first, times) = (found.first, found.times);
-            let exchanges = found.exchanges;
-            self.found((found.scene, found.step), found.finding.clone(), first, || exchanges);
-            if let Some(same) = self.findings.iter_mut().find(|f| {
-                (f.scene, f.step, f.finding.verdict) == (found.scene, found.step, found.finding.verdict)
-                    && f.finding.expected == found.finding.expected
-            }) {
-                same.times += times - 1;
-                same.first = same.first.min(first);
-            }
+            let Found { scene, step, finding, times, first, exchanges } = found;
+            self.found_often((scene, step), finding, (times, first), || exchanges);
         }
     }
 }

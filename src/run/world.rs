@@ -507,19 +507,7 @@ impl<'w> World<'w> {
 
     /// Whether a URL belongs to the server: nothing is sent anywhere else, the callback least of all.
     fn is_inside(&self, url: &str) -> bool {
-        use crate::transcript::questions::same_origin;
-        let callback = |uri: &str| url.split(['?', '#']).next() == uri.split(['?', '#']).next();
-        if self.session.redirect_uri.as_deref().is_some_and(callback)
-            || self.target.apps.values().flat_map(|app| &app.redirect_uris).any(|uri| callback(uri))
-        {
-            return false;
-        }
-        let ours = [Some(&self.org), self.endpoints.authorize.as_ref(), self.endpoints.issuer.as_ref()];
-        let salesforce = |url: &str| {
-            crate::oauth::salesforce::Profile::of(Some(url)) == crate::oauth::salesforce::Profile::Salesforce
-        };
-        ours.into_iter().flatten().any(|known| same_origin(known, url))
-            || (salesforce(&self.org) && salesforce(url))
+        page::is_inside(url, &self.target, &self.endpoints, &self.org, &self.session)
     }
 
     /// A person logs in; what came back is what the loopback listener heard.

@@ -182,7 +182,12 @@ impl Stage {
 
 /// Reads a level of users or plays a second.
 pub fn level(text: &str) -> Option<f64> {
-    text.strip_suffix("/s").unwrap_or(text).trim().parse().ok().filter(|level| (0.0..=HIGHEST).contains(level))
+    text.strip_suffix("/s")
+        .unwrap_or(text)
+        .trim()
+        .parse()
+        .ok()
+        .filter(|level| (0.0..=HIGHEST).contains(level))
 }
 
 /// Reads a duration, in microseconds.
@@ -344,7 +349,9 @@ mod tests {
         assert!(read("rate >= 100/s").holds(100.0) && !read("rate > 100").holds(100.0));
         assert_eq!(read("errors < 1%").what, Quantity::ErrorShare);
         assert_eq!(read("errors < 10").what, Quantity::Errors);
-        for wrong in ["p99", "p101 < 1s", "p99 < 250", "errors < x%", "speed > 1", "p99 = 1s", "", "rate >= nan"] {
+        for wrong in
+            ["p99", "p101 < 1s", "p99 < 250", "errors < x%", "speed > 1", "p99 = 1s", "", "rate >= nan"]
+        {
             assert_eq!(Threshold::read(wrong), None, "{wrong}");
         }
     }

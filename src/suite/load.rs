@@ -96,39 +96,86 @@ pub(super) fn load() -> Shape {
     let thresholds = Shape::List(Box::new(Shape::Form(&THRESHOLD)), None);
     let never: Never = ("it says nothing", "for example `{ users: 50, for: 30s }`");
     let keys = vec![
-        may("users", Shape::Form(&MANY), "closed: so many users, each of whom begins its next play when the last is over"),
+        may(
+            "users",
+            Shape::Form(&MANY),
+            "closed: so many users, each of whom begins its next play when the last is over",
+        ),
         may("rate", Shape::Form(&RATE), "open: so many plays begin in a second, however the last ones went"),
-        may("arrivals", Shape::Words("kind of arrivals", Arrivals::WORDS.to_vec()), "`constant`, or `poisson`: at random"),
-        may("stages", Shape::List(Box::new(stage), Some(no_stages)), "users or rate move in straight lines from level to level"),
+        may(
+            "arrivals",
+            Shape::Words("kind of arrivals", Arrivals::WORDS.to_vec()),
+            "`constant`, or `poisson`: at random",
+        ),
+        may(
+            "stages",
+            Shape::List(Box::new(stage), Some(no_stages)),
+            "users or rate move in straight lines from level to level",
+        ),
         may("pacing", Shape::Form(&DURATION), "how often a user begins a play"),
         may("for", Shape::Form(&DURATION), "for how long plays begin"),
         may("count", Shape::Form(&MANY), "how many plays begin at most"),
         may("warm_up", Shape::Form(&DURATION), "for how long at the begin nothing is counted"),
-        may("in_flight", Shape::Form(&MANY), "the most plays in flight in an open run; what is beyond it is dropped and fails the run"),
+        may(
+            "in_flight",
+            Shape::Form(&MANY),
+            "the most plays in flight in an open run; what is beyond it is dropped and fails the run",
+        ),
         may("allow_drops", Shape::Flag, "whether dropped plays are no failure"),
         may(
             "tokens",
-            word_or("where sessions come from", Tokens::HELP, &["fresh", "per-user", "shared"],
-                may("pool", Shape::Form(&MANY), "so many sessions, which the users share among them")),
+            word_or(
+                "where sessions come from",
+                Tokens::HELP,
+                &["fresh", "per-user", "shared"],
+                may("pool", Shape::Form(&MANY), "so many sessions, which the users share among them"),
+            ),
             "where sessions come from: `fresh` for each play, `per-user`, `shared` by all, or `{ pool: n }`",
         ),
         may(
             "assertion",
-            word_or("what becomes of assertions", Assertions::HELP, &["fresh", "reuse"],
-                may("presigned", Shape::Form(&MANY), "so many are made before the run begins, for each step that signs")),
+            word_or(
+                "what becomes of assertions",
+                Assertions::HELP,
+                &["fresh", "reuse"],
+                may(
+                    "presigned",
+                    Shape::Form(&MANY),
+                    "so many are made before the run begins, for each step that signs",
+                ),
+            ),
             "`fresh` for each request, `reuse` until shortly before it expires, or `{ presigned: n }`",
         ),
         may(
             "connections",
-            word_or("what becomes of connections", Connections::HELP, &["per-user", "none"],
-                may("shared", Shape::Form(&MANY), "so many are kept, which all users share")),
+            word_or(
+                "what becomes of connections",
+                Connections::HELP,
+                &["per-user", "none"],
+                may("shared", Shape::Form(&MANY), "so many are kept, which all users share"),
+            ),
             "`per-user`, `{ shared: n }`, or `none` is kept",
         ),
-        may("herd", Shape::Form(&MANY), "so many callers find all sessions dead at once, in the middle of the run"),
-        may("thresholds", thresholds, "what must hold: `p99 < 250ms`, `errors < 1%`, `rate >= 100/s`, with `STEP: ` before it for one step"),
-        may("abort_after", Shape::Form(&DURATION), "ends the run when a threshold does not hold after so long"),
+        may(
+            "herd",
+            Shape::Form(&MANY),
+            "so many callers find all sessions dead at once, in the middle of the run",
+        ),
+        may(
+            "thresholds",
+            thresholds,
+            "what must hold: `p99 < 250ms`, `errors < 1%`, `rate >= 100/s`, with `STEP: ` before it for one step",
+        ),
+        may(
+            "abort_after",
+            Shape::Form(&DURATION),
+            "ends the run when a threshold does not hold after so long",
+        ),
     ];
-    named("load", Shape::Item(Box::new(Shape::Record(Record { keys, never: Some(never), ..Record::default() }))))
+    named(
+        "load",
+        Shape::Item(Box::new(Shape::Record(Record { keys, never: Some(never), ..Record::default() }))),
+    )
 }
 
 /// Reads `load:`. What is wrong with its shape was told.
@@ -145,8 +192,10 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
         }
     };
     if let (Some(_), Some(rate)) = (node.get("users"), node.key("rate")) {
-        let message = "`users` and `rate` contradict each other: the first is a closed run, the second an open one";
-        problems.push(Diagnostic::at("contradiction", text, rate.span, message).help("leave one of them out"));
+        let message =
+            "`users` and `rate` contradict each other: the first is a closed run, the second an open one";
+        problems
+            .push(Diagnostic::at("contradiction", text, rate.span, message).help("leave one of them out"));
     }
     if let (Some(_), Some(pacing)) = (node.get("rate"), node.key("pacing")) {
         let message = "`pacing` is for users; in an open run the rate says when plays begin";
@@ -206,7 +255,10 @@ mod tests {
              tokens: { pool: 10 }, assertion: { presigned: 100 }, connections: none, thresholds: [\"p99 < 250ms\"] }",
         );
         let load = load.unwrap();
-        assert_eq!((load.rate, load.length, load.tokens), (Some(200.0), Some(30_000_000), Some(Tokens::Pool(10))));
+        assert_eq!(
+            (load.rate, load.length, load.tokens),
+            (Some(200.0), Some(30_000_000), Some(Tokens::Pool(10)))
+        );
         assert_eq!(load.assertion, Some(Assertions::Presigned(100)));
         assert_eq!(load.stages, Some(vec![Stage { to: 300.0, over: 10_000_000 }]));
         assert_eq!((load.thresholds.len(), load.connections), (1, Some(Connections::None)));

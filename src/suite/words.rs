@@ -156,7 +156,11 @@ fn scenario_shape() -> Shape {
                 "checks, or families that end in `/`, that must have evidence here",
             ),
             may("waive", waivers(), "checks that it is let off, each with the reason"),
-            may("weight", Shape::Form(&load::WEIGHT), "how often it is played in proportion to others, under load"),
+            may(
+                "weight",
+                Shape::Form(&load::WEIGHT),
+                "how often it is played in proportion to others, under load",
+            ),
         ]))),
     )
 }

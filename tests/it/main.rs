@@ -14,6 +14,7 @@ mod fixture;
 mod foreign;
 mod format;
 mod golden;
+mod load;
 mod model;
 mod peers;
 mod program;

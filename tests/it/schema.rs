@@ -56,6 +56,7 @@ fn every_shipped_file_fits_its_schema() {
     for (kind, folder) in [
         ("suite", "suites/org"),
         ("client-suite", "suites/client"),
+        ("suite", "suites/load"),
         ("suite", "suites/stubs"),
         ("target", "suites/targets"),
     ] {
@@ -109,7 +110,7 @@ fn what_is_listed_as_semantic_is_there_and_has_a_reason() {
 /// Words of all files that people may write, to put one in place of another.
 fn words() -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for folder in ["suites/org", "suites/stubs", "suites/targets", "suites/broken"] {
+    for folder in ["suites/org", "suites/load", "suites/stubs", "suites/targets", "suites/broken"] {
         for path in files(folder, ".yaml") {
             words.extend(read(&path).split([' ', '\n', ',']).map(str::to_owned));
         }
@@ -124,7 +125,7 @@ fn words() -> Vec<String> {
 
 /// Right files: the shipped ones, the first ones, and the examples of the page.
 fn right() -> Vec<String> {
-    let folders = ["suites/org", "suites/client", "suites/stubs", "suites/targets"];
+    let folders = ["suites/org", "suites/load", "suites/client", "suites/stubs", "suites/targets"];
     let shipped = folders.into_iter().flat_map(|folder| files(folder, ".yaml"));
     let pages = read("docs/suite-format.md") + &read("docs/programs.md");
     let examples = pages.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());

@@ -1,0 +1,245 @@
+//! Scenarios under load. Nothing here depends on how fast a machine is: runs end after so many plays.
+
+use bytes::Bytes;
+use grantcheck::cli::{self, Io};
+use grantcheck::load::quick::Quick;
+use grantcheck::org::fault;
+use grantcheck::report::Word;
+use grantcheck::transcript::{Answer, Part, Response};
+use grantcheck::wire::line::Raw;
+use serde_json::Value;
+
+use crate::support::{embedded, files, options, outcome, root, suite};
+
+/// Runs `load` in process: exit code, standard output with errors, and the JSON report where one was written.
+fn load(name: &str, arguments: &[&str]) -> (u8, String, Value) {
+    let report = std::env::temp_dir().join(format!("grantcheck-load-{}-{name}.json", std::process::id()));
+    let json = format!("json={}", report.display());
+    let arguments = ["grantcheck", "load"].iter().chain(arguments).chain(&["--report", &json]);
+    let arguments: Vec<String> = arguments.map(|text| (*text).to_owned()).collect();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut ask = || None;
+    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal: true, ask: &mut ask };
+    let exit = cli::run(&arguments, &mut io);
+    let told = std::fs::read_to_string(&report).unwrap_or_else(|_| "null".into());
+    let _ = std::fs::remove_file(&report);
+    let text = String::from_utf8_lossy(&out).into_owned() + &String::from_utf8_lossy(&err);
+    (exit, text, serde_json::from_str(&told).unwrap())
+}
+
+fn path(name: &str) -> String {
+    root().join(name).display().to_string()
+}
+
+fn own(name: &str, source: &str) -> String {
+    let path = std::env::temp_dir().join(format!("grantcheck-load-{}-{name}.yaml", std::process::id()));
+    std::fs::write(&path, source).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn every_play_is_judged_and_counted() {
+    let suite = path("suites/load/token.yaml");
+    let (exit, text, report) = load("token", &[&suite, "--users", "4", "--count", "60", "--warm-up", "0s"]);
+    assert_eq!(exit, 0, "{text}");
+    let plays = report["plays"].as_array().unwrap();
+    assert_eq!(plays.len(), 4);
+    let pass: u64 = plays.iter().map(|play| play["pass"].as_u64().unwrap()).sum();
+    assert_eq!(pass, 60, "{text}");
+    // Each in its turn: equal weights are equal numbers, but for the last round of each thread.
+    assert!(plays.iter().all(|play| (10..=20).contains(&play["pass"].as_u64().unwrap())), "{text}");
+    let total = &report["total"];
+    assert_eq!(total["requests"], total["latency"]["count"]);
+    assert_eq!((&total["errors"], &report["verdict"]), (&0.into(), &"pass".into()));
+    assert!(report["signing"]["took"]["count"].as_u64().unwrap() >= 20, "{text}");
+    assert!(report["catalogue"]["checks"].as_array().unwrap().len() > 10);
+    // Nobody logs in twice over one connection more than it needs: each user kept its own.
+    assert_eq!(report["connect"]["count"], 4, "{text}");
+}
+
+#[test]
+fn what_does_not_hold_once_is_not_loaded() {
+    let suite = path("suites/load/token.yaml");
+    let (exit, text, report) =
+        load("fault", &[&suite, "--count", "10", "--users", "1", "--fault", "token-response-without-type"]);
+    assert!(matches!(exit, 1 | 2), "{text}");
+    assert_eq!(report, Value::Null);
+}
+
+#[test]
+fn what_holds_once_and_not_again_is_seen_under_load() {
+    // An assertion with a `jti` works once.
+    let source = "suite: s\njudges: org\nscenarios:\n- scenario: a\n  steps:\n  - { do: jwt-bearer, with: { jti: once } }\n";
+    let suite = own("once", source);
+    let arguments = [&*suite, "--users", "2", "--count", "10"];
+    let (exit, text, report) = load("once", &arguments);
+    assert_eq!(exit, 1, "{text}");
+    assert_eq!((&report["plays"][0]["pass"], &report["plays"][0]["fail"]), (&1.into(), &9.into()), "{text}");
+    assert_eq!(report["total"]["errors"], 9);
+    let finding = &report["findings"][0];
+    assert_eq!((&finding["times"], &finding["at"]["line"]), (&9.into(), &6.into()), "{text}");
+    assert!(text.contains("200 with an access token") && text.contains("invalid_grant"), "{text}");
+    // Where a threshold says how many errors there may be, it decides.
+    for (threshold, holds) in [("errors < 95%", true), ("jwt-bearer: errors < 5", false)] {
+        let mut all = arguments.to_vec();
+        all.extend(["--threshold", threshold]);
+        let (_, text, report) = load("once-bounded", &all);
+        assert_eq!(report["thresholds"][0]["holds"], holds, "{text}");
+        let because = report["because"].as_array().unwrap();
+        assert!(!because.iter().any(|why| why.as_str().unwrap().contains("times expected")), "{text}");
+    }
+}
+
+#[test]
+fn a_session_that_outlives_plays_is_got_once() {
+    let suite = path("suites/load/soak.yaml");
+    let arguments = ["--users", "6", "--pacing", "1ms", "--count", "40", "--warm-up", "0s", "--tokens"];
+    for (tokens, sessions) in [("shared", 1), ("pool=3", 3), ("per-user", 6)] {
+        let mut all = vec![suite.as_str()];
+        all.extend(arguments);
+        all.push(tokens);
+        let (exit, text, report) = load(tokens, &all);
+        assert_eq!(exit, 0, "{text}");
+        assert_eq!(report["sessions"]["sessions"], sessions, "{text}");
+        assert_eq!(report["sessions"]["logins"]["count"], sessions, "{text}");
+        assert_eq!(
+            (&report["sessions"]["renewals"]["count"], &report["total"]["requests"]),
+            (&0.into(), &40.into())
+        );
+    }
+}
+
+#[test]
+fn a_herd_costs_one_renewal_a_session() {
+    let suite = path("suites/load/renewal-herd.yaml");
+    for (tokens, sessions) in [("shared", 1), ("pool=3", 3)] {
+        let arguments = [
+            &*suite, "--users", "4", "--pacing", "50ms", "--for", "400ms", "--herd", "300", "--tokens",
+            tokens,
+        ];
+        let (exit, text, report) = load(&format!("herd-{tokens}"), &arguments);
+        assert_eq!(exit, 0, "{text}");
+        let herd = &report["herd"];
+        assert_eq!((&herd["callers"], &herd["failed"]), (&300.into(), &0.into()), "{text}");
+        assert_eq!(herd["renewals"], sessions, "{text}");
+        assert!(report["sessions"]["refused"].as_u64().unwrap() >= 300, "{text}");
+    }
+}
+
+#[test]
+fn assertions_are_signed_as_often_as_is_asked() {
+    let suite = path("suites/load/token.yaml");
+    let arguments = [
+        &*suite,
+        "--select",
+        "JWT bearer",
+        "--users",
+        "2",
+        "--count",
+        "30",
+        "--warm-up",
+        "0s",
+        "--assertion",
+    ];
+    for (policy, during, before) in
+        [("fresh", 30..=30, 0), ("reuse", 1..=2, 0), ("presigned=20", 10..=10, 20)]
+    {
+        let mut all = arguments.to_vec();
+        all.push(policy);
+        let (exit, text, report) = load(&format!("sign-{}", &policy[..5]), &all);
+        assert_eq!(exit, 0, "{text}");
+        let signing = &report["signing"];
+        assert!(during.contains(&signing["took"]["count"].as_u64().unwrap()), "{policy} {text}");
+        assert_eq!(signing["presigned"], before, "{policy} {text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_told_before_anything_is_played() {
+    let suite = path("suites/load/token.yaml");
+    let salesforce = own(
+        "target",
+        "org: https://acme.my.salesforce.com\napps:\n  main: { client_id: a, client_secret: b, flows: [client-credentials] }\n",
+    );
+    let cases: &[(&[&str], &str)] = &[
+        (&["--rate", "x"], "`--rate x` is not understood"),
+        (&["--threshold", "p99"], "p99 < 250ms"),
+        (&["--tokens", "sharde"], "`pool=N`"),
+        (&["--herd", "5"], "each play gets its own"),
+        (&["--select", "no such scenario"], "no scenario is selected"),
+        (&["--report", "pdf=x"], "`json=FILE`"),
+        (&["--warm-up", "1h"], "takes the whole run"),
+    ];
+    for (arguments, told) in cases {
+        let mut all = vec![suite.as_str()];
+        all.extend(*arguments);
+        let (exit, text, _) = load("wrong", &all);
+        assert_eq!(exit, 2, "{text}");
+        assert!(text.contains(told), "{arguments:?}: {text}");
+    }
+    let _ = salesforce;
+}
+
+/// What the short way says yes to, the judge of a run has nothing against: on every exchange of every shipped suite, with
+/// the faultless org and with many that do wrong.
+#[test]
+fn the_short_way_never_says_yes_where_a_run_says_no() {
+    let names = [
+        "token",
+        "client-credentials",
+        "jwt-bearer",
+        "refresh",
+        "userinfo",
+        "introspection",
+        "resource",
+        "web-server",
+    ];
+    let suites: Vec<_> = names
+        .iter()
+        .map(|name| suite(&format!("suites/org/{name}.yaml")))
+        .chain(files("suites/load", ".yaml").iter().map(|path| suite(path)))
+        .collect();
+    let (mut yes, mut asked) = (0, 0);
+    let faults = std::iter::once(None).chain(fault::all().iter().step_by(12).map(Some));
+    for fault in faults {
+        let mut options = options(embedded(), suites.clone());
+        options.faults = fault.into_iter().collect();
+        let outcome = outcome(&options);
+        for row in outcome.report.scenarios.iter().filter(|row| row.verdict != Word::NotTestable) {
+            let scenario = suites
+                .iter()
+                .flat_map(|s| &s.scenarios)
+                .find(|s| s.name == row.scenario && s.suite == row.suite)
+                .unwrap();
+            let name = scenario.full_name();
+            let of = |x: &&grantcheck::transcript::Exchange| x.scenario == name && x.part == Part::Scenario;
+            for x in outcome.transcript.exchanges.iter().filter(of) {
+                let Some(step) = scenario.steps.get(x.step).filter(|step| step.action.name() == x.action)
+                else {
+                    continue;
+                };
+                let (Some(quick), Answer::Response(response)) = (Quick::of(step), &x.answer) else {
+                    continue;
+                };
+                let raw = raw(response);
+                let says_yes = quick.holds(&raw, quick.read(&raw).as_ref(), x.took);
+                asked += 1;
+                yes += usize::from(says_yes);
+                let against =
+                    row.findings.iter().find(|f| f.check.is_none() && f.exchanges.contains(&x.number));
+                assert!(!says_yes || against.is_none(), "{name}: {against:?}");
+            }
+        }
+    }
+    assert!(yes * 10 > asked * 8, "it must be worth something: {yes} of {asked}");
+}
+
+fn raw(response: &Response) -> Raw {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in &response.headers {
+        let (name, value) =
+            (http::HeaderName::try_from(name.as_str()), http::HeaderValue::try_from(value.as_str()));
+        headers.append(name.unwrap(), value.unwrap());
+    }
+    Raw { status: response.status, headers, body: Bytes::from(response.body.clone()) }
+}
