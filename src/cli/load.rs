@@ -20,6 +20,7 @@ use crate::subject::workload::{
 };
 use crate::suite::{Scenario, Suite};
 use crate::wire::files;
+use crate::wire::host::MOST_CONNECTIONS;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -117,6 +118,14 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = arguments.threads.unwrap_or(processors);
     let plan = Plan::new(&flags.over(&of_suites(&suites)?), threads, arguments.seed)?;
+    if target.is_embedded() && plan.connections == Connections::PerUser && plan.users() > MOST_CONNECTIONS {
+        let message = format!(
+            "the embedded org takes {MOST_CONNECTIONS} connections, and there may be {} users",
+            plan.users()
+        );
+        let help = "write `--connections shared=N`, or fewer users, or a smaller `--in-flight`";
+        return Err(Diagnostic::bare("bad-load", message).help(help).into());
+    }
     let mut rehearsal = run::Options {
         selection: Selection { patterns: arguments.select.clone() },
         faults: faults.clone(),
@@ -152,7 +161,12 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         .filter(|play| play.not_testable.is_none())
         .map(|play| (play.suite.clone(), play.scenario.clone()))
         .collect();
-    let options = Options { target, scenarios, faults, plan, within };
+    let left_out = planned
+        .plays
+        .iter()
+        .filter_map(|play| Some((play.suite.clone(), play.scenario.name.clone(), play.not_testable.clone()?)))
+        .collect();
+    let options = Options { target, scenarios, left_out, faults, plan, within };
     let (tell, mut told) = mpsc::unbounded_channel();
     let (stop, stopped) = watch::channel(false);
     let report = runtime.block_on(async {

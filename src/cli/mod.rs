@@ -2,6 +2,7 @@
 //! tells goes through [`Io`].
 
 mod checks;
+mod compare;
 mod explain;
 mod init;
 mod inside;
@@ -102,6 +103,8 @@ enum Command {
     Run(run::Arguments),
     /// Play scenarios under load: many users at a time on a timetable, every answer judged
     Load(load::Arguments),
+    /// Say whether latency or throughput changed between two load runs
+    Compare(compare::Arguments),
     /// Tell which faults of an org suites would notice: the kill matrix
     Score(score::Arguments),
     /// Serve the embedded org over HTTP, for people and for tests
@@ -137,6 +140,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
     let exit = match parsed.command {
         Command::Run(arguments) => run::exec(arguments, io),
         Command::Load(arguments) => load::exec(&arguments, io),
+        Command::Compare(arguments) => compare::exec(&arguments, io),
         Command::Score(arguments) => score::exec(&arguments, io),
         Command::Serve(arguments) => serve::exec(arguments, io),
         Command::Judge(arguments) => judge::exec(&arguments, io),

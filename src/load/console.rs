@@ -1,5 +1,6 @@
 //! The report of a load run for a terminal, and the line of its progress.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::drive::Progress;
@@ -195,7 +196,12 @@ fn around(out: &mut String, report: &LoadReport) {
     }
     let threads: Vec<String> = report.threads.iter().map(|share| format!("{share:.0} %")).collect();
     if !threads.is_empty() {
-        let _ = writeln!(out, "our threads: {} of a processor", threads.join(", "));
+        let _ = writeln!(
+            out,
+            "our threads: {} of a processor, {:.1} us a request",
+            threads.join(", "),
+            report.cpu_us_per_request
+        );
     }
 }
 
@@ -229,14 +235,11 @@ fn findings(out: &mut String, report: &LoadReport, colour: bool) {
 
 fn catalogue(out: &mut String, report: &LoadReport) {
     let row = &report.catalogue;
-    let held = row.checks.iter().filter(|check| check.verdict == Word::Pass).count();
-    let _ = writeln!(
-        out,
-        "catalogue, on a sample of {} of {} plays: {held} of {} checks hold",
-        row.sampled,
-        row.of,
-        row.checks.len()
-    );
+    let mut words: BTreeMap<Word, usize> = BTreeMap::new();
+    row.checks.iter().for_each(|check| *words.entry(check.verdict).or_default() += 1);
+    let told: Vec<String> = words.iter().map(|(word, count)| format!("{count} {}", word.word())).collect();
+    let told = if told.is_empty() { "no check has evidence".to_owned() } else { told.join(", ") };
+    let _ = writeln!(out, "catalogue, on a sample of {} of {} plays: {told}", row.sampled, row.of);
     for finding in row.findings.iter().filter(|f| matches!(f.verdict, Word::Fail | Word::Warn)) {
         let check = finding.check.as_deref().unwrap_or("");
         let _ = writeln!(out, "      {} {check}", finding.level.word());

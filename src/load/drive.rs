@@ -25,7 +25,7 @@ use crate::run::{Surroundings, embedded_endpoints};
 use crate::subject::workload::Connections;
 use crate::subject::{Setting, Settings, Target};
 use crate::suite::Scenario;
-use crate::wire::clock::{Watch, process_cpu, real_now, thread_cpu};
+use crate::wire::clock::{Watch, real_now, thread_cpu};
 use crate::wire::host::Host;
 use crate::wire::line::Way;
 use crate::wire::{Clock, Error, dice};
@@ -44,6 +44,8 @@ pub struct Options {
     pub target: Target,
     /// Scenarios, each with the id of its suite.
     pub scenarios: Vec<(String, Arc<Scenario>)>,
+    /// Scenarios that the target cannot be asked: suite, name, and why.
+    pub left_out: Vec<(String, String, String)>,
     /// Faults that the embedded org commits.
     pub faults: Vec<&'static Fault>,
     /// What is done.
@@ -223,7 +225,8 @@ pub async fn load(
     stop: watch::Receiver<bool>,
 ) -> Result<LoadReport, Error> {
     let started = Watch::start();
-    let mut made = Made { begun: real_now(), ..Made::default() };
+    let not_testable = options.left_out.clone();
+    let mut made = Made { begun: real_now(), not_testable, ..Made::default() };
     let mut hosts: Vec<(Settings, Host, Arc<Org>)> = Vec::new();
     let mut scenes: Vec<Arc<Scene>> = Vec::new();
     let mut row = 0;
@@ -292,6 +295,7 @@ pub async fn load(
     if job.scenes.is_empty() {
         return Ok(told(&options.target, &job, Tally::new(0, 0), &Series::default(), made));
     }
+    let _ = progress.send(Progress::default());
     match job.signer.prepare(&job.scenes).await {
         Ok((signed, took)) => (made.presigned, made.presigning) = (signed, took),
         Err(why) => made.broken = Some(why.to_string()),
@@ -308,7 +312,6 @@ pub async fn load(
         .collect();
     let orgs: Vec<Arc<Org>> = hosts.iter().map(|(_, _, org)| org.clone()).collect();
     let series = collect(&job, &orgs, &tallies, &workers, &progress, stop, &halt, &mut made).await;
-    made.cpu = process_cpu();
     let mut whole = Tally::new(row, job.scenes.len());
     for (worker, tally) in workers.into_iter().zip(tallies) {
         made.bugs += usize::from(worker.join().is_err());
@@ -470,11 +473,13 @@ fn broken_threshold(job: &Job, tallies: &[Arc<Mutex<Tally>>], now: u64) -> Optio
     None
 }
 
-/// The rows of the tally with their names.
+/// The rows of the tally with their names, but for those steps that log in beforehand.
 pub(super) fn rows(scenes: &[Arc<Scene>]) -> Vec<(String, usize)> {
     let mut rows = Vec::new();
     for scene in scenes {
-        for (i, step) in scene.scenario.steps.iter().chain(&scene.scenario.cleanup).enumerate() {
+        for (i, step) in
+            scene.scenario.steps.iter().chain(&scene.scenario.cleanup).enumerate().skip(scene.login)
+        {
             let label = step.label.as_ref().map_or(String::new(), |label| format!(" ({label})"));
             rows.push((
                 format!("{} › {} {}{label}", scene.name(), i + 1, step.action.name()),

@@ -4,6 +4,7 @@
 //! for each processor, with a runtime, users and histograms of its own, which are added up at the end: nothing on the
 //! way of a request is shared but a session that users share on purpose, and the signing.
 
+pub mod compare;
 mod console;
 pub mod drive;
 pub mod formats;

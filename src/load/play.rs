@@ -16,7 +16,7 @@ use crate::subject::ClientAuth;
 use crate::suite::Step;
 use crate::transcript::{Exchange, Failure, Request};
 use crate::verdict::{Finding, Level, Verdict};
-use crate::wire::clock::real_now;
+use crate::wire::clock::{Watch, real_now};
 use crate::wire::line::{Addressed, Lines, Phases, Raw, Way};
 use tokio::sync::Semaphore;
 
@@ -74,6 +74,8 @@ struct Playing<'p> {
     waited: u64,
     /// Whether the next request goes out with the token that it has, dead or alive.
     sends_what_it_has: bool,
+    /// Whether it is played for the session that it brings.
+    logs_in: bool,
 }
 
 /// Why a request could not be sent.
@@ -234,12 +236,20 @@ impl User {
             (Some(quick), Ok(raw)) => quick.holds(raw, json.as_ref(), phases.whole),
             _ => false,
         };
-        if endpoint == Endpoint::Token
-            && let Ok(raw) = &answer
+        // What nobody asks for any more is not kept.
+        if i + 1 < scene.steps.len()
+            || step.times > 1
+            || !step.capture.is_empty()
+            || !quick
+            || playing.logs_in
         {
-            playing.absorb(raw, json);
+            if endpoint == Endpoint::Token
+                && let Ok(raw) = &answer
+            {
+                playing.absorb(raw);
+            }
+            sent.outgoing.remember.clone().into_session(&mut playing.session);
         }
-        sent.outgoing.remember.clone().into_session(&mut playing.session);
         if playing.counted {
             let status = answer.as_ref().map_or(0, |raw| raw.status);
             let mut tally = thread.tally();
@@ -405,9 +415,10 @@ impl User {
 
     /// Gets the first tokens of a session.
     pub(super) async fn log_in(&mut self, thread: &Rc<Thread>, live: &Arc<Live>) -> Result<(), Failed> {
-        let begun = thread.now();
+        // The timetable has not begun yet.
+        let watch = Watch::start();
         let session = self.grant(thread, live.scene, None).await?;
-        thread.tally().logins.record(thread.now() - begun);
+        thread.tally().logins.record(watch.micros());
         live.begins(session);
         Ok(())
     }
@@ -424,7 +435,7 @@ impl User {
         if let Some(session) = known.filter(|session| session.refresh_token.is_some()) {
             return self.refresh(thread, scene, session).await;
         }
-        let mut playing = Playing::new(thread, number, scene, None, false);
+        let mut playing = Playing { logs_in: true, ..Playing::new(thread, number, scene, None, false) };
         for i in 0..scene.login {
             let before = self.kept.len();
             self.once(&mut playing, i, thread.now()).await.map_err(|why| match why {
@@ -498,6 +509,7 @@ impl<'p> Playing<'p> {
             doubts: 0,
             waited: 0,
             sends_what_it_has: false,
+            logs_in: false,
         }
     }
 
@@ -536,11 +548,11 @@ impl<'p> Playing<'p> {
     }
 
     /// Takes in what a token endpoint answered.
-    fn absorb(&mut self, raw: &Raw, json: Option<serde_json::Value>) {
+    fn absorb(&mut self, raw: &Raw) {
         if raw.status != 200 {
             return;
         }
-        let json = json.or_else(|| serde_json::from_slice(&raw.body).ok());
+        let json: Option<serde_json::Value> = serde_json::from_slice(&raw.body).ok();
         let Some(json) =
             json.filter(|json| json.get("access_token").is_some_and(serde_json::Value::is_string))
         else {

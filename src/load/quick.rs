@@ -1,7 +1,10 @@
 //! The short way of judging an answer that is as it should be. It says yes only where the judge of a run would find
 //! nothing; about everything else it says nothing, and the judge is asked.
 
-use serde_json::Value;
+use serde::Deserializer;
+use serde::de::{Deserialize, DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use crate::client::Action;
 use crate::oauth::Endpoint;
@@ -14,8 +17,8 @@ use crate::wire::line::Raw;
 pub struct Quick {
     own: Own,
     items: Vec<ItemKind>,
-    /// Whether the body has to be read.
-    reads: bool,
+    /// Members of the body that have to be read.
+    reads: Vec<String>,
 }
 
 /// The own success of a step.
@@ -35,9 +38,13 @@ impl Quick {
             (_, Endpoint::Token) => Own::Granted,
             _ => Own::Good,
         };
-        let granting = own == Own::Granted;
+        let mut reads: Vec<String> = match own {
+            Own::Granted => vec!["access_token".to_owned()],
+            Own::Active => vec!["active".to_owned()],
+            Own::Good => Vec::new(),
+        };
         let Some(expect) = &step.expect else {
-            return Some(Self { own, items: Vec::new(), reads: own != Own::Good });
+            return Some(Self { own, items: Vec::new(), reads });
         };
         let simple = expect.counts.is_empty()
             && expect.others.is_empty()
@@ -47,15 +54,23 @@ impl Quick {
             return None;
         }
         let items: Vec<ItemKind> = expect.items.iter().map(|item| item.kind.clone()).collect();
-        let reads =
-            granting || own == Own::Active || items.iter().any(|kind| matches!(kind, ItemKind::Body(..)));
+        reads.extend(items.iter().filter_map(|kind| match kind {
+            ItemKind::Body(path, _) => Some(path.clone()),
+            _ => None,
+        }));
         // More than the judge asks where an expectation speaks of the status: whoever misses it is looked at by the judge.
         Some(Self { own, items, reads })
     }
 
-    /// Reads the body, where that is needed.
+    /// Reads what is needed of the body: a JSON object with those of its members that are asked for.
     pub fn read(&self, raw: &Raw) -> Option<Value> {
-        if self.reads { serde_json::from_slice(&raw.body).ok() } else { None }
+        if self.reads.is_empty() {
+            return None;
+        }
+        let mut reader = serde_json::Deserializer::from_slice(&raw.body);
+        let members = Wanted(&self.reads).deserialize(&mut reader).ok()?;
+        reader.end().ok()?;
+        Some(members)
     }
 
     /// Whether the judge would find nothing. `took` is in microseconds.
@@ -71,6 +86,88 @@ impl Quick {
             }
         };
         own && self.items.iter().all(|kind| holds(kind, raw, json, took))
+    }
+}
+
+/// Reads some members of an object and passes over the others. As everywhere, the last of several of one name counts.
+struct Wanted<'w>(&'w [String]);
+
+impl<'de> DeserializeSeed<'de> for Wanted<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Wanted<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = Map::with_capacity(self.0.len());
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            if self.0.iter().any(|wanted| *wanted == name) {
+                members.insert(name.into_owned(), map.next_value()?);
+            } else {
+                map.next_value::<Passed>()?;
+            }
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+/// A value that is read and not kept. It is read as strictly as one that is: what would be no JSON there is none here.
+struct Passed;
+
+impl<'de> Deserialize<'de> for Passed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Passed)
+    }
+}
+
+impl<'de> Visitor<'de> for Passed {
+    type Value = Passed;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Passed>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<Cow<'de, str>, Passed>()?.is_some() {}
+        Ok(self)
     }
 }
 
@@ -108,5 +205,48 @@ fn holds(kind: &ItemKind, raw: &Raw, json: Option<&Value>, took: u64) -> bool {
             is_like(matcher, value.as_ref(), name.eq_ignore_ascii_case("content-type"))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_no_json_there_is_none_here() {
+        let quick = |body: &str| {
+            let raw = Raw { status: 200, headers: http::HeaderMap::new(), body: body.to_owned().into() };
+            let wanted = Quick { own: Own::Granted, items: Vec::new(), reads: vec!["access_token".into()] };
+            wanted.holds(&raw, wanted.read(&raw).as_ref(), 0)
+        };
+        assert!(quick(r#"{"a":[1,{"b":null,"c":1.5e3}],"access_token":"A","d":true}"#));
+        assert!(quick(r#" {"access_token":7,"access_token":"\u00e9"} "#));
+        for not in [
+            r#"{"access_token":"A","a":1e999}"#,
+            r#"{"access_token":"A"} x"#,
+            r#"{"access_token":"A","a":tru}"#,
+            r#"{"access_token":"A","access_token":null}"#,
+            r#"[{"access_token":"A"}]"#,
+            r#"{"access_token":"A""#,
+            "",
+        ] {
+            assert!(!quick(not), "{not}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn members_are_those_of_the_whole(body in "[\\[\\]{}:,\"a0.e1 -]{0,24}", wraps in any::<bool>()) {
+            let body = if wraps { format!("{{\"a\":{body},\"b\":1}}") } else { body };
+            let raw = Raw { status: 200, headers: http::HeaderMap::new(), body: body.clone().into() };
+            let quick = Quick { own: Own::Good, items: Vec::new(), reads: vec!["a".into(), "b".into()] };
+            let whole = serde_json::from_str::<Value>(&body).ok().filter(Value::is_object);
+            let read = quick.read(&raw);
+            prop_assert_eq!(read.is_some(), whole.is_some());
+            for name in ["a", "b"] {
+                prop_assert_eq!(read.as_ref().and_then(|r| r.get(name)), whole.as_ref().and_then(|w| w.get(name)));
+            }
+        }
     }
 }

@@ -36,6 +36,9 @@ pub struct LoadReport {
     pub begun: i64,
     /// What was to be done, in words.
     pub plan: String,
+    /// For how long nothing was counted at the begin.
+    #[serde(default)]
+    pub warm_up_ms: f64,
     /// How long was counted.
     pub counted_ms: f64,
     /// The verdict of the whole.
@@ -79,6 +82,8 @@ pub struct LoadReport {
     pub catalogue: CatalogueRow,
     /// Processor time of this program: of each thread that sends, in percent of a processor.
     pub threads: Vec<f64>,
+    /// Processor time of the threads that send for each request, in microseconds, warm-up included.
+    pub cpu_us_per_request: f64,
     /// What this program was the limit of, in words.
     pub limits: Vec<String>,
     /// What could not be played, with the reason.
@@ -296,7 +301,6 @@ pub(super) struct Made {
     pub(super) not_testable: Vec<(String, String, String)>,
     /// Of each thread: processor time and how long it ran, in microseconds.
     pub(super) threads: Vec<(u64, u64)>,
-    pub(super) cpu: Option<u64>,
     /// When the herd went, and how many renewals there had been.
     pub(super) herd_went: Option<(u64, u64)>,
     pub(super) bugs: usize,
@@ -391,6 +395,7 @@ pub(super) fn told(target: &Target, job: &Job, tally: Tally, series: &Series, ma
         org: target.org.clone().unwrap_or_else(|| "embedded".to_owned()),
         begun: made.begun,
         plan: plan.words(),
+        warm_up_ms: ms(plan.warm_up),
         counted_ms: ms(time),
         verdict: Word::Pass,
         because: Vec::new(),
@@ -442,6 +447,10 @@ pub(super) fn told(target: &Target, job: &Job, tally: Tally, series: &Series, ma
         more_findings: tally.more_findings,
         catalogue,
         threads: made.threads.iter().map(|(cpu, ran)| share(*cpu, *ran)).collect(),
+        cpu_us_per_request: {
+            let cpu: u64 = made.threads.iter().map(|(cpu, _)| cpu).sum();
+            (cpu as f64 * 10.0 / total.requests().max(1) as f64).round() / 10.0
+        },
         limits: Vec::new(),
         not_testable: made
             .not_testable
@@ -491,7 +500,7 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 fn signing(job: &Job, tally: &Tally, made: &Made, time: u64) -> Option<SigningRow> {
-    if tally.signing.count() == 0 && made.presigned == 0 && !job.scenes.iter().any(|scene| scene.signs()) {
+    if tally.signing.count() == 0 && made.presigned == 0 {
         return None;
     }
     let busy = tally.signing.mean() * tally.signing.count() as f64;

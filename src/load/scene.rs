@@ -42,8 +42,6 @@ pub(super) struct Prepared {
     pub(super) actor: Actor,
     /// How long a request of it stays what it is.
     pub(super) lasts: Lasts,
-    /// Whether it needs a private key.
-    pub(super) signs: bool,
     /// Whether it uses the access token in force, so that a renewal can cure its refusal.
     pub(super) bears: bool,
 }
@@ -89,11 +87,6 @@ impl Scene {
     /// Its name in reports.
     pub(super) fn name(&self) -> String {
         format!("{} › {}", self.suite, self.scenario.name)
-    }
-
-    /// Whether anything in it is signed.
-    pub(super) fn signs(&self) -> bool {
-        self.steps.iter().any(|step| step.signs)
     }
 
     /// A step, by its position; those that clean up come last.
@@ -258,7 +251,7 @@ impl Prepared {
         let bears = bears
             && step.tweak.is_none()
             && !step.expect.as_ref().is_some_and(crate::suite::Expect::is_refusal);
-        Self { row, quick: Quick::of(step), actor, lasts, signs, bears }
+        Self { row, quick: Quick::of(step), actor, lasts, bears }
     }
 }
 

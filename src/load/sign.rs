@@ -16,6 +16,8 @@ use rand::SeedableRng as _;
 
 /// How long before its expiry a signature is not used any more, in milliseconds.
 const MARGIN: i64 = 30_000;
+/// How many signatures are asked for at a time before the run.
+const AT_A_TIME: u64 = 256;
 
 /// A request that is good for some time.
 struct Signed {
@@ -100,19 +102,24 @@ impl Signer {
             for i in
                 (0..scene.steps.len()).filter(|i| scene.steps[*i].lasts == super::scene::Lasts::Assertion)
             {
-                let tasks: Vec<_> = (0..many)
-                    .map(|_| {
-                        let (scene, room) = (scene.clone(), self.room.clone());
-                        tokio::spawn(async move { on_the_pool(room, i, scene, Session::default()).await })
-                    })
-                    .collect();
-                for task in tasks {
-                    let Ok(signed) = task.await else { continue };
-                    let (sent, _) = signed?;
-                    let signed = Signed { until: real_now() + LIFETIME * 1000 - MARGIN, sent };
-                    let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-                    ready.entry((number, i)).or_default().push_back(signed);
-                    made += 1;
+                let mut left = many;
+                while left > 0 {
+                    let now = left.min(AT_A_TIME);
+                    left -= now;
+                    let tasks: Vec<_> = (0..now)
+                        .map(|_| {
+                            let (scene, room) = (scene.clone(), self.room.clone());
+                            tokio::spawn(on_the_pool(room, i, scene, Session::default()))
+                        })
+                        .collect();
+                    for task in tasks {
+                        let Ok(signed) = task.await else { continue };
+                        let (sent, _) = signed?;
+                        let signed = Signed { until: real_now() + LIFETIME * 1000 - MARGIN, sent };
+                        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+                        ready.entry((number, i)).or_default().push_back(signed);
+                        made += 1;
+                    }
                 }
             }
         }

@@ -130,18 +130,6 @@ pub fn thread_cpu() -> Option<u64> {
     None
 }
 
-/// Processor time that the process used so far, in microseconds; none where the system does not tell.
-pub fn process_cpu() -> Option<u64> {
-    #[cfg(target_os = "linux")]
-    {
-        let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-        let micros = used.tv_sec.saturating_mul(1_000_000).saturating_add(used.tv_nsec / 1000);
-        u64::try_from(micros).ok()
-    }
-    #[cfg(not(target_os = "linux"))]
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::Clock;

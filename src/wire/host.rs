@@ -29,7 +29,7 @@ pub(super) const HEADER_WITHIN: Duration = Duration::from_secs(30);
 /// How long a client may take over its request's body.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// The most connections at a time.
-const MOST_CONNECTIONS: usize = 4096;
+pub const MOST_CONNECTIONS: usize = 4096;
 
 /// Ports that no system known to us hands out by itself (RFC 6335 §6 has those from 49152; Linux begins at 32768).
 const FIRST_PORT: u16 = 20_000;

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,6 +21,48 @@ use super::{Error, tls};
 use crate::transcript::{Failure, Response};
 
 type Sender = http1::SendRequest<Full<Bytes>>;
+
+/// A connection and the way to send over it. It is driven by whoever waits for an answer, in the same task: a task of its
+/// own would have to be woken for each piece.
+struct Line {
+    sender: Sender,
+    connection: Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>,
+    /// Whether the connection came to its end; it must not be driven any more.
+    over: bool,
+}
+
+impl Line {
+    /// Waits until a request can be sent.
+    async fn ready(&mut self) -> hyper::Result<()> {
+        std::future::poll_fn(|cx| {
+            if !self.over {
+                self.over = self.connection.as_mut().poll(cx).is_ready();
+            }
+            self.sender.poll_ready(cx)
+        })
+        .await
+    }
+
+    /// Waits for something that the connection has to bring.
+    async fn drive<T>(&mut self, waiting: impl Future<Output = T>) -> T {
+        let mut waiting = std::pin::pin!(waiting);
+        std::future::poll_fn(|cx| {
+            if !self.over {
+                self.over = self.connection.as_mut().poll(cx).is_ready();
+            }
+            let brought = waiting.as_mut().poll(cx);
+            // What was just asked for goes out at once, not when the socket is ready again.
+            if brought.is_pending() && !self.over {
+                self.over = self.connection.as_mut().poll(cx).is_ready();
+                if self.over {
+                    return waiting.as_mut().poll(cx);
+                }
+            }
+            brought
+        })
+        .await
+    }
+}
 
 /// The most hosts that one user keeps a connection to.
 const MOST_HOSTS: usize = 4;
@@ -103,7 +146,7 @@ pub struct Phases {
 /// The connections of one user, at most one to a host.
 #[derive(Default)]
 pub struct Lines {
-    open: Vec<(Uri, Sender)>,
+    open: Vec<(Uri, Line)>,
 }
 
 impl Lines {
@@ -138,13 +181,13 @@ impl Lines {
         loop {
             let kept = self.take(&request.to);
             let reused = kept.is_some();
-            let mut sender = match kept {
-                Some(sender) => sender,
+            let mut line = match kept {
+                Some(line) => line,
                 None => connect(way, &request.to, watch, phases).await?,
             };
             *connected = true;
             // A connection that was closed while nobody used it says so here.
-            if sender.ready().await.is_err() {
+            if line.ready().await.is_err() {
                 if reused {
                     continue;
                 }
@@ -153,7 +196,8 @@ impl Lines {
             let Some(message) = outgoing.take() else {
                 return Err(Failure::Broken("the request was given up".into()));
             };
-            let response = match sender.try_send_request(message).await {
+            let sending = line.sender.try_send_request(message);
+            let response = match line.drive(sending).await {
                 Ok(response) => response,
                 Err(mut why) => {
                     outgoing = why.take_message();
@@ -171,25 +215,25 @@ impl Lines {
             };
             phases.first_byte = watch.micros();
             let (parts, body) = response.into_parts();
-            let (body, whole) = read(body).await?;
+            let (body, whole) = line.drive(read(body)).await?;
             if whole && way.keeps {
-                self.keep(&request.to, sender);
+                self.keep(&request.to, line);
             }
             return Ok(Raw { status: parts.status.as_u16(), headers: parts.headers, body });
         }
     }
 
-    fn take(&mut self, to: &Uri) -> Option<Sender> {
-        let same = |(at, _): &(Uri, Sender)| at.authority() == to.authority() && at.scheme() == to.scheme();
+    fn take(&mut self, to: &Uri) -> Option<Line> {
+        let same = |(at, _): &(Uri, Line)| at.authority() == to.authority() && at.scheme() == to.scheme();
         let at = self.open.iter().position(same)?;
-        Some(self.open.swap_remove(at).1).filter(|sender| !sender.is_closed())
+        Some(self.open.swap_remove(at).1).filter(|line| !line.over && !line.sender.is_closed())
     }
 
-    fn keep(&mut self, to: &Uri, sender: Sender) {
+    fn keep(&mut self, to: &Uri, line: Line) {
         if self.open.len() >= MOST_HOSTS {
             self.open.remove(0);
         }
-        self.open.push((to.clone(), sender));
+        self.open.push((to.clone(), line));
     }
 }
 
@@ -222,7 +266,7 @@ async fn read(mut body: Incoming) -> Result<(Bytes, bool), Failure> {
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-async fn connect(way: &Way, to: &Uri, watch: Watch, phases: &mut Phases) -> Result<Sender, Failure> {
+async fn connect(way: &Way, to: &Uri, watch: Watch, phases: &mut Phases) -> Result<Line, Failure> {
     let unreachable = |why: String| Failure::Unreachable(why);
     let host = to.host().unwrap_or("").trim_matches(['[', ']']).to_owned();
     let secure = to.scheme_str() == Some("https");
@@ -243,12 +287,11 @@ async fn connect(way: &Way, to: &Uri, watch: Watch, phases: &mut Phases) -> Resu
     shake_hands(stream).await
 }
 
-async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-) -> Result<Sender, Failure> {
+async fn shake_hands<S>(stream: S) -> Result<Line, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|why| Failure::Broken(why.to_string()))?;
-    // It lives as long as its sender.
-    tokio::spawn(connection);
-    Ok(sender)
+    Ok(Line { sender, connection: Box::pin(connection), over: false })
 }
