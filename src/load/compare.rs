@@ -17,6 +17,9 @@ const DRAWS: usize = 2000;
 /// What lies outside of the interval, in both directions together.
 const OUTSIDE: f64 = 0.05;
 
+/// What is looked at: its name, whether more of it is worse, and how much of it a second has.
+type Quantity = (&'static str, bool, fn(&PointRow) -> f64);
+
 /// One quantity in both runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
@@ -86,7 +89,7 @@ pub fn compare(first: &LoadReport, second: &LoadReport) -> Comparison {
         ));
         return Comparison { changes: Vec::new(), doubts };
     }
-    let quantities: [(&'static str, bool, fn(&PointRow) -> f64); 4] = [
+    let quantities: [Quantity; 4] = [
         ("requests a second", false, |p| p.requests as f64 / p.seconds.max(1) as f64),
         ("latency p50 of a second (ms)", true, |p| p.p50),
         ("latency p99 of a second (ms)", true, |p| p.p99),

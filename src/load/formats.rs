@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use super::report::{LoadReport, Percentiles, StepRow};
 
+/// A family of percentiles: its name, its help, and where it stands in a row.
+type Summary = (&'static str, &'static str, fn(&StepRow) -> &Percentiles);
+
 /// The report in Prometheus' text exposition format 0.0.4, for a textfile collector. Times are in seconds, as is usual
 /// there.
 pub fn prometheus(report: &LoadReport) -> String {
@@ -32,7 +35,7 @@ pub fn prometheus(report: &LoadReport) -> String {
     for row in steps() {
         sample(&mut out, "requests_per_second", row, "", row.rate);
     }
-    let of: [(&str, &str, fn(&StepRow) -> &Percentiles); 3] = [
+    let of: [Summary; 3] = [
         ("latency_seconds", "From the moment at which a request should have begun.", |row| &row.latency),
         ("service_seconds", "From the moment at which a request was sent.", |row| &row.service),
         ("first_byte_seconds", "From the moment at which a request was sent to the first byte.", |row| {

@@ -142,7 +142,7 @@ impl Tally {
 
     /// Whether the play of that number, counted from 0 by this thread, is one for the catalogue.
     pub(super) fn samples(&self, number: u64) -> bool {
-        number % self.sample_every == 0
+        number.is_multiple_of(self.sample_every)
     }
 
     /// Keeps a play for the catalogue; where there are too many, every other one goes, and half as many come.

@@ -1,5 +1,7 @@
 //! One user and its plays. A play is a scenario from its first step to its last; every answer is judged.
 
+mod login;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,28 +11,24 @@ use super::drive::Thread;
 use super::scene::{Kept, Lasts, Scene};
 use super::session::{Live, version};
 use crate::client::renewal::{Caller, Failed, Turn, is_stale};
-use crate::client::{Action, Authorize, Jar, Missing, Session, page};
+use crate::client::{Action, Missing, Session};
 use crate::oauth::Endpoint;
 use crate::run::judging::{Judging, comes_to_success, keep};
-use crate::subject::ClientAuth;
 use crate::suite::Step;
-use crate::transcript::{Exchange, Failure, Request};
+use crate::transcript::{Exchange, Failure};
 use crate::verdict::{Finding, Level, Verdict};
-use crate::wire::clock::{Watch, real_now};
+use crate::wire::clock::real_now;
 use crate::wire::line::{Addressed, Lines, Phases, Raw, Way};
 use tokio::sync::Semaphore;
 
-/// The most pages and redirects on the way from authorize to the callback.
-const MOST_PAGES: usize = 16;
-
 /// Connections that users share: whoever finds none free waits.
-pub(super) struct Pool {
+pub(in crate::load) struct Pool {
     room: Semaphore,
     idle: RefCell<Vec<Lines>>,
 }
 
 impl Pool {
-    pub(super) fn new(most: usize) -> Self {
+    pub(in crate::load) fn new(most: usize) -> Self {
         Self { room: Semaphore::new(most.max(1)), idle: RefCell::default() }
     }
 
@@ -45,13 +43,16 @@ impl Pool {
     }
 }
 
+/// A request that need not be built again as long as the session has that version.
+type Built = (u64, Arc<Sent>);
+
 /// A user: its connections, its dice, and the requests that it need not build again.
-pub(super) struct User {
+pub(in crate::load) struct User {
     lines: Lines,
     /// Connections that it shares with others instead.
     pool: Option<Rc<Pool>>,
     /// By scene and step: the version of the session that the request was built for, and the request.
-    built: Vec<Vec<Option<(u64, Arc<Sent>)>>>,
+    built: Vec<Vec<Option<Built>>>,
     /// What is exchanged in the play that is going on; the room is used again.
     kept: Vec<Kept>,
 }
@@ -85,7 +86,7 @@ enum Stopped {
 }
 
 impl User {
-    pub(super) fn new(scenes: &[Arc<Scene>], pool: Option<Rc<Pool>>) -> Self {
+    pub(in crate::load) fn new(scenes: &[Arc<Scene>], pool: Option<Rc<Pool>>) -> Self {
         let built = scenes.iter().map(|scene| vec![None; scene.steps.len()]).collect();
         Self { lines: Lines::default(), pool, built, kept: Vec::new() }
     }
@@ -99,7 +100,7 @@ impl User {
 
     /// One caller of a herd: it has the token in force, waits until that is dead, and makes its calls with it. Answers
     /// whether all of them held.
-    pub(super) async fn in_herd(&mut self, thread: &Rc<Thread>, live: Arc<Live>) -> bool {
+    pub(in crate::load) async fn in_herd(&mut self, thread: &Rc<Thread>, live: Arc<Live>) -> bool {
         let number = live.scene;
         let scene = thread.job.scenes[number].clone();
         let mut playing = Playing::new(thread, number, &scene, Some(live), false);
@@ -117,7 +118,7 @@ impl User {
     }
 
     /// Plays a scene that should have begun at `intended`, in microseconds.
-    pub(super) async fn play(
+    pub(in crate::load) async fn play(
         &mut self,
         thread: &Rc<Thread>,
         number: usize,
@@ -280,66 +281,6 @@ impl User {
         Ok(quick)
     }
 
-    /// Passes the pages behind the first answer to an authorization, as far as they stay with the server. The journey as
-    /// a whole is one request of its step.
-    async fn authorize(
-        &mut self,
-        playing: &mut Playing<'_>,
-        i: usize,
-        begins: u64,
-        options: &Authorize,
-        first: Kept,
-    ) {
-        let (scene, thread) = (playing.scene, playing.thread);
-        first.outgoing.remember.clone().into_session(&mut playing.session);
-        let mut pages = scene.pages(options.deny);
-        let nobody = crate::subject::User::default();
-        let user = scene.target.users.get(&scene.steps[i].actor.user).unwrap_or(&nobody);
-        let mut jar = Jar::default();
-        let mut took = 0;
-        let mut kept = first;
-        for _ in 0..MOST_PAGES {
-            took += kept.took;
-            let request = Request::of(&kept.outgoing.request);
-            let next = kept.answer.as_ref().ok().filter(|_| options.follow).and_then(|raw| {
-                let response = raw.response();
-                jar.absorb(&request.url, &response.headers);
-                let next = page::next(&request, &response, &mut pages, user)?;
-                let (target, session) = (&scene.target, &playing.session);
-                let inside = page::is_inside(&next.url, target, &scene.endpoints, &scene.org, session);
-                inside.then(|| page::visit(&next)).flatten()
-            });
-            self.kept.push(kept);
-            let Some(mut outgoing) = next else { break };
-            let cookies = jar.header(&outgoing.request.uri().to_string()).and_then(|text| text.parse().ok());
-            if let Some(cookies) = cookies {
-                outgoing.request.headers_mut().insert("cookie", cookies);
-            }
-            let Ok(sent) = Sent::new(outgoing) else { break };
-            let at = real_now();
-            let (answer, phases) = self.send(thread, &sent.addressed).await;
-            let outgoing = sent.outgoing.clone();
-            kept = Kept { step: i, endpoint: Endpoint::Page, outgoing, answer, at, took: phases.whole };
-        }
-        let Some(last) = self.kept.last() else { return };
-        if let Some(code) = scene.exchange(last, 0).code_issued() {
-            playing.session.code = Some(crate::oauth::Secret::new(code));
-            playing.version = version();
-        }
-        if !playing.counted {
-            return;
-        }
-        let status = last.answer.as_ref().map_or(0, |raw| raw.status);
-        let latency = thread.now().saturating_sub(begins).max(took);
-        let mut tally = thread.tally();
-        let gauge = &mut tally.steps[scene.steps[i].row];
-        gauge.latency.record(latency);
-        gauge.service.record(took);
-        *gauge.statuses.entry(status).or_default() += 1;
-        tally.slice.requests += 1;
-        tally.slice.latency.record(latency);
-    }
-
     /// Judges the answers to a step as a run does. Answers whether the rest of the play is left out.
     fn judge(&mut self, playing: &mut Playing<'_>, i: usize, from: usize) -> bool {
         let scene = playing.scene;
@@ -399,92 +340,6 @@ impl User {
         }
         Ok(sent)
     }
-
-    /// Makes sure that the play has the session in force. Answers how long it waited, in microseconds.
-    async fn current(&mut self, playing: &mut Playing<'_>) -> Result<u64, Stopped> {
-        let Some(live) = playing.live.clone() else { return Ok(0) };
-        let begun = playing.thread.now();
-        let turn = live.turn(&mut playing.caller);
-        if let Turn::Send(_) = turn {
-            playing.take(&live);
-            return Ok(0);
-        }
-        playing.resolve(&live, turn).await?;
-        Ok(playing.thread.now() - begun)
-    }
-
-    /// Gets the first tokens of a session.
-    pub(super) async fn log_in(&mut self, thread: &Rc<Thread>, live: &Arc<Live>) -> Result<(), Failed> {
-        // The timetable has not begun yet.
-        let watch = Watch::start();
-        let session = self.grant(thread, live.scene, None).await?;
-        thread.tally().logins.record(watch.micros());
-        live.begins(session);
-        Ok(())
-    }
-
-    /// A new grant, by the steps of the scene that log in, or a refresh where there is a refresh token.
-    async fn grant(
-        &mut self,
-        thread: &Rc<Thread>,
-        number: usize,
-        known: Option<Session>,
-    ) -> Result<Session, Failed> {
-        let scene = &thread.job.scenes[number];
-        let failed = |why: String, is_final: bool| Failed { why, is_final };
-        if let Some(session) = known.filter(|session| session.refresh_token.is_some()) {
-            return self.refresh(thread, scene, session).await;
-        }
-        let mut playing = Playing { logs_in: true, ..Playing::new(thread, number, scene, None, false) };
-        for i in 0..scene.login {
-            let before = self.kept.len();
-            self.once(&mut playing, i, thread.now()).await.map_err(|why| match why {
-                Stopped::Missing(why) => failed(why.to_string(), true),
-                Stopped::Dead(why) => why,
-            })?;
-            let x = self.kept.last().filter(|_| self.kept.len() > before).map(|kept| scene.exchange(kept, 0));
-            match x {
-                Some(x) if comes_to_success(&scene.step(i).action, &x) => {}
-                Some(x) => return Err(failed(x.outcome(), (400..500).contains(&x.status()))),
-                None => return Err(failed("it was not played".into(), true)),
-            }
-        }
-        self.kept.clear();
-        let session = playing.session;
-        Ok(session)
-    }
-
-    /// Exchanges a refresh token.
-    async fn refresh(
-        &mut self,
-        thread: &Rc<Thread>,
-        scene: &Arc<Scene>,
-        mut session: Session,
-    ) -> Result<Session, Failed> {
-        let failed = |why: String, is_final: bool| Failed { why, is_final };
-        let random = RefCell::new(thread.dice());
-        let actor = &scene.steps[0].actor;
-        let asked = crate::client::Asked {
-            action: &Action::Refresh,
-            tweak: &crate::client::Tweak::default(),
-            authenticated: actor.auth != ClientAuth::None,
-        };
-        let outgoing = scene
-            .with_context(actor, &session, real_now(), &random, |cx| crate::client::build(cx, &asked))
-            .and_then(Sent::new)
-            .map_err(|why| failed(why.to_string(), true))?;
-        let raw = self.send(thread, &outgoing.addressed).await.0;
-        let raw = raw.map_err(|why| failed(why.to_string(), false))?;
-        let response = raw.response();
-        let members = response.json().filter(|_| raw.status == 200);
-        match members.filter(|json| json.get("access_token").is_some()) {
-            Some(json) => {
-                session.granted(|name| json.get(name)?.as_str());
-                Ok(session)
-            }
-            None => Err(failed(response.one_line(), (400..500).contains(&raw.status))),
-        }
-    }
 }
 
 impl<'p> Playing<'p> {
@@ -510,40 +365,6 @@ impl<'p> Playing<'p> {
             waited: 0,
             sends_what_it_has: false,
             logs_in: false,
-        }
-    }
-
-    /// Takes over the session in force.
-    fn take(&mut self, live: &Live) {
-        if self.version == 0 || live.is_newer(self.version) {
-            let captured = std::mem::take(&mut self.session.captured);
-            (self.session, self.version) = live.known();
-            self.session.captured = captured;
-        }
-    }
-
-    /// Follows the turns of a renewal until there is a token in force.
-    async fn resolve(&mut self, live: &Arc<Live>, mut turn: Turn) -> Result<(), Stopped> {
-        loop {
-            turn = match turn {
-                Turn::Send(_) | Turn::Accept => {
-                    self.version = 0;
-                    self.take(live);
-                    return Ok(());
-                }
-                Turn::Wait(ticket) => {
-                    live.over(ticket).await;
-                    live.turn(&mut self.caller)
-                }
-                Turn::Renew(ticket, _) => {
-                    // A task of its own: who began it may be gone before it ends.
-                    let (thread, renewed) = (self.thread.clone(), live.clone());
-                    tokio::task::spawn_local(async move { renew(&thread, &renewed, ticket).await });
-                    live.over(ticket).await;
-                    live.turn(&mut self.caller)
-                }
-                Turn::GiveUp(failed) => return Err(Stopped::Dead(failed)),
-            };
         }
     }
 
@@ -616,27 +437,6 @@ impl<'p> Playing<'p> {
             tally.found((self.number, i), finding, now, &exchanges);
         }
     }
-}
-
-/// Renews a session: one for all who wait for it.
-pub(super) async fn renew(thread: &Rc<Thread>, live: &Arc<Live>, ticket: crate::client::renewal::Ticket) {
-    let begun = thread.now();
-    let mut user = thread.renewer();
-    let (known, _) = live.known();
-    let outcome = user.grant(thread, live.scene, Some(known)).await;
-    thread.give_back(user);
-    let now = thread.now();
-    let mut tally = thread.tally();
-    tally.renewals.record(now - begun);
-    tally.slice.renewals += 1;
-    if let Err(failed) = &outcome {
-        tally.failed_renewals += 1;
-        if failed.is_final && live.tells_of_death() {
-            tally.death(now, live.scene, failed.why.clone());
-        }
-    }
-    drop(tally);
-    live.settle(ticket, outcome);
 }
 
 fn record(scene: &Scene, kept: &[Kept]) -> Vec<Exchange> {

@@ -1,12 +1,16 @@
-//! What a load run is told as. The JSON is the definition; console, Prometheus and CSV are views of the same rows.
+//! From what was counted to the report.
 
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::drive::{Job, rows};
-use super::gauge::{Gauge, Series, StepGauge};
-use super::tally::{Found, Tally};
-use super::threshold::value;
+use super::super::LATE;
+use super::super::drive::{Job, rows};
+use super::super::gauge::{Gauge, Series, StepGauge};
+use super::super::tally::{Found, Tally};
+use super::super::threshold::value;
+use super::{
+    CatalogueRow, DeathRow, FoundRow, HerdRow, LoadReport, Percentiles, PlayRow, PointRow, SessionsRow,
+    SigningRow, StepRow, ThresholdRow, TimetableRow, VERSION,
+};
 use crate::report::{At, CheckRow, FindingRow, Word};
 use crate::run::judge_recording;
 use crate::subject::Target;
@@ -14,319 +18,28 @@ use crate::transcript::{Redactor, Transcript};
 use crate::verdict::{Level, Verdict};
 use crate::wire::dice;
 
-/// Version of the JSON report of a load run.
-pub const VERSION: u32 = 1;
 /// From which share on a processor is taken for full, in percent.
 const FULL: f64 = 90.0;
 /// The most findings of checks that are told.
 const MOST_FINDINGS: usize = 20;
 
-/// What a load run came to. Times are in milliseconds, rates a second.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct LoadReport {
-    /// [`VERSION`].
-    pub version: u32,
-    /// `load`.
-    pub kind: String,
-    /// Name and version of this program.
-    pub tool: String,
-    /// Base URL of the org, or `embedded`.
-    pub org: String,
-    /// When it began, in milliseconds since the epoch.
-    pub begun: i64,
-    /// What was to be done, in words.
-    pub plan: String,
-    /// For how long nothing was counted at the begin.
-    #[serde(default)]
-    pub warm_up_ms: f64,
-    /// How long was counted.
-    pub counted_ms: f64,
-    /// The verdict of the whole.
-    pub verdict: Word,
-    /// Why it is no pass, in words.
-    pub because: Vec<String>,
-    /// Whether a person ended it.
-    pub interrupted: bool,
-    /// Which threshold ended it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub aborted: Option<String>,
-    /// All requests.
-    pub total: StepRow,
-    /// Each step.
-    pub steps: Vec<StepRow>,
-    /// Each scenario.
-    pub plays: Vec<PlayRow>,
-    /// How well the timetable was kept, where there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timetable: Option<TimetableRow>,
-    /// New connections and their TLS handshakes.
-    pub connect: Percentiles,
-    /// TLS handshakes alone.
-    pub tls: Percentiles,
-    /// Signing, where there was any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signing: Option<SigningRow>,
-    /// Sessions that outlived a play, where there were any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sessions: Option<SessionsRow>,
-    /// What it cost that all sessions died at once, where that was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub herd: Option<HerdRow>,
-    /// What had to hold.
-    pub thresholds: Vec<ThresholdRow>,
-    /// Expectations that did not hold.
-    pub findings: Vec<FoundRow>,
-    /// Findings that are not told one by one.
-    pub more_findings: u64,
-    /// What the catalogue says of a sample.
-    pub catalogue: CatalogueRow,
-    /// Processor time of this program: of each thread that sends, in percent of a processor.
-    pub threads: Vec<f64>,
-    /// Processor time of the threads that send for each request, in microseconds, warm-up included.
-    pub cpu_us_per_request: f64,
-    /// What this program was the limit of, in words.
-    pub limits: Vec<String>,
-    /// What could not be played, with the reason.
-    pub not_testable: Vec<[String; 3]>,
-    /// Threads that broke: bugs of this program.
-    pub bugs: usize,
-    /// Over time.
-    pub series: Vec<PointRow>,
-}
-
-/// Durations in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct Percentiles {
-    pub count: u64,
-    pub min: f64,
-    pub mean: f64,
-    pub p50: f64,
-    pub p90: f64,
-    pub p95: f64,
-    pub p99: f64,
-    pub p999: f64,
-    pub max: f64,
-}
-
-/// One step, or all of them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct StepRow {
-    /// `suite › scenario › n do`.
-    pub step: String,
-    /// Requests that were counted.
-    pub requests: u64,
-    /// Requests a second.
-    pub rate: f64,
-    /// Requests of which an expectation did not hold, or that had no answer.
-    pub errors: u64,
-    /// How often each status came; 0 is no answer.
-    pub statuses: BTreeMap<u16, u64>,
-    /// From the moment at which it should have begun.
-    pub latency: Percentiles,
-    /// From the moment at which it was sent.
-    pub service: Percentiles,
-    /// From the moment at which it was sent to the first byte of the answer.
-    pub first_byte: Percentiles,
-    /// Requests that waited for a renewal, which is in none of the three.
-    pub waited_for_renewal: u64,
-    /// How long they waited.
-    pub wait: Percentiles,
-}
-
-/// The plays of one scenario.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PlayRow {
-    /// `suite › scenario`.
-    pub scenario: String,
-    /// Plays in which everything held.
-    pub pass: u64,
-    /// Plays in which something did not hold.
-    pub fail: u64,
-    /// Plays that prove nothing.
-    pub inconclusive: u64,
-    /// Plays a second.
-    pub rate: f64,
-    /// From the moment at which it should have begun to its end.
-    pub latency: Percentiles,
-}
-
-/// How well a timetable was kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TimetableRow {
-    /// How much later than their time plays began.
-    pub start_error: Percentiles,
-    /// Plays that began more than 2 ms late.
-    pub late: u64,
-    /// Plays that were not begun because too many were in flight.
-    pub dropped: u64,
-}
-
-/// Signing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SigningRow {
-    /// Made during the run: how long each took.
-    pub took: Percentiles,
-    /// How long they waited for their turn.
-    pub waited: Percentiles,
-    /// Made before the run.
-    pub presigned: u64,
-    /// How many of those were made in a second.
-    pub presigned_rate: f64,
-    /// How often none of those was left.
-    pub ran_out: u64,
-    /// How busy signing was, in percent of the processors that it may use.
-    pub busy: f64,
-}
-
-/// Sessions that outlived a play.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SessionsRow {
-    /// How many there were.
-    pub sessions: u64,
-    /// First grants, made before the timetable began.
-    pub logins: Percentiles,
-    /// Renewals: refreshes and new grants.
-    pub renewals: Percentiles,
-    /// Renewals that brought no token.
-    pub failed_renewals: u64,
-    /// Requests that were refused with a dead token and sent again.
-    pub refused: u64,
-    /// Grants that died.
-    pub died: u64,
-    /// When the first of them died, of which scenario, and why.
-    pub deaths: Vec<DeathRow>,
-}
-
-/// What it cost that all sessions died at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct HerdRow {
-    /// Callers that found their session dead at once.
-    pub callers: u64,
-    /// How many sessions died.
-    pub sessions: u64,
-    /// Renewals from then until the end of the run.
-    pub renewals: u64,
-    /// Callers whose calls did not hold in the end.
-    pub failed: u64,
-    /// From the death until the last of them was answered.
-    pub took_ms: f64,
-}
-
-/// The death of a grant.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct DeathRow {
-    /// Since the begin.
-    pub at_ms: f64,
-    /// `suite › scenario`.
-    pub scenario: String,
-    /// As the server said it.
-    pub why: String,
-}
-
-/// A threshold and what came.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ThresholdRow {
-    /// As it was written.
-    pub threshold: String,
-    /// The step that it was looked at on.
-    pub step: String,
-    /// What came, in words.
-    pub observed: String,
-    /// Whether it holds.
-    pub holds: bool,
-}
-
-/// An expectation that did not hold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FoundRow {
-    /// `suite › scenario › n do`.
-    pub step: String,
-    /// `fail` or `inconclusive`.
-    pub verdict: Word,
-    /// How often.
-    pub times: u64,
-    /// When first, since the begin.
-    pub first_ms: f64,
-    /// What should have come.
-    pub expected: String,
-    /// What came the first time.
-    pub observed: String,
-    /// Where it is written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<At>,
-}
-
-/// What the catalogue says of a sample of the plays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CatalogueRow {
-    /// Plays that it looked at.
-    pub sampled: u64,
-    /// Plays that were counted.
-    pub of: u64,
-    /// Checks that had anything to say.
-    pub checks: Vec<CheckRow>,
-    /// What does not hold, one example a check.
-    pub findings: Vec<FindingRow>,
-}
-
-/// A second, or a few.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct PointRow {
-    pub at_s: u64,
-    pub seconds: u64,
-    pub requests: u64,
-    pub errors: u64,
-    pub plays: u64,
-    pub renewals: u64,
-    pub dropped: u64,
-    pub in_flight: u64,
-    pub p50: f64,
-    pub p99: f64,
-    pub max: f64,
-}
-
 /// What is known of a run besides what the threads counted.
 #[derive(Default)]
-pub(super) struct Made {
-    pub(super) begun: i64,
-    pub(super) took: u64,
-    pub(super) logging_in: u64,
-    pub(super) presigned: u64,
-    pub(super) presigning: u64,
-    pub(super) interrupted: bool,
-    pub(super) aborted: Option<String>,
-    pub(super) broken: Option<String>,
-    pub(super) not_testable: Vec<(String, String, String)>,
+pub(in crate::load) struct Made {
+    pub(in crate::load) begun: i64,
+    pub(in crate::load) took: u64,
+    pub(in crate::load) logging_in: u64,
+    pub(in crate::load) presigned: u64,
+    pub(in crate::load) presigning: u64,
+    pub(in crate::load) interrupted: bool,
+    pub(in crate::load) aborted: Option<String>,
+    pub(in crate::load) broken: Option<String>,
+    pub(in crate::load) not_testable: Vec<(String, String, String)>,
     /// Of each thread: processor time and how long it ran, in microseconds.
-    pub(super) threads: Vec<(u64, u64)>,
+    pub(in crate::load) threads: Vec<(u64, u64)>,
     /// When the herd went, and how many renewals there had been.
-    pub(super) herd_went: Option<(u64, u64)>,
-    pub(super) bugs: usize,
-}
-
-impl LoadReport {
-    /// The exit code, as everywhere: 0 conforms, 1 an expectation, a MUST or a threshold does not hold, 3 cannot vouch,
-    /// 130 interrupted.
-    pub fn exit(&self) -> u8 {
-        match self.verdict {
-            _ if self.interrupted => 130,
-            Word::Fail => 1,
-            Word::Inconclusive | Word::NotTestable => 3,
-            _ => 0,
-        }
-    }
-}
-
-/// The JSON report as text.
-///
-/// # Panics
-/// Never: a report is plain data.
-pub fn json(report: &LoadReport) -> String {
-    let mut text = serde_json::to_string_pretty(report).expect("a report is plain data");
-    text.push('\n');
-    text
+    pub(in crate::load) herd_went: Option<(u64, u64)>,
+    pub(in crate::load) bugs: usize,
 }
 
 /// A duration in milliseconds.
@@ -370,7 +83,13 @@ fn rate(count: u64, micros: u64) -> f64 {
 }
 
 /// Puts the report together. Every secret in it is replaced by its fingerprint.
-pub(super) fn told(target: &Target, job: &Job, tally: Tally, series: &Series, made: Made) -> LoadReport {
+pub(in crate::load) fn told(
+    target: &Target,
+    job: &Job,
+    tally: Tally,
+    series: &Series,
+    made: Made,
+) -> LoadReport {
     let plan = &job.plan;
     let end =
         plan.length.filter(|_| !made.interrupted && made.aborted.is_none()).unwrap_or(0).max(tally.last);
@@ -634,7 +353,7 @@ fn limits(report: &LoadReport) -> Vec<String> {
     if report.org == "embedded" && full > 0 {
         limits.push("the embedded org runs in the same process and shares its processors".to_owned());
     }
-    if let Some(table) = report.timetable.filter(|table| table.start_error.p99 > ms(super::LATE)) {
+    if let Some(table) = report.timetable.filter(|table| table.start_error.p99 > ms(LATE)) {
         limits.push(format!(
             "plays began late (p99 {:.1} ms): this program did not keep its timetable",
             table.start_error.p99

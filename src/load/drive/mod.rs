@@ -1,0 +1,387 @@
+//! Driving a load run: hosts for the embedded org, one thread for each processor, and a look at all of them once a
+//! second.
+
+mod thread;
+
+pub(in crate::load) use thread::Thread;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+use super::gauge::{Series, Slice, StepGauge};
+use super::pace::SECOND;
+use super::plan::Plan;
+use super::report::{LoadReport, Made, told};
+use super::scene::{Scene, unplayable};
+use super::session::Live;
+use super::sign::Signer;
+use super::tally::Tally;
+use super::threshold::value;
+use crate::org::Org;
+use crate::org::fault::Fault;
+use crate::run::{Surroundings, embedded_endpoints};
+use crate::subject::workload::Connections;
+use crate::subject::{Setting, Settings, Target};
+use crate::suite::Scenario;
+use crate::wire::clock::{Watch, real_now};
+use crate::wire::host::Host;
+use crate::wire::line::Way;
+use crate::wire::{Clock, Error, dice};
+
+/// What is to be loaded.
+pub struct Options {
+    /// The org.
+    pub target: Target,
+    /// Scenarios, each with the id of its suite.
+    pub scenarios: Vec<(String, Arc<Scenario>)>,
+    /// Scenarios that the target cannot be asked: suite, name, and why.
+    pub left_out: Vec<(String, String, String)>,
+    /// Faults that the embedded org commits.
+    pub faults: Vec<&'static Fault>,
+    /// What is done.
+    pub plan: Plan,
+    /// How long an answer may take.
+    pub within: Duration,
+}
+
+/// What a run tells while it goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Whether the timetable has begun; before, sessions log in and assertions are signed.
+    pub begun: bool,
+    /// Since the begin of the timetable, in microseconds.
+    pub now: u64,
+    /// How long it is, where that is known, in microseconds.
+    pub length: Option<u64>,
+    /// The last second.
+    pub requests: u64,
+    /// Latencies of the last second, in microseconds.
+    pub p50: u64,
+    /// Latency that one in a hundred exceeded.
+    pub p99: u64,
+    /// Errors so far.
+    pub errors: u64,
+    /// Renewals so far.
+    pub renewals: u64,
+    /// Dropped so far.
+    pub dropped: u64,
+    /// Plays in flight.
+    pub in_flight: u64,
+}
+
+/// What all threads share.
+pub(in crate::load) struct Job {
+    pub(in crate::load) plan: Plan,
+    pub(in crate::load) scenes: Vec<Arc<Scene>>,
+    pub(in crate::load) way: Way,
+    pub(in crate::load) signer: Signer,
+    /// Sessions that outlive a play, those of a scene together.
+    lives: Vec<Vec<Arc<Live>>>,
+    begin: OnceLock<Watch>,
+    /// Threads that are ready to begin.
+    ready: AtomicU64,
+    go: watch::Sender<bool>,
+    stop: watch::Receiver<bool>,
+    /// Plays that were begun.
+    begun: AtomicU64,
+    /// Callers of the herd that wait for it to go.
+    herd_ready: AtomicU64,
+    herd: watch::Sender<bool>,
+    within: Duration,
+}
+
+impl Job {
+    /// A caller of the herd is ready.
+    pub(in crate::load) fn herd_is_ready(&self) {
+        self.herd_ready.fetch_add(1, Ordering::Release);
+    }
+
+    /// Tells when the herd goes.
+    pub(in crate::load) fn herd_goes(&self) -> watch::Receiver<bool> {
+        self.herd.subscribe()
+    }
+
+    /// When the herd goes, in microseconds: in the middle of what is counted.
+    fn herd_at(&self) -> Option<u64> {
+        let length = self.plan.length.filter(|_| self.plan.herd > 0)?;
+        Some(self.plan.warm_up + (length - self.plan.warm_up) / 2)
+    }
+}
+
+/// Plays under load. Ends early, with what was played by then, when `stop` turns true.
+///
+/// # Errors
+/// The world got in the way before anything was played.
+pub async fn load(
+    options: Options,
+    around: &Surroundings,
+    progress: mpsc::UnboundedSender<Progress>,
+    stop: watch::Receiver<bool>,
+) -> Result<LoadReport, Error> {
+    let started = Watch::start();
+    let not_testable = options.left_out.clone();
+    let mut made = Made { begun: real_now(), not_testable, ..Made::default() };
+    let mut hosts: Vec<(Settings, Host, Arc<Org>)> = Vec::new();
+    let mut scenes: Vec<Arc<Scene>> = Vec::new();
+    let mut row = 0;
+    for (suite, scenario) in &options.scenarios {
+        if let Some(why) = unplayable(scenario, &options.target) {
+            made.not_testable.push((suite.clone(), scenario.name.clone(), why));
+            continue;
+        }
+        let mut target = options.target.clone();
+        let org = if target.is_embedded() {
+            target.settings = quiet(&target.settings.with(&scenario.settings));
+            let known = hosts.iter().find(|(settings, ..)| *settings == target.settings);
+            let url = match known {
+                Some((_, host, _)) => host.url(),
+                None => {
+                    let org = Arc::new(Org::new(&target, &options.faults, dice::seed()));
+                    let host = Host::start(org.clone(), Clock::real(), "127.0.0.1:0").await?;
+                    let url = host.url();
+                    hosts.push((target.settings.clone(), host, org));
+                    url
+                }
+            };
+            target.endpoints = embedded_endpoints(&url);
+            url
+        } else {
+            target.endpoints = around.endpoints.clone();
+            around.org.clone()
+        };
+        let mut scene = Scene::new(suite, scenario.clone(), target, org, row);
+        if options.plan.sessions() > 0 {
+            scene.login = scene.steps_that_log_in();
+            if scene.login == 0 || scene.login == scene.steps.len() {
+                let why = "its session is to outlive a play, and it has no step that logs in before others that use it";
+                made.not_testable.push((suite.clone(), scenario.name.clone(), why.into()));
+                continue;
+            }
+        }
+        row += scene.steps.len();
+        scenes.push(Arc::new(scene));
+    }
+    let plan = options.plan;
+    let lives =
+        (0..scenes.len()).map(|scene| (0..plan.sessions()).map(|_| Live::new(scene)).collect()).collect();
+    let threads = plan.threads.max(1);
+    let ((go, _), (herd, _)) = (watch::channel(false), watch::channel(false));
+    let (halt, halted) = watch::channel(false);
+    let job = Arc::new(Job {
+        way: Way::new(
+            options.target.ca.as_deref(),
+            options.within,
+            plan.connections == Connections::PerUser,
+        )?,
+        signer: Signer::new(plan.assertions, threads),
+        plan,
+        scenes,
+        lives,
+        begin: OnceLock::new(),
+        ready: AtomicU64::new(0),
+        go,
+        stop: halted,
+        begun: AtomicU64::new(0),
+        herd_ready: AtomicU64::new(0),
+        herd,
+        within: options.within,
+    });
+    if job.scenes.is_empty() {
+        return Ok(told(&options.target, &job, Tally::new(0, 0), &Series::default(), made));
+    }
+    let _ = progress.send(Progress::default());
+    match job.signer.prepare(&job.scenes).await {
+        Ok((signed, took)) => (made.presigned, made.presigning) = (signed, took),
+        Err(why) => made.broken = Some(why.to_string()),
+    }
+    let tallies: Vec<Arc<Mutex<Tally>>> =
+        (0..threads).map(|_| Arc::new(Mutex::new(Tally::new(row, job.scenes.len())))).collect();
+    let workers: Vec<_> = tallies
+        .iter()
+        .enumerate()
+        .map(|(number, tally)| {
+            let (job, tally) = (job.clone(), tally.clone());
+            std::thread::spawn(move || thread::thread(job, number, tally))
+        })
+        .collect();
+    let orgs: Vec<Arc<Org>> = hosts.iter().map(|(_, _, org)| org.clone()).collect();
+    let series = collect(&job, &orgs, &tallies, &workers, &progress, stop, &halt, &mut made).await;
+    let mut whole = Tally::new(row, job.scenes.len());
+    for (worker, tally) in workers.into_iter().zip(tallies) {
+        made.bugs += usize::from(worker.join().is_err());
+        let tally = std::mem::take(&mut *tally.lock().unwrap_or_else(PoisonError::into_inner));
+        made.threads.extend(tally.cpu);
+        whole.add(tally);
+    }
+    made.took = started.micros();
+    let report = told(&options.target, &job, whole, &series, made);
+    for (_, host, _) in hosts {
+        host.stop().await;
+    }
+    Ok(report)
+}
+
+/// The embedded org does not count logins of a user unless it is told to: nobody can be shut out.
+fn quiet(settings: &Settings) -> Settings {
+    let mut all = settings.clone();
+    all.0.entry("login_rate".to_owned()).or_insert_with(|| Setting::Word("off".to_owned()));
+    all
+}
+
+/// Looks at all threads once a second until they are done.
+#[allow(clippy::too_many_arguments)]
+async fn collect(
+    job: &Job,
+    orgs: &[Arc<Org>],
+    tallies: &[Arc<Mutex<Tally>>],
+    workers: &[std::thread::JoinHandle<()>],
+    progress: &mpsc::UnboundedSender<Progress>,
+    mut stop: watch::Receiver<bool>,
+    halt: &watch::Sender<bool>,
+    made: &mut Made,
+) -> Series {
+    let mut series = Series::default();
+    let waiting = Watch::start();
+    // The threads log their sessions in; when all are ready, the timetable begins for all of them.
+    while usize::try_from(job.ready.load(Ordering::Acquire)).unwrap_or(0) < workers.len()
+        && !workers.iter().all(std::thread::JoinHandle::is_finished)
+    {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(2)) => {}
+            _ = stop.wait_for(|stopped| *stopped), if !made.interrupted => {
+                made.interrupted = true;
+                let _ = halt.send(true);
+            }
+        }
+    }
+    made.logging_in = waiting.micros();
+    let begin = *job.begin.get_or_init(Watch::start);
+    let _ = job.go.send(true);
+    let (mut errors, mut renewals, mut dropped) = (0, 0, 0);
+    let mut second = 0;
+    loop {
+        // The last look is when the threads are done, which may be before the second is over.
+        let at = (second + 1) * SECOND;
+        let done = loop {
+            let done = workers.iter().all(std::thread::JoinHandle::is_finished);
+            if done || begin.micros() >= at {
+                break done;
+            }
+            if !*job.herd.borrow() && job.herd_at().is_some_and(|at| begin.micros() >= at) {
+                let ready = usize::try_from(job.herd_ready.load(Ordering::Acquire)).unwrap_or(0);
+                if ready >= job.plan.herd {
+                    expire(job, orgs);
+                    made.herd_went = Some((begin.micros(), renewals_of(tallies)));
+                    let _ = job.herd.send(true);
+                }
+            }
+            let next = at.min(begin.micros() + SECOND / 100);
+            tokio::select! {
+                () = begin.until(next) => {}
+                _ = stop.wait_for(|stopped| *stopped), if !made.interrupted => {
+                    made.interrupted = true;
+                    let _ = halt.send(true);
+                }
+            }
+        };
+        let mut slice = Slice::default();
+        for tally in tallies {
+            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+            tally.slice.in_flight = tally.in_flight;
+            slice.add(&tally.slice);
+            tally.slice.clear();
+        }
+        errors += slice.errors;
+        renewals += slice.renewals;
+        dropped += slice.dropped;
+        if !done || slice.requests > 0 {
+            series.push(second, &slice);
+        }
+        let _ = progress.send(Progress {
+            begun: true,
+            now: begin.micros(),
+            length: job.plan.length,
+            requests: slice.requests,
+            p50: slice.latency.at(0.5),
+            p99: slice.latency.at(0.99),
+            errors,
+            renewals,
+            dropped,
+            in_flight: slice.in_flight,
+        });
+        if done {
+            return series;
+        }
+        let mut lives = job.lives.iter().flatten().peekable();
+        if made.aborted.is_none() && lives.peek().is_some() && lives.all(|live| live.is_dead()) {
+            made.aborted = Some("every grant died, so nobody can play".to_owned());
+            let _ = halt.send(true);
+        }
+        if made.aborted.is_none()
+            && let Some(why) = broken_threshold(job, tallies, begin.micros())
+        {
+            made.aborted = Some(why);
+            let _ = halt.send(true);
+        }
+        second += 1;
+    }
+}
+
+/// Lets every session die at once: the embedded org ends them; of another org's users forget what is good.
+fn expire(job: &Job, orgs: &[Arc<Org>]) {
+    if orgs.is_empty() {
+        job.lives.iter().flatten().for_each(|live| live.spoil());
+    }
+    for org in orgs {
+        org.expire_access_tokens(real_now());
+    }
+}
+
+fn renewals_of(tallies: &[Arc<Mutex<Tally>>]) -> u64 {
+    let of =
+        |tally: &Arc<Mutex<Tally>>| tally.lock().unwrap_or_else(PoisonError::into_inner).renewals.count();
+    tallies.iter().map(of).sum()
+}
+
+/// A threshold that ends the run and does not hold.
+fn broken_threshold(job: &Job, tallies: &[Arc<Mutex<Tally>>], now: u64) -> Option<String> {
+    let time = now.saturating_sub(job.plan.warm_up);
+    if job.plan.abort_after.is_none_or(|after| time < after) {
+        return None;
+    }
+    for threshold in &job.plan.thresholds {
+        for (name, row) in rows(&job.scenes) {
+            if !threshold.is_about(&name) {
+                continue;
+            }
+            let mut gauge = StepGauge::default();
+            for tally in tallies {
+                gauge.add(&tally.lock().unwrap_or_else(PoisonError::into_inner).steps[row]);
+            }
+            let value = value(threshold, &gauge, time);
+            if let Some(value) = value.filter(|value| !threshold.holds(*value)) {
+                return Some(format!("{name}: {}: it is {}", threshold.text, threshold.words(value)));
+            }
+        }
+    }
+    None
+}
+
+/// The rows of the tally with their names, but for those steps that log in beforehand.
+pub(in crate::load) fn rows(scenes: &[Arc<Scene>]) -> Vec<(String, usize)> {
+    let mut rows = Vec::new();
+    for scene in scenes {
+        for (i, step) in
+            scene.scenario.steps.iter().chain(&scene.scenario.cleanup).enumerate().skip(scene.login)
+        {
+            let label = step.label.as_ref().map_or(String::new(), |label| format!(" ({label})"));
+            rows.push((
+                format!("{} › {} {}{label}", scene.name(), i + 1, step.action.name()),
+                scene.steps[i].row,
+            ));
+        }
+    }
+    rows
+}

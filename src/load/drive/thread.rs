@@ -1,0 +1,373 @@
+//! One thread that sends: its users, its share of the timetable, and what it counts.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::super::LATE;
+use super::super::pace::{SECOND, Timetable};
+use super::super::plan::Model;
+use super::super::play::{Pool, User};
+use super::super::session::Live;
+use super::super::tally::Tally;
+use super::Job;
+use crate::client::Dice;
+use crate::subject::workload::Connections;
+use crate::wire::clock::{Watch, thread_cpu};
+use crate::wire::dice;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+/// How long answers are waited for when no more plays begin, beyond the time that an answer may take.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How many connections the callers of a herd share.
+const HERD_CONNECTIONS: usize = 256;
+
+/// One thread and what is its own.
+pub(in crate::load) struct Thread {
+    pub(in crate::load) job: Arc<Job>,
+    number: usize,
+    tally: Arc<Mutex<Tally>>,
+    dice: RefCell<StdRng>,
+    /// Plays of this thread, for the sample.
+    plays: Cell<u64>,
+    /// How often each scene was played in proportion to its weight.
+    turns: RefCell<Vec<i64>>,
+    renewers: RefCell<Vec<User>>,
+    /// Connections that users share.
+    pool: Option<Rc<Pool>>,
+}
+
+impl Thread {
+    /// Microseconds since the begin of the timetable; 0 before it.
+    pub(in crate::load) fn now(&self) -> u64 {
+        self.job.begin.get().map_or(0, Watch::micros)
+    }
+
+    pub(in crate::load) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Dice of their own for one request.
+    pub(in crate::load) fn dice(&self) -> Dice {
+        Dice(StdRng::from_rng(&mut *self.dice.borrow_mut()))
+    }
+
+    /// Whether the next play is one for the catalogue.
+    pub(in crate::load) fn samples(&self) -> bool {
+        let number = self.plays.get();
+        self.plays.set(number + 1);
+        self.tally().samples(number)
+    }
+
+    /// A user for a renewal, with the connections of the last one.
+    pub(in crate::load) fn renewer(&self) -> User {
+        self.renewers.borrow_mut().pop().unwrap_or_else(|| User::new(&self.job.scenes, None))
+    }
+
+    /// Somebody who plays.
+    fn user(&self) -> User {
+        User::new(&self.job.scenes, self.pool.clone())
+    }
+
+    pub(in crate::load) fn give_back(&self, user: User) {
+        self.renewers.borrow_mut().push(user);
+    }
+
+    /// Takes one play of those that may begin.
+    fn claim(&self) -> bool {
+        let begun = self.job.begun.fetch_add(1, Ordering::Relaxed);
+        self.job.plan.count.is_none_or(|count| begun < count)
+    }
+
+    fn stopped(&self) -> bool {
+        *self.job.stop.borrow()
+    }
+
+    /// The scene whose turn it is: the one that is furthest behind its weight.
+    fn next_scene(&self) -> usize {
+        let mut turns = self.turns.borrow_mut();
+        if turns.len() == 1 {
+            return 0;
+        }
+        let scenes = &self.job.scenes;
+        let all: i64 = scenes.iter().map(|scene| i64::from(scene.scenario.weight)).sum();
+        for (turn, scene) in turns.iter_mut().zip(scenes) {
+            *turn += i64::from(scene.scenario.weight);
+        }
+        let next = (0..turns.len()).max_by_key(|i| (turns[*i], std::cmp::Reverse(*i))).unwrap_or(0);
+        turns[next] -= all;
+        next
+    }
+
+    /// The session of a user, where sessions outlive a play.
+    fn live(&self, scene: usize, user: u64) -> Option<Arc<Live>> {
+        let lives = self.job.lives.get(scene).filter(|lives| !lives.is_empty())?;
+        let at = usize::try_from(user).unwrap_or(0) % lives.len();
+        Some(lives[at].clone())
+    }
+
+    /// Waits for a moment; false where the run was stopped before it.
+    async fn until(&self, at: u64) -> bool {
+        let Some(begin) = self.job.begin.get() else { return false };
+        let mut stop = self.job.stop.clone();
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stopped| *stopped) => false,
+            () = begin.until(at) => true,
+        }
+    }
+}
+
+/// One thread from its begin to its end.
+pub(super) fn thread(job: Arc<Job>, number: usize, tally: Arc<Mutex<Tally>>) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        job.ready.fetch_add(1, Ordering::Release);
+        return;
+    };
+    let local = tokio::task::LocalSet::new();
+    let shared = match job.plan.connections {
+        Connections::Shared(most) => usize::try_from(most).ok(),
+        _ => None,
+    };
+    let thread = Rc::new(Thread {
+        pool: shared.map(|most| Rc::new(Pool::new(most.div_ceil(job.plan.threads.max(1))))),
+        turns: RefCell::new(vec![0; job.scenes.len()]),
+        dice: RefCell::new(StdRng::from_seed(dice::seed())),
+        plays: Cell::new(0),
+        renewers: RefCell::default(),
+        number,
+        tally,
+        job,
+    });
+    local.block_on(&runtime, async {
+        log_in(&thread).await;
+        thread.job.ready.fetch_add(1, Ordering::Release);
+        let mut go = thread.job.go.subscribe();
+        if go.wait_for(|go| *go).await.is_err() {
+            return;
+        }
+        let (cpu, begun) = (thread_cpu(), Watch::start());
+        let users = async {
+            match &thread.job.plan.model {
+                Model::Users(..) => closed(&thread).await,
+                Model::Rate(..) => open(&thread).await,
+            }
+        };
+        tokio::join!(users, herd(&thread));
+        let used = cpu.zip(thread_cpu()).map(|(before, after)| (after - before, begun.micros()));
+        thread.tally().cpu = used;
+    });
+}
+
+/// Gets the first tokens of this thread's share of the sessions, a few at a time.
+async fn log_in(thread: &Rc<Thread>) {
+    const AT_A_TIME: usize = 16;
+    let threads = thread.job.plan.threads.max(1);
+    let share: Vec<Arc<Live>> =
+        thread.job.lives.iter().flatten().skip(thread.number).step_by(threads).cloned().collect();
+    let queue = Rc::new(RefCell::new(share));
+    let tasks: Vec<_> = (0..AT_A_TIME)
+        .map(|_| {
+            let (thread, queue) = (thread.clone(), queue.clone());
+            tokio::task::spawn_local(async move {
+                let mut user = thread.renewer();
+                loop {
+                    let next = queue.borrow_mut().pop();
+                    let Some(live) = next.filter(|_| !thread.stopped()) else { break };
+                    if let Err(failed) = user.log_in(&thread, &live).await {
+                        live.tells_of_death();
+                        thread.tally().death(0, live.scene, failed.why);
+                    }
+                }
+                thread.give_back(user);
+            })
+        })
+        .collect();
+    for task in tasks {
+        let _ = task.await;
+    }
+}
+
+/// This thread's share of the herd, a second before it goes and until the last of it was answered.
+async fn herd(thread: &Rc<Thread>) {
+    let Some(at) = thread.job.herd_at() else { return };
+    if !thread.until(at.saturating_sub(SECOND)).await {
+        return;
+    }
+    let threads = thread.job.plan.threads.max(1);
+    let lives: Vec<Arc<Live>> = thread.job.lives.iter().flatten().cloned().collect();
+    let pool = Rc::new(Pool::new(HERD_CONNECTIONS.div_ceil(threads)));
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in (thread.number..thread.job.plan.herd).step_by(threads) {
+        let live = lives[number % lives.len()].clone();
+        let (thread, pool) = (thread.clone(), pool.clone());
+        tasks.spawn_local(async move {
+            let mut user = User::new(&thread.job.scenes, Some(pool));
+            let holds = user.in_herd(&thread, live).await;
+            let now = thread.now();
+            let mut tally = thread.tally();
+            tally.herd_done += 1;
+            tally.herd_failed += u64::from(!holds);
+            tally.herd_end = tally.herd_end.max(now);
+        });
+    }
+    let mut stop = thread.job.stop.clone();
+    tokio::select! {
+        () = async { while tasks.join_next().await.is_some() {} } => {}
+        _ = stop.wait_for(|stopped| *stopped) => {}
+    }
+}
+
+/// A closed run: the users of this thread, each in a task of its own.
+async fn closed(thread: &Rc<Thread>) {
+    let users = thread.job.plan.users() as u64;
+    let threads = thread.job.plan.threads.max(1) as u64;
+    let tasks: Vec<_> = (thread.number as u64..users)
+        .step_by(usize::try_from(threads).unwrap_or(1))
+        .map(|number| {
+            let thread = thread.clone();
+            tokio::task::spawn_local(async move { user(&thread, number).await })
+        })
+        .collect();
+    let mut all = std::pin::pin!(async {
+        for task in tasks {
+            let _ = task.await;
+        }
+    });
+    finish(thread, all.as_mut()).await;
+}
+
+/// Waits until all is over; who is still on the way some time after the end is left.
+async fn finish(thread: &Rc<Thread>, mut all: std::pin::Pin<&mut impl Future<Output = ()>>) {
+    let mut stop = thread.job.stop.clone();
+    let ended = async {
+        let length = thread.job.plan.length;
+        match (length, thread.job.begin.get()) {
+            (Some(length), Some(begin)) => tokio::select! {
+                () = begin.until(length) => {}
+                _ = stop.wait_for(|stopped| *stopped) => {}
+            },
+            _ => {
+                let _ = stop.wait_for(|stopped| *stopped).await;
+            }
+        }
+        tokio::time::sleep(thread.job.within + GRACE).await;
+    };
+    tokio::select! {
+        () = all.as_mut() => {}
+        () = ended => {}
+    }
+}
+
+/// One user of a closed run.
+async fn user(thread: &Rc<Thread>, number: u64) {
+    let plan = &thread.job.plan;
+    let Model::Users(course, pacing) = &plan.model else { return };
+    let mut user = thread.user();
+    let mut next = 0;
+    loop {
+        let now = thread.now().max(next);
+        if thread.stopped() || plan.length.is_some_and(|length| now >= length) {
+            return;
+        }
+        let Some(at) = course.above(number as f64, now) else { return };
+        if at > thread.now() && !thread.until(at).await {
+            return;
+        }
+        if plan.length.is_some_and(|length| at >= length) || !thread.claim() {
+            return;
+        }
+        // Without pacing a play should begin when it can; with it, when its time has come.
+        let intended = if pacing.is_some() { at } else { thread.now() };
+        if pacing.is_some() {
+            started(thread, intended);
+        }
+        let scene = thread.next_scene();
+        let live = thread.live(scene, number);
+        if live.as_ref().is_some_and(|live| live.is_dead()) {
+            return;
+        }
+        thread.tally().in_flight += 1;
+        user.play(thread, scene, live, intended, intended >= plan.warm_up).await;
+        thread.tally().in_flight -= 1;
+        if let Some(pacing) = pacing {
+            next = intended + pacing;
+        }
+    }
+}
+
+/// Counts how far the begin of a play is from its time.
+fn started(thread: &Rc<Thread>, intended: u64) {
+    let error = thread.now().saturating_sub(intended);
+    if intended < thread.job.plan.warm_up {
+        return;
+    }
+    let mut tally = thread.tally();
+    tally.start_error.record(error);
+    tally.late += u64::from(error > LATE);
+}
+
+/// An open run: this thread's share of the timetable.
+async fn open(thread: &Rc<Thread>) {
+    let plan = &thread.job.plan;
+    let Model::Rate(course, arrivals) = &plan.model else { return };
+    let threads = plan.threads.max(1) as u64;
+    let room = plan.in_flight.div_ceil(plan.threads.max(1)).max(1) as u64;
+    let seed = dice::seed_of(plan.seed, "arrivals");
+    let timetable = Timetable::new(course.clone(), *arrivals, seed)
+        .take_while(|(_, at)| plan.length.is_none_or(|length| *at < length))
+        .take_while(|(number, _)| plan.count.is_none_or(|count| *number < count));
+    let idle: Rc<RefCell<Vec<(u64, User)>>> = Rc::default();
+    let mut slots = 0;
+    let mut tasks = tokio::task::JoinSet::new();
+    let mut in_a_row = 0;
+    for (_, at) in timetable.filter(|(number, _)| number % threads == thread.number as u64) {
+        if at > thread.now() {
+            in_a_row = 0;
+            if !thread.until(at).await {
+                break;
+            }
+        } else {
+            // Who is behind its timetable lets others go on all the same.
+            in_a_row += 1;
+            if in_a_row % 16 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        if thread.stopped() {
+            break;
+        }
+        while tasks.try_join_next().is_some() {}
+        let counted = at >= plan.warm_up;
+        let in_flight = thread.tally().in_flight;
+        if in_flight >= room {
+            if counted {
+                let mut tally = thread.tally();
+                tally.dropped += 1;
+                tally.slice.dropped += 1;
+            }
+            continue;
+        }
+        started(thread, at);
+        let free = idle.borrow_mut().pop();
+        let (slot, mut user) = free.unwrap_or_else(|| {
+            slots += 1;
+            ((slots - 1) * threads + thread.number as u64, thread.user())
+        });
+        let scene = thread.next_scene();
+        let live = thread.live(scene, slot);
+        thread.tally().in_flight += 1;
+        let (thread, idle) = (thread.clone(), idle.clone());
+        tasks.spawn_local(async move {
+            user.play(&thread, scene, live, at, counted).await;
+            thread.tally().in_flight -= 1;
+            idle.borrow_mut().push((slot, user));
+        });
+    }
+    let mut all = std::pin::pin!(async { while tasks.join_next().await.is_some() {} });
+    finish(thread, all.as_mut()).await;
+}
