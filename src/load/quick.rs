@@ -199,9 +199,10 @@ fn holds(kind: &ItemKind, raw: &Raw, json: Option<&Value>, took: u64) -> bool {
         // A body that is not read as JSON is the judge's to look at.
         ItemKind::Body(path, matcher) => json.is_some_and(|json| is_like(matcher, json.get(path), false)),
         ItemKind::Header(name, matcher) => {
-            let values: Vec<_> =
-                raw.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
-            let value = raw.headers.contains_key(name).then(|| Value::from(values.join(", ")));
+            let values = raw.headers.get_all(name).iter().map(|value| value.to_str());
+            // What is no plain text is the judge's to look at.
+            let Ok(values) = values.collect::<Result<Vec<_>, _>>() else { return false };
+            let value = (!values.is_empty()).then(|| Value::from(values.join(", ")));
             is_like(matcher, value.as_ref(), name.eq_ignore_ascii_case("content-type"))
         }
         _ => false,
