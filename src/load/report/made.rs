@@ -113,6 +113,8 @@ pub(in crate::load) fn told(
         tool: concat!("grantcheck ", env!("CARGO_PKG_VERSION")).to_owned(),
         org: target.org.clone().unwrap_or_else(|| "embedded".to_owned()),
         begun: made.begun,
+        duration_ms: ms(made.took),
+        logging_in_ms: ms(made.logging_in),
         plan: plan.words(),
         warm_up_ms: ms(plan.warm_up),
         counted_ms: ms(time),

@@ -25,6 +25,10 @@ pub struct LoadReport {
     pub org: String,
     /// When it began, in milliseconds since the epoch.
     pub begun: i64,
+    /// How long all of it took, preparation included.
+    pub duration_ms: f64,
+    /// How long sessions logged in before the timetable began.
+    pub logging_in_ms: f64,
     /// What was to be done, in words.
     pub plan: String,
     /// For how long nothing was counted at the begin.
