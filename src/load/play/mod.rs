@@ -164,6 +164,19 @@ impl User {
     async fn steps(&mut self, playing: &mut Playing<'_>, first: usize, intended: u64) {
         let scene = playing.scene;
         let mut begins = intended;
+        // What the session in force knows, every step may speak of.
+        if playing.live.is_some() && !playing.sends_what_it_has {
+            match self.current(playing).await {
+                Ok(waited) => {
+                    playing.waited += waited;
+                    begins += waited;
+                }
+                Err(why) => {
+                    playing.could_not(first, scene.step(first), why, &self.kept);
+                    return;
+                }
+            }
+        }
         for i in first..scene.scenario.steps.len() {
             let step = scene.step(i);
             let from = self.kept.len();
