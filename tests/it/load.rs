@@ -13,7 +13,7 @@ use crate::support::{embedded, files, options, outcome, root, suite};
 
 /// Runs `load` in process: exit code, standard output with errors, and the JSON report where one was written.
 fn load(name: &str, arguments: &[&str]) -> (u8, String, Value) {
-    let report = std::env::temp_dir().join(format!("grantcheck-load-{}-{name}.json", std::process::id()));
+    let report = scratch(&format!("load-{name}.json"));
     let json = format!("json={}", report.display());
     let mut all = vec!["grantcheck", "load", "--report", &json];
     all.extend(arguments);
@@ -28,12 +28,17 @@ fn load(name: &str, arguments: &[&str]) -> (u8, String, Value) {
     (exit, text, serde_json::from_str(&told).unwrap())
 }
 
+/// A file in the folder that cargo keeps for tests.
+fn scratch(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
 fn path(name: &str) -> String {
     root().join(name).display().to_string()
 }
 
 fn own(name: &str, source: &str) -> String {
-    let path = std::env::temp_dir().join(format!("grantcheck-load-{}-{name}.yaml", std::process::id()));
+    let path = scratch(&format!("load-{name}.yaml"));
     std::fs::write(&path, source).unwrap();
     path.display().to_string()
 }
