@@ -67,8 +67,9 @@ fn every_play_is_judged_and_counted() {
 fn what_does_not_hold_once_is_not_loaded() {
     let suite = path("suites/load/token.yaml");
     let (exit, text, report) =
-        load("fault", &[&suite, "--count", "10", "--users", "1", "--fault", "token-response-without-type"]);
-    assert!(matches!(exit, 1 | 2), "{text}");
+        load("fault", &[&suite, "--count", "10", "--users", "1", "--fault", "token-as-text"]);
+    assert_eq!(exit, 1, "{text}");
+    assert!(text.contains("nothing was loaded") && text.contains("header content-type"), "{text}");
     assert_eq!(report, Value::Null);
 }
 
