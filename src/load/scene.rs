@@ -286,6 +286,9 @@ pub(super) fn unplayable(scenario: &Scenario, target: &Target) -> Option<String>
         Action::Authorize(options) if options.follow && target.login == Login::Browser => {
             Some("a person would have to log in for every play".to_owned())
         }
+        Action::CallOut(_) => {
+            Some("it calls out as a Named Credential does, which keeps a session of its own".to_owned())
+        }
         _ if step.at_once => {
             Some("it releases several requests together on connections of their own".to_owned())
         }
