@@ -109,7 +109,7 @@ enum Command {
     Matrix(matrix::Arguments),
     /// List the checks of the catalogue
     Checks(checks::Arguments),
-    /// Explain a check
+    /// Explain a check, or an error as the org answered it: causes, and the cure in Setup
     Explain(explain::Arguments),
     /// Print the JSON Schema of suite, target and program files or of reports
     Schema(schema::Arguments),

@@ -9,6 +9,7 @@ mod client;
 mod clients;
 mod docs;
 mod duality;
+mod errors;
 mod faults;
 mod fixture;
 mod foreign;
