@@ -6,6 +6,7 @@ use super::{Exit, Io};
 use crate::catalog::{self, Check};
 use crate::diagnostic::{Diagnostic, closest};
 use crate::errors::{self, How, Match};
+use crate::metadata::{self, Rule};
 use crate::report::visible;
 use crate::subject::Flow;
 
@@ -14,7 +15,7 @@ const FEW: usize = 3;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Id of a check, or an error as you have it: a JSON body, a URL, `error: description`, a status of the Login
+    /// Id of a check or of a lint rule, or an error as you have it: a JSON body, a URL, `error: description`, a status of the Login
     /// History, a line of a log; `-` reads a line from standard input
     #[arg(required = true, num_args = 1.., value_name = "WHAT")]
     what: Vec<String>,
@@ -41,19 +42,26 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     if let Some(check) = catalog::find(&what) {
         return explain_check(check, io);
     }
+    if let Some(rule) = metadata::find(&what) {
+        return explain_rule(rule, io);
+    }
     if let Some(entry) = errors::find(&what) {
         write!(io.out, "{}", errors::full(&Match { entry, how: How::Exact }, flow))?;
         return Ok(super::CONFORMS);
     }
     let found = errors::look_up(&what, flow);
     // A slug with a slash that is nearly a check is meant to be one.
-    let near =
-        closest(&what, catalog::all().map(|check| check.id).chain(errors::all().map(|entry| entry.id)));
+    let near = closest(&what, all_ids());
     match (found.as_slice(), near) {
         ([], near) => Err(unknown(&what, near).into()),
         ([first, ..], Some(near)) if first.how != How::Exact => Err(unknown(&what, Some(near)).into()),
         (found, _) => explain_error(found, &what, flow, io),
     }
+}
+
+fn all_ids() -> impl Iterator<Item = &'static str> {
+    let checks = catalog::all().map(|check| check.id);
+    checks.chain(errors::all().map(|entry| entry.id)).chain(metadata::rules().map(|rule| rule.id))
 }
 
 fn unknown(what: &str, near: Option<&str>) -> Diagnostic {
@@ -85,6 +93,16 @@ fn explain_error(found: &[Match], what: &str, flow: Option<Flow>, io: &mut Io<'_
         let more: Vec<&str> = found[few..].iter().map(|one| one.entry.id).collect();
         writeln!(io.out, "\nor one of: {}", more.join(", "))?;
     }
+    Ok(super::CONFORMS)
+}
+
+fn explain_rule(rule: &Rule, io: &mut Io<'_>) -> Exit {
+    let level = rule.level.map_or("only under --profile partner-2026", |level| level.word());
+    writeln!(io.out, "{}\n{level}: {}\n\n{}\n", rule.id, rule.title, wrap(rule.explain, 100))?;
+    if !rule.setup.is_empty() {
+        writeln!(io.out, "Setup    {}", rule.setup)?;
+    }
+    writeln!(io.out, "XML      {}\nsource   {} ({})", rule.xml, rule.cites.join("; "), rule.basis.word())?;
     Ok(super::CONFORMS)
 }
 

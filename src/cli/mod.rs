@@ -6,6 +6,7 @@ mod explain;
 mod init;
 mod inside;
 mod judge;
+mod lint;
 mod load_files;
 mod matrix;
 mod outputs;
@@ -107,6 +108,8 @@ enum Command {
     Judge(judge::Arguments),
     /// Put JSON reports side by side: programs beside checks
     Matrix(matrix::Arguments),
+    /// Judge metadata of apps and credentials before it is deployed
+    Lint(lint::Arguments),
     /// List the checks of the catalogue
     Checks(checks::Arguments),
     /// Explain a check, or an error as the org answered it: causes, and the cure in Setup
@@ -137,6 +140,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
         Command::Serve(arguments) => serve::exec(arguments, io),
         Command::Judge(arguments) => judge::exec(&arguments, io),
         Command::Matrix(arguments) => matrix::exec(&arguments, io),
+        Command::Lint(arguments) => lint::exec(&arguments, io),
         Command::Checks(arguments) => checks::exec(&arguments, io),
         Command::Explain(arguments) => explain::exec(&arguments, io),
         Command::Schema(arguments) => schema::exec(&arguments, io),

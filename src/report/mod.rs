@@ -2,12 +2,14 @@
 
 pub mod console;
 mod junit;
+mod lint;
 pub mod matrix;
 mod model;
 mod schema;
 mod sequence;
 
 pub use junit::junit;
+pub use lint::{LINT_VERSION, LintReport, LintRow, ProblemRow};
 pub use model::{
     At, CheckRow, ErrorRow, FindingRow, ProgramRow, Report, ScenarioRow, StepRow, StormRow, Summary, VERSION,
     Word,

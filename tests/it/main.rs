@@ -15,6 +15,7 @@ mod fixture;
 mod foreign;
 mod format;
 mod golden;
+mod lint;
 mod model;
 mod peers;
 mod program;
