@@ -121,6 +121,8 @@ fn an_error_is_explained_as_somebody_has_it() {
             assert!(out.contains(told), "{what}: {out}");
         }
     }
+    let (exit, out, _) = grantcheck(&["explain", "tokens/policy-fits-the-scope"]);
+    assert!(exit == 0 && out.contains("MUST: an app with refresh tokens") && out.contains("XML"), "{out}");
     let (exit, out, _) = grantcheck(&["explain", "invalid_grant: no client credential user enable"]);
     assert!(exit == 0 && out.contains("near to"), "{out}");
     let (_, out, _) =

@@ -135,26 +135,40 @@ pub(super) const RULES: &[Rule] = &[
         judge: |c, told| {
             each(c, |item, path, element, _| {
                 let name = path.rsplit('/').next().unwrap_or(path);
-                let value = element.value.as_str();
-                // A placeholder that a build fills in, and the mask of a retrieved one, are no secrets.
-                let filled_in = value.contains("${")
-                    || value.contains("{{")
-                    || value.contains("%%")
-                    || value.starts_with('<');
-                let masked = !value.is_empty() && value.chars().all(|c| matches!(c, '*' | 'x' | 'X' | '•'));
-                if SECRETS.contains(&name)
-                    && !value.is_empty()
-                    && !filled_in
-                    && !masked
-                    && !retrieved_secret(item, name)
-                {
+                // That of an auth provider may be encrypted, and has a rule of its own.
+                let elsewhere = item.kind == Kind::AuthProvider && name == "consumerSecret";
+                if SECRETS.contains(&name) && is_secret(&element.value) && !elsewhere {
                     told.item_name(
                         item,
                         element,
-                        format!("`{path}` holds a secret of {} characters", value.chars().count()),
+                        format!("`{path}` holds a secret of {} characters", element.value.chars().count()),
                     );
                 }
             })
+        },
+    },
+    Rule {
+        id: "files/secret-of-a-provider-is-masked",
+        title: "the consumer secret of an auth provider is masked or left out",
+        level: Some(Level::Should),
+        partner: None,
+        basis: Basis::Community,
+        cites: &[
+            "RFC 9700 §2.5",
+            "field notes: retrieved auth providers hold the secret masked or encrypted",
+        ],
+        explain: "A retrieved auth provider holds its secret masked or encrypted, one that was written by hand holds the secret itself; the two look alike. Neither is of use in a repository: deployed elsewhere, the encrypted one is not the secret.",
+        setup: "Setup › Auth. Providers › the provider › Edit › Consumer Secret, after the deployment.",
+        xml: "Placeholder_Value in consumerSecret, or what a build fills in.",
+        judge: |c, told| {
+            for item in c.project.of(Kind::AuthProvider) {
+                let Some(element) =
+                    item.root.child("consumerSecret").filter(|element| is_secret(&element.value))
+                else {
+                    continue;
+                };
+                told.item_name(item, element, "`consumerSecret` is no placeholder");
+            }
         },
     },
     Rule {
@@ -177,11 +191,13 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Retrieved auth providers carry the secret encrypted.
-fn retrieved_secret(item: &Item, name: &str) -> bool {
-    let secret = item.root.text(name).unwrap_or("");
-    item.kind == Kind::AuthProvider
-        && (secret.starts_with("Placeholder_Value") || secret.starts_with("encrypted"))
+/// Whether a text is a secret: not a placeholder that a build fills in, nor the mask of a retrieved one.
+fn is_secret(value: &str) -> bool {
+    let filled_in =
+        value.contains("${") || value.contains("{{") || value.contains("%%") || value.starts_with('<');
+    let masked =
+        value.chars().all(|c| matches!(c, '*' | 'x' | 'X' | '•')) || value.starts_with("Placeholder_Value");
+    !value.is_empty() && !filled_in && !masked
 }
 
 impl Told {
