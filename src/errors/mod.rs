@@ -3,6 +3,23 @@
 //! Rows of data, found by the text that somebody has: [`look_up`] reads a JSON body, a URL, a status of the Login
 //! History or a line of a log, and says which rows it is and how sure that is.
 
+/// A row of the token endpoint.
+macro_rules! token_row {
+    ($id:expr, $codes:expr, $texts:expr, $means:expr, $causes:expr, $look:expr, $basis:expr, $source:expr $(,)?) => {
+        $crate::errors::Entry {
+            id: $id,
+            place: $crate::errors::Place::Token,
+            codes: $codes,
+            texts: $texts,
+            means: $means,
+            causes: $causes,
+            look: $look,
+            basis: $basis,
+            source: $source,
+        }
+    };
+}
+
 mod api;
 mod authorize;
 mod callout;
@@ -13,6 +30,7 @@ mod identity;
 mod markdown;
 mod matching;
 mod refused;
+mod request;
 mod short;
 mod told;
 
@@ -155,6 +173,7 @@ pub fn all() -> impl Iterator<Item = &'static Entry> {
     [
         grant::ENTRIES,
         refused::ENTRIES,
+        request::ENTRIES,
         authorize::ENTRIES,
         identity::ENTRIES,
         api::ENTRIES,
