@@ -7,7 +7,8 @@
 //!   message knows how to be written and how to be read. [`verdict`]: what judging comes to, and its evidence.
 //! * 2 [`subject`]: what is under test, as plain data: target, connected apps, users, settings; a client program.
 //! * 3 [`transcript`]: the ordered record of exchanges, the questions one can ask of it, fingerprints instead of
-//!   secrets.
+//!   secrets. [`errors`]: errors as an org tells them: what they mean, likely causes, cures. [`metadata`]:
+//!   files of apps and credentials, and the rules that judge them.
 //! * 4 [`client`]: the app that plays: the next request, the answer absorbed, every tweak. [`org`]: the embedded
 //!   authorization and resource server, with faults that it commits on purpose. [`catalog`]: the checks, each a
 //!   row and a function over a transcript. [`report`]: what is told.
@@ -25,7 +26,9 @@ pub mod catalog;
 pub mod cli;
 pub mod client;
 pub mod diagnostic;
+pub mod errors;
 pub mod load;
+pub mod metadata;
 pub mod oauth;
 pub mod org;
 pub mod report;

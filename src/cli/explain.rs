@@ -1,30 +1,112 @@
-//! `grantcheck explain`: what a check means, why it matters, how to mend it.
+//! `grantcheck explain`: what a check means and how to mend it, or what an error means, its causes and their cures.
 
 use clap::Args;
 
 use super::{Exit, Io};
-use crate::catalog;
+use crate::catalog::{self, Check};
 use crate::diagnostic::{Diagnostic, closest};
+use crate::errors::{self, How, Match};
+use crate::metadata::{self, Rule};
+use crate::report::visible;
+use crate::subject::Flow;
+
+/// How many entries are told in full where a text may be several.
+const FEW: usize = 3;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Id of a check
-    what: String,
+    /// Id of a check or of a lint rule, or an error as you have it: a JSON body, a URL, `error: description`, a status of the Login
+    /// History, a line of a log; `-` reads a line from standard input
+    #[arg(required = true, num_args = 1.., value_name = "WHAT")]
+    what: Vec<String>,
+    /// Only causes in this flow: `web-server`, `jwt-bearer`, `saml-bearer`, `client-credentials` or `refresh-token`
+    #[arg(long)]
+    flow: Option<String>,
 }
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
-    let Some(check) = catalog::find(&arguments.what) else {
-        let near = closest(&arguments.what, catalog::all().map(|check| check.id));
-        let help = near.map_or("`grantcheck checks` lists them all".to_owned(), |near| {
-            format!("did you mean `{near}`?")
-        });
-        return Err(Diagnostic::bare(
-            "unknown-check",
-            format!("the catalogue has no check `{}`", arguments.what),
-        )
-        .help(help)
-        .into());
+    let flow = match arguments.flow.as_deref().map(|name| (name, Flow::read(name))) {
+        Some((name, None)) => {
+            let near = closest(name, Flow::ALL.map(Flow::name)).map(|near| format!("did you mean `{near}`?"));
+            return Err(Diagnostic::bare("bad-flag", format!("`--flow {name}` is no flow"))
+                .help_opt(near)
+                .into());
+        }
+        Some((_, flow)) => flow,
+        None => None,
     };
+    let mut what = arguments.what.join(" ");
+    if what == "-" {
+        what = (io.ask)().unwrap_or_default();
+    }
+    if let Some(check) = catalog::find(&what) {
+        return explain_check(check, io);
+    }
+    if let Some(rule) = metadata::find(&what) {
+        return explain_rule(rule, io);
+    }
+    if let Some(entry) = errors::find(&what) {
+        write!(io.out, "{}", errors::full(&Match { entry, how: How::Exact }, flow))?;
+        return Ok(super::CONFORMS);
+    }
+    let found = errors::look_up(&what, flow);
+    // A slug with a slash that is nearly a check is meant to be one.
+    let near = closest(&what, all_ids());
+    match (found.as_slice(), near) {
+        ([], near) => Err(unknown(&what, near).into()),
+        ([first, ..], Some(near)) if first.how != How::Exact => Err(unknown(&what, Some(near)).into()),
+        (found, _) => explain_error(found, &what, flow, io),
+    }
+}
+
+fn all_ids() -> impl Iterator<Item = &'static str> {
+    let checks = catalog::all().map(|check| check.id);
+    checks.chain(errors::all().map(|entry| entry.id)).chain(metadata::rules().map(|rule| rule.id))
+}
+
+fn unknown(what: &str, near: Option<&str>) -> Diagnostic {
+    let shown: String = visible(what).chars().take(120).collect();
+    let help = near.map_or(
+        "give the whole answer of the server; `grantcheck checks` lists the checks, docs/errors.md the errors".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Diagnostic::bare("unknown-to-explain", format!("`{shown}` is no check and no error that is known"))
+        .help(help)
+}
+
+fn explain_error(found: &[Match], what: &str, flow: Option<Flow>, io: &mut Io<'_>) -> Exit {
+    let flow = flow.or(errors::Told::read(what).flow);
+    match found[0].how {
+        How::Exact => {}
+        How::Near => writeln!(io.out, "This text is not known; it is near to what follows.\n")?,
+        How::Text => writeln!(io.out, "This text is known with another code.\n")?,
+        How::Code => writeln!(io.out, "The code is known, this text is not; it may be one of these.\n")?,
+    }
+    let few = if found[0].how == How::Code { 1 } else { FEW };
+    for (number, one) in found.iter().take(few).enumerate() {
+        if number > 0 {
+            writeln!(io.out)?;
+        }
+        write!(io.out, "{}", errors::full(one, flow))?;
+    }
+    if found.len() > few {
+        let more: Vec<&str> = found[few..].iter().map(|one| one.entry.id).collect();
+        writeln!(io.out, "\nor one of: {}", more.join(", "))?;
+    }
+    Ok(super::CONFORMS)
+}
+
+fn explain_rule(rule: &Rule, io: &mut Io<'_>) -> Exit {
+    let level = rule.level.map_or("only under --profile partner-2026", |level| level.word());
+    writeln!(io.out, "{}\n{level}: {}\n\n{}\n", rule.id, rule.title, wrap(rule.explain, 100))?;
+    if !rule.setup.is_empty() {
+        writeln!(io.out, "Setup    {}", rule.setup)?;
+    }
+    writeln!(io.out, "XML      {}\nsource   {} ({})", rule.xml, rule.cites.join("; "), rule.basis.word())?;
+    Ok(super::CONFORMS)
+}
+
+fn explain_check(check: &Check, io: &mut Io<'_>) -> Exit {
     writeln!(io.out, "{}\n{}: {}\n", check.id, check.level.word(), check.title)?;
     writeln!(io.out, "{}\n", wrap(check.explain, 100))?;
     let cites: Vec<String> = check.cites.iter().map(ToString::to_string).collect();

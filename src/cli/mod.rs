@@ -7,6 +7,7 @@ mod explain;
 mod init;
 mod inside;
 mod judge;
+mod lint;
 mod load;
 mod load_files;
 mod matrix;
@@ -113,9 +114,11 @@ enum Command {
     Judge(judge::Arguments),
     /// Put JSON reports side by side: programs beside checks
     Matrix(matrix::Arguments),
+    /// Judge metadata of apps and credentials before it is deployed
+    Lint(lint::Arguments),
     /// List the checks of the catalogue
     Checks(checks::Arguments),
-    /// Explain a check
+    /// Explain a check, or an error as the org answered it: causes, and the cure in Setup
     Explain(explain::Arguments),
     /// Print the JSON Schema of suite, target and program files or of reports
     Schema(schema::Arguments),
@@ -145,6 +148,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
         Command::Serve(arguments) => serve::exec(arguments, io),
         Command::Judge(arguments) => judge::exec(&arguments, io),
         Command::Matrix(arguments) => matrix::exec(&arguments, io),
+        Command::Lint(arguments) => lint::exec(&arguments, io),
         Command::Checks(arguments) => checks::exec(&arguments, io),
         Command::Explain(arguments) => explain::exec(&arguments, io),
         Command::Schema(arguments) => schema::exec(&arguments, io),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{At, FindingRow, Report, ScenarioRow, StormRow, Word, sequence, visible};
+use super::{At, ErrorRow, FindingRow, Report, ScenarioRow, StormRow, Word, sequence, visible};
 use crate::verdict::Level;
 
 /// How much is shown.
@@ -75,8 +75,14 @@ fn scenario(out: &mut String, row: &ScenarioRow, style: Style) {
             shown.push(f);
         }
     }
+    let mut told: Vec<&str> = Vec::new();
     for f in shown {
         finding(out, f, style);
+        // Several findings may be about one answer.
+        if let Some(row) = f.error.as_ref().filter(|row| !told.contains(&row.entry.as_str())) {
+            told.push(&row.entry);
+            error(out, row);
+        }
     }
 }
 
@@ -106,6 +112,16 @@ fn finding(out: &mut String, f: &FindingRow, style: Style) {
     if let Some(because) = &f.because {
         let _ = writeln!(out, "           because {}", visible(because));
     }
+}
+
+/// What a known error means.
+fn error(out: &mut String, row: &ErrorRow) {
+    let _ = writeln!(out, "      means {}", visible(&row.means));
+    for cause in &row.causes {
+        let _ = writeln!(out, "      maybe {}", visible(cause));
+    }
+    let _ = writeln!(out, "      cure  {}", visible(&row.cure));
+    let _ = writeln!(out, "      more  grantcheck explain {}", visible(&row.entry));
 }
 
 /// The line of the suite with carets and what came.

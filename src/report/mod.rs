@@ -2,14 +2,17 @@
 
 pub mod console;
 mod junit;
+mod lint;
 pub mod matrix;
 mod model;
 mod schema;
 mod sequence;
 
 pub use junit::junit;
+pub use lint::{LINT_VERSION, LintReport, LintRow, ProblemRow};
 pub use model::{
-    At, CheckRow, FindingRow, ProgramRow, Report, ScenarioRow, StepRow, StormRow, Summary, VERSION, Word,
+    At, CheckRow, ErrorRow, FindingRow, ProgramRow, Report, ScenarioRow, StepRow, StormRow, Summary, VERSION,
+    Word,
 };
 pub use schema::schema;
 pub use sequence::sequence;
@@ -86,6 +89,7 @@ mod tests {
             at: Some(at.clone()),
             exchanges: Vec::new(),
             because: Some("b\u{1b}".into()),
+            error: None,
         };
         let row = ScenarioRow {
             suite: "s\u{fffe}\u{1b}".into(),

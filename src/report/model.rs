@@ -232,6 +232,22 @@ pub struct FindingRow {
     /// Why it is known or waived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
+    /// What the error means that the org answered, where it is a known one of Salesforce.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorRow>,
+}
+
+/// A known error in short; `grantcheck explain` with the entry's id tells the rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorRow {
+    /// Id of the entry.
+    pub entry: String,
+    /// What the error means.
+    pub means: String,
+    /// Likely causes, the likeliest first.
+    pub causes: Vec<String>,
+    /// What mends the first.
+    pub cure: String,
 }
 
 /// What came of one check over the whole run.

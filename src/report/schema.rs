@@ -24,7 +24,15 @@ pub fn schema() -> Value {
             "basis": { "enum": ["normative", "derived", "vendor", "community"] },
             "step": { "type": "string" }, "expected": { "type": "string" }, "observed": { "type": "string" },
             "cites": { "type": "array", "items": { "type": "string" } }, "at": at,
-            "exchanges": numbers, "because": { "type": "string" }
+            "exchanges": numbers, "because": { "type": "string" },
+            "error": {
+                "description": "what the error means that the org answered, where it is a known one of Salesforce",
+                "type": "object", "additionalProperties": false, "required": ["entry", "means", "causes", "cure"],
+                "properties": {
+                    "entry": { "type": "string", "description": "for `grantcheck explain`" }, "means": { "type": "string" },
+                    "causes": { "type": "array", "items": { "type": "string" } }, "cure": { "type": "string" }
+                }
+            }
         }
     });
     let count = json!({ "type": "integer", "minimum": 0 });

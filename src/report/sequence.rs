@@ -103,6 +103,7 @@ mod tests {
             at: None,
             exchanges: marked,
             because: None,
+            error: None,
         };
         ScenarioRow {
             suite: "s".into(),

@@ -4,6 +4,7 @@ mod client;
 mod control;
 mod doors;
 mod expectation;
+mod explained;
 pub mod fixture;
 mod given;
 pub mod judging;

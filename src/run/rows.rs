@@ -150,6 +150,9 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
     if needs_the_login.is_none() {
         findings.extend(blind);
     }
+    if party == Party::Org && target.profile == Profile::Salesforce {
+        super::explained::explain(&mut findings, &transcript.exchanges);
+    }
     // A SHOULD that no expectation and no named check of this scenario is about is told once, for the whole run.
     let about = |f: &FindingRow| match &f.check {
         Some(check) => f.verdict != Word::Warn || covered(&scenario.checks, check),
@@ -257,6 +260,7 @@ fn unproved(
         at: Some(At::of(&scenario.text, scenario.span)),
         exchanges: Vec::new(),
         because: None,
+        error: None,
     }
 }
 
@@ -304,6 +308,7 @@ fn row_of(finding: &Finding, step: Option<String>) -> FindingRow {
         at: finding.at.as_ref().map(|(text, span)| At::of(text, *span)),
         exchanges: finding.exchanges.clone(),
         because: None,
+        error: None,
     }
 }
 

@@ -23,12 +23,14 @@ mod target;
 pub mod told;
 mod tweak;
 mod vocabulary;
+mod waivers;
 mod words;
 
 pub use expect::{Count, CountOf, Expect, Item, ItemKind, JsonType, Matcher, ScopeMatch, TokenName};
 pub use outside::Lookup;
 pub use program::read_program;
 pub use target::read_target;
+pub use waivers::{LintWaiver, read_waivers};
 pub use words::CAPABILITIES;
 
 use serde_json::Value;

@@ -130,6 +130,48 @@ pub fn suites(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
+/// The files below a path whose names are wanted, in order of their paths; the path itself where it is a file. Hidden
+/// folders, `node_modules` and links to folders are left out.
+///
+/// # Errors
+/// A folder cannot be read.
+#[allow(clippy::disallowed_methods)]
+pub fn under(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>, Error> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let fail = |why| Error::File { path: folder.display().to_string(), why };
+        for entry in std::fs::read_dir(&folder).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let (name, kind) =
+                (entry.file_name().to_string_lossy().into_owned(), entry.file_type().map_err(fail)?);
+            if kind.is_dir() && !name.starts_with('.') && name != "node_modules" {
+                folders.push(entry.path());
+            } else if !kind.is_dir() && wanted(&name) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The bytes of a file, at most one more than the limit.
+///
+/// # Errors
+/// It cannot be read.
+#[allow(clippy::disallowed_methods)]
+pub fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let fail = |why| Error::File { path: path.display().to_string(), why };
+    let file = std::fs::File::open(path).map_err(fail)?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
+    Ok(bytes)
+}
+
 /// A folder of its own for what a program is given in files; nobody else can read it. It goes with its value.
 #[derive(Debug)]
 pub struct Private(PathBuf);

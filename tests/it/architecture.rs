@@ -10,6 +10,8 @@ const LEVELS: &[(&str, u8)] = &[
     ("verdict", 1),
     ("subject", 2),
     ("transcript", 3),
+    ("errors", 3),
+    ("metadata", 3),
     ("client", 4),
     ("org", 4),
     ("catalog", 4),

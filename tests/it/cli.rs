@@ -92,6 +92,8 @@ fn what_a_person_got_wrong_exits_2_with_a_cure() {
         (vec!["run", "--allow", "everything"], "--allow destructive"),
         (vec!["run", "--socket", "--target", "http://127.0.0.1:9"], "embedded org"),
         (vec!["explain", "code/works-onse"], "did you mean `code/works-once`?"),
+        (vec!["explain", "nothing", "of", "note"], "is no check and no error that is known"),
+        (vec!["explain", "invalid_grant", "--flow", "jwt-baerer"], "did you mean `jwt-bearer`?"),
         (vec!["schema", "suit"], "did you mean `suite`?"),
         (vec!["schema", "progam"], "did you mean `program`?"),
         (vec!["checks", "refesh/"], "did you mean `refresh/`?"),
@@ -102,6 +104,45 @@ fn what_a_person_got_wrong_exits_2_with_a_cure() {
         assert_eq!(exit, 2, "{arguments:?}: {err}");
         assert!(err.contains(told), "{arguments:?}: {err}");
     }
+}
+
+#[test]
+fn an_error_is_explained_as_somebody_has_it() {
+    for what in [
+        "invalid_grant: no client credentials user enabled",
+        r#"{"error":"invalid_grant","error_description":"no client credentials user enabled"}"#,
+        "error/no-client-credentials-user",
+    ] {
+        let (exit, out, err) = grantcheck(&["explain", what]);
+        assert_eq!((exit, err.as_str()), (0, ""), "{what}");
+        for told in
+            ["error/no-client-credentials-user", "Run As", "clientCredentialsFlowUser", "look at", "source"]
+        {
+            assert!(out.contains(told), "{what}: {out}");
+        }
+    }
+    let (exit, out, _) = grantcheck(&["explain", "tokens/policy-fits-the-scope"]);
+    assert!(exit == 0 && out.contains("MUST: an app with refresh tokens") && out.contains("XML"), "{out}");
+    let (exit, out, _) = grantcheck(&["explain", "invalid_grant: no client credential user enable"]);
+    assert!(exit == 0 && out.contains("near to"), "{out}");
+    let (_, out, _) =
+        grantcheck(&["explain", "invalid_grant: expired authorization code", "--flow", "jwt-bearer"]);
+    assert!(out.contains("`exp` is past") && !out.contains("redeemed before"), "{out}");
+}
+
+#[test]
+fn a_finding_about_a_known_error_tells_what_it_means() {
+    let target = "org: embedded\napps:\n  main: { client_id: main, client_secret: s3cr3t, flows: [client-credentials] }\n";
+    let folder = Folder::new("explained");
+    let (suite, target_file) = (folder.path("suite.yaml"), folder.path("target.yaml"));
+    std::fs::write(&target_file, target).unwrap();
+    let steps = "  - scenario: a grant\n    steps:\n      - { do: client-credentials, with: { grant_type: nonsense } }\n";
+    std::fs::write(&suite, format!("suite: explained\njudges: org\napp: main\nscenarios:\n{steps}")).unwrap();
+    let (exit, out, err) = grantcheck(&["run", &suite, "--target", &target_file]);
+    assert_eq!(exit, 1, "{out}{err}");
+    assert!(out.contains("more  grantcheck explain error/unsupported-grant-type"), "{out}{err}");
+    let (_, out, _) = grantcheck(&["run", &suite, "--target", &target_file, "--profile", "rfc"]);
+    assert!(!out.contains("grantcheck explain error/"), "{out}");
 }
 
 #[test]

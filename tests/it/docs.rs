@@ -62,6 +62,16 @@ fn the_page_of_checks_is_fresh() {
 }
 
 #[test]
+fn the_page_of_errors_is_fresh() {
+    golden("docs/errors.md", &grantcheck::errors::markdown());
+}
+
+#[test]
+fn the_page_of_lint_rules_is_fresh() {
+    golden("docs/lint-rules.md", &grantcheck::metadata::markdown());
+}
+
+#[test]
 fn the_page_of_the_org_is_fresh() {
     golden("docs/org.md", &grantcheck::org::behaviour::markdown());
 }

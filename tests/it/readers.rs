@@ -181,4 +181,19 @@ macro_rules! asked {
     };
 }
 
-asked!(params, jwt, saml, certificate, suite, target, program, transcript, har, html_form, cookie, org);
+asked!(
+    params,
+    jwt,
+    saml,
+    certificate,
+    suite,
+    target,
+    program,
+    transcript,
+    har,
+    html_form,
+    cookie,
+    org,
+    metadata,
+    error
+);

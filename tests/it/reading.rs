@@ -9,6 +9,7 @@ use bytes::Bytes;
 use grantcheck::catalog::{self, Party};
 use grantcheck::client::{Jar, page};
 use grantcheck::diagnostic::{Diagnostic, Text};
+use grantcheck::metadata::{self, Context, Element, Kind, Profile, Project};
 use grantcheck::oauth::jwt::Jwt;
 use grantcheck::oauth::keys::{Certificate, PrivateKey};
 use grantcheck::oauth::message::{ErrorResponse, TokenResponse};
@@ -36,6 +37,8 @@ pub const READERS: &[Reader] = &[
     ("html_form", html_form),
     ("cookie", cookie),
     ("org", org),
+    ("metadata", metadata),
+    ("error", error),
 ];
 
 const KEY: &str = include_str!("../keys/app-main.key");
@@ -293,4 +296,47 @@ pub fn org(data: &[u8]) {
     let status = org.handle(&request, 1_795_251_600_000).response.status().as_u16();
     // A SOAP fault is a 500 (SOAP 1.1 §6.2).
     assert!(status < 500 || path.contains("/services/Soap/"), "{status}");
+}
+
+/// Metadata of any type: what is read can be written and read again, and every rule judges it.
+pub fn metadata(data: &[u8]) {
+    for kind in Kind::ALL {
+        let mut project = Project::default();
+        project.add_bytes(&format!("A.{}", kind.suffix()), data.to_vec());
+        for problem in &project.problems {
+            assert!(!problem.to_string().is_empty());
+        }
+        for item in &project.items {
+            let strange = item.root.namespace.starts_with("http://www.w3.org/");
+            let written = Text::new("w", metadata::write(&item.root));
+            if let (false, again) = (strange, metadata::read(&written)) {
+                let again = again.unwrap_or_else(|why| panic!("what was written is refused: {why}"));
+                assert!(alike(&item.root, &again), "{}", written.source());
+            }
+        }
+        let apps = project.apps();
+        let context = Context { project: &project, apps, now: 0, soon_days: 30, keys: Vec::new() };
+        for finding in metadata::lint(&context, Profile::Partner2026) {
+            let source = finding.place.text.source();
+            assert!(
+                source.get(finding.place.span.start..finding.place.span.end).is_some(),
+                "{}",
+                finding.rule.id
+            );
+        }
+    }
+}
+
+fn alike(a: &Element, b: &Element) -> bool {
+    a.name == b.name
+        && a.value == b.value
+        && a.children.len() == b.children.len()
+        && a.children.iter().zip(&b.children).all(|(a, b)| alike(a, b))
+}
+
+/// An error as somebody has it.
+pub fn error(data: &[u8]) {
+    for found in grantcheck::errors::look_up(&text(data), None) {
+        assert!(!grantcheck::errors::full(&found, None).is_empty());
+    }
 }

@@ -1,0 +1,163 @@
+//! `grantcheck lint`: metadata of apps and credentials, judged by rules.
+
+use clap::{Args, ValueEnum};
+use std::path::{Path, PathBuf};
+
+use super::{CannotStart, Exit, Io};
+use crate::diagnostic::{Diagnostic, Text, closest};
+use crate::metadata::{self, Context, LONGEST, Profile, Project};
+use crate::oauth::keys::{PrivateKey, PublicKey};
+use crate::report::{LINT_VERSION, LintReport, LintRow, ProblemRow};
+use crate::suite::{LintWaiver, read_waivers};
+use crate::wire::{clock, files};
+
+/// The name under which waivers are found by themselves.
+const WAIVERS: &str = "grantcheck-lint.yaml";
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Folders of a project, or single files; what is no metadata of apps and credentials is left alone
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// Which rules hold: `general`, or `partner-2026`, Salesforce's controls of 2026 for partner apps
+    #[arg(long, default_value = "general")]
+    profile: String,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = Format::Console)]
+    format: Format,
+    /// A file of waivers, in place of `grantcheck-lint.yaml` beside the project
+    #[arg(long, value_name = "FILE")]
+    waive: Option<PathBuf>,
+    /// A private key in PEM form that an app's certificate must belong to; may be repeated
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
+    /// Certificates are told so many days before they expire
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    expires_within: u16,
+    /// Judge certificates as of that day, in place of today
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    on: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people, with carets
+    Console,
+    /// The report as JSON
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Workflow commands, which GitHub shows beside the lines
+    Github,
+}
+
+pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
+    let profile = profile(&arguments.profile)?;
+    let now = moment(arguments.on.as_deref())?;
+    let waivers = waivers(arguments)?;
+    let keys = keys(&arguments.key)?;
+    let project = project(&arguments.paths)?;
+    let apps = project.apps();
+    let count = apps.len();
+    let context = Context { project: &project, apps, now, soon_days: arguments.expires_within.into(), keys };
+    let mut used = vec![false; waivers.len()];
+    let findings = metadata::lint(&context, profile)
+        .iter()
+        .map(|finding| {
+            let by = waivers.iter().position(|waiver| waiver.covers(finding.rule.id, &finding.of));
+            by.into_iter().for_each(|number| used[number] = true);
+            LintRow::new(finding, by.map(|number| waivers[number].because.clone()))
+        })
+        .collect();
+    let unused = waivers.iter().zip(&used).filter(|(_, used)| !**used);
+    let report = LintReport {
+        version: LINT_VERSION,
+        tool: concat!("grantcheck ", env!("CARGO_PKG_VERSION")).into(),
+        profile: profile.name().into(),
+        files: project.items.len(),
+        apps: count,
+        findings,
+        problems: project.problems.iter().map(ProblemRow::new).collect(),
+        unused_waivers: unused.map(|(waiver, _)| waiver.rule.clone()).collect(),
+    };
+    match arguments.format {
+        Format::Console => write!(io.out, "{}", report.console(io.colour))?,
+        Format::Json => writeln!(io.out, "{:#}", serde_json::json!(report))?,
+        Format::Sarif => writeln!(io.out, "{:#}", report.sarif())?,
+        Format::Github => write!(io.out, "{}", report.github())?,
+    }
+    if report.files == 0 && report.problems.is_empty() {
+        writeln!(io.err, "no metadata of apps or credentials is there: nothing was judged")?;
+    }
+    Ok(report.exit())
+}
+
+fn profile(name: &str) -> Result<Profile, CannotStart> {
+    let known = Profile::ALL.into_iter().find(|profile| profile.name() == name);
+    known.ok_or_else(|| {
+        let near = closest(name, Profile::ALL.map(Profile::name));
+        let help = near
+            .map_or("write `general` or `partner-2026`".to_owned(), |near| format!("did you mean `{near}`?"));
+        Diagnostic::bare("bad-flag", format!("`--profile {name}` is no profile")).help(help).into()
+    })
+}
+
+/// Seconds since the epoch: noon of a day in UTC, or now.
+fn moment(day: Option<&str>) -> Result<i64, CannotStart> {
+    let Some(day) = day else { return Ok(clock::real_now() / 1000) };
+    let read: Option<jiff::Timestamp> = format!("{day}T12:00:00Z").parse().ok();
+    let told = || {
+        Diagnostic::bare("bad-flag", format!("`--on {day}` is no day")).help("write for example `2026-11-22`")
+    };
+    read.map(jiff::Timestamp::as_second).ok_or_else(|| told().into())
+}
+
+fn waivers(arguments: &Arguments) -> Result<Vec<LintWaiver>, CannotStart> {
+    let beside = |path: &PathBuf| {
+        let folder =
+            if files::is_folder(path) { path.as_path() } else { path.parent().unwrap_or(Path::new("")) };
+        folder.join(WAIVERS)
+    };
+    let found = || {
+        arguments.paths.iter().map(beside).chain([PathBuf::from(WAIVERS)]).find(|path| files::exists(path))
+    };
+    let Some(path) = arguments.waive.clone().or_else(found) else { return Ok(Vec::new()) };
+    let text = Text::new(path.display().to_string(), files::read(&path)?);
+    let known: Vec<&str> = metadata::rules().map(|rule| rule.id).collect();
+    Ok(read_waivers(&text, &known)?)
+}
+
+/// The public halves of the keys at hand.
+fn keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, CannotStart> {
+    let read = |path: &PathBuf| {
+        let key = PrivateKey::from_pem(&files::read(path)?).map_err(|why| {
+            Diagnostic::bare("bad-key", format!("{}: {why}", path.display()))
+                .help("name the file of the private key, `server.key` say")
+        })?;
+        Ok(key.public())
+    };
+    paths.iter().map(read).collect()
+}
+
+fn project(paths: &[PathBuf]) -> Result<Project, CannotStart> {
+    let mut project = Project::default();
+    for path in paths {
+        if !files::exists(path) {
+            let message = format!("{} is not there", path.display());
+            return Err(Diagnostic::bare("no-such-path", message)
+                .help("name a folder of a project, or a metadata file")
+                .into());
+        }
+        // What a person names is read whatever it is called; a folder is searched by the names of its files.
+        let single = !files::is_folder(path);
+        for file in files::under(path, &|name| metadata::is_metadata(name) || name.ends_with("-meta.xml"))? {
+            let name = file.display().to_string();
+            let known = project.add_bytes(&name, files::bytes(&file, LONGEST)?);
+            if single && !known {
+                let message = format!("{name} is no metadata of an app or a credential");
+                project.problems.push(Diagnostic::bare("metadata-type", message).help("`grantcheck lint` reads connected apps, external client apps, named and external credentials, auth providers and SAML configurations"));
+            }
+        }
+    }
+    Ok(project)
+}

@@ -1,0 +1,309 @@
+//! Which entries a text is, and how sure that is.
+
+use super::told::Told;
+use super::{Entry, all};
+use crate::subject::Flow;
+
+/// How alike a text must be to be told as near, from 0 to 1.
+const NEAR: f64 = 0.78;
+/// How many words at the end of a text are looked through for near ones.
+const WORDS: usize = 60;
+
+/// How an entry was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum How {
+    /// The text is a known one.
+    Exact,
+    /// The text is known, with another code.
+    Text,
+    /// The text is near to a known one.
+    Near,
+    /// The code is known; the text is not, or there is none.
+    Code,
+}
+
+/// An entry that a text may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Match {
+    /// The entry.
+    pub entry: &'static Entry,
+    /// How it was found.
+    pub how: How,
+}
+
+impl How {
+    /// In words, for whoever reads the answer.
+    pub fn words(self) -> &'static str {
+        match self {
+            How::Exact => "a known error",
+            How::Text => "a known text, here with another code",
+            How::Near => "near to a known text, not the same",
+            How::Code => "known by its code alone",
+        }
+    }
+}
+
+/// The entries that a text is, the likeliest first: all of one kind of certainty, the surest that there is. With a
+/// flow, entries none of whose causes is of it come last.
+pub fn look_up(text: &str, flow: Option<Flow>) -> Vec<Match> {
+    let told = Told::read(text);
+    let flow = flow.or(told.flow);
+    let mut found: Vec<(Match, usize)> = all().filter_map(|entry| weigh(entry, &told)).collect();
+    if found.iter().all(|(m, _)| m.how == How::Code) {
+        let misspelt = found.is_empty();
+        found.extend(all().filter_map(|entry| near(entry, &told, misspelt)));
+    }
+    let surest = found.iter().map(|(m, _)| m.how).min();
+    found.retain(|(m, _)| Some(m.how) == surest);
+    // Where a code and its text fit one entry, entries that share the text or a part of it are of another place.
+    let most = found.iter().map(|(_, weight)| *weight).max().unwrap_or(0);
+    found.retain(|(_, weight)| surest != Some(How::Exact) || *weight == most);
+    let suits = |entry: &Entry| {
+        flow.is_none_or(|flow| {
+            entry.causes.iter().any(|cause| cause.flows.is_empty() || cause.flows.contains(&flow))
+        })
+    };
+    found.sort_by_key(|(m, weight)| (!suits(m.entry), std::cmp::Reverse(*weight)));
+    found.into_iter().map(|(m, _)| m).collect()
+}
+
+/// A code that fits weighs more than any text.
+const WEIGHT: usize = 1000;
+
+fn weigh(entry: &'static Entry, told: &Told) -> Option<(Match, usize)> {
+    let code = code(entry, told);
+    let text = text(entry, told);
+    let described = !told.texts.is_empty() || (told.codes.is_empty() && has_more(told, entry));
+    let alone = entry.texts.is_empty() || entry.texts.contains(&"");
+    let how = match (code, text) {
+        (Some(_), Some(_)) => How::Exact,
+        (Some(_), None) if alone && !described => How::Exact,
+        // Where the code means one thing only, whatever is said beside it does not change it.
+        (Some(_), None) if entry.texts.is_empty() && only(entry) => How::Exact,
+        (Some(_), None) => How::Code,
+        (None, Some(_)) if told.codes.is_empty() || entry.codes.is_empty() => How::Exact,
+        (None, Some(_)) => How::Text,
+        (None, None) => return None,
+    };
+    // What says the code in general comes before what says one text of it.
+    let general = usize::from(how == How::Code && entry.texts.is_empty());
+    let weight =
+        code.map_or(0, |case| WEIGHT * (1 + usize::from(case))) + general + text.unwrap_or(0).min(WEIGHT - 2);
+    Some((Match { entry, how }, weight))
+}
+
+/// Whether a code of the entry is told, and if so, whether in the very letter case.
+fn code(entry: &Entry, told: &Told) -> Option<bool> {
+    let hits = entry.codes.iter().filter_map(|code| {
+        if told.codes.is_empty() {
+            let plain_word = !code.contains(['_', '.', ':', '-']);
+            if holds_word(&told.plain, code) {
+                Some(true)
+            } else if !plain_word && holds_word(&told.plain.to_lowercase(), &code.to_lowercase()) {
+                Some(false)
+            } else {
+                None
+            }
+        } else if told.codes.iter().any(|said| said == code) {
+            Some(true)
+        } else {
+            told.codes.iter().any(|said| said.eq_ignore_ascii_case(code)).then_some(false)
+        }
+    });
+    hits.max()
+}
+
+/// Whether every entry of these codes has no text.
+fn only(entry: &Entry) -> bool {
+    let shares = |other: &&Entry| other.codes.iter().any(|code| entry.codes.contains(code));
+    all().filter(shares).all(|other| other.texts.is_empty())
+}
+
+/// Whether more than the code is said in a text without structure.
+fn has_more(told: &Told, entry: &Entry) -> bool {
+    let folded = told.plain.to_lowercase();
+    entry.codes.iter().any(|code| {
+        let code = code.to_lowercase();
+        let Some(at) = folded.find(&code) else { return false };
+        let rest = folded[at + code.len()..].trim_start_matches(['"', '\'', ')', ']']);
+        // A description follows a colon or a dash.
+        let rest = rest.trim_start();
+        rest.strip_prefix([':', '-', '\u{2013}', '\u{2014}'])
+            .is_some_and(|rest| rest.split_whitespace().count() > 1)
+    })
+}
+
+/// How long the longest text of the entry is that is told.
+fn text(entry: &Entry, told: &Told) -> Option<usize> {
+    let known = entry.texts.iter().filter(|text| !text.is_empty());
+    let hits = known.filter(|text| {
+        let pattern = fold(text);
+        match told.texts.as_slice() {
+            // A word that is a code as well says nothing more than the code.
+            [] => !entry.codes.iter().any(|code| code == *text) && within(&fold(&told.plain), &pattern),
+            texts => {
+                texts.iter().any(|said| matches(&fold(said), &pattern))
+                    || (pattern.contains('*') && within(&fold(&told.plain), &pattern))
+            }
+        }
+    });
+    hits.map(|text| text.replace('*', "").len()).max()
+}
+
+/// Lower case, plain quotes, no full stop at the end.
+fn fold(text: &str) -> String {
+    super::told::squeezed(text).to_lowercase().trim_end_matches('.').to_owned()
+}
+
+/// Whether a text is of a pattern, in which `*` stands for anything.
+fn matches(text: &str, pattern: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or("");
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+/// Whether a pattern stands somewhere in a text, at the bounds of words.
+fn within(text: &str, pattern: &str) -> bool {
+    let pattern = pattern.trim_matches('*');
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or("");
+    let rest: Vec<&str> = parts.collect();
+    text.match_indices(first).any(|(at, _)| {
+        if !bounded(text, at, first.len(), rest.is_empty()) {
+            return false;
+        }
+        let mut behind = &text[at + first.len()..];
+        rest.iter().all(|part| {
+            let Some(at) = behind.find(part) else { return false };
+            behind = &behind[at + part.len()..];
+            true
+        })
+    })
+}
+
+/// Whether a word stands in a text on its own.
+fn holds_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| bounded(text, at, word.len(), true))
+}
+
+fn bounded(text: &str, at: usize, length: usize, behind: bool) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let edge = |a: Option<char>, b: Option<char>| !(a.is_some_and(word) && b.is_some_and(word));
+    let inner = &text[at..at + length];
+    edge(text[..at].chars().next_back(), inner.chars().next())
+        && (!behind || edge(inner.chars().next_back(), text[at + length..].chars().next()))
+}
+
+/// An entry one of whose texts is near to what is told; or, where no code is known, one of whose codes is.
+fn near(entry: &'static Entry, told: &Told, misspelt: bool) -> Option<(Match, usize)> {
+    let said: Vec<String> = if told.texts.is_empty() { vec![told.plain.clone()] } else { told.texts.clone() };
+    let texts =
+        entry.texts.iter().filter(|text| text.len() > 8 && !text.contains('*')).map(|text| fold(text));
+    let codes = entry.codes.iter().map(|code| code.to_lowercase());
+    let alike = texts
+        .flat_map(|known| said.iter().map(move |said| alike(&fold(said), &known)))
+        .fold(0.0_f64, f64::max);
+    let in_codes = || {
+        let words: Vec<String> = match told.codes.as_slice() {
+            [] => told
+                .plain
+                .split_whitespace()
+                .take(WORDS)
+                .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase())
+                .collect(),
+            codes => codes.iter().map(|code| code.to_lowercase()).collect(),
+        };
+        codes
+            .flat_map(|code| {
+                words
+                    .iter()
+                    .map(move |word| {
+                        if word.len() < 6 { 0.0 } else { strsim::normalized_damerau_levenshtein(word, &code) }
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .fold(0.0_f64, f64::max)
+    };
+    let best = if alike >= NEAR || !misspelt { alike } else { in_codes() - 0.08 };
+    let weight = if code(entry, told).is_some() { WEIGHT } else { 0 };
+    // Scores are between 0 and 1.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    (best >= NEAR).then(|| (Match { entry, how: How::Near }, weight + (best * 999.0) as usize))
+}
+
+/// How alike a known text is to the part of a text that is most like it.
+fn alike(text: &str, known: &str) -> f64 {
+    let words: Vec<&str> = text.split(' ').collect();
+    let words = &words[words.len().saturating_sub(WORDS)..];
+    let length = known.split(' ').count();
+    let mut best = 0.0_f64;
+    for size in length.saturating_sub(1).max(1)..=length + 1 {
+        for window in words.windows(size.min(words.len())) {
+            let part = window.join(" ");
+            let (a, b) = (part.len(), known.len());
+            // More letters apart than could still be near.
+            if a.abs_diff(b) * 4 <= a.max(b) {
+                best = best.max(strsim::normalized_damerau_levenshtein(&part, known));
+            }
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(text: &str) -> Vec<(&'static str, How)> {
+        look_up(text, None).into_iter().map(|m| (m.entry.id, m.how)).collect()
+    }
+
+    #[test]
+    fn a_code_and_its_text_are_one_entry() {
+        assert_eq!(
+            ids("invalid_grant: user hasn't approved this consumer"),
+            [("error/user-has-not-approved", How::Exact)]
+        );
+        assert_eq!(
+            ids(r#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#),
+            [("api/session-expired", How::Exact)]
+        );
+        assert_eq!(ids("Bad_OAuth_Token"), [("identity/bad-oauth-token", How::Exact)]);
+        assert_eq!(ids("callback({\"error\":\"invalid_token\"})"), [("error/invalid-token", How::Exact)]);
+    }
+
+    #[test]
+    fn letter_case_decides_between_codes_of_two_places() {
+        assert_eq!(ids("403 Invalid_Scope"), [("identity/invalid-scope", How::Exact)]);
+        assert_eq!(ids("invalid_scope"), [("error/invalid-scope", How::Exact)]);
+    }
+
+    #[test]
+    fn a_near_text_is_said_to_be_near() {
+        let found = ids("invalid_grant: user has not aproved this customer");
+        assert_eq!(found[0], ("error/user-has-not-approved", How::Near), "{found:?}");
+        let found = ids("invalid_clnt_id");
+        assert!(found.contains(&("error/invalid-client-id", How::Near)), "{found:?}");
+    }
+
+    #[test]
+    fn a_text_that_is_not_known_is_told_by_its_code() {
+        let found = ids(r#"{"error":"invalid_grant","error_description":"the moon is full tonight"}"#);
+        assert!(!found.is_empty() && found.iter().all(|(_, how)| *how == How::Code), "{found:?}");
+        assert_eq!(ids("banana"), []);
+        assert_eq!(ids(""), []);
+    }
+
+    #[test]
+    fn the_flow_orders_what_is_found() {
+        let first = |flow| look_up("no valid scopes defined", flow).first().map(|m| m.entry.id);
+        assert_eq!(first(Some(Flow::ClientCredentials)), Some("error/no-valid-scopes"));
+    }
+}

@@ -1,0 +1,221 @@
+//! The files of a project that are metadata of OAuth, and what belongs together.
+
+use super::app::App;
+use super::kinds::{Kind, SECRETS};
+use super::xml::{self, Element};
+use crate::diagnostic::{Diagnostic, Span, Text};
+
+/// The most bytes of a file; the largest real ones have some hundred thousand.
+pub const LONGEST: u64 = 4 * 1024 * 1024;
+
+/// One file.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its type.
+    pub kind: Kind,
+    /// Its developer name, from the name of the file.
+    pub name: String,
+    /// The file.
+    pub text: Text,
+    /// What is in it.
+    pub root: Element,
+}
+
+/// The files that were read.
+#[derive(Clone, Debug, Default)]
+pub struct Project {
+    /// Every file of a known type, in the order in which they were given.
+    pub items: Vec<Item>,
+    /// Files that could not be read.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// Whether a file may be metadata that is read here, by its name.
+pub fn is_metadata(name: &str) -> bool {
+    kind_of(name).is_some()
+}
+
+/// Type and developer name by the name of a file, in either form.
+fn kind_of(path: &str) -> Option<(Kind, &str)> {
+    let name = path.rsplit(['/', '\\']).next()?;
+    let bare = name.strip_suffix("-meta.xml").unwrap_or(name);
+    let (stem, suffix) = bare.rsplit_once('.')?;
+    let kind = Kind::ALL.into_iter().find(|kind| kind.suffix() == suffix)?;
+    Some((kind, stem))
+}
+
+impl Project {
+    /// Adds a file. One that is of no type that is read here is left out, and `false` comes back.
+    pub fn add(&mut self, text: &Text) -> bool {
+        let by_name = kind_of(text.name());
+        let read = xml::read(text);
+        // Whatever is told shows lines of the file, and a secret must not be on them.
+        let text = &masked(text);
+        let root = match read {
+            Ok(root) => root,
+            Err(mut problem) => {
+                if let Some((shown, _)) = &mut problem.at {
+                    *shown = text.clone();
+                }
+                // What may be anything is not ours to complain of.
+                let ours =
+                    by_name.is_some() || Kind::ALL.iter().any(|kind| text.source().contains(kind.name()));
+                if ours {
+                    self.problems.push(problem);
+                }
+                return ours;
+            }
+        };
+        let by_root = Kind::ALL.into_iter().find(|kind| kind.name() == root.name);
+        let (kind, name) = match (by_name, by_root) {
+            (Some((kind, name)), Some(root)) if kind == root => (kind, name.to_owned()),
+            (Some((kind, _)), _) => {
+                let message = format!(
+                    "the root element is `{}`, and the name of the file says `{}`",
+                    root.name,
+                    kind.name()
+                );
+                let problem = Diagnostic::at("metadata-type", text, root.span, message)
+                    .help("give the file the ending of its type; Salesforce goes by both");
+                self.problems.push(problem);
+                return true;
+            }
+            (None, Some(kind)) => {
+                let name =
+                    text.name().rsplit(['/', '\\']).next().unwrap_or("").split('.').next().unwrap_or("");
+                (kind, name.to_owned())
+            }
+            (None, None) => return false,
+        };
+        let name = root.text("fullName").map_or(name, str::to_owned);
+        self.items.push(Item { kind, name, text: text.clone(), root });
+        true
+    }
+
+    /// Adds a file of which only the bytes are known.
+    pub fn add_bytes(&mut self, name: &str, bytes: Vec<u8>) -> bool {
+        let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let refused = |bytes: Vec<u8>| -> Result<String, Diagnostic> {
+            if bytes.len() as u64 > LONGEST {
+                return Err(Diagnostic::bare(
+                    "xml-too-large",
+                    format!("{name}: longer than {LONGEST} bytes"),
+                )
+                .help("no metadata of this type is"));
+            }
+            String::from_utf8(bytes).map_err(|why| {
+                let at = why.utf8_error().valid_up_to();
+                let what = if utf16 { "it is UTF-16".to_owned() } else { format!("byte {at} is no UTF-8") };
+                Diagnostic::bare("xml-encoding", format!("{name}: {what}")).help("store it as UTF-8")
+            })
+        };
+        match refused(bytes) {
+            Ok(source) => {
+                let source = source.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(source);
+                self.add(&Text::new(name, source))
+            }
+            Err(problem) => {
+                self.problems.push(problem);
+                true
+            }
+        }
+    }
+
+    /// The items of a type.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(move |item| item.kind == kind)
+    }
+
+    /// Every app: connected apps as they are, external client apps out of their files.
+    pub fn apps(&self) -> Vec<App<'_>> {
+        App::all(self)
+    }
+}
+
+impl Item {
+    /// The place of an element.
+    pub fn place(&self, element: &Element) -> (Text, Span) {
+        (self.text.clone(), element.value_span)
+    }
+}
+
+/// The text with every secret in it, and every private key, as stars: byte for byte, so that places stay.
+fn masked(text: &Text) -> Text {
+    let source = text.source();
+    let mut bytes = source.as_bytes().to_vec();
+    let mut hide = |from: usize, to: usize| {
+        bytes[from..to].iter_mut().filter(|b| !matches!(b, b'\n' | b'\r')).for_each(|b| *b = b'*');
+    };
+    for name in SECRETS {
+        for (at, opening) in source.match_indices(&format!("<{name}")) {
+            let rest = &source[at + opening.len()..];
+            let Some(begin) = rest.find('>').filter(|_| rest.starts_with(['>', ' ', '\n', '\r', '\t']))
+            else {
+                continue;
+            };
+            let from = at + opening.len() + begin + 1;
+            let to = source[from..].find(&format!("</{name}")).map_or(source.len(), |length| from + length);
+            hide(from, to);
+        }
+    }
+    for (at, armour) in source.match_indices("PRIVATE KEY-----") {
+        let from = at + armour.len();
+        let to = source[from..].find("-----END").map_or(source.len(), |length| from + length);
+        hide(from, to);
+    }
+    match String::from_utf8(bytes) {
+        Ok(shown) => Text::new(text.name(), shown),
+        Err(_) => Text::new(text.name(), ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_known_by_its_name_in_both_forms_or_by_its_root() {
+        let mut project = Project::default();
+        for name in ["a/Main.connectedApp", "a/Main.connectedApp-meta.xml", "retrieved.xml"] {
+            assert!(project.add(&Text::new(name, "<ConnectedApp/>")), "{name}");
+        }
+        assert_eq!(
+            project.items.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(),
+            ["Main", "Main", "retrieved"]
+        );
+        assert!(!project.add(&Text::new("pom.xml", "<project/>")));
+        assert!(!project.add(&Text::new("x.xml", "<a>")));
+        assert!(project.add(&Text::new("x.eca", "<ConnectedApp/>")));
+        assert!(
+            project.problems[0].to_string().contains("the name of the file says `ExternalClientApplication`")
+        );
+    }
+
+    #[test]
+    fn no_secret_is_on_a_line_that_is_told() {
+        let mut project = Project::default();
+        let source = "<ConnectedApp>\n<consumerSecret>s3cr3t-é</consumerSecret><label>x</label>\n<password >two\nlines</password></ConnectedApp>";
+        project.add(&Text::new("a.connectedApp", source));
+        project.add(&Text::new("b.connectedApp", source.replace("</label>", "")));
+        let (item, problem) = (&project.items[0], project.problems[0].to_string());
+        assert_eq!(item.root.text("consumerSecret"), Some("s3cr3t-é"));
+        assert_eq!(item.text.source().len(), source.len());
+        for told in [item.text.source(), &problem] {
+            assert!(!told.contains("s3cr3t") && !told.contains("two") && !told.contains("lines"), "{told}");
+        }
+        assert!(item.text.source().contains("<label>x</label>"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_a_diagnostic() {
+        let mut project = Project::default();
+        assert!(project.add_bytes("a.eca", b"\xff\xfe<\0a\0".to_vec()));
+        assert!(project.add_bytes("b.eca", b"<a>\xe9</a>".to_vec()));
+        assert!(project.add_bytes("c.eca", vec![b' '; LONGEST as usize + 1]));
+        let told: Vec<String> = project.problems.iter().map(ToString::to_string).collect();
+        assert!(
+            told[0].contains("UTF-16") && told[1].contains("byte 3") && told[2].contains("longer than"),
+            "{told:?}"
+        );
+    }
+}

@@ -1,0 +1,229 @@
+//! Callback URLs.
+
+use super::{Place, Rule};
+use crate::metadata::app::{App, settings};
+use crate::verdict::{Basis, Level};
+
+const SETUP: &str = "Settings › OAuth Settings › Callback URL (connected app: App Manager › the app › Edit).";
+const XML: &str = "callbackUrl, one URL a line.";
+
+/// Every callback with its app.
+fn each(c: &super::Context<'_>, mut with: impl FnMut(&App<'_>, &str, Place)) {
+    for app in &c.apps {
+        for (callback, place) in app.callbacks() {
+            with(app, &callback, place);
+        }
+    }
+}
+
+fn scheme(url: &str) -> Option<&str> {
+    let (scheme, _) = url.trim().split_once(':')?;
+    let begins = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+    let fits = scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    (begins && fits).then_some(scheme)
+}
+
+fn host(url: &str) -> Option<String> {
+    url::Url::parse(url.trim()).ok()?.host_str().map(str::to_ascii_lowercase)
+}
+
+fn is_loopback(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.starts_with("127.")
+}
+
+macro_rules! rule {
+    ($id:literal, $title:literal, $level:ident, $basis:ident, $cites:expr, $explain:literal, $judge:expr $(,)?) => {
+        Rule {
+            id: concat!("callbacks/", $id),
+            title: $title,
+            level: Some(Level::$level),
+            partner: None,
+            basis: Basis::$basis,
+            cites: $cites,
+            explain: $explain,
+            setup: SETUP,
+            xml: XML,
+            judge: $judge,
+        }
+    };
+}
+
+pub(super) const RULES: &[Rule] = &[
+    rule!(
+        "url-is-absolute",
+        "a callback URL is absolute",
+        Must,
+        Normative,
+        &["RFC 6749 §3.1.2"],
+        "A redirect URI is an absolute URI. What is relative or has no scheme never equals what a client sends.",
+        |c, told| each(c, |app, url, place| {
+            let rest = scheme(url).and_then(|scheme| url.trim().get(scheme.len() + 1..));
+            if rest.is_none_or(|rest| rest.is_empty() || rest == "//") {
+                told.at(&app.name, place, format!("`{url}` is no absolute URL"));
+            }
+        })
+    ),
+    rule!(
+        "url-is-https",
+        "a callback URL is https, a loopback address or of a scheme of its own",
+        Must,
+        Normative,
+        &["RFC 9700 §2.6", "RFC 8252 §7.3"],
+        "The authorization code goes over the wire as part of this URL. By http anybody on the way reads it; only the loopback interface never leaves the machine.",
+        |c, told| each(c, |app, url, place| {
+            if scheme(url).is_some_and(|s| s.eq_ignore_ascii_case("http"))
+                && !host(url).is_some_and(|host| is_loopback(&host))
+            {
+                told.at(&app.name, place, format!("`{url}` is http"));
+            }
+        })
+    ),
+    rule!(
+        "scheme-runs-no-script",
+        "a callback URL has no scheme that runs script",
+        Must,
+        Normative,
+        &["RFC 8252 §8.4", "RFC 9700 §4.1"],
+        "javascript:, data: and their like make the browser run what comes with the code.",
+        |c, told| each(c, |app, url, place| {
+            let bad = ["javascript", "data", "vbscript", "file", "blob", "about"];
+            if scheme(url).is_some_and(|s| bad.contains(&s.to_ascii_lowercase().as_str())) {
+                told.at(&app.name, place, format!("`{url}` has a scheme that runs what it is given"));
+            }
+        })
+    ),
+    rule!(
+        "custom-scheme-is-a-domain-of-ones-own",
+        "a scheme of its own is a domain name turned round",
+        Should,
+        Normative,
+        &["RFC 8252 §7.1"],
+        "Any program on the device may register the scheme `myapp`; a name like com.example.app says whose it is and seldom meets another.",
+        |c, told| each(c, |app, url, place| {
+            let known = ["http", "https", "javascript", "data", "vbscript", "file", "blob", "about", "urn"];
+            if scheme(url)
+                .is_some_and(|s| !known.contains(&s.to_ascii_lowercase().as_str()) && !s.contains('.'))
+            {
+                told.at(&app.name, place, format!("`{url}` has a scheme without a domain"));
+            }
+        })
+    ),
+    rule!(
+        "url-has-no-wildcard",
+        "a callback URL has no wildcard",
+        Must,
+        Normative,
+        &["RFC 9700 §2.1", "RFC 9700 §4.1.1"],
+        "Salesforce compares character by character: a wildcard matches nothing but itself. A server that does honour it sends codes to whoever finds a host in its range.",
+        |c, told| each(c, |app, url, place| {
+            if url.contains('*') {
+                told.at(&app.name, place, format!("`{url}` has a wildcard"));
+            }
+        })
+    ),
+    rule!(
+        "url-has-no-fragment",
+        "a callback URL has no fragment",
+        Must,
+        Normative,
+        &["RFC 6749 §3.1.2"],
+        "A redirect URI must not have a fragment: the parameters would stand in front of it or be lost.",
+        |c, told| each(c, |app, url, place| {
+            if url.contains('#') {
+                told.at(&app.name, place, format!("`{url}` has a fragment"));
+            }
+        })
+    ),
+    rule!(
+        "url-has-no-blank",
+        "a callback URL has no blank in it or behind it",
+        Must,
+        Derived,
+        &["RFC 9700 §2.1"],
+        "Several callbacks are divided by line breaks. With blanks or commas between them, or one behind, none of them is what the client sends: redirect_uri_mismatch.",
+        |c, told| each(c, |app, url, place| {
+            if url.contains(char::is_whitespace) || url.contains(",http") || url.contains(";http") {
+                told.at(&app.name, place, format!("`{url}` has blanks, or several URLs in one line"));
+            }
+        })
+    ),
+    rule!(
+        "url-has-no-credentials",
+        "a callback URL names no user",
+        Must,
+        Derived,
+        &["RFC 9700 §4.1.1", "RFC 3986 §3.2.1"],
+        "`https://good.example@evil.example` goes to evil.example.",
+        |c, told| each(c, |app, url, place| {
+            let authority =
+                url.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(""));
+            if authority.is_some_and(|authority| authority.contains('@')) {
+                told.at(
+                    &app.name,
+                    place,
+                    format!("`{}` has a user before the host", url.split('@').next_back().unwrap_or("")),
+                );
+            }
+        })
+    ),
+    rule!(
+        "url-stands-once",
+        "each callback URL stands once",
+        BestPractice,
+        Derived,
+        &["RFC 9700 §4.1.3"],
+        "The list should be as short as can be; one that stands twice is left over from a merge.",
+        |c, told| {
+            for app in &c.apps {
+                let all = app.callbacks();
+                for (number, (url, place)) in all.iter().enumerate() {
+                    if all[..number].iter().any(|(other, _)| other == url) {
+                        told.at(&app.name, place.clone(), format!("`{url}` stands here again"));
+                    }
+                }
+            }
+        }
+    ),
+    rule!(
+        "none-is-left-from-testing",
+        "beside real callback URLs there is none of a test",
+        BestPractice,
+        Derived,
+        &["RFC 9700 §4.1.3"],
+        "Each callback is a place to which codes can be led. Loopback and staging hosts beside a production host are left over from a test; give tests an app of their own.",
+        |c, told| {
+            let testing = |host: &str| {
+                let words = ["staging", "stage", "test", "dev", "uat", "qa", "localhost", "ngrok", "example"];
+                is_loopback(host) || host.split(['.', '-']).any(|part| words.contains(&part))
+            };
+            for app in &c.apps {
+                let hosts: Vec<_> = app
+                    .callbacks()
+                    .into_iter()
+                    .filter_map(|(url, place)| Some((host(&url)?, place)))
+                    .collect();
+                // The landing page of Salesforce itself is no production host of the app.
+                let real = hosts.iter().any(|(host, _)| !testing(host) && !host.ends_with("salesforce.com"));
+                for (host, place) in hosts.iter().filter(|(host, _)| real && testing(host)) {
+                    told.at(&app.name, place.clone(), format!("`{host}` looks like a host of a test"));
+                }
+            }
+        }
+    ),
+    rule!(
+        "list-is-not-too-long",
+        "all callback URLs together have at most 2,000 characters",
+        Must,
+        Vendor,
+        &["Salesforce Metadata API Developer Guide: ConnectedApp"],
+        "Longer lists are refused on deployment.",
+        |c, told| {
+            for app in &c.apps {
+                let length = app.text(&settings::CALLBACK).map_or(0, |list| list.chars().count());
+                if length > 2000 {
+                    told.app(app, &settings::CALLBACK, format!("the list has {length} characters"));
+                }
+            }
+        }
+    ),
+];

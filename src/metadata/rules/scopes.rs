@@ -1,0 +1,190 @@
+//! Scopes.
+
+use super::Rule;
+use crate::metadata::app::{App, Form, settings};
+use crate::metadata::kinds::{Kind, SCOPES};
+use crate::verdict::{Basis, Level};
+
+const SETUP: &str = "Settings › OAuth Settings › OAuth Scopes (connected app: App Manager › the app › Edit).";
+const XML: &str =
+    "oauthConfig/scopes, one element each; or commaSeparatedOauthScopes in ExtlClntAppOauthSettings.";
+
+macro_rules! rule {
+    ($id:literal, $title:literal, $level:ident, $basis:ident, $cites:expr, $explain:literal, $judge:expr $(,)?) => {
+        Rule {
+            id: concat!("scopes/", $id),
+            title: $title,
+            level: Some(Level::$level),
+            partner: None,
+            basis: Basis::$basis,
+            cites: $cites,
+            explain: $explain,
+            setup: SETUP,
+            xml: XML,
+            judge: $judge,
+        }
+    };
+}
+
+fn with_oauth<'c, 'p>(c: &'c super::Context<'p>) -> impl Iterator<Item = &'c App<'p>> {
+    c.apps.iter().filter(|app| app.has_oauth())
+}
+
+pub(super) const RULES: &[Rule] = &[
+    rule!(
+        "there-are-some",
+        "the app has scopes",
+        Must,
+        Vendor,
+        &["Salesforce Metadata API Developer Guide: ConnectedApp, ExtlClntAppOauthSettings"],
+        "An app without scopes grants nothing; its flows are refused, or give a token that no API takes.",
+        |c, told| {
+            let custom = |app: &App<'_>| {
+                app.parts.iter().any(|item| item.root.text("commaSeparatedCustomScopes").is_some())
+            };
+            // Settings that are not in the project have a rule of their own.
+            let told_elsewhere =
+                |app: &App<'_>| app.form == Form::External && app.part(Kind::OauthSettings).is_none();
+            for app in
+                with_oauth(c).filter(|app| app.scopes().is_empty() && !custom(app) && !told_elsewhere(app))
+            {
+                told.app(app, &settings::SCOPES, "the app has no scopes");
+            }
+        }
+    ),
+    rule!(
+        "scope-is-known",
+        "each scope is one that metadata knows",
+        Should,
+        Vendor,
+        &["Salesforce Metadata API types: ConnectedAppOauthAccessScope"],
+        "Metadata names scopes otherwise than the wire: `RefreshToken` where requests say refresh_token. What is neither is refused on deployment; a scope that is newer than this list is told as well.",
+        |c, told| {
+            for app in &c.apps {
+                for (scope, place) in
+                    app.scopes().into_iter().filter(|(scope, _)| !SCOPES.contains(&scope.as_str()))
+                {
+                    told.at(&app.name, place, format!("`{scope}` is no scope that is known here"));
+                }
+            }
+        }
+    ),
+    rule!(
+        "scope-stands-once",
+        "each scope stands once",
+        BestPractice,
+        Derived,
+        &["RFC 6749 §3.3"],
+        "It is left over from a merge.",
+        |c, told| {
+            for app in &c.apps {
+                let all = app.scopes();
+                for (number, (scope, place)) in all.iter().enumerate() {
+                    if all[..number].iter().any(|(other, _)| other == scope) {
+                        told.at(&app.name, place.clone(), format!("`{scope}` stands here again"));
+                    }
+                }
+            }
+        }
+    ),
+    rule!(
+        "full-is-not-granted",
+        "the app does not have the scope full",
+        Should,
+        Derived,
+        &["RFC 9700 §2.3"],
+        "full is everything that the user may do, also what comes with later releases. Most integrations need api.",
+        |c, told| {
+            for app in &c.apps {
+                for (_, place) in app.scopes().into_iter().filter(|(scope, _)| scope == "Full") {
+                    told.at(&app.name, place, "the app has the scope full");
+                }
+            }
+        }
+    ),
+    rule!(
+        "web-is-needed",
+        "the app has the scope web only where users go on to pages",
+        BestPractice,
+        Derived,
+        &["RFC 9700 §2.3"],
+        "With web an access token opens a session of the user interface. A program that calls APIs does not need it beside api.",
+        |c, told| {
+            for app in c.apps.iter().filter(|app| app.has_scope(&["Api"])) {
+                for (_, place) in app.scopes().into_iter().filter(|(scope, _)| scope == "Web") {
+                    told.at(&app.name, place, "web stands beside api: a token opens pages as well");
+                }
+            }
+        }
+    ),
+    rule!(
+        "usable-without-a-user",
+        "an app with client credentials has a scope that works without a user",
+        Must,
+        Vendor,
+        &["Salesforce Help: OAuth 2.0 Client Credentials Flow (enforced since Winter '26)"],
+        "full, web and refresh_token do not count in this flow. With no other the token request is refused: no valid scopes defined.",
+        |c, told| {
+            for app in with_oauth(c).filter(|app| app.flag(&settings::CLIENT_CREDENTIALS) == Some(true)) {
+                let without_user =
+                    |scope: &str| !matches!(scope, "Full" | "Web" | "RefreshToken" | "OfflineAccess");
+                let scopes = app.scopes();
+                if !scopes.is_empty() && !scopes.iter().any(|(scope, _)| without_user(scope)) {
+                    told.app(app, &settings::SCOPES, "none of its scopes works without a user");
+                }
+            }
+        }
+    ),
+    rule!(
+        "platform-api-has-jwt-tokens",
+        "an app for api.salesforce.com issues JWT access tokens",
+        Should,
+        Vendor,
+        &["Salesforce Help: JWT-Based Access Tokens", "field notes: an empty 404 for opaque tokens"],
+        "The Agent API and its kin on api.salesforce.com take JWT access tokens only, and answer an empty 404 to others.",
+        |c, told| {
+            for app in with_oauth(c).filter(|app| app.has_scope(&["SFAP", "SFApiPlatform"])) {
+                if app.flag(&settings::NAMED_JWT) != Some(true) {
+                    told.app(
+                        app,
+                        &settings::NAMED_JWT,
+                        "the app has sfap_api, and its access tokens are opaque",
+                    );
+                }
+            }
+        }
+    ),
+    rule!(
+        "platform-api-is-named-right",
+        "the scope sfap_api has the name of its type of metadata",
+        Should,
+        Community,
+        &["Salesforce Metadata API Developer Guide: ExtlClntAppOauthSettings"],
+        "Connected apps write SFAP, external client apps SFApiPlatform.",
+        |c, told| {
+            for app in &c.apps {
+                let wrong = if app.form == Form::External { "SFAP" } else { "SFApiPlatform" };
+                for (_, place) in app.scopes().into_iter().filter(|(scope, _)| scope == wrong) {
+                    told.at(&app.name, place, format!("`{wrong}` is the name in the other type of app"));
+                }
+            }
+        }
+    ),
+    rule!(
+        "claims-have-openid",
+        "profile, email and the like stand beside openid or id",
+        BestPractice,
+        Derived,
+        &["OpenID Connect Core §5.4"],
+        "They name parts of the identity, which only openid or id opens.",
+        |c, told| {
+            for app in c.apps.iter().filter(|app| !app.has_scope(&["OpenID", "Basic", "Full"])) {
+                for (scope, place) in app.scopes() {
+                    if matches!(scope.as_str(), "Profile" | "Email" | "Address" | "Phone") {
+                        told.at(&app.name, place, format!("`{scope}` opens nothing without OpenID or Basic"));
+                    }
+                }
+            }
+        }
+    ),
+];

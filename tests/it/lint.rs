@@ -1,0 +1,293 @@
+//! Rules over metadata: each trips on its bad files and is silent on its good ones; every element is read and kept.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::support::{at, golden, read};
+use grantcheck::cli::{self, Io};
+use grantcheck::diagnostic::Text;
+use grantcheck::metadata::{self, Context, Finding, Profile, Project, kinds::Shape, lint, rules};
+use grantcheck::oauth::keys::PrivateKey;
+use grantcheck::verdict::Level;
+
+/// Noon of 2027-06-01: the synthetic certificates were made around it.
+const NOW: i64 = 1_811_851_200;
+const ON: &str = "2027-06-01";
+
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap_or_else(|why| panic!("{}: {why}", folder.display())) {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(below(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+/// The files of a folder, named without what leads to it.
+fn project(folder: &str) -> Project {
+    let mut project = Project::default();
+    let root = at(folder);
+    for path in below(&root) {
+        let name = path.strip_prefix(&root).unwrap().display().to_string();
+        assert!(project.add_bytes(&name, std::fs::read(&path).unwrap()), "{name} is of no type");
+    }
+    assert!(project.problems.is_empty(), "{folder}: {:?}", project.problems);
+    project
+}
+
+fn findings(project: &Project, profile: Profile) -> Vec<Finding> {
+    let keys = vec![PrivateKey::from_pem(&read("tests/keys/app-main.key")).unwrap().public()];
+    lint(&Context { project, apps: project.apps(), now: NOW, soon_days: 30, keys }, profile)
+}
+
+fn told(findings: &[Finding]) -> Vec<String> {
+    let line = |f: &Finding| {
+        let (line, column) = f.place.text.line_column(f.place.span.start);
+        format!(
+            "{} {} {}:{line}:{column} {}: {}",
+            f.level.word(),
+            f.rule.id,
+            f.place.text.name(),
+            f.of,
+            f.message
+        )
+    };
+    findings.iter().map(line).collect()
+}
+
+#[test]
+fn each_rule_trips_on_its_bad_files_and_is_silent_on_its_good_ones() {
+    let mut wrong = Vec::new();
+    let mut expected = String::new();
+    for rule in rules() {
+        let bad = findings(&project(&format!("suites/apps/rules/{}/bad", rule.id)), Profile::Partner2026);
+        if !bad.iter().any(|f| f.rule.id == rule.id) {
+            wrong.push(format!("{} is silent on its bad files: {:#?}", rule.id, told(&bad)));
+        }
+        let _ = writeln!(expected, "{}\n  {}\n", rule.id, told(&bad).join("\n  "));
+        let good = findings(&project(&format!("suites/apps/rules/{}/good", rule.id)), Profile::Partner2026);
+        let heavy: Vec<Finding> =
+            good.into_iter().filter(|f| f.rule.id == rule.id || f.level > Level::BestPractice).collect();
+        if !heavy.is_empty() {
+            wrong.push(format!("{}: its good files trip {:#?}", rule.id, told(&heavy)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    golden("suites/apps/rules/expected.txt", &expected);
+}
+
+#[test]
+fn no_folder_of_files_is_of_no_rule() {
+    let ids: BTreeSet<String> = rules().map(|rule| rule.id.to_owned()).collect();
+    let root = at("suites/apps/rules");
+    for path in below(&root).iter().filter(|path| path.extension().is_none_or(|e| e != "txt")) {
+        let inside = path.strip_prefix(&root).unwrap();
+        let id: Vec<String> = inside.iter().take(2).map(|part| part.to_string_lossy().into_owned()).collect();
+        assert!(ids.contains(&id.join("/")), "{}", inside.display());
+    }
+}
+
+#[test]
+fn every_element_and_value_is_read_kept_and_written() {
+    let project = project("suites/apps/elements");
+    assert!(project.items.len() >= 60, "{}", project.items.len());
+    let mut seen = BTreeSet::new();
+    for item in &project.items {
+        let mut open = vec![(String::new(), &item.root)];
+        while let Some((above, element)) = open.pop() {
+            for child in &element.children {
+                let path =
+                    if above.is_empty() { child.name.clone() } else { format!("{above}/{}", child.name) };
+                let field = item.kind.field(&path).unwrap_or_else(|| panic!("{} {path}", item.text.name()));
+                seen.insert((item.kind, path.clone(), child.value.clone()));
+                if field.shape == Shape::Group {
+                    open.push((path, child));
+                }
+            }
+        }
+        let written = metadata::write(&item.root);
+        assert_eq!(written, item.text.source().replace("*********", "${SECRET}"), "{}", item.text.name());
+    }
+    for kind in metadata::Kind::ALL {
+        for field in kind.fields() {
+            let values: BTreeSet<&str> = seen
+                .iter()
+                .filter(|(k, path, _)| *k == kind && path == field.path)
+                .map(|(.., v)| v.as_str())
+                .collect();
+            assert!(!values.is_empty(), "{} {}", kind.name(), field.path);
+            let all: Vec<&str> = match field.shape {
+                Shape::Bool => vec!["true", "false"],
+                Shape::OneOf(words) => words.to_vec(),
+                _ => continue,
+            };
+            for value in all {
+                assert!(values.contains(value), "{} {} has no {value}", kind.name(), field.path);
+            }
+        }
+    }
+    let files: Vec<Finding> = findings(&project, Profile::General)
+        .into_iter()
+        .filter(|f| f.rule.id.starts_with("files/") && f.rule.id != "files/no-id-of-an-org")
+        .collect();
+    assert!(files.is_empty(), "{:#?}", told(&files));
+}
+
+fn grantcheck(arguments: &[&str]) -> (u8, String, String) {
+    let arguments: Vec<String> =
+        std::iter::once("grantcheck").chain(arguments.iter().copied()).map(str::to_owned).collect();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut ask = || None;
+    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal: false, ask: &mut ask };
+    let exit = cli::run(&arguments, &mut io);
+    (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+fn rule_folder(rule: &str, word: &str) -> String {
+    at(&format!("suites/apps/rules/{rule}/{word}")).display().to_string()
+}
+
+#[test]
+fn the_command_tells_with_carets_and_exits_by_the_heaviest() {
+    let bad = rule_folder("callbacks/url-has-no-wildcard", "bad");
+    let (exit, out, err) = grantcheck(&["lint", &bad, "--on", ON]);
+    assert_eq!((exit, err.as_str()), (1, ""), "{out}");
+    assert!(
+        out.contains("MUST   callbacks/url-has-no-wildcard: `https://*.acme.com/callback` has a wildcard"),
+        "{out}"
+    );
+    assert!(
+        out.contains("| ") && out.contains(" ^^^^^^^^^^^^^^^^^^^^^^^^^^^\n") && out.contains("= Setup:"),
+        "{out}"
+    );
+    let (exit, out, _) =
+        grantcheck(&["lint", &rule_folder("callbacks/url-has-no-wildcard", "good"), "--on", ON]);
+    assert_eq!(exit, 0, "{out}");
+    // What only the profile asks for.
+    let idle = rule_folder("tokens/idle-lifetime-is-a-month-at-most", "bad");
+    assert_eq!(grantcheck(&["lint", &idle, "--on", ON]).0, 0);
+    assert_eq!(grantcheck(&["lint", &idle, "--on", ON, "--profile", "partner-2026"]).0, 1);
+    let (exit, _, err) = grantcheck(&["lint", &at("benches").display().to_string()]);
+    assert!(exit == 3 && err.contains("nothing was judged"), "{err}");
+    let other = at("tests/keys/app-other.key").display().to_string();
+    let good = rule_folder("certificates/it-is-of-the-key-at-hand", "good");
+    assert_eq!(grantcheck(&["lint", &good, "--on", ON]).0, 0);
+    let (exit, out, _) = grantcheck(&["lint", &good, "--on", ON, "--key", &other]);
+    assert!(exit == 1 && out.contains("certificates/it-is-of-the-key-at-hand"), "{out}");
+    for (arguments, cure) in [
+        (vec!["lint", "--key", "Cargo.toml"], "holds no private key"),
+        (vec!["lint", "/no/such/folder"], "is not there"),
+        (vec!["lint", "--profile", "partner-2025"], "did you mean `partner-2026`?"),
+        (vec!["lint", "--on", "tomorrow"], "is no day"),
+    ] {
+        let (exit, _, err) = grantcheck(&arguments);
+        assert!(exit == 2 && err.contains(cure), "{err}");
+    }
+}
+
+#[test]
+fn json_sarif_and_github_say_the_same() {
+    let bad = rule_folder("certificates/it-has-not-expired", "bad");
+    let run = |format: &str| grantcheck(&["lint", &bad, "--on", ON, "--format", format]).1;
+    let json: serde_json::Value = serde_json::from_str(&run("json")).unwrap();
+    let findings = json["findings"].as_array().unwrap();
+    let expired = findings.iter().find(|f| f["rule"] == "certificates/it-has-not-expired").unwrap();
+    assert_eq!((expired["level"].as_str(), json["version"].as_i64()), (Some("must"), Some(1)));
+    let sarif: serde_json::Value = serde_json::from_str(&run("sarif")).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len(), findings.len());
+    for (result, finding) in results.iter().zip(findings) {
+        assert_eq!(result["ruleId"], finding["rule"]);
+        let region = &result["locations"][0]["physicalLocation"]["region"];
+        assert_eq!(
+            (&region["startLine"], &region["startColumn"]),
+            (&finding["at"]["line"], &finding["at"]["column"])
+        );
+        let index = result["ruleIndex"].as_u64().unwrap() as usize;
+        assert_eq!(sarif["runs"][0]["tool"]["driver"]["rules"][index]["id"], finding["rule"]);
+    }
+    assert_eq!(sarif["version"], "2.1.0");
+    let github = run("github");
+    assert_eq!(github.lines().count(), findings.len());
+    assert!(
+        github.contains(",title=certificates/it-has-not-expired::Main: it expired on 2026-03-01"),
+        "{github}"
+    );
+}
+
+#[test]
+fn a_waiver_lets_off_and_one_that_waives_nothing_is_told() {
+    let folder = std::env::temp_dir().join(format!("grantcheck-lint-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let from = at("suites/apps/rules/scopes/usable-without-a-user/bad/Main.connectedApp-meta.xml");
+    std::fs::copy(from, folder.join("Main.connectedApp-meta.xml")).unwrap();
+    let waivers = "waive:\n  - { rule: scopes/, of: Main, because: it goes in May }\n  - { rule: parts/header-is-there, because: x }\n";
+    std::fs::write(folder.join("grantcheck-lint.yaml"), waivers).unwrap();
+    let path = folder.display().to_string();
+    let (exit, out, _) = grantcheck(&["lint", &path, "--on", ON]);
+    assert_eq!(exit, 0, "{out}");
+    assert!(out.contains("waived scopes/usable-without-a-user: Main (it goes in May)"), "{out}");
+    assert!(out.contains("the waiver of parts/header-is-there waived nothing"), "{out}");
+    std::fs::write(folder.join("w.yaml"), "waive:\n  - { rule: scopes/usable, because: x }\n").unwrap();
+    let (exit, _, err) =
+        grantcheck(&["lint", &path, "--waive", &folder.join("w.yaml").display().to_string()]);
+    assert!(exit == 2 && err.contains("there is no rule `scopes/usable`"), "{err}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn files_that_cannot_be_read_are_told_and_the_others_judged() {
+    let folder = std::env::temp_dir().join(format!("grantcheck-lint-broken-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
+    put("A.connectedApp", b"<ConnectedApp><label>A</ConnectedApp>");
+    put(
+        "B.connectedApp",
+        b"<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;\">]><ConnectedApp>&b;</ConnectedApp>",
+    );
+    put("C.connectedApp", b"\xff\xfe<\0x\0");
+    put("D.connectedApp", &vec![b' '; 5 * 1024 * 1024]);
+    put("E.eca", b"<ConnectedApp/>");
+    put(
+        "F.connectedApp",
+        read("suites/apps/rules/callbacks/url-is-https/bad/Main.connectedApp-meta.xml").as_bytes(),
+    );
+    put("other.xml", b"<a>");
+    let (exit, out, _) = grantcheck(&["lint", &folder.display().to_string(), "--on", ON]);
+    assert_eq!(exit, 2, "{out}");
+    for told in [
+        "error[xml]",
+        "error[xml-doctype]",
+        "error[xml-encoding]",
+        "error[xml-too-large]",
+        "error[metadata-type]",
+        "callbacks/url-is-https",
+        "5 not readable",
+    ] {
+        assert!(out.contains(told), "{told}: {out}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn no_secret_is_told() {
+    for format in ["console", "json", "sarif", "github"] {
+        let (exit, out, _) =
+            grantcheck(&["lint", &rule_folder("files/no-secret", "bad"), "--on", ON, "--format", format]);
+        assert!(exit == 1 && out.contains("files/no-secret") && !out.contains("0123456789ABCDEF"), "{out}");
+    }
+}
+
+#[test]
+fn two_thousand_files_are_linted() {
+    let source = read("suites/apps/rules/callbacks/url-has-no-blank/good/Main.connectedApp-meta.xml");
+    let mut project = Project::default();
+    for number in 0..2000 {
+        project.add(&Text::new(format!("App{number}.connectedApp-meta.xml"), source.as_str()));
+    }
+    let apps =
+        findings(&project, Profile::General).into_iter().filter(|f| f.rule.id == "parts/app-is-external");
+    assert_eq!(apps.count(), 2000);
+}
