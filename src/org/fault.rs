@@ -386,7 +386,7 @@ faults! {
 mod tests {
     use super::*;
 
-    /// The first slice of CHECKS.md that binds servers, without the static group.
+    /// The checks of servers that must exist before anything is claimed, by their origin; without the static group.
     const FIRST_SLICE: &str = "AZ-01 AZ-02 AZ-03 AZ-04 AZ-05 AZ-06 AZ-07 AZ-08 AZ-09 AZ-10 AZ-15 AZ-20 AZ-23 \
         AZ-25 AZ-30 CD-01 CD-02 CD-03 CD-04 CD-05 CD-09 CD-12 CD-13 CD-16 CD-21 CD-28 CD-33 PK-01 PK-02 PK-03 \
         PK-04 PK-05 PK-08 CA-01 CA-05 CA-06 CA-15 CA-16 CA-18 CA-21 CA-22 RF-01 RF-02 RF-03 RF-04 RF-05 RF-09 \

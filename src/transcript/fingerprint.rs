@@ -72,6 +72,9 @@ const EVERYDAY: &[&str] = &[
     "refresh_token",
 ];
 
+/// What programs write where they have no token. It is no secret, and whoever judges a recording must see it.
+pub const NOTHING: [&str; 6] = ["undefined", "null", "None", "nil", "(null)", "[object"];
+
 /// Parameters whose values are secret, and the kind that their fingerprint shows.
 const PARAMS: &[(&str, &str)] = &[
     ("code", "code"),
@@ -123,7 +126,8 @@ impl Redactor {
 
     /// Learns one secret.
     pub fn learn(&mut self, kind: &'static str, value: &str) {
-        if !value.is_empty() && !is_fingerprint(value) && !self.known.contains_key(value) {
+        let nothing = value.is_empty() || NOTHING.contains(&value);
+        if !nothing && !is_fingerprint(value) && !self.known.contains_key(value) {
             self.known.insert(value.to_owned(), kind);
             self.search = None;
         }

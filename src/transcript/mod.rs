@@ -13,7 +13,7 @@ pub mod script;
 
 pub(crate) use facts::most_bits;
 pub use facts::{AssertionFacts, Facts, PRIVATE, TokenFacts, verify_id_token, verify_id_tokens};
-pub use fingerprint::{Redactor, encodings};
+pub use fingerprint::{NOTHING, Redactor, encodings};
 pub use har::{NoHar, is_har, read_har};
 pub use record::{Unreadable, read, write};
 pub(crate) use record::{redact, rows};

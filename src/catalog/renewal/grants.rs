@@ -7,7 +7,7 @@ use super::super::resource::{calls, ended, presented};
 use super::calls::{is_bad_oauth_token, is_dead, same_call, same_key};
 use crate::oauth::Endpoint;
 use crate::oauth::grant::refresh_token::GRANT_TYPE;
-use crate::transcript::{Exchange, Transcript};
+use crate::transcript::{Exchange, NOTHING, Transcript};
 
 /// For how long a request may have been under way that another answer has made stale, in milliseconds.
 pub(in crate::catalog) const IN_FLIGHT: i64 = 100;
@@ -17,9 +17,6 @@ pub(in crate::catalog) const PROMPT: i64 = 1000;
 
 /// How long a caller waits for a renewal before it may have given up, in milliseconds.
 pub(in crate::catalog) const PATIENCE: i64 = 5000;
-
-/// What clients write that have no refresh token and send one all the same.
-const NONE: [&str; 6] = ["", "null", "undefined", "None", "nil", "(null)"];
 
 /// Every grant of a record.
 pub(in crate::catalog) struct Grants<'t> {
@@ -53,7 +50,7 @@ pub(in crate::catalog) fn is_refresh(x: &Exchange) -> bool {
 
 /// The refresh token that a refresh presents; none where it has none, or only the word for none.
 pub(in crate::catalog) fn refresh_token(x: &Exchange) -> Option<&str> {
-    x.param("refresh_token").filter(|token| is_refresh(x) && !NONE.contains(token))
+    x.param("refresh_token").filter(|token| is_refresh(x) && !token.is_empty() && !NOTHING.contains(token))
 }
 
 /// The refresh token that an answer hands out.

@@ -1,6 +1,7 @@
 //! Answers of a token endpoint that are none, come in pieces, or lie about the time.
 
 use super::*;
+use crate::transcript::NOTHING;
 use crate::transcript::questions::moment;
 
 pub(in crate::catalog) const CHECKS: &[Check] = &[
@@ -104,9 +105,6 @@ const LONGEST: u64 = 60_000_000;
 /// The shortest text that is taken for a token.
 const SHORTEST: usize = 8;
 
-/// What clients write that have no access token and call all the same.
-const NONE: [&str; 6] = ["undefined", "null", "None", "nil", "(null)", "[object"];
-
 /// By how much a Date is far off, in milliseconds.
 const FAR: i64 = 3_600_000;
 
@@ -169,7 +167,7 @@ fn page_is_no_token_answer(t: &Transcript) -> Judgement {
         let without = |y: &&&Exchange| {
             let header = y.request.header("authorization").map(|value| value.split(' ').nth(1).unwrap_or(""));
             let nothing = header
-                .is_none_or(|token| token.is_empty() || NONE.iter().any(|none| token.starts_with(none)));
+                .is_none_or(|token| token.is_empty() || NOTHING.iter().any(|none| token.starts_with(none)));
             let guarded = matches!(y.endpoint, Endpoint::Resource | Endpoint::Userinfo);
             guarded && !is_soap(y) && nothing && let_in(y) == Some(false)
         };
