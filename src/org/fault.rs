@@ -123,7 +123,7 @@ faults! {
     REFRESH_TOKEN_ODD "refresh-token-odd" ["CD-37"] "issues refresh tokens with letters beyond ASCII"
     TOKEN_500 "token-500" ["CD-41", "CC-01", "SF-10"] "answers every seventeenth token request with 500"
     TOKEN_SLOW "token-slow" ["CD-42"] "answers every fifth token request eight seconds late"
-    TOKEN_SHARED "token-shared" ["TR-02", "JB-01"] "gives the same access token to all who ask an app within a second"
+    TOKEN_SHARED "token-shared" ["TR-02", "JB-01", "RS-01"] "gives the same access token to all who ask an app within a second"
     PASSWORD_GRANT "password-grant" ["TR-08"] "still has the password grant"
     CODE_UNBOUND "code-unbound" ["CD-12"] "redeems a code for any client"
     REDIRECT_UNCHECKED_AT_TOKEN "redirect-unchecked-at-token" ["CD-13", "CD-14"] "ignores the redirect_uri of a redemption"
