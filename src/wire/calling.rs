@@ -78,8 +78,10 @@ impl Renewing {
     /// The same request at the instance that the org named, where it was to go to the org.
     pub(super) fn addressed(&self, request: &Request<Bytes>) -> Request<Bytes> {
         let mut request = request.clone();
+        // Most instances are the org itself, which takes no URL to find out.
+        let Some(instance) = self.other_instance() else { return request };
         let url = request.uri().to_string();
-        if let Some(instance) = self.instance().filter(|_| same_origin(&url, self.org()))
+        if same_origin(&url, self.org())
             && let Ok(uri) = format!("{}{}", origin(&instance), &url[origin(&url).len()..]).parse()
         {
             *request.uri_mut() = uri;
@@ -131,11 +133,12 @@ impl Renewing {
 
     /// What a wrong takes an answer for; none where it has nothing to say.
     pub(super) fn misread(&self, response: &Response) -> Option<bool> {
-        let challenges = response.header_list("www-authenticate");
+        let challenges = || response.header_list("www-authenticate");
         let wrong = self.wrong();
         match response.status {
             401 if wrong.has(&NEEDS_A_CODE) => Some(response.body.contains("INVALID_SESSION_ID")),
-            401 if wrong.has(&READS_FIRST_CHALLENGE) && !challenges.is_empty() => {
+            401 if wrong.has(&READS_FIRST_CHALLENGE) && !challenges().is_empty() => {
+                let challenges = challenges();
                 let first = challenges.split(',').next().unwrap_or("");
                 challenges.contains("invalid_token").then(|| first.contains("Bearer error=\"invalid_token\""))
             }
@@ -146,7 +149,7 @@ impl Renewing {
             500 if wrong.has(&BLIND_TO_FAULTS) => Some(false),
             status if wrong.has(&RENEWS_ON_ANY_ERROR) && status >= 400 => Some(true),
             status if wrong.has(&REPEATS_SUCCESS) && !matches!(status, 200 | 201 | 204 | 400..) => Some(true),
-            403 if wrong.has(&RENEWS_FOR_SCOPE) && challenges.contains("insufficient_scope") => Some(true),
+            403 if wrong.has(&RENEWS_FOR_SCOPE) && challenges().contains("insufficient_scope") => Some(true),
             _ => None,
         }
     }

@@ -248,8 +248,10 @@ impl Renewing {
         &self.grant.org
     }
 
-    pub(super) fn instance(&self) -> Option<String> {
-        self.state().instance_url().map(str::to_owned)
+    /// The instance that the org named, where that is another host.
+    pub(super) fn other_instance(&self) -> Option<String> {
+        let org = self.org().trim_end_matches('/');
+        self.state().instance_url().filter(|url| url.trim_end_matches('/') != org).map(str::to_owned)
     }
 
     pub(super) fn client_secret(&self) -> Option<&Secret> {
@@ -268,7 +270,6 @@ impl Renewing {
     /// [`GaveUp`], where there is no answer of the resource.
     pub async fn call(self: &Arc<Self>, request: &Request<Bytes>) -> Result<Response, GaveUp> {
         let mut caller = Caller::default();
-        let mut ended = self.ended.subscribe();
         let (mut refused, mut sent) = (None, None);
         let mut began = false;
         let asks_anew = self.wrong.has(&ASKS_FOR_EVERY_CALL) && self.grant.flow.is_some();
@@ -316,7 +317,7 @@ impl Renewing {
                 }
                 Turn::Wait(ticket) => {
                     // The sender lives as long as this session.
-                    let _ = ended.wait_for(|ended| ticket.is_over_at(*ended)).await;
+                    let _ = self.ended.subscribe().wait_for(|ended| ticket.is_over_at(*ended)).await;
                     if self.wrong.has(&LEAVES_WAITERS) && !began && refused.is_some() {
                         Turn::Accept
                     } else {
