@@ -1,6 +1,6 @@
 //! Metadata of a Salesforce project, read with places, joined to apps, and judged by rules.
 //!
-//! A file is read into a tree that keeps everything ([`xml`]), its type is known by name or root element ([`kinds`]), and
+//! A file is read into a tree that keeps everything (`xml`), its type is known by name or root element ([`kinds`]), and
 //! the files of one app are looked at as one ([`App`]). A [`Rule`] is a row and a function, as a check is; checks judge
 //! traffic, rules judge files.
 
