@@ -10,7 +10,8 @@ use super::launch::{Ended, LONGEST_WORDS, Life};
 use crate::client::{Outgoing, Remember};
 use crate::subject::program::{Trigger, variable};
 use crate::subject::{Program, Unfilled};
-use crate::transcript::Answer;
+use crate::transcript::questions::{is_loopback, origin};
+use crate::transcript::{Answer, Failure};
 use crate::wire::counterpart::Counterpart;
 use crate::wire::{Error, Transport};
 
@@ -52,6 +53,12 @@ pub(super) async fn triggered(
 async fn requested(url: &str, values: &BTreeMap<&str, String>, within: Duration) -> Result<Ended, Error> {
     let told: Map<String, Value> =
         values.iter().map(|(name, value)| (variable(name), Value::from(value.as_str()))).collect();
+    if !is_loopback(url) {
+        return Ok(Ended::GaveUp(format!(
+            "its trigger {} is not on this machine, and was not told",
+            origin(url)
+        )));
+    }
     let request = Request::post(url).header(header::CONTENT_TYPE, "application/json");
     let Ok(request) = request.body(Value::Object(told).to_string().into()) else {
         return Ok(Ended::GaveUp(format!("{url} is not a URL")));
@@ -64,7 +71,7 @@ async fn requested(url: &str, values: &BTreeMap<&str, String>, within: Duration)
         Answer::Response(response) => {
             Ended::GaveUp(response.one_line().chars().take(LONGEST_WORDS).collect())
         }
-        Answer::Nothing(crate::transcript::Failure::TimedOut(_)) => Ended::TimedOut,
+        Answer::Nothing(Failure::TimedOut(_)) => Ended::TimedOut,
         Answer::Nothing(why) => Ended::GaveUp(format!("its trigger: {why}")),
     })
 }

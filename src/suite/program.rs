@@ -17,6 +17,7 @@ use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::oauth::duration;
 use crate::subject::program::{Trigger, VALUES, WITHIN, variable, verbatim};
 use crate::subject::{Flow, Program, Way};
+use crate::transcript::questions::is_loopback;
 
 /// The longest that a program may take, in milliseconds.
 const LONGEST: i64 = 600_000;
@@ -39,14 +40,9 @@ const LOOPBACK: Form = Form {
     code: "wrong-type",
     expected: "a URL of this machine",
     help: "for example `http://127.0.0.1:9000/sync`: what is told has secrets in it, which must not leave the machine",
-    fits: |text| {
-        let hosts = ["127.0.0.1", "localhost", "[::1]"];
-        let rest = text.strip_prefix("http://").unwrap_or_default();
-        hosts.iter().any(|host| {
-            rest.strip_prefix(host).is_some_and(|rest| rest.starts_with([':', '/']) || rest.is_empty())
-        })
-    },
-    schema: || json!({ "type": "string", "pattern": "^http://(127\\.0\\.0\\.1|localhost|\\[::1\\])([:/]|$)" }),
+    // What a play fills in may lead elsewhere: it is looked at once more before it is requested.
+    fits: |text| text.starts_with("http://") && is_loopback(text.split("${").next().unwrap_or(text)),
+    schema: || json!({ "type": "string", "pattern": "^http://(127\\.[0-9.]+|([a-z0-9-]+\\.)*localhost|\\[::1\\])([:/]|$)" }),
 };
 
 /// How long a program may take.

@@ -397,20 +397,44 @@ pub fn origin(url: &str) -> &str {
 }
 
 /// Whether a URL points to the machine itself, where a server may do without TLS (RFC 8252 §8.3).
+///
+/// What stands before an `@` is no host, and an address may be written in many ways: a reader of URLs decides.
 pub fn is_loopback(url: &str) -> bool {
-    let authority = origin(url).split_once("://").map_or("", |(_, authority)| authority);
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(""),
-        None => authority.split(':').next().unwrap_or(""),
-    };
-    let v4 = host.starts_with("127.") && host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    v4 || host == "::1" || host == "localhost" || host.ends_with(".localhost")
+    match url::Url::parse(url).ok().as_ref().and_then(url::Url::host) {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::transcript::script;
+
+    #[test]
+    fn what_points_to_the_machine_itself_is_its_host_and_nothing_else() {
+        for url in [
+            "http://127.0.0.1:8080/a",
+            "http://localhost",
+            "http://[::1]:1/",
+            "https://org.localhost/",
+            "http://127.1/",
+        ] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "http://127.0.0.1:80@rogue.example/",
+            "http://localhost:x@rogue.example/",
+            "http://127.0.0.1.rogue.example/",
+            "http://rogue.example/127.0.0.1",
+            "127.0.0.1",
+            "",
+        ] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
 
     #[test]
     fn the_family_of_a_rotated_token_is_found() {
