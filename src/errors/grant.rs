@@ -9,17 +9,7 @@ const HELP: &str = "Salesforce Help: OAuth 2.0 Authorization Errors";
 
 macro_rules! row {
     ($id:expr, $texts:expr, $means:expr, $causes:expr, $look:expr, $basis:expr, $source:expr $(,)?) => {
-        Entry {
-            id: $id,
-            place: Place::Token,
-            codes: &["invalid_grant"],
-            texts: $texts,
-            means: $means,
-            causes: $causes,
-            look: $look,
-            basis: $basis,
-            source: $source,
-        }
+        token_row!($id, &["invalid_grant"], $texts, $means, $causes, $look, $basis, $source)
     };
 }
 

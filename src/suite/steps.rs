@@ -83,6 +83,9 @@ pub(super) fn cleanup() -> Shape {
 /// The kinds of step with the keys that each alone has.
 pub(super) fn kinds() -> Vec<(&'static str, Option<Endpoint>, &'static str, Vec<Key>)> {
     let methods = || Shape::Words("method", vec!["GET", "POST", "PUT", "PATCH", "DELETE"]);
+    let path = || {
+        may("path", Shape::Form(&PATH), "path on the target's host, the target's `api` where it is not given")
+    };
     let method = || may("method", methods(), "HTTP method");
     let token = || {
         let doc = "which token: `access_token`, `refresh_token`, `id_token` or `${captured}`";
@@ -113,16 +116,7 @@ pub(super) fn kinds() -> Vec<(&'static str, Option<Endpoint>, &'static str, Vec<
         Shape::Name,
         "which token: `access_token`, `refresh_token`, `id_token`, `none` or `${captured}`",
     );
-    let call = vec![
-        call_token,
-        method(),
-        may(
-            "path",
-            Shape::Form(&PATH),
-            "path on the target's host, the target's `api` where it is not given",
-        ),
-        may("json", Shape::Any, "JSON body"),
-    ];
+    let call = vec![call_token, method(), path(), may("json", Shape::Any, "JSON body")];
     let call_out = vec![
         must(
             "credential",
@@ -141,11 +135,7 @@ pub(super) fn kinds() -> Vec<(&'static str, Option<Endpoint>, &'static str, Vec<
         ),
         may("kid", Shape::Form(&LITERAL), "`kid` of its JWTs: the developer name of the certificate"),
         method(),
-        may(
-            "path",
-            Shape::Form(&PATH),
-            "path on the target's host, the target's `api` where it is not given",
-        ),
+        path(),
         may("json", Shape::Any, "JSON body"),
     ];
     let document = may(

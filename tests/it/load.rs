@@ -305,6 +305,7 @@ fn stalling() -> u16 {
                     };
                     let since = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
                     if (Duration::from_secs(4)..Duration::from_secs(6)).contains(&since) {
+                        // This is the stall that is told of: a server that does nothing for two seconds.
                         std::thread::sleep(Duration::from_secs(6).saturating_sub(since));
                     }
                     let (status, body) = match post {
@@ -329,7 +330,7 @@ fn stalling() -> u16 {
 }
 
 #[test]
-#[ignore = "needs ten seconds of a quiet machine"]
+#[ignore = "needs ten seconds of a quiet machine; .ci/run --full plays it"]
 fn a_server_that_stands_still_for_two_seconds_is_told_within_five_percent() {
     let target = own(
         "stalling",

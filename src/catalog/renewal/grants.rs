@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+pub(in crate::catalog) use super::super::evidence::same_client;
 use super::super::resource::{calls, ended, presented};
 use super::calls::{is_bad_oauth_token, is_dead, same_call, same_key};
 use crate::oauth::Endpoint;
@@ -61,11 +62,6 @@ pub(in crate::catalog) fn given(x: &Exchange) -> Option<&str> {
 /// Whether `z` began so soon after `x` was answered.
 pub(in crate::catalog) fn within(z: &Exchange, x: &Exchange, millis: i64) -> bool {
     z.at <= ended(x).saturating_add(millis)
-}
-
-/// Whether two exchanges are of the same client, as far as they say.
-pub(in crate::catalog) fn same_client(a: &Exchange, b: &Exchange) -> bool {
-    a.client_id().zip(b.client_id()).is_none_or(|(a, b)| a == b)
 }
 
 /// What a server-to-server grant is asked for: kind, client and subject. None for every other grant.

@@ -249,6 +249,7 @@ async fn collect(
         && !workers.iter().all(std::thread::JoinHandle::is_finished)
     {
         tokio::select! {
+            // A thread that breaks down tells nobody: that it is over can only be looked for.
             () = tokio::time::sleep(Duration::from_millis(2)) => {}
             _ = stop.wait_for(|stopped| *stopped), if !made.interrupted => {
                 made.interrupted = true;

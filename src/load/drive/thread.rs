@@ -255,6 +255,7 @@ async fn finish(thread: &Rc<Thread>, mut all: std::pin::Pin<&mut impl Future<Out
                 let _ = stop.wait_for(|stopped| *stopped).await;
             }
         }
+        // Each request under way has its own limit by then; whatever still hangs is left.
         tokio::time::sleep(thread.job.within + GRACE).await;
     };
     tokio::select! {

@@ -11,23 +11,6 @@ const POLICIES: &str = "Salesforce Help: Manage OAuth Access Policies";
 const USERS: &str = "Policies › App Policies, and OAuth Policies › Permitted Users (connected app: Manage Connected Apps › the app).";
 const IP: &str = "Policies › OAuth Policies › IP Relaxation (connected app: Edit Policies).";
 
-macro_rules! rule {
-    ($id:literal, $title:literal, $level:ident, $basis:ident, $cites:expr, $explain:literal, $setup:expr, $xml:literal, $judge:expr $(,)?) => {
-        Rule {
-            id: concat!("access/", $id),
-            title: $title,
-            level: Some(Level::$level),
-            partner: None,
-            basis: Basis::$basis,
-            cites: $cites,
-            explain: $explain,
-            setup: $setup,
-            xml: $xml,
-            judge: $judge,
-        }
-    };
-}
-
 /// Ranges of addresses of an app: the element, first and last.
 fn ranges<'p>(app: &App<'p>) -> Vec<(Place, &'p Element, &'p str, &'p str)> {
     let lists = [
@@ -50,7 +33,7 @@ fn ranges<'p>(app: &App<'p>) -> Vec<(Place, &'p Element, &'p str, &'p str)> {
 
 pub(super) const RULES: &[Rule] = &[
     rule!(
-        "approved-for-somebody",
+        "access/approved-for-somebody",
         "an app for pre-authorized users is given to somebody",
         Must,
         Vendor,
@@ -73,7 +56,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "server-flows-are-pre-authorized",
+        "access/server-flows-are-pre-authorized",
         "users of the JWT bearer flow are pre-authorized",
         Should,
         Vendor,
@@ -95,7 +78,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "permission-set-is-named",
+        "access/permission-set-is-named",
         "each permission set and profile has a name",
         BestPractice,
         Vendor,
@@ -114,7 +97,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "somebody-is-allowed-by-flag",
+        "access/somebody-is-allowed-by-flag",
         "an app that is given to profiles asks for that",
         Should,
         Derived,
@@ -135,7 +118,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "ip-restrictions-are-enforced",
+        "access/ip-restrictions-are-enforced",
         "IP restrictions hold for the app",
         Should,
         Derived,
@@ -150,7 +133,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "ranges-stand-beside-enforcement",
+        "access/ranges-stand-beside-enforcement",
         "an app that relaxes nothing lists its own addresses",
         BestPractice,
         Vendor,
@@ -169,7 +152,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "range-is-in-order",
+        "access/range-is-in-order",
         "a range of addresses begins before it ends",
         Must,
         Vendor,
@@ -192,7 +175,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "range-is-narrow",
+        "access/range-is-narrow",
         "a range of addresses is not the whole network",
         Should,
         Derived,
@@ -215,7 +198,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "handler-has-a-user",
+        "access/handler-has-a-user",
         "an Apex handler has a user in whose name it runs",
         Must,
         Vendor,
@@ -237,7 +220,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "start-url-is-https",
+        "access/start-url-is-https",
         "the start URL is https",
         Should,
         Derived,

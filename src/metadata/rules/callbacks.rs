@@ -31,26 +31,9 @@ fn is_loopback(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.starts_with("127.")
 }
 
-macro_rules! rule {
-    ($id:literal, $title:literal, $level:ident, $basis:ident, $cites:expr, $explain:literal, $judge:expr $(,)?) => {
-        Rule {
-            id: concat!("callbacks/", $id),
-            title: $title,
-            level: Some(Level::$level),
-            partner: None,
-            basis: Basis::$basis,
-            cites: $cites,
-            explain: $explain,
-            setup: SETUP,
-            xml: XML,
-            judge: $judge,
-        }
-    };
-}
-
 pub(super) const RULES: &[Rule] = &[
     rule!(
-        "url-is-absolute",
+        "callbacks/url-is-absolute",
         "a callback URL is absolute",
         Must,
         Normative,
@@ -64,7 +47,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "url-is-https",
+        "callbacks/url-is-https",
         "a callback URL is https, a loopback address or of a scheme of its own",
         Must,
         Normative,
@@ -79,7 +62,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "scheme-runs-no-script",
+        "callbacks/scheme-runs-no-script",
         "a callback URL has no scheme that runs script",
         Must,
         Normative,
@@ -93,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "custom-scheme-is-a-domain-of-ones-own",
+        "callbacks/custom-scheme-is-a-domain-of-ones-own",
         "a scheme of its own is a domain name turned round",
         Should,
         Normative,
@@ -109,7 +92,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "url-has-no-wildcard",
+        "callbacks/url-has-no-wildcard",
         "a callback URL has no wildcard",
         Must,
         Normative,
@@ -122,7 +105,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "url-has-no-fragment",
+        "callbacks/url-has-no-fragment",
         "a callback URL has no fragment",
         Must,
         Normative,
@@ -135,7 +118,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "url-has-no-blank",
+        "callbacks/url-has-no-blank",
         "a callback URL has no blank in it or behind it",
         Must,
         Derived,
@@ -148,7 +131,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "url-has-no-credentials",
+        "callbacks/url-has-no-credentials",
         "a callback URL names no user",
         Must,
         Derived,
@@ -167,7 +150,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "url-stands-once",
+        "callbacks/url-stands-once",
         "each callback URL stands once",
         BestPractice,
         Derived,
@@ -185,7 +168,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "none-is-left-from-testing",
+        "callbacks/none-is-left-from-testing",
         "beside real callback URLs there is none of a test",
         BestPractice,
         Derived,
@@ -211,7 +194,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "list-is-not-too-long",
+        "callbacks/list-is-not-too-long",
         "all callback URLs together have at most 2,000 characters",
         Must,
         Vendor,

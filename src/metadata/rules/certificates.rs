@@ -11,23 +11,6 @@ const SETUP: &str = "Settings › OAuth Settings › Use digital signatures › 
 const XML: &str = "certificate, validationCert: a new X.509 certificate, RSA, in PEM or as bare base64.";
 const DAY: i64 = 24 * 60 * 60;
 
-macro_rules! rule {
-    ($id:literal, $title:literal, $level:ident, $basis:ident, $cites:expr, $explain:literal, $judge:expr $(,)?) => {
-        Rule {
-            id: concat!("certificates/", $id),
-            title: $title,
-            level: Some(Level::$level),
-            partner: None,
-            basis: Basis::$basis,
-            cites: $cites,
-            explain: $explain,
-            setup: SETUP,
-            xml: XML,
-            judge: $judge,
-        }
-    };
-}
-
 /// Every certificate: whose it is, its place, its text, what was read of it.
 fn each(c: &Context<'_>, mut with: impl FnMut(&str, Place, &str, Option<Read>)) {
     for item in &c.project.items {
@@ -58,7 +41,7 @@ fn each(c: &Context<'_>, mut with: impl FnMut(&str, Place, &str, Option<Read>)) 
 
 pub(super) const RULES: &[Rule] = &[
     rule!(
-        "it-can-be-read",
+        "certificates/it-can-be-read",
         "a certificate can be read",
         Must,
         Vendor,
@@ -76,7 +59,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "key-is-rsa-of-2048-bits",
+        "certificates/key-is-rsa-of-2048-bits",
         "its key is RSA of at least 2048 bits",
         Must,
         Vendor,
@@ -94,7 +77,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "it-has-not-expired",
+        "certificates/it-has-not-expired",
         "it has not expired",
         Must,
         Vendor,
@@ -115,7 +98,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "it-does-not-expire-soon",
+        "certificates/it-does-not-expire-soon",
         "it does not expire soon",
         Should,
         Derived,
@@ -140,7 +123,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "it-is-valid-already",
+        "certificates/it-is-valid-already",
         "its validity has begun",
         Must,
         Derived,
@@ -153,7 +136,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "it-is-small-enough",
+        "certificates/it-is-small-enough",
         "it has at most 4 KB",
         Must,
         Vendor,
@@ -166,7 +149,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "it-is-alone",
+        "certificates/it-is-alone",
         "it is one certificate and no chain",
         Should,
         Vendor,
@@ -180,7 +163,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "it-is-signed-with-sha-256",
+        "certificates/it-is-signed-with-sha-256",
         "it is not signed with SHA-1",
         BestPractice,
         Derived,
@@ -193,7 +176,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "it-is-of-the-key-at-hand",
+        "certificates/it-is-of-the-key-at-hand",
         "it belongs to the private key that is at hand",
         Must,
         Vendor,

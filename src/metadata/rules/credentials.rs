@@ -11,23 +11,6 @@ const EXTERNAL: &str = "Salesforce Metadata API Developer Guide: ExternalCredent
 const PROVIDER: &str = "Salesforce Metadata API Developer Guide: AuthProvider";
 const SETUP: &str = "Setup › Named Credentials › the credential › Edit.";
 
-macro_rules! rule {
-    ($id:literal, $title:literal, $level:ident, $basis:ident, $cites:expr, $explain:literal, $setup:expr, $xml:literal, $judge:expr $(,)?) => {
-        Rule {
-            id: concat!("credentials/", $id),
-            title: $title,
-            level: Some(Level::$level),
-            partner: None,
-            basis: Basis::$basis,
-            cites: $cites,
-            explain: $explain,
-            setup: $setup,
-            xml: $xml,
-            judge: $judge,
-        }
-    };
-}
-
 /// Parameters of a credential: element, type, name.
 fn parameters(item: &Item) -> impl Iterator<Item = (&Element, &str, &str)> {
     let list = match item.kind {
@@ -102,7 +85,7 @@ fn known_types(item: &Item, known: &[&str], told: &mut Told) {
 
 pub(super) const RULES: &[Rule] = &[
     rule!(
-        "url-is-https",
+        "credentials/url-is-https",
         "calls and tokens go by https",
         Must,
         Derived,
@@ -122,7 +105,7 @@ pub(super) const RULES: &[Rule] = &[
         })
     ),
     rule!(
-        "named-credential-is-complete",
+        "credentials/named-credential-is-complete",
         "a named credential has a URL and an authentication",
         Must,
         Vendor,
@@ -150,7 +133,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "external-credential-is-there",
+        "credentials/external-credential-is-there",
         "the external credential that is named is in the project",
         Should,
         Derived,
@@ -178,7 +161,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "auth-provider-is-there",
+        "credentials/auth-provider-is-there",
         "the auth provider that is named is in the project",
         Should,
         Derived,
@@ -213,7 +196,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "parameter-type-is-known",
+        "credentials/parameter-type-is-known",
         "each parameter is of a type that exists",
         Must,
         Vendor,
@@ -229,7 +212,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "variant-has-its-parameters",
+        "credentials/variant-has-its-parameters",
         "a variant of OAuth has the parameters that it needs",
         Must,
         Vendor,
@@ -256,7 +239,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "oauth-has-a-way",
+        "credentials/oauth-has-a-way",
         "OAuth has a variant or a provider",
         Must,
         Vendor,
@@ -282,7 +265,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "there-is-a-principal",
+        "credentials/there-is-a-principal",
         "an external credential has a principal",
         Should,
         Vendor,
@@ -301,7 +284,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "no-scope-towards-salesforce",
+        "credentials/no-scope-towards-salesforce",
         "towards a Salesforce org no scope is asked for",
         Must,
         Community,
@@ -343,7 +326,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "assertion-is-rs256-towards-salesforce",
+        "credentials/assertion-is-rs256-towards-salesforce",
         "towards a Salesforce org assertions are signed with RS256",
         Must,
         Community,
@@ -374,7 +357,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "assertion-has-its-claims",
+        "credentials/assertion-has-its-claims",
         "a JWT names issuer, subject and audience",
         Must,
         Normative,
@@ -410,7 +393,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "jwt-exchange-is-complete",
+        "credentials/jwt-exchange-is-complete",
         "a legacy JWT credential has certificate and token endpoint",
         Must,
         Vendor,
@@ -432,7 +415,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "jwt-is-short-lived",
+        "credentials/jwt-is-short-lived",
         "a JWT that is its own token is good for minutes",
         Should,
         Derived,
@@ -453,7 +436,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "principal-fits-the-protocol",
+        "credentials/principal-fits-the-protocol",
         "a legacy credential with a protocol has a principal",
         Must,
         Vendor,
@@ -476,7 +459,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "no-password-is-kept",
+        "credentials/no-password-is-kept",
         "a credential authenticates by more than a password",
         BestPractice,
         Derived,
@@ -497,7 +480,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "body-is-not-merged",
+        "credentials/body-is-not-merged",
         "formulas are merged into headers only where that is needed",
         BestPractice,
         Derived,
@@ -516,7 +499,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "it-is-not-legacy",
+        "credentials/it-is-not-legacy",
         "a named credential is of the new kind",
         BestPractice,
         Vendor,
@@ -532,7 +515,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "provider-uses-pkce",
+        "credentials/provider-uses-pkce",
         "an auth provider uses PKCE",
         Should,
         Normative,
@@ -553,7 +536,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "provider-has-its-endpoints",
+        "credentials/provider-has-its-endpoints",
         "an OpenID Connect provider has its endpoints",
         Must,
         Vendor,
@@ -576,7 +559,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "provider-checks-the-issuer",
+        "credentials/provider-checks-the-issuer",
         "an OpenID Connect provider names the issuer of ID tokens",
         Should,
         Derived,
@@ -604,7 +587,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "registration-handler-has-a-user",
+        "credentials/registration-handler-has-a-user",
         "a registration handler has a user in whose name it runs",
         Must,
         Vendor,
@@ -623,7 +606,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "saml-attribute-is-named",
+        "credentials/saml-attribute-is-named",
         "an identity in an attribute has the name of the attribute",
         Must,
         Vendor,
@@ -648,7 +631,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "saml-requests-are-signed-with-sha-256",
+        "credentials/saml-requests-are-signed-with-sha-256",
         "SAML requests are signed with SHA-256",
         Should,
         Derived,

@@ -10,30 +10,13 @@ const RUN_AS: &str = "Policies › OAuth Policies › Client Credentials Flow �
 const FLOWS: &str =
     "Settings › OAuth Settings › Flow Enablement (connected app: App Manager › the app › Edit).";
 
-macro_rules! rule {
-    ($id:literal, $title:literal, $level:ident, $basis:ident, $cites:expr, $explain:literal, $setup:expr, $xml:literal, $judge:expr $(,)?) => {
-        Rule {
-            id: concat!("flows/", $id),
-            title: $title,
-            level: Some(Level::$level),
-            partner: None,
-            basis: Basis::$basis,
-            cites: $cites,
-            explain: $explain,
-            setup: $setup,
-            xml: $xml,
-            judge: $judge,
-        }
-    };
-}
-
 fn by_itself<'c, 'p>(c: &'c super::Context<'p>) -> impl Iterator<Item = &'c App<'p>> {
     c.apps.iter().filter(|app| app.flag(&settings::CLIENT_CREDENTIALS) == Some(true))
 }
 
 pub(super) const RULES: &[Rule] = &[
     rule!(
-        "client-credentials-run-as-somebody",
+        "flows/client-credentials-run-as-somebody",
         "the client credentials flow has a user in whose name it runs",
         Must,
         Vendor,
@@ -55,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "client-credentials-are-on-in-both-files",
+        "flows/client-credentials-are-on-in-both-files",
         "settings and policies agree on the client credentials flow",
         Must,
         Vendor,
@@ -88,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "run-as-user-is-used",
+        "flows/run-as-user-is-used",
         "a run-as user stands there only where the flow is on",
         BestPractice,
         Derived,
@@ -113,7 +96,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "run-as-user-is-a-username",
+        "flows/run-as-user-is-a-username",
         "the run-as user is a username",
         Must,
         Vendor,
@@ -131,7 +114,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "client-credentials-have-a-secret",
+        "flows/client-credentials-have-a-secret",
         "an app with client credentials is confidential",
         Must,
         Normative,
@@ -150,7 +133,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "device-flow-is-needed",
+        "flows/device-flow-is-needed",
         "the device flow is on only where it is needed",
         BestPractice,
         Derived,
@@ -165,7 +148,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "token-exchange-needs-a-secret",
+        "flows/token-exchange-needs-a-secret",
         "token exchange asks for the secret",
         Should,
         Derived,
@@ -182,7 +165,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "headless-login-is-posted",
+        "flows/headless-login-is-posted",
         "the code and credentials flow takes POST only",
         Should,
         Derived,
@@ -199,7 +182,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "introspection-is-of-its-own-tokens",
+        "flows/introspection-is-of-its-own-tokens",
         "the app introspects its own tokens only",
         Should,
         Derived,
@@ -214,7 +197,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "consumer-key-is-allowed",
+        "flows/consumer-key-is-allowed",
         "a consumer key that is chosen has 8 to 256 letters, digits or underscores",
         Must,
         Vendor,

@@ -1,5 +1,29 @@
 //! Rules over metadata: each a row and a function, as checks are over traffic.
 
+/// A row: what most rules have, with the cure of their file (`SETUP`, `XML`) or one of their own; or all that a row can have.
+macro_rules! rule {
+    ($id:literal, $title:literal, $level:ident, $basis:ident, $cites:expr, $explain:literal, $judge:expr $(,)?) => {
+        rule!($id, $title, Some(Level::$level), None, $basis, $cites, $explain, SETUP, XML, $judge)
+    };
+    ($id:literal, $title:literal, $level:ident, $basis:ident, $cites:expr, $explain:literal, $setup:expr, $xml:literal, $judge:expr $(,)?) => {
+        rule!($id, $title, Some(Level::$level), None, $basis, $cites, $explain, $setup, $xml, $judge)
+    };
+    ($id:literal, $title:literal, $level:expr, $partner:expr, $basis:ident, $cites:expr, $explain:literal, $setup:expr, $xml:expr, $judge:expr $(,)?) => {
+        Rule {
+            id: $id,
+            title: $title,
+            level: $level,
+            partner: $partner,
+            basis: Basis::$basis,
+            cites: $cites,
+            explain: $explain,
+            setup: $setup,
+            xml: $xml,
+            judge: $judge,
+        }
+    };
+}
+
 mod access;
 mod callbacks;
 mod certificates;

@@ -9,30 +9,13 @@ const SETUP: &str = "Settings › OAuth Settings › OAuth Scopes (connected app
 const XML: &str =
     "oauthConfig/scopes, one element each; or commaSeparatedOauthScopes in ExtlClntAppOauthSettings.";
 
-macro_rules! rule {
-    ($id:literal, $title:literal, $level:ident, $basis:ident, $cites:expr, $explain:literal, $judge:expr $(,)?) => {
-        Rule {
-            id: concat!("scopes/", $id),
-            title: $title,
-            level: Some(Level::$level),
-            partner: None,
-            basis: Basis::$basis,
-            cites: $cites,
-            explain: $explain,
-            setup: SETUP,
-            xml: XML,
-            judge: $judge,
-        }
-    };
-}
-
 fn with_oauth<'c, 'p>(c: &'c super::Context<'p>) -> impl Iterator<Item = &'c App<'p>> {
     c.apps.iter().filter(|app| app.has_oauth())
 }
 
 pub(super) const RULES: &[Rule] = &[
     rule!(
-        "there-are-some",
+        "scopes/there-are-some",
         "the app has scopes",
         Must,
         Vendor,
@@ -53,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "scope-is-known",
+        "scopes/scope-is-known",
         "each scope is one that metadata knows",
         Should,
         Vendor,
@@ -70,7 +53,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "scope-stands-once",
+        "scopes/scope-stands-once",
         "each scope stands once",
         BestPractice,
         Derived,
@@ -88,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "full-is-not-granted",
+        "scopes/full-is-not-granted",
         "the app does not have the scope full",
         Should,
         Derived,
@@ -103,7 +86,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "web-is-needed",
+        "scopes/web-is-needed",
         "the app has the scope web only where users go on to pages",
         BestPractice,
         Derived,
@@ -118,7 +101,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "usable-without-a-user",
+        "scopes/usable-without-a-user",
         "an app with client credentials has a scope that works without a user",
         Must,
         Vendor,
@@ -136,7 +119,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "platform-api-has-jwt-tokens",
+        "scopes/platform-api-has-jwt-tokens",
         "an app for api.salesforce.com issues JWT access tokens",
         Should,
         Vendor,
@@ -155,7 +138,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "platform-api-is-named-right",
+        "scopes/platform-api-is-named-right",
         "the scope sfap_api has the name of its type of metadata",
         Should,
         Community,
@@ -171,7 +154,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "claims-have-openid",
+        "scopes/claims-have-openid",
         "profile, email and the like stand beside openid or id",
         BestPractice,
         Derived,

@@ -16,26 +16,9 @@ fn has_users(app: &App<'_>) -> bool {
     app.has_oauth() && (app.is_offline() || app.flag(&settings::CLIENT_CREDENTIALS) != Some(true))
 }
 
-macro_rules! rule {
-    ($id:literal, $title:literal, $level:expr, $partner:expr, $basis:ident, $cites:expr, $explain:literal, $setup:literal, $xml:literal, $judge:expr $(,)?) => {
-        Rule {
-            id: concat!("tokens/", $id),
-            title: $title,
-            level: $level,
-            partner: $partner,
-            basis: Basis::$basis,
-            cites: $cites,
-            explain: $explain,
-            setup: $setup,
-            xml: $xml,
-            judge: $judge,
-        }
-    };
-}
-
 pub(super) const RULES: &[Rule] = &[
     rule!(
-        "pkce-is-required",
+        "tokens/pkce-is-required",
         "PKCE is required",
         Some(Level::Should),
         Some(Level::Must),
@@ -54,7 +37,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "public-client-uses-pkce",
+        "tokens/public-client-uses-pkce",
         "an app without a secret requires PKCE",
         Some(Level::Must),
         None,
@@ -76,7 +59,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "rotation-is-on",
+        "tokens/rotation-is-on",
         "refresh tokens are rotated",
         Some(Level::BestPractice),
         Some(Level::Must),
@@ -94,7 +77,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "public-client-rotates",
+        "tokens/public-client-rotates",
         "refresh tokens of an app without a secret are rotated",
         Some(Level::Must),
         None,
@@ -125,7 +108,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "rotation-stands-in-the-settings",
+        "tokens/rotation-stands-in-the-settings",
         "rotation is switched on where it counts",
         Some(Level::Must),
         None,
@@ -145,7 +128,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "idle-lifetime-is-a-month-at-most",
+        "tokens/idle-lifetime-is-a-month-at-most",
         "a refresh token that is not used for 30 days is dead",
         None,
         Some(Level::Must),
@@ -176,7 +159,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "lifetime-is-not-infinite",
+        "tokens/lifetime-is-not-infinite",
         "refresh tokens do not live for ever",
         Some(Level::Should),
         None,
@@ -194,7 +177,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "policy-fits-the-scope",
+        "tokens/policy-fits-the-scope",
         "an app with refresh tokens lets them live",
         Some(Level::Must),
         None,
@@ -212,7 +195,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "policy-is-readable",
+        "tokens/policy-is-readable",
         "the refresh token policy can be read",
         Some(Level::Must),
         None,
@@ -233,7 +216,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "policy-is-complete",
+        "tokens/policy-is-complete",
         "oauthPolicy has both of its elements",
         Some(Level::Must),
         None,
@@ -254,7 +237,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "secret-is-asked-for-alike",
+        "tokens/secret-is-asked-for-alike",
         "exchange and refresh agree on the secret",
         Some(Level::Must),
         None,
@@ -284,7 +267,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "ip-allow-list-is-there",
+        "tokens/ip-allow-list-is-there",
         "refresh tokens are taken from listed addresses only",
         None,
         Some(Level::Must),
@@ -315,7 +298,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "id-token-is-short-lived",
+        "tokens/id-token-is-short-lived",
         "ID tokens are good for minutes",
         Some(Level::BestPractice),
         None,
@@ -338,7 +321,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "jwt-lifetime-is-set",
+        "tokens/jwt-lifetime-is-set",
         "JWT access tokens with a lifetime of their own have one",
         Some(Level::Must),
         None,
@@ -364,7 +347,7 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
-        "lifetime-is-enforced",
+        "tokens/lifetime-is-enforced",
         "the lifetime of refresh tokens is enforced",
         None,
         Some(Level::Should),
