@@ -3,9 +3,10 @@
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
+use super::apps::project;
 use super::{CannotStart, Exit, Io};
 use crate::diagnostic::{Diagnostic, Text, closest};
-use crate::metadata::{self, Context, LONGEST, Profile, Project};
+use crate::metadata::{self, Context, Profile};
 use crate::oauth::keys::{PrivateKey, PublicKey};
 use crate::report::{LINT_VERSION, LintReport, LintRow, ProblemRow};
 use crate::suite::{LintWaiver, read_waivers};
@@ -137,27 +138,4 @@ fn keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, CannotStart> {
         Ok(key.public())
     };
     paths.iter().map(read).collect()
-}
-
-fn project(paths: &[PathBuf]) -> Result<Project, CannotStart> {
-    let mut project = Project::default();
-    for path in paths {
-        if !files::exists(path) {
-            let message = format!("{} is not there", path.display());
-            return Err(Diagnostic::bare("no-such-path", message)
-                .help("name a folder of a project, or a metadata file")
-                .into());
-        }
-        // What a person names is read whatever it is called; a folder is searched by the names of its files.
-        let single = !files::is_folder(path);
-        for file in files::under(path, &|name| metadata::is_metadata(name) || name.ends_with("-meta.xml"))? {
-            let name = file.display().to_string();
-            let known = project.add_bytes(&name, files::bytes(&file, LONGEST)?);
-            if single && !known {
-                let message = format!("{name} is no metadata of an app or a credential");
-                project.problems.push(Diagnostic::bare("metadata-type", message).help("`grantcheck lint` reads connected apps, external client apps, named and external credentials, auth providers and SAML configurations"));
-            }
-        }
-    }
-    Ok(project)
 }

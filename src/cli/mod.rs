@@ -1,6 +1,7 @@
 //! The command line: one file a command. A command is a function from arguments to an exit code; what it
 //! tells goes through [`Io`].
 
+mod apps;
 mod checks;
 mod compare;
 mod explain;

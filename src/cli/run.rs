@@ -7,13 +7,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::outputs::outputs;
-use super::{CannotStart, Exit, Io, load_files, runtime};
+use super::{CannotStart, Exit, Io, apps, load_files, runtime};
 use crate::client::wrong::{self, Wrong, Wrongs};
 use crate::diagnostic::{Diagnostic, closest};
+use crate::metadata::Keys;
 use crate::oauth::salesforce::Profile;
 use crate::org::fault::{self, Fault};
 use crate::report::{self, console};
 use crate::run::{self, Client, Options, Progress, Selection, look_around, look_back, plan};
+use crate::subject::Target;
 use crate::wire::files;
 use crate::wire::isolation::Wall;
 
@@ -24,6 +26,10 @@ pub(super) struct Arguments {
     /// The org: a target file, a URL, or `embedded`
     #[arg(long, value_name = "FILE|URL")]
     target: Option<String>,
+    /// Metadata of an app, a file or the folder of an external client app: the embedded org has it as `main`; may be
+    /// repeated. A target file beside it (`org: embedded`) gives what metadata cannot say: secret, private key, users
+    #[arg(long, value_name = "XML")]
+    app: Vec<PathBuf>,
     /// Speak of outcomes and deviations as `rfc` or `salesforce` has them, whatever the target says
     #[arg(long)]
     profile: Option<String>,
@@ -100,7 +106,7 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     let reports = reports(&arguments.report)?;
     let record = arguments.record.iter().map(|path| ("a recording", path.as_path()));
     outputs(reports.paths().chain(record))?;
-    let mut options = options(&arguments)?;
+    let mut options = options(&arguments, io)?;
     let runtime = runtime()?;
     if matches!(options.client, Client::Program(_))
         && let Some(own) = files::own_program()
@@ -161,7 +167,7 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     Ok(report.exit())
 }
 
-fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
+fn options(arguments: &Arguments, io: &mut Io<'_>) -> Result<Options, CannotStart> {
     let mut problems = Vec::new();
     let mut target = None;
     let mut suites = Vec::new();
@@ -169,7 +175,7 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
     let shipped = if clients { "client/" } else { "org/" };
     // Problems of suites and target are told together.
     for found in [
-        load_files::target(arguments.target.as_deref()).map(|t| target = Some(t)),
+        org(arguments, io).map(|t| target = Some(t)),
         load_files::suites(&arguments.suites, &[shipped]).map(|s| suites = s),
     ] {
         match found {
@@ -234,6 +240,24 @@ fn options(arguments: &Arguments) -> Result<Options, CannotStart> {
         client,
         ..Options::new(target, suites)
     })
+}
+
+/// The org: of a target alone, or the embedded one with apps out of metadata.
+fn org(arguments: &Arguments, io: &mut Io<'_>) -> Result<Target, CannotStart> {
+    if arguments.app.is_empty() {
+        return load_files::target(arguments.target.as_deref());
+    }
+    let joined = apps::embedded(&arguments.app, arguments.target.as_deref(), Keys::StandIn)?;
+    if !joined.target.is_embedded() {
+        return Err(Diagnostic::bare(
+            "bad-flag",
+            "`--app` gives the embedded org an app, and the target is another org",
+        )
+        .help("say `org: embedded` in the target file, or leave `--app` out")
+        .into());
+    }
+    apps::tell(&joined, io)?;
+    Ok(joined.target)
 }
 
 /// The faults of those names.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::outputs::outputs;
 use super::run::faults_named;
-use super::{CannotStart, Exit, Io, load_files, runtime};
+use super::{CannotStart, Exit, Io, apps, load_files, runtime};
 use crate::diagnostic::Diagnostic;
+use crate::metadata::Keys;
 use crate::org::Org;
 use crate::run::fixture::{Fixture, PREFIX};
 use crate::wire::authority::Authority;
@@ -22,6 +23,10 @@ pub(super) struct Arguments {
     /// A target file with `org: embedded` that says which apps and users there are
     #[arg(long, value_name = "FILE")]
     target: Option<String>,
+    /// Metadata of an app, a file or the folder of an external client app: the org has it as `main`; may be repeated. A
+    /// target file beside it gives what metadata cannot say: secret and users
+    #[arg(long, value_name = "XML")]
+    app: Vec<PathBuf>,
     /// Commit a fault on purpose
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
@@ -39,7 +44,14 @@ pub(super) struct Arguments {
 pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     let files = [("the recording", &arguments.record), ("the certificate", &arguments.tls)];
     outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))))?;
-    let target = load_files::target(arguments.target.as_deref())?;
+    let target = match arguments.app.as_slice() {
+        [] => load_files::target(arguments.target.as_deref())?,
+        paths => {
+            let joined = apps::embedded(paths, arguments.target.as_deref(), Keys::Kept)?;
+            apps::tell(&joined, io)?;
+            joined.target
+        }
+    };
     if !target.is_embedded() {
         return Err(Diagnostic::bare("bad-flag", "only the embedded org can be served")
             .help("say `org: embedded` in the target file")

@@ -46,6 +46,7 @@ pub mod settings {
     pub const CALLBACK: Setting = global("oauthConfig/callbackUrl", "callbackUrl");
     pub const CERTIFICATE: Setting = global("oauthConfig/certificate", "certificate");
     pub const CONSUMER_KEY: Setting = global("oauthConfig/consumerKey", "consumerKey");
+    pub const CONSUMER_SECRET: Setting = global("oauthConfig/consumerSecret", "consumerSecret");
     pub const PKCE: Setting = global("oauthConfig/isPkceRequired", "isPkceRequired");
     pub const ROTATION: Setting =
         global("oauthConfig/isRefreshTokenRotationEnabled", "isRefreshTokenRotationEnabled");
@@ -70,6 +71,7 @@ pub mod settings {
     pub const IP_RELAXATION: Setting = policy("oauthPolicy/ipRelaxation", "ipRelaxationPolicyType");
     pub const REFRESH_POLICY: Setting = policy("oauthPolicy/refreshTokenPolicy", "refreshTokenPolicyType");
     pub const PERMITTED: Setting = policy("oauthConfig/isAdminApproved", "permittedUsersPolicyType");
+    pub const SESSION_TIMEOUT: Setting = policy("sessionPolicy/sessionTimeout", "sessionTimeoutInMinutes");
     pub const START_URL: Setting = policy("startUrl", "startUrl");
     pub const SCOPES: Setting = Setting {
         connected: "oauthConfig/scopes",

@@ -9,6 +9,7 @@ mod certificate;
 pub mod kinds;
 mod markdown;
 mod project;
+pub mod registration;
 mod rules;
 mod xml;
 
@@ -17,5 +18,6 @@ pub use certificate::{Algorithm, Read};
 pub use kinds::{Kind, SECRETS};
 pub use markdown::markdown;
 pub use project::{Item, LONGEST, Project, is_metadata};
+pub use registration::{About, Joined, Keys, Note, Registration, join, registration};
 pub use rules::{Context, Finding, Place, Profile, Rule, find, lint, rules};
 pub use xml::{Element, read, write};

@@ -113,9 +113,9 @@ pub(super) fn admit(app: &App, flow: Flow) -> Result<(), Refused> {
     if app.registered.policy.blocked {
         return Err(invalid_client("app_blocked", "this app is blocked by admin"));
     }
-    match (app.may(flow), flow) {
+    match (app.may(flow) && !app.registered.policy.disabled, flow) {
         (true, _) => Ok(()),
-        (false, Flow::ClientCredentials) => {
+        (false, Flow::ClientCredentials) if !app.registered.policy.disabled => {
             Err(super::answer::invalid_grant("client credentials flow not enabled"))
         }
         (false, _) => {

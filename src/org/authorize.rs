@@ -333,7 +333,7 @@ fn admit(org: &Org, ask: &Ask, app: &App) -> Result<(), Box<Reply>> {
         let text = "An unexpected error has occurred during authentication. Please try again.";
         return Err(pages::refused(ask.now, "OAUTH_APPROVAL_ERROR_GENERIC", text).into());
     }
-    if !app.may(Flow::WebServer) {
+    if !app.may(Flow::WebServer) || policy.disabled {
         let error =
             refused("oauth_flow_disabled", "The external client app or the OAuth plugin is disabled.");
         let error = if org.registry.switches.rfc { error.registered() } else { error };

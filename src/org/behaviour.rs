@@ -177,6 +177,8 @@ behaviours! {
         Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
             "an app that is not installed is invalid_client, app must be installed into org; a blocked one \
             app_blocked; a flow that the app does not list oauth_flow_disabled"
+        Observed "Salesforce Help: OAuth 2.0 Authorization Errors; field reports" ""
+            "an external client app that is switched off, or whose OAuth plugin is, is refused with oauth_flow_disabled in every flow (policy `disabled` of a target)"
     }
     "Authorization code" {
         Documented "Salesforce Help: OAuth 2.0 Web Server Flow; jsforce; Mobile SDK" "code_ttl"

@@ -84,7 +84,7 @@ fn caller(org: &Org, ask: &Ask, params: &Params) -> Result<Option<AppId>, Refuse
     }
     let claimed = identify(org, ask, params).map_err(|_| wrong())?;
     let policy = &org.registry.app(claimed.id).registered.policy;
-    if policy.blocked || !policy.installed {
+    if policy.blocked || policy.disabled || !policy.installed {
         return Err(wrong());
     }
     let shown = given(params, "client_secret").is_some() || ask.authorization(&["Basic"]).is_some();

@@ -198,9 +198,11 @@ impl App {
         self.registered.flows.contains(&flow)
     }
 
-    /// Whether PKCE is asked of it: by its settings, or because nothing else tells it from a stranger.
+    /// Whether PKCE is asked of it: by its settings, or because nothing else tells it from a stranger. Salesforce goes
+    /// by the setting alone, so metadata has the last word.
     pub fn needs_challenge(&self) -> bool {
-        self.registered.policy.pkce_required || self.registered.is_public()
+        let policy = &self.registered.policy;
+        policy.pkce_required || self.registered.is_public() && !policy.fixed
     }
 }
 
@@ -292,9 +294,13 @@ fn word(settings: &Settings, name: &str) -> &'static str {
     words.iter().find(|word| Some(**word) == set).or(words.first()).copied().unwrap_or("")
 }
 
-/// What is set for the whole target holds for each of its apps.
+/// What is set for the whole target holds for each of its apps, but for those whose metadata decides.
 fn override_policy(app: &mut ConnectedApp, settings: &Settings) {
     let policy = &mut app.policy;
+    if policy.fixed {
+        policy.access_token_ttl = policy.access_token_ttl.max(1);
+        return;
+    }
     for (name, field) in [
         ("pkce_required", &mut policy.pkce_required),
         ("secret_optional", &mut policy.secret_optional),

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::given::instead_of_a_login;
 use super::{Options, Surroundings, replay};
 use crate::client::Action;
-use crate::subject::{ClientAuth, Flow, Kind, Login, Protocol, SETTINGS, Target};
-use crate::suite::{Control, Need, Scenario, Step};
+use crate::subject::{
+    ClientAuth, ConnectedApp, Flow, Kind, Login, Protocol, SETTINGS, Setting, Target, User,
+};
+use crate::suite::{Control, Item, ItemKind, Need, Scenario, Step};
 use crate::wire::dice;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -175,18 +177,22 @@ fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) 
             return Some(why);
         }
     }
+    if let Some(policy) = target.apps.get(&scenario.app).map(|app| &app.policy).filter(|policy| policy.fixed)
+    {
+        for (name, value) in &scenario.settings.0 {
+            if let Some(own) = policy.says(name).filter(|own| own != value) {
+                return Some(format!(
+                    "the metadata of the app says `{name}: {}`, and this is about `{}`",
+                    shown(name, &own),
+                    shown(name, value)
+                ));
+            }
+        }
+    }
     if !target.is_embedded() {
         for (name, value) in &scenario.settings.0 {
             if target.settings.0.get(name) != Some(value) {
-                let known = SETTINGS.iter().find(|row| row.name == name).map(|row| row.kind);
-                let value = match (value, known) {
-                    (crate::subject::Setting::Flag(flag), _) => flag.to_string(),
-                    (crate::subject::Setting::Word(word), _) => word.clone(),
-                    (crate::subject::Setting::Millis(millis), Some(Kind::Duration)) => {
-                        format!("{}s", millis / 1000)
-                    }
-                    (crate::subject::Setting::Millis(millis), _) => millis.to_string(),
-                };
+                let value = shown(name, value);
                 return Some(format!("the target does not say `settings: {{ {name}: {value} }}`"));
             }
         }
@@ -197,6 +203,26 @@ fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) 
     }
     // What the target lacks is the better reason.
     options.replay.as_ref().and_then(|recording| replay::stands_in_the_way(recording, scenario))
+}
+
+/// Whether metadata keeps a user out of an app, and the step is about something else.
+fn is_kept_out(app: &ConnectedApp, role: &str, user: &User, step: &Step) -> bool {
+    let about_it =
+        |item: &Item| matches!(item.kind, ItemKind::Refused(outcome) if outcome.name == "user-not-admitted");
+    let expected = step.expect.as_ref().is_some_and(|expect| expect.items.iter().any(about_it));
+    let policy = &app.policy;
+    policy.fixed && policy.admin_approved && !user.approved.iter().any(|one| one == role) && !expected
+}
+
+/// A value of a setting as a target writes it.
+fn shown(name: &str, value: &Setting) -> String {
+    let kind = SETTINGS.iter().find(|row| row.name == name).map(|row| row.kind);
+    match (value, kind) {
+        (Setting::Flag(flag), _) => flag.to_string(),
+        (Setting::Word(word), _) => word.clone(),
+        (Setting::Millis(millis), Some(Kind::Duration)) => format!("{}s", millis / 1000),
+        (Setting::Millis(millis), _) => millis.to_string(),
+    }
 }
 
 /// Whether a scenario may harm an org that somebody works with: it says so itself, it revokes a token, or it
@@ -273,6 +299,11 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
     if acts_for_user && !target.users.contains_key(user) {
         return Some(format!("the target has no user `{user}`"));
     }
+    if acts_for_user && is_kept_out(app, role, &target.users[user], step) {
+        return Some(format!(
+            "the metadata of the app `{role}` admits pre-authorized users only, and `{user}` is none"
+        ));
+    }
     if let Some(Control::Otherwise { app: Some(role), .. }) = &step.control
         && !target.apps.contains_key(role)
     {
@@ -294,8 +325,10 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
     }
     // What a foreign app must be refused is asked for on purpose; everything else it must be able to do.
     let refused = step.expect.as_ref().is_some_and(crate::suite::Expect::is_refusal);
-    let unlisted =
-        |flow: &Flow| scenario.needs.contains(&Need::Unlisted(*flow)) || (refused && step.tweak.is_none());
+    let unlisted = |flow: &Flow| {
+        let needed = *role == scenario.app && scenario.needs.contains(&Need::Unlisted(*flow));
+        needed || (refused && step.tweak.is_none())
+    };
     if let Some(flow) = step.action.flow().filter(|flow| !app.flows.contains(flow) && !unlisted(flow)) {
         return Some(format!("the app `{role}` does not list the flow {flow}"));
     }
@@ -334,13 +367,13 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
 }
 
 /// Whether a scope is among those that the target says of an app; where it says none, nothing is known.
-fn may_have(app: &crate::subject::ConnectedApp, scope: &str) -> bool {
+fn may_have(app: &ConnectedApp, scope: &str) -> bool {
     let same =
         |own: &String| own == scope || own == "full" || scope == "offline_access" && own == "refresh_token";
     app.scopes.is_empty() || app.scopes.iter().any(same)
 }
 
-fn can_authenticate(target: &Target, app: &crate::subject::ConnectedApp, auth: ClientAuth) -> bool {
+fn can_authenticate(target: &Target, app: &ConnectedApp, auth: ClientAuth) -> bool {
     match auth {
         _ if auth == app.client_auth => true,
         // Salesforce takes the secret in either way; another server registers one method for each client.

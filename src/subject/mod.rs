@@ -132,6 +132,45 @@ pub struct AppPolicy {
     pub blocked: bool,
     /// `isNamedUserJwtEnabled`: JWT-format access tokens.
     pub jwt_access_tokens: bool,
+    /// `isEnabled` or `isOauthPluginEnabled` of an external client app is off.
+    pub disabled: bool,
+    /// Taken from metadata: what a suite sets up the org for does not change it.
+    pub fixed: bool,
+}
+
+impl AppPolicy {
+    /// What it says of a setting that is known by that name, where it says anything.
+    pub fn says(&self, name: &str) -> Option<Setting> {
+        let ttl = match self.refresh_policy {
+            RefreshPolicy::Lifetime(millis) | RefreshPolicy::Inactivity(millis) => Some(millis),
+            RefreshPolicy::Infinite | RefreshPolicy::Zero => None,
+        };
+        Some(match name {
+            "pkce_required" => Setting::Flag(self.pkce_required),
+            "secret_optional" => Setting::Flag(self.secret_optional),
+            "secret_for_refresh" => Setting::Flag(self.secret_for_refresh),
+            "admin_approved" => Setting::Flag(self.admin_approved),
+            "rotation" => Setting::Flag(self.rotation),
+            "introspect_all" => Setting::Flag(self.introspect_all),
+            "jwt_access_tokens" => Setting::Flag(self.jwt_access_tokens),
+            "access_token_ttl" => Setting::Millis(self.access_token_ttl),
+            "refresh_token_ttl" => Setting::Millis(ttl?),
+            "refresh_policy" => Setting::Word(self.refresh_policy.word().to_owned()),
+            _ => return None,
+        })
+    }
+}
+
+impl RefreshPolicy {
+    /// Its word in settings.
+    pub fn word(self) -> &'static str {
+        match self {
+            RefreshPolicy::Infinite => "infinite",
+            RefreshPolicy::Zero => "zero",
+            RefreshPolicy::Lifetime(_) => "lifetime",
+            RefreshPolicy::Inactivity(_) => "inactivity",
+        }
+    }
 }
 
 impl Default for AppPolicy {
@@ -150,6 +189,8 @@ impl Default for AppPolicy {
             installed: true,
             blocked: false,
             jwt_access_tokens: false,
+            disabled: false,
+            fixed: false,
         }
     }
 }
@@ -278,7 +319,7 @@ impl Target {
         if !self.is_embedded() {
             return app.flows.clone();
         }
-        if policy.blocked || !policy.installed {
+        if policy.blocked || policy.disabled || !policy.installed {
             return Vec::new();
         }
         let for_users = ["full", "web", "refresh_token", "offline_access", "visualforce"];

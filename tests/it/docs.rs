@@ -72,6 +72,15 @@ fn the_page_of_lint_rules_is_fresh() {
 }
 
 #[test]
+fn the_page_of_apps_has_every_element() {
+    let page = crate::support::read("docs/apps.md");
+    let (before, rest) = page.split_once("<!-- generated: elements -->").unwrap();
+    let (_, after) = rest.split_once("<!-- end -->").unwrap();
+    let table = grantcheck::metadata::registration::table();
+    golden("docs/apps.md", &format!("{before}<!-- generated: elements -->\n\n{table}\n<!-- end -->{after}"));
+}
+
+#[test]
 fn the_page_of_the_org_is_fresh() {
     golden("docs/org.md", &grantcheck::org::behaviour::markdown());
 }

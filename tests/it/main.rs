@@ -3,6 +3,7 @@
 // Tests read and write files of their own: the fence is for the library.
 #![allow(clippy::disallowed_methods)]
 
+mod apps;
 mod architecture;
 mod cli;
 mod client;

@@ -174,6 +174,7 @@ fn policy(node: Option<&Node>) -> AppPolicy {
     policy.introspect_all = flag("introspect_all", policy.introspect_all);
     policy.installed = flag("installed", policy.installed);
     policy.blocked = flag("blocked", policy.blocked);
+    policy.disabled = flag("disabled", policy.disabled);
     policy.jwt_access_tokens = flag("jwt_access_tokens", policy.jwt_access_tokens);
     policy.run_as = node.get("run_as").and_then(Node::text).map(str::to_owned);
     if let Some(ttl) = node.get("access_token_ttl").and_then(Node::text).and_then(duration) {

@@ -226,6 +226,7 @@ pub(in crate::suite) fn policy() -> Vec<Key> {
         may("access_token_ttl", Shape::Form(&DURATION), "session timeout; slides with use"),
         may("admin_approved", Shape::Flag, "only pre-authorized users may use the app"),
         may("blocked", Shape::Flag, "an admin blocked the app"),
+        may("disabled", Shape::Flag, "an external client app, or its OAuth plugin, is switched off"),
         may("installed", Shape::Flag, "the app is installed in the org"),
         may("introspect_all", Shape::Flag, "the app may introspect tokens of other apps"),
         may("ip_relaxed", Shape::Flag, "IP ranges are not enforced"),

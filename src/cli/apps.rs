@@ -1,0 +1,90 @@
+//! From metadata on disk to apps of the embedded org.
+
+use std::path::PathBuf;
+
+use super::{CannotStart, Io, load_files};
+use crate::diagnostic::Diagnostic;
+use crate::metadata::{self, Joined, Keys, LONGEST, Note, Project, Registration};
+use crate::report::visible;
+use crate::wire::files;
+
+/// The metadata at these paths. What a person names is read whatever it is called; a folder is searched by the names of its
+/// files.
+pub(super) fn project(paths: &[PathBuf]) -> Result<Project, CannotStart> {
+    let mut project = Project::default();
+    for path in paths {
+        if !files::exists(path) {
+            let message = format!("{} is not there", path.display());
+            return Err(Diagnostic::bare("no-such-path", message)
+                .help("name a folder of a project, or a metadata file")
+                .into());
+        }
+        let single = !files::is_folder(path);
+        for file in files::under(path, &|name| metadata::is_metadata(name) || name.ends_with("-meta.xml"))? {
+            let name = file.display().to_string();
+            let known = project.add_bytes(&name, files::bytes(&file, LONGEST)?);
+            if single && !known {
+                let message = format!("{name} is no metadata of an app or a credential");
+                project.problems.push(Diagnostic::bare("metadata-type", message).help("connected apps, external client apps, named and external credentials, auth providers and SAML configurations are read"));
+            }
+        }
+    }
+    Ok(project)
+}
+
+/// The apps at these paths as the embedded org registers them. All problems of all files at once.
+pub(super) fn registrations(paths: &[PathBuf]) -> Result<Vec<Registration>, CannotStart> {
+    let project = project(paths)?;
+    if !project.problems.is_empty() {
+        return Err(project.problems.into());
+    }
+    let registrations: Vec<Registration> = project.apps().iter().filter_map(metadata::registration).collect();
+    if registrations.is_empty() {
+        let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let message = match project.apps().first() {
+            Some(app) => format!("the app {} has no OAuth settings", app.name),
+            None => format!("there is no app at {}", shown.join(", ")),
+        };
+        return Err(Diagnostic::bare("no-app", message)
+            .help("name the file of a connected app with oauthConfig, or the folder of an external client app, whose ecaGlblOauth file has them")
+            .into());
+    }
+    Ok(registrations)
+}
+
+/// The embedded org with the apps at these paths, and with what a target file beside them says.
+pub(super) fn embedded(paths: &[PathBuf], beside: Option<&str>, keys: Keys) -> Result<Joined, CannotStart> {
+    let shipped = load_files::target(None)?;
+    let given = beside.filter(|named| *named != "embedded").map(|named| load_files::target(Some(named)));
+    let given = given.transpose()?;
+    Ok(metadata::join(registrations(paths)?, given, &shipped, keys))
+}
+
+/// Tells what the org made of each app: on standard error, because none of it is a verdict.
+pub(super) fn tell(joined: &Joined, io: &mut Io<'_>) -> Result<(), CannotStart> {
+    for (role, name, notes) in &joined.apps {
+        let app = &joined.target.apps[role];
+        let flows: Vec<&str> = app.flows.iter().map(|flow| flow.name()).collect();
+        let flows = if flows.is_empty() { "no flow".to_owned() } else { flows.join(", ") };
+        let scopes = app.scopes.join(" ");
+        writeln!(io.err, "the app {} as `{role}`: {flows}; scopes {}", visible(name), visible(&scopes))?;
+        for line in lines(notes) {
+            writeln!(io.err, "  {line}")?;
+        }
+    }
+    Ok(())
+}
+
+/// The notes of an app, one a line: what is supplied, what is assumed, what is not played.
+fn lines(notes: &[Note]) -> Vec<String> {
+    let mut sorted: Vec<&Note> = notes.iter().collect();
+    sorted.sort_by_key(|note| note.about);
+    let line = |note: &&Note| {
+        let place = note.place.as_ref().map_or(String::new(), |place| {
+            let (line, column) = place.text.line_column(place.span.start);
+            format!("{}:{line}:{column} ", place.text.name())
+        });
+        visible(&format!("{:<11} {place}{}: {}", note.about.words(), note.what, note.message))
+    };
+    sorted.iter().map(line).collect()
+}
