@@ -2,13 +2,18 @@
 
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
 
 use super::outputs::outputs;
-use super::{Exit, Io};
+use super::{CannotStart, Exit, Io, runtime};
 use crate::diagnostic::Diagnostic;
 use crate::oauth::salesforce::Profile;
-use crate::report::{console, redacted};
-use crate::transcript::Redactor;
+use crate::report::{Report, console, redacted};
+use crate::run::{Client, Options, is_one_play, judge_recording, look_around, run};
+use crate::subject::Subject;
+use crate::suite::Scenario;
+use crate::transcript::{Redactor, Transcript};
 use crate::wire::dice;
 
 #[derive(Args)]
@@ -18,6 +23,9 @@ pub(super) struct Arguments {
     /// What is known of server and apps, for a HAR file: a target file or a URL
     #[arg(long, value_name = "FILE|URL")]
     target: Option<String>,
+    /// A suite that only listens (`program: none`), whose expectations the traffic has to meet as well
+    #[arg(long, value_name = "FILE")]
+    suite: Vec<PathBuf>,
     /// Judge as `rfc` or `salesforce` has it, whatever the recording says
     #[arg(long)]
     profile: Option<String>,
@@ -43,20 +51,24 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     };
     let shown = arguments.file.display().to_string();
     let har = super::load_files::har(&arguments.file, arguments.target.as_deref())?;
-    let mut report;
-    if let Some(transcript) = har {
-        // A recording is without secrets, a HAR file is full of them.
+    // A recording is without secrets, a HAR file is full of them.
+    let (transcript, secrets) = match har {
+        Some(transcript) => (transcript, true),
+        None if arguments.target.is_some() => {
+            return Err(Diagnostic::bare("bad-flag", "a recording has its target in it")
+                .help("leave `--target` out; it is for HAR files")
+                .into());
+        }
+        None => (super::load_files::transcript(&arguments.file)?, false),
+    };
+    let mut report = match arguments.suite.as_slice() {
+        [] => judge_recording(&transcript, &shown, profile),
+        suites => listened(&transcript, suites, profile)?,
+    };
+    if secrets {
         let mut redactor = Redactor::new(dice::seed());
         transcript.exchanges.iter().for_each(|x| redactor.learn_exchange(x));
-        report = crate::run::judge_recording(&transcript, &shown, profile);
         report = redacted(&report, &mut redactor);
-    } else if arguments.target.is_some() {
-        return Err(Diagnostic::bare("bad-flag", "a recording has its target in it")
-            .help("leave `--target` out; it is for HAR files")
-            .into());
-    } else {
-        let transcript = super::load_files::transcript(&arguments.file)?;
-        report = crate::run::judge_recording(&transcript, &shown, profile);
     }
     reports.write(&report)?;
     write!(
@@ -65,4 +77,38 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         console::console(&report, console::Style { colour: io.colour, all: arguments.all })
     )?;
     Ok(report.exit())
+}
+
+/// What suites that only listen say of that traffic.
+fn listened(heard: &Transcript, suites: &[PathBuf], profile: Option<Profile>) -> Result<Report, CannotStart> {
+    if heard.subject.program.is_none() {
+        return Err(Diagnostic::bare("bad-flag", "the recording is of an org, and `--suite` is for clients")
+            .help("leave `--suite` out")
+            .into());
+    }
+    if !is_one_play(heard) {
+        let message = "the recording is of several plays, and a suite would take them for one";
+        return Err(Diagnostic::bare("bad-flag", message)
+            .help("judge what `serve --record` wrote, or a HAR file; or leave `--suite` out")
+            .into());
+    }
+    let suites = super::load_files::suites(suites, &[])?;
+    let listens = |s: &Scenario| s.client.as_ref().is_some_and(|play| play.told.listens);
+    if !suites.iter().flat_map(|suite| &suite.scenarios).any(listens) {
+        let message = "no scenario of these suites only listens";
+        return Err(Diagnostic::bare("nothing-selected", message)
+            .help("write `program: none` in the scenarios that are about traffic from elsewhere")
+            .into());
+    }
+    let mut target = super::load_files::target(None)?;
+    target.profile = profile.unwrap_or(heard.subject.profile);
+    target.waive.clone_from(&heard.waive);
+    let subject = Subject { profile: target.profile, ..heard.subject.clone() };
+    let heard = Transcript { subject, ..heard.clone() };
+    let options = Options { client: Client::Recorded(Arc::new(heard)), ..Options::new(target, suites) };
+    let runtime = runtime()?;
+    let around = runtime.block_on(look_around(&options.target, options.within))?;
+    let (progress, _) = mpsc::unbounded_channel();
+    let (_go_on, stop) = watch::channel(false);
+    Ok(runtime.block_on(run(&options, around, progress, stop))?.report)
 }

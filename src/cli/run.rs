@@ -16,8 +16,8 @@ use crate::org::fault::{self, Fault};
 use crate::report::{self, console};
 use crate::run::{self, Client, Options, Progress, Selection, look_around, look_back, plan};
 use crate::subject::Target;
-use crate::wire::files;
 use crate::wire::isolation::Wall;
+use crate::wire::{chromium, files};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -113,6 +113,7 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     {
         options.wall = runtime.block_on(Wall::possible(&own));
     }
+    options.chromium = chromium::find();
     let around = match &options.replay {
         Some(recording) => look_back(&options.target, recording),
         None => runtime.block_on(look_around(&options.target, options.within))?,

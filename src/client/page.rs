@@ -78,10 +78,7 @@ pub fn pass(html: &str, at: &str, page: &Page, user: &User) -> Result<Submit, St
         if !names.contains(name) {
             return Err(Stuck::Field(name.clone(), names.join(", ")));
         }
-        let value = value
-            .replace("${user.username}", &user.username)
-            .replace("${user.password}", user.password.as_ref().map_or("", |p| p.expose()));
-        fields.set(name, value);
+        fields.set(name, user.filled(value));
     }
     let method = form.value().attr("method").unwrap_or("get").to_ascii_uppercase();
     let url = join(at, form.value().attr("action").unwrap_or(""))?;

@@ -12,6 +12,7 @@ use super::launch::{ARGUMENTS, Ended, Folders, Given, Left, Life, TEMPORARY_FILE
 use super::plan::Planned;
 use super::play::Did;
 use super::preflight::embedded_endpoints;
+use super::recorded;
 use super::rows::{self, Judged, Seen};
 use super::storm::storm;
 use crate::client::wrong::Wrongs;
@@ -24,9 +25,9 @@ use crate::subject::{
     Behaviour, Callback, Called, Flow, Login, NamedCredential, Page, Program, Subject, Target, Way,
 };
 use crate::suite::Scenario;
-use crate::suite::client::{Exit, Play, Requests};
+use crate::suite::client::{Browser, Exit, Play, Requests};
 use crate::suite::told::Told;
-use crate::transcript::{Exchange, Part, Redactor, Staged};
+use crate::transcript::{Exchange, Part, Redactor, Staged, Transcript};
 use crate::verdict::{Finding, Level, Verdict};
 use crate::wire::agent::Agent;
 use crate::wire::clock::Watch;
@@ -44,6 +45,8 @@ pub enum Client {
     Own(Wrongs),
     /// A program of somebody else's.
     Program(Arc<Program>),
+    /// Whoever it was whose traffic was recorded: nobody is played, and suites only listen.
+    Recorded(Arc<Transcript>),
 }
 
 impl Default for Client {
@@ -58,13 +61,14 @@ impl Client {
         match self {
             Self::Own(_) => "own".to_owned(),
             Self::Program(program) => program.name.clone(),
+            Self::Recorded(heard) => heard.subject.program.clone().unwrap_or_else(|| "nobody".to_owned()),
         }
     }
 
     /// How it reaches the org.
     fn way(&self) -> &Way {
         match self {
-            Self::Own(_) => &Way::Plain,
+            Self::Own(_) | Self::Recorded(_) => &Way::Plain,
             Self::Program(program) => &program.way,
         }
     }
@@ -74,6 +78,7 @@ impl Client {
         match self {
             Self::Own(_) => own::ARGS.contains(&argument),
             Self::Program(program) => program.takes(argument),
+            Self::Recorded(_) => false,
         }
     }
 
@@ -87,6 +92,7 @@ impl Client {
         match self {
             Self::Own(_) => true,
             Self::Program(program) => program.stores,
+            Self::Recorded(_) => false,
         }
     }
 
@@ -95,6 +101,7 @@ impl Client {
         match self {
             Self::Own(_) => &own::FLOWS,
             Self::Program(program) => &program.flows,
+            Self::Recorded(_) => &[],
         }
     }
 }
@@ -130,6 +137,17 @@ pub(super) enum Plain {
 /// What stands in the way of a scenario, in words.
 pub(super) fn lacking(shared: &super::Options, scenario: &Scenario, play: &Play) -> Option<String> {
     let target = &shared.target;
+    match (&shared.client, play.told.listens) {
+        (Client::Recorded(_), true) => return None,
+        (Client::Recorded(_), false) => {
+            return Some("a client is to be played, and what was recorded was not made for it".into());
+        }
+        (_, true) => {
+            let how = "record some and write `grantcheck judge FILE --suite SUITE`";
+            return Some(format!("it only listens to traffic from elsewhere: {how}"));
+        }
+        (_, false) => {}
+    }
     if !target.is_embedded() {
         return Some("a client program is played against the embedded org, and the target is another".into());
     }
@@ -145,6 +163,9 @@ pub(super) fn lacking(shared: &super::Options, scenario: &Scenario, play: &Play)
     let program = &shared.client;
     if !program.flows().contains(&play.flow) {
         return Some(format!("the program {} does not list the flow {}", program.name(), play.flow));
+    }
+    if play.browser == Browser::Chromium && play.flow == Flow::WebServer && shared.chromium.is_none() {
+        return Some("the suite wants headless Chromium, and no folder of PATH has it".into());
     }
     if (play.told.kill.is_some() || play.told.processes > 1) && program.runs_already() {
         return Some(format!(
@@ -164,6 +185,9 @@ pub(super) fn lacking(shared: &super::Options, scenario: &Scenario, play: &Play)
 
 /// Plays and judges.
 pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) -> Judged {
+    if let Client::Recorded(heard) = &shared.options.client {
+        return recorded::scenario(shared, planned, play, heard);
+    }
     let watch = Watch::start();
     let scenario = &planned.scenario;
     let key = scenario.full_name();
@@ -262,7 +286,7 @@ async fn once(
     // What a program signs is checked against its own clock; ours goes by that of the org.
     let clock = match &options.client {
         Client::Own(_) => Clock::own(shared.begin),
-        Client::Program(_) => Clock::real(),
+        Client::Program(_) | Client::Recorded(_) => Clock::real(),
     };
     let counterpart = Arc::new(Counterpart::new(
         org.clone(),
@@ -291,7 +315,7 @@ async fn once(
     let kept = play.told.store.then(|| Arc::new(Store::default()));
     let folders = match &options.client {
         Client::Program(_) => Some(Folders::new(play.told.store)?),
-        Client::Own(_) => None,
+        Client::Own(_) | Client::Recorded(_) => None,
     };
     let back = url::Url::parse(target.apps.get(&scenario.app).map_or("", |app| app.redirect_uri()));
     let back = back.ok().filter(|_| play.flow == Flow::WebServer).and_then(|url| url.port());
@@ -302,6 +326,10 @@ async fn once(
         _ => None,
     };
     let agent = agent(&counterpart, &target, scenario, play);
+    let agent = match &options.chromium {
+        Some(chromium) if play.browser == Browser::Chromium => agent.in_chromium(chromium.clone()),
+        _ => agent,
+    };
     let life = async |login: Option<(Secret, Option<Secret>)>, users| match &options.client {
         Client::Own(wrong) => {
             let printed = Arc::new(Mutex::new(String::new()));
@@ -355,6 +383,7 @@ async fn once(
             };
             started(program, scenario, play, given, users, counterpart.death()).await
         }
+        Client::Recorded(_) => Ok(Life::new(Ended::NotImplemented)),
     };
     // All its processes, from their start to the end of the last.
     let start = async |users: &mpsc::UnboundedSender<String>| {
@@ -394,6 +423,7 @@ async fn once(
     let files = match &options.client {
         Client::Own(wrong) => own_files(kept.as_deref(), *wrong).await,
         Client::Program(program) => folders.iter().flat_map(|folders| folders.left(program)).collect(),
+        Client::Recorded(_) => Vec::new(),
     };
     life.files.extend(files);
     doors.close().await;
@@ -490,7 +520,7 @@ fn missed(play: &Play, ended: &Ended) -> Option<String> {
 }
 
 /// What a program asked of one endpoint, against what it must have asked.
-fn counted(scenario: &Scenario, wanted: &Requests, exchanges: &[Exchange]) -> Vec<Finding> {
+pub(super) fn counted(scenario: &Scenario, wanted: &Requests, exchanges: &[Exchange]) -> Vec<Finding> {
     let is_meant = |x: &&Exchange| {
         x.endpoint == wanted.to && wanted.grant_type.as_deref().is_none_or(|g| x.grant_type() == Some(g))
     };

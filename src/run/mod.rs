@@ -13,6 +13,7 @@ mod matching;
 mod plan;
 mod play;
 mod preflight;
+mod recorded;
 mod replay;
 mod rows;
 mod storm;
@@ -22,8 +23,9 @@ mod world;
 pub use client::Client;
 pub use plan::{Cost, Plan, Selection, plan};
 pub use preflight::{EMBEDDED, Surroundings, embedded_endpoints, look_around, look_back};
-pub use rows::judge_recording;
+pub use recorded::{is_one_play, judge_recording};
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -67,6 +69,8 @@ pub struct Options {
     pub client: Client,
     /// Who cuts client programs off from every network, where that can be done.
     pub wall: Option<Wall>,
+    /// Where headless Chromium is, for suites that want it.
+    pub chromium: Option<PathBuf>,
 }
 
 impl Options {
@@ -87,6 +91,7 @@ impl Options {
             replay: None,
             client: Client::default(),
             wall: None,
+            chromium: None,
         }
     }
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::control::Shared;
 use super::plan::Planned;
 use super::play::Did;
-use super::{Options, Surroundings};
+use super::recorded::{cut_documents, doubt};
+use super::{Client, Options, Surroundings};
 use crate::catalog::{self, Party, deviation};
-use crate::oauth::Endpoint;
 use crate::oauth::salesforce::Profile;
 use crate::report::{
     At, CheckRow, FindingRow, ProgramRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word, visible,
@@ -120,8 +120,16 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
     let mut checks = Vec::new();
     let mut bugs = 0;
     let party = if scenario.client.is_some() { Party::Client } else { Party::Org };
+    let recorded = matches!(shared.options.client, Client::Recorded(_));
+    if recorded {
+        let numbers: Vec<usize> = (0..transcript.exchanges.len()).collect();
+        findings.extend(cut_documents(&transcript, &numbers));
+    }
     let judged = if hole.is_some() { Vec::new() } else { catalog::judge(&transcript, party) };
-    for judged in judged {
+    for mut judged in judged {
+        if recorded {
+            doubt(&mut judged, &transcript);
+        }
         let named = names(&scenario.checks, judged.check.id);
         bugs += usize::from(judged.bug);
         let pardon = pardon(judged.check.id, target.profile, &waivers(&scenario.waive), &target.waive);
@@ -265,21 +273,26 @@ fn unproved(
 }
 
 /// Why a fail of a check is not held against the target.
-struct Pardon {
-    word: Word,
-    because: String,
+pub(super) struct Pardon {
+    pub(super) word: Word,
+    pub(super) because: String,
     /// Whether it covers the acceptance of what must be refused.
     accepts: bool,
 }
 
 impl Pardon {
-    fn covers(&self, finding: &Finding) -> bool {
+    pub(super) fn covers(&self, finding: &Finding) -> bool {
         self.accepts || !finding.grave
     }
 }
 
 /// Why a fail of that check is not held against the target.
-fn pardon(check: &str, profile: Profile, by_suite: &[Waiver], by_target: &[Waiver]) -> Option<Pardon> {
+pub(super) fn pardon(
+    check: &str,
+    profile: Profile,
+    by_suite: &[Waiver],
+    by_target: &[Waiver],
+) -> Option<Pardon> {
     let covers = |pattern: &str| pattern == check || (pattern.ends_with('/') && check.starts_with(pattern));
     if let Some(waiver) = by_suite.iter().chain(by_target).find(|waiver| covers(&waiver.check)) {
         return Some(Pardon { word: Word::Waived, because: waiver.because.clone(), accepts: true });
@@ -289,7 +302,7 @@ fn pardon(check: &str, profile: Profile, by_suite: &[Waiver], by_target: &[Waive
     Some(Pardon { word: Word::KnownDeviation, because, accepts: known.accepts })
 }
 
-fn row_of(finding: &Finding, step: Option<String>) -> FindingRow {
+pub(super) fn row_of(finding: &Finding, step: Option<String>) -> FindingRow {
     let verdict = match (finding.verdict, finding.level) {
         (Verdict::Fail, Level::Must) => Word::Fail,
         (Verdict::Fail, Level::Should) => Word::Warn,
@@ -313,7 +326,7 @@ fn row_of(finding: &Finding, step: Option<String>) -> FindingRow {
 }
 
 /// The heaviest finding that counts against the scenario.
-fn verdict<'f>(findings: impl Iterator<Item = &'f FindingRow>) -> Word {
+pub(super) fn verdict<'f>(findings: impl Iterator<Item = &'f FindingRow>) -> Word {
     let heaviest = findings.map(|f| f.verdict).max();
     heaviest.filter(|word| matches!(word, Word::Fail | Word::Inconclusive | Word::Warn)).unwrap_or(Word::Pass)
 }
@@ -392,7 +405,7 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
     (report, transcript)
 }
 
-fn empty(subject: Subject, seed: u64) -> Report {
+pub(super) fn empty(subject: Subject, seed: u64) -> Report {
     Report {
         version: VERSION,
         tool: concat!("grantcheck ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -409,7 +422,7 @@ fn empty(subject: Subject, seed: u64) -> Report {
     }
 }
 
-fn count(summary: &mut Summary, verdict: Word) {
+pub(super) fn count(summary: &mut Summary, verdict: Word) {
     match verdict {
         Word::Fail => summary.fail += 1,
         Word::Warn => summary.warn += 1,
@@ -472,156 +485,4 @@ fn unused_waivers(options: &Options, rows: &[ScenarioRow], used: &BTreeSet<Strin
         .map(|(check, _)| check.as_str());
     let all: BTreeSet<&str> = target.chain(suites).collect();
     all.into_iter().filter(|pattern| !covers(pattern)).map(str::to_owned).collect()
-}
-
-/// Judges a recording with the catalogue: one row a scenario that it holds.
-pub fn judge_recording(transcript: &Transcript, file: &str, profile: Option<Profile>) -> Report {
-    let mut subject = transcript.subject.clone();
-    subject.profile = profile.unwrap_or(subject.profile);
-    let party = if subject.program.is_some() { Party::Client } else { Party::Org };
-    let mut report = empty(subject.clone(), 0);
-    let mut checks: BTreeMap<&'static str, Vec<(Verdict, Option<Word>)>> = BTreeMap::new();
-    for group in groups(transcript) {
-        let numbers: Vec<usize> = group.iter().map(|x| x.number).collect();
-        let mut exchanges: Vec<Exchange> = group.into_iter().cloned().collect();
-        for (number, x) in exchanges.iter_mut().enumerate() {
-            x.renumber(number);
-        }
-        let scenario = exchanges.first().map_or(String::new(), |x| x.scenario.clone());
-        // What the server was set up for in that scenario is part of what a judge must know.
-        let staged = transcript.staged.get_key_value(&scenario);
-        let mut set_up = staged.map_or_else(|| subject.clone(), |(_, staged)| staged.around(&subject));
-        if let Some(own) = transcript.settings.get(&scenario) {
-            set_up.settings = set_up.settings.with(own);
-        }
-        let waived = transcript.waive_in.get(&scenario).map(Vec::as_slice).unwrap_or_default();
-        let staged = staged.into_iter().map(|(name, staged)| (name.clone(), staged.clone())).collect();
-        let part = Transcript { subject: set_up, exchanges, staged, ..Transcript::default() };
-        let mut findings: Vec<FindingRow> = cut_documents(&part, &numbers);
-        for mut judged in catalog::judge(&part, party) {
-            doubt(&mut judged, &part);
-            let pardon = pardon(judged.check.id, subject.profile, waived, &transcript.waive);
-            let mut word = None;
-            let told =
-                |f: &&Finding| f.verdict == Verdict::Fail || judged.bug || f.observed.ends_with(BEGINNING);
-            for finding in judged.findings.iter().filter(told) {
-                let mut row = row_of(finding, None);
-                row.basis = Some(judged.check.basis);
-                row.cites = judged.check.cites.iter().map(ToString::to_string).collect();
-                row.exchanges = finding.exchanges.iter().filter_map(|n| numbers.get(*n).copied()).collect();
-                if finding.verdict == Verdict::Fail {
-                    if let Some(pardon) = pardon.as_ref().filter(|pardon| pardon.covers(finding)) {
-                        row.verdict = pardon.word;
-                        row.because = Some(pardon.because.clone());
-                    }
-                    word = word.max(Some(row.verdict));
-                }
-                findings.push(row);
-            }
-            report.summary.bugs += usize::from(judged.bug);
-            checks.entry(judged.check.id).or_default().push((judged.verdict, word));
-        }
-        let verdict = verdict(findings.iter());
-        count(&mut report.summary, verdict);
-        report.scenarios.push(ScenarioRow {
-            suite: file.to_owned(),
-            scenario,
-            verdict,
-            reason: None,
-            duration_ms: 0.0,
-            at: At { file: file.to_owned(), line: 1, column: 1, length: 1, text: String::new() },
-            tags: Vec::new(),
-            steps: vec![StepRow { action: "recorded".into(), tweak: None, exchanges: numbers }],
-            program: None,
-            findings,
-        });
-    }
-    for check in catalog::all() {
-        let Some(seen) = checks.get(check.id) else { continue };
-        let word = seen.iter().filter_map(|(_, word)| *word).max();
-        let evident = seen.iter().filter(|(v, _)| matches!(v, Verdict::Pass | Verdict::Fail)).count();
-        let verdict = match word {
-            Some(word) => word,
-            None if evident > 0 => Word::Pass,
-            None if seen.iter().any(|(v, _)| *v == Verdict::Inconclusive) => Word::Inconclusive,
-            None => continue,
-        };
-        let waived: Vec<Waiver> = transcript.waive_in.values().flatten().cloned().collect();
-        let because = pardon(check.id, subject.profile, &waived, &transcript.waive)
-            .filter(|pardon| verdict == pardon.word)
-            .map(|pardon| pardon.because);
-        report.summary.known_deviation += usize::from(verdict == Word::KnownDeviation);
-        report.summary.waived += usize::from(verdict == Word::Waived);
-        report.checks.push(CheckRow {
-            check: check.id.to_owned(),
-            verdict,
-            scenarios: evident,
-            title: check.title.to_owned(),
-            because,
-        });
-    }
-    // Nothing that any check has evidence about is no judgement.
-    if report.checks.iter().all(|row| row.verdict == Word::Inconclusive) {
-        report.summary.pass = 0;
-        report.summary.inconclusive = report.scenarios.len();
-    }
-    report.transcript = crate::transcript::rows(transcript);
-    report
-}
-
-/// What is said of evidence that the recording does not hold whole.
-const BEGINNING: &str = "the recording holds only the beginning of what was exchanged";
-
-/// Takes back what a judge said of exchanges that the recording does not hold whole. A pass is taken back where nothing
-/// else shows it.
-fn doubt(judged: &mut catalog::Judged, part: &Transcript) {
-    let cut: BTreeSet<usize> = part.exchanges.iter().filter(|x| x.is_cut()).map(|x| x.number).collect();
-    if cut.is_empty() || judged.bug {
-        return;
-    }
-    for finding in judged.findings.iter_mut().filter(|f| f.exchanges.iter().any(|n| cut.contains(n))) {
-        finding.verdict = Verdict::Inconclusive;
-        finding.observed = format!("{}: {BEGINNING}", finding.observed);
-    }
-    if judged.verdict == Verdict::Fail && judged.findings.iter().all(|f| f.verdict != Verdict::Fail) {
-        judged.verdict = Verdict::Inconclusive;
-    }
-    if judged.verdict == Verdict::Pass {
-        let mut whole: Vec<Exchange> = part.exchanges.iter().filter(|x| !x.is_cut()).cloned().collect();
-        whole.iter_mut().enumerate().for_each(|(number, x)| x.number = number);
-        let (subject, staged) = (part.subject.clone(), part.staged.clone());
-        let whole = Transcript { subject, exchanges: whole, staged, ..Transcript::default() };
-        if catalog::judge_one(judged.check, &whole).verdict != Verdict::Pass {
-            judged.verdict = Verdict::Inconclusive;
-        }
-    }
-}
-
-/// What a server publishes of itself, and the recording does not hold whole: checks that would have failed on it may
-/// have seen nothing at all.
-fn cut_documents(part: &Transcript, numbers: &[usize]) -> Vec<FindingRow> {
-    let document = |x: &&Exchange| x.is_cut() && matches!(x.endpoint, Endpoint::Keys | Endpoint::Discovery);
-    let finding = |x: &Exchange| Finding {
-        check: None,
-        verdict: Verdict::Inconclusive,
-        level: Level::Must,
-        expected: "a document that can be judged".to_owned(),
-        observed: BEGINNING.to_owned(),
-        exchanges: numbers.get(x.number).copied().into_iter().collect(),
-        grave: false,
-        at: None,
-    };
-    part.exchanges.iter().filter(document).map(|x| row_of(&finding(x), None)).collect()
-}
-
-/// The exchanges of a recording by scenario, in order.
-fn groups(transcript: &Transcript) -> Vec<Vec<&Exchange>> {
-    let mut groups: Vec<(&str, Vec<&Exchange>)> = Vec::new();
-    for x in &transcript.exchanges {
-        match groups.iter_mut().find(|(name, _)| *name == x.scenario) {
-            Some((_, group)) => group.push(x),
-            None => groups.push((&x.scenario, vec![x])),
-        }
-    }
-    groups.into_iter().map(|(_, group)| group).collect()
 }

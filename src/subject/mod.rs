@@ -212,6 +212,14 @@ pub struct User {
     pub ip_restricted: bool,
 }
 
+impl User {
+    /// A text of a declared page, with the name and the password of this user in it.
+    pub fn filled(&self, text: &str) -> String {
+        text.replace("${user.username}", &self.username)
+            .replace("${user.password}", self.password.as_ref().map_or("", |password| password.expose()))
+    }
+}
+
 /// How the login and approval pages are passed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Login {

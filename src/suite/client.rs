@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::id_token;
 use super::parse::{Kind, Node};
-use super::shape::{Either, Form, Never, Record, Shape, check, may, must, named, one_or_many, record};
+use super::shape::{Either, Form, Key, Never, Record, Shape, check, may, must, named, one_or_many, record};
 use super::stubs::{canned, headers, respond};
 use super::told::{self, Told};
 use super::words::{DURATION, flows, settings, waivers};
@@ -24,6 +24,8 @@ pub struct Play {
     pub flow: Flow,
     /// What it is told, and what is done to it.
     pub told: Told,
+    /// What the user has whom it sends to log in.
+    pub browser: Browser,
     /// How the org behaves towards it.
     pub org: Behaviour,
     /// How it must end.
@@ -32,6 +34,16 @@ pub struct Play {
     pub exit_span: Span,
     /// What it must have asked.
     pub requests: Vec<Requests>,
+}
+
+/// What a user has whom a program sends to log in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Browser {
+    /// None: forms are read and sent.
+    #[default]
+    Forms,
+    /// Headless Chromium, which runs what stands in pages.
+    Chromium,
 }
 
 /// How a program must end.
@@ -101,6 +113,7 @@ pub(super) fn suite(scenario: Shape) -> Shape {
         must("judges", Shape::Words("party", vec!["client"]), "which end is under test: `client`"),
         may("app", Shape::Name, "role of the app that the program is, `main` where it is not given"),
         may("user", Shape::Name, "role of the user that it acts for, `main` where it is not given"),
+        browser(),
         may("tags", one_or_many("a tag or a list of tags", Shape::Name), "tags of all its scenarios"),
         may("settings", settings(), "what the org is set up for, in all its scenarios"),
         may("waive", waivers(), "checks that its scenarios are let off, each with the reason"),
@@ -120,24 +133,37 @@ pub(super) fn scenario() -> Shape {
     let check = || one_or_many("the id of a check or a list of them", Shape::Name);
     named(
         "client-scenario",
-        Shape::Item(Box::new(record(vec![
-            must("scenario", Shape::Name, "a sentence that says what holds"),
-            must("flow", Shape::Words("flow", flows()), "how the program gets tokens"),
-            may("app", Shape::Name, "role of the app that the program is"),
-            may("user", Shape::Name, "role of the user that it acts for"),
-            may("program", told::shape(), "what the program is told"),
-            may("org", org(), "how the org behaves towards it"),
-            may("settings", settings(), "what the org is set up for"),
-            may("expect", expect(), "what must come of it; without it, that the program does its work"),
-            may("checks", check(), "checks, or families that end in `/`, that must have evidence here"),
-            may("tags", one_or_many("a tag or a list of tags", Shape::Name), "tags"),
-            may("waive", waivers(), "checks that this scenario is let off, each with the reason"),
-            may(
-                "for_each",
-                Shape::List(Box::new(row), Some(no_rows)),
-                "rows of data: one scenario each, `${row.NAME}` stands for a value",
-            ),
-        ]))),
+        Shape::Item(Box::new(Shape::Record(Record {
+            keys: vec![
+                must("scenario", Shape::Name, "a sentence that says what holds"),
+                must("flow", Shape::Words("flow", flows()), "how the program gets tokens"),
+                may("app", Shape::Name, "role of the app that the program is"),
+                may("user", Shape::Name, "role of the user that it acts for"),
+                browser(),
+                may("program", told::shape(), "what the program is told"),
+                may("org", org(), "how the org behaves towards it"),
+                may("settings", settings(), "what the org is set up for"),
+                may("expect", expect(), "what must come of it; without it, that the program does its work"),
+                may("checks", check(), "checks, or families that end in `/`, that must have evidence here"),
+                may("tags", one_or_many("a tag or a list of tags", Shape::Name), "tags"),
+                may("waive", waivers(), "checks that this scenario is let off, each with the reason"),
+                may(
+                    "for_each",
+                    Shape::List(Box::new(row), Some(no_rows)),
+                    "rows of data: one scenario each, `${row.NAME}` stands for a value",
+                ),
+            ],
+            rules: vec![
+                json!({ "if": { "required": ["browser"] },
+                    "then": { "properties": { "flow": { "const": "web-server" } } } }),
+                json!({ "if": { "required": ["program"], "properties": { "program": { "const": "none" } } },
+                    "then": { "not": { "anyOf": [
+                        { "required": ["org"] }, { "required": ["browser"] },
+                        { "required": ["expect"], "properties": { "expect": { "required": ["exit"] } } },
+                    ] } } }),
+            ],
+            ..Record::default()
+        }))),
     )
 }
 
@@ -219,6 +245,15 @@ fn org() -> Shape {
     Shape::Record(Record { keys, never: Some(never), rules, ..Record::default() })
 }
 
+fn browser() -> Key {
+    let words = Shape::Words("browser", vec!["forms", "chromium"]);
+    may(
+        "browser",
+        words,
+        "what a user has who is sent to log in: `forms`, which are read and sent, or headless `chromium`",
+    )
+}
+
 fn callback() -> Shape {
     let never: Never = ("nothing is said of the callback", "for example `{ alter: { state: absent } }`");
     let no_parameter: Never = ("no parameter is named", "for example `alter: { state: absent }`");
@@ -296,7 +331,7 @@ pub(super) fn read_behaviour(text: &Text, node: &Node) -> Result<Behaviour, Vec<
 }
 
 /// Reads what is particular to a scenario that judges a client. What the shape tells is left out here.
-pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> Play {
+pub(super) fn read(text: &Text, root: &Node, node: &Node, problems: &mut Vec<Diagnostic>) -> Play {
     let flow = node.get("flow").and_then(Node::text).and_then(Flow::read).unwrap_or(Flow::WebServer);
     let told = told::read(text, node, flow, problems);
     let expect = node.get("expect");
@@ -327,9 +362,19 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
         let help = "leave `callback` out, or write `flow: web-server`";
         problems.push(Diagnostic::at("contradiction", text, callback.span, message).help(help));
     }
+    let own = node.get("browser");
+    if let Some(own) = own.filter(|_| flow != Flow::WebServer) {
+        let message = format!("nobody logs in by {flow}, so there is no browser");
+        let help = "leave `browser` out, or write `flow: web-server`";
+        problems.push(Diagnostic::at("contradiction", text, own.span, message).help(help));
+    }
     Play {
         flow,
         told,
+        browser: match own.or_else(|| root.get("browser")).and_then(Node::text) {
+            Some("chromium") => Browser::Chromium,
+            _ => Browser::Forms,
+        },
         org,
         exit: match exit.and_then(Node::text) {
             Some("gave-up") => Exit::GaveUp,

@@ -42,7 +42,7 @@ const LOOPBACK: Form = Form {
     help: "for example `http://127.0.0.1:9000/sync`: what is told has secrets in it, which must not leave the machine",
     // What a play fills in may lead elsewhere: it is looked at once more before it is requested.
     fits: |text| text.starts_with("http://") && is_loopback(text.split("${").next().unwrap_or(text)),
-    schema: || json!({ "type": "string", "pattern": "^http://(127\\.[0-9.]+|([a-z0-9-]+\\.)*localhost|\\[::1\\])([:/]|$)" }),
+    schema: || json!({ "type": "string", "pattern": "^http://(127\\.[0-9.]+|([a-z0-9-]+\\.)*localhost|\\[::1\\])(:[0-9]*(\\$\\{[^}]*\\})?)?([/?#]|$)" }),
 };
 
 /// How long a program may take.

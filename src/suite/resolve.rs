@@ -117,7 +117,7 @@ impl Reader<'_> {
             {
                 literal(self.text, value, &BTreeSet::new(), &mut self.problems);
             }
-            Arc::new(client::read(self.text, node, &mut self.problems))
+            Arc::new(client::read(self.text, root, node, &mut self.problems))
         });
         let (steps, cleanup) = if self.clients {
             Default::default()

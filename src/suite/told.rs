@@ -5,17 +5,21 @@ use serde_json::json;
 
 use super::client::CALLS;
 use super::parse::Node;
-use super::shape::{Form, Never, Record, Shape, may, must, record};
+use super::shape::{Either, Form, Never, Record, Shape, may, must, record};
 use crate::diagnostic::{Diagnostic, Text, closest};
 use crate::oauth::Endpoint;
 use crate::subject::{Flow, Kill, Moment, Protocol, named_credential};
 
+/// What stands in the place of a program where a suite only listens.
+const NOBODY: &str = "none";
 /// The most often that a program is started, and the most processes of it at a time.
 const MOST_STARTS: i64 = 20;
 
 /// What a program is told, and what is done to it.
 #[derive(Clone, Debug)]
 pub struct Told {
+    /// Whether nobody is told anything: traffic from elsewhere is judged.
+    pub listens: bool,
     /// How many calls each of its processes makes.
     pub calls: u32,
     /// How many of them at a time.
@@ -93,12 +97,29 @@ pub(super) fn shape() -> Shape {
         ),
         may("args", args, "what else it is told, by name"),
     ];
-    Shape::Record(Record { keys, never: Some(never), ..Record::default() })
+    Shape::Either(Box::new(Either {
+        expected: "what the program is told",
+        help: "write for example `{ calls: 20, concurrency: 20 }`, or `none` where traffic from elsewhere is judged".into(),
+        scalar: Some(Shape::Words("program", vec![NOBODY])),
+        list: None,
+        map: Some(Shape::Record(Record { keys, never: Some(never), ..Record::default() })),
+    }))
 }
 
 /// Reads it. What the shape tells is left out here.
 pub(super) fn read(text: &Text, scenario: &Node, flow: Flow, problems: &mut Vec<Diagnostic>) -> Told {
     let node = scenario.get("program");
+    let listens = node.and_then(Node::text) == Some(NOBODY);
+    if listens {
+        let says = |node: &&Node| node.get("exit").is_some();
+        let played = [scenario.get("org"), scenario.get("browser"), scenario.get("expect").filter(says)];
+        for played in played.into_iter().flatten() {
+            let message = "nobody is played here, so nobody is answered and nobody ends";
+            let help =
+                "write what is expected under `requests` and `checks` alone, or tell a program something";
+            problems.push(Diagnostic::at("contradiction", text, played.span, message).help(help));
+        }
+    }
     let number = |node: Option<&Node>| node.and_then(Node::text).and_then(|n| n.parse::<u32>().ok());
     let told = |key: &str| node.and_then(|node| node.get(key));
     let kill = told("kill").and_then(|kill| {
@@ -141,6 +162,7 @@ pub(super) fn read(text: &Text, scenario: &Node, flow: Flow, problems: &mut Vec<
         problems.extend(misnamed(text, name, value));
     }
     Told {
+        listens,
         calls: number(told("calls")).unwrap_or(1),
         concurrency: number(told("concurrency")).unwrap_or(1),
         times: times.unwrap_or(if kill.is_some() { 2 } else { 1 }),

@@ -1,18 +1,23 @@
 //! The user at a browser, for a client program that sends one: the pages of the org are passed as the target declares
 //! them, and what the org answers is brought to the program's callback, as the suite has it.
 
+mod rendered;
+
+use bytes::Bytes;
 use http::Request;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::rendered::Rendered;
 use super::Transport;
 use super::counterpart::Counterpart;
 use crate::client::page::{self, Submit};
 use crate::client::{Jar, Outgoing};
 use crate::oauth::Params;
 use crate::subject::{Callback, Page, User};
-use crate::transcript::questions::origin;
-use crate::transcript::{Answer, Failure};
+use crate::transcript::questions::{is_loopback, origin};
+use crate::transcript::{Answer, Failure, Response};
 
 /// The most pages and redirects on the way from authorize to the callback.
 const MOST_PAGES: usize = 16;
@@ -26,16 +31,24 @@ pub struct Agent {
     login: Vec<Page>,
     deny: Vec<Page>,
     callback: Callback,
-    jar: Jar,
+    by: By,
     /// How many logins there were.
     logins: u32,
+}
+
+/// How the pages are passed.
+enum By {
+    /// Forms are read and sent; no page is shown to anybody.
+    Forms(Jar),
+    /// A browser shows them, and is told what to fill in.
+    Browser(Box<Rendered>),
 }
 
 /// A code that no org issued.
 const STRANGE_CODE: &str = "aPrxStrangeCode.0123456789.0123456789.0123456789.0123456789==";
 
 impl Agent {
-    /// One that passes those pages, or says no on those, and brings the callback as the suite has it.
+    /// One that passes those pages, or says no on those, and brings the callback as the suite has it; by reading forms.
     pub fn new(
         org: Arc<Counterpart>,
         user: User,
@@ -43,7 +56,12 @@ impl Agent {
         deny: Vec<Page>,
         callback: Callback,
     ) -> Self {
-        Self { org, user, login, deny, callback, jar: Jar::default(), logins: 0 }
+        Self { org, user, login, deny, callback, by: By::Forms(Jar::default()), logins: 0 }
+    }
+
+    /// The same in headless Chromium, which stands there and is started when the user is sent somewhere.
+    pub fn in_chromium(self, program: PathBuf) -> Self {
+        Self { by: By::Browser(Box::new(Rendered::new(program))), ..self }
     }
 
     /// Visits an authorize URL and brings the answer to the client.
@@ -59,7 +77,7 @@ impl Agent {
             && let Some(redirect_uri) = Params::read_lossy(query).get("redirect_uri")
         {
             let query = Params::new().with("code", STRANGE_CODE).write();
-            self.bring(&format!("{redirect_uri}?{query}"), &Callback::default()).await.ok();
+            bring(&self.org, &format!("{redirect_uri}?{query}"), &Callback::default()).await.ok();
         }
         self.once(url, &callback).await?;
         if callback.again {
@@ -71,6 +89,24 @@ impl Agent {
     async fn once(&mut self, url: &str, callback: &Callback) -> Result<(), String> {
         let mut pages = if callback.deny { self.deny.clone() } else { self.login.clone() };
         pages.reverse();
+        let person = Person { org: &self.org, user: &self.user, callback };
+        match &mut self.by {
+            By::Forms(jar) => person.reads(jar, url, pages).await,
+            By::Browser(browser) => browser.leads(&person, url, pages).await,
+        }
+    }
+}
+
+/// Who is at the browser, for one login.
+struct Person<'a> {
+    org: &'a Arc<Counterpart>,
+    user: &'a User,
+    callback: &'a Callback,
+}
+
+impl Person<'_> {
+    /// Passes the pages by reading and sending their forms.
+    async fn reads(&self, jar: &mut Jar, url: &str, mut pages: Vec<Page>) -> Result<(), String> {
         let get = |url: String| Submit { method: "GET".into(), url, content_type: None, body: String::new() };
         let mut submit = get(url.to_owned());
         for _ in 0..MOST_PAGES {
@@ -78,10 +114,9 @@ impl Agent {
                 return Err("what it sent the user to is not a URL".into());
             };
             if !self.org.is_at(&submit.url) {
-                self.org.not_visited(&request);
-                return Err(format!("it sent the user to {}, which is not the org", origin(&submit.url)));
+                return Err(self.not_sent(&request));
             }
-            if let Some(cookies) = self.jar.header(&submit.url)
+            if let Some(cookies) = jar.header(&submit.url)
                 && let Ok(value) = cookies.parse()
             {
                 request.headers_mut().insert("cookie", value);
@@ -89,59 +124,82 @@ impl Agent {
             let Some((asked, response)) = self.org.visited(request).await else {
                 return Err("the org did not answer the user".into());
             };
-            self.jar.absorb(&submit.url, &response.headers);
-            let Some(next) = page::next(&asked, &response, &mut pages, &self.user) else {
+            jar.absorb(&submit.url, &response.headers);
+            let Some(next) = page::next(&asked, &response, &mut pages, self.user) else {
                 return Err(format!("the user went no further than {}", response.one_line()));
             };
             if response.redirect().is_some() && !self.org.is_at(&next.url) {
-                return self.bring(&next.url, callback).await;
+                return bring(self.org, &next.url, self.callback).await;
             }
             submit = next;
         }
         Err(format!("the login went over more than {MOST_PAGES} pages and redirects"))
     }
 
-    /// Brings a callback to where the client listens.
-    async fn bring(&self, url: &str, callback: &Callback) -> Result<(), String> {
-        let url = self.altered(url, callback);
-        let here = url::Url::parse(&url)
-            .is_ok_and(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")));
-        let request = Request::get(&url).header("accept", "text/html,*/*;q=0.8").body(bytes::Bytes::new());
-        let Some(request) = request.ok().filter(|_| here) else {
-            return Err(format!("the callback {} is not on this machine", origin(&url)));
-        };
-        let (at, place) = self.org.begins();
-        let transport = Transport::http(None, WITHIN, &url).map_err(|why| why.to_string())?;
-        let outgoing = Outgoing { request, truncated: false, remember: crate::client::Remember::default() };
-        let (answer, took) = transport.send(&outgoing).await;
-        let missed = matches!(answer, Answer::Nothing(Failure::Unreachable(_)));
-        self.org.heard(place, at, took, &outgoing.request, answer);
-        // A client that is gone after its login is a client that hears nothing twice.
-        if missed && !callback.again && !callback.unsolicited {
-            Err("nobody listens at the callback".into())
-        } else {
-            Ok(())
-        }
+    /// Keeps that the user was to go to somebody else than the org, and says so.
+    fn not_sent(&self, request: &Request<Bytes>) -> String {
+        self.org.not_visited(request);
+        format!("it sent the user to {}, which is not the org", origin(&request.uri().to_string()))
     }
+}
 
-    /// The callback as the suite has it.
-    fn altered(&self, url: &str, callback: &Callback) -> String {
-        let (base, query) = url.split_once('?').unwrap_or((url, ""));
-        let mut params = Params::read_lossy(query);
-        for (name, value) in &callback.alter {
-            match value {
-                Some(value) => params.set(name, self.org.filled(value)),
-                None => {
-                    params.remove(name);
-                }
+/// Brings a callback, as it is or altered, to where the client listens.
+async fn bring(org: &Counterpart, url: &str, callback: &Callback) -> Result<(), String> {
+    let request = Request::get(altered(org, url, callback)).header("accept", "text/html,*/*;q=0.8");
+    let request = request.body(Bytes::new()).map_err(|_| "the callback is not a URL".to_owned())?;
+    brought(org, request, callback).await.map(drop)
+}
+
+/// Sends a callback to where the client listens; what it answered, where it did.
+async fn brought(
+    org: &Counterpart,
+    request: Request<Bytes>,
+    callback: &Callback,
+) -> Result<Option<Response>, String> {
+    let url = request.uri().to_string();
+    if !is_loopback(&url) {
+        return Err(format!("the callback {} is not on this machine", origin(&url)));
+    }
+    let (at, place) = org.begins();
+    let (request, answer, took) = sent(request).await?;
+    let missed = matches!(answer, Answer::Nothing(Failure::Unreachable(_)));
+    org.heard(place, at, took, &request, answer.clone());
+    match answer {
+        Answer::Response(response) => Ok(Some(response)),
+        // A client that is gone after its login is a client that hears nothing twice.
+        Answer::Nothing(_) if missed && !callback.again && !callback.unsolicited => {
+            Err("nobody listens at the callback".into())
+        }
+        Answer::Nothing(_) => Ok(None),
+    }
+}
+
+/// Sends a request of the user's browser to the client; what came of it, and how long it took in microseconds.
+async fn sent(request: Request<Bytes>) -> Result<(Request<Bytes>, Answer, u64), String> {
+    let transport =
+        Transport::http(None, WITHIN, &request.uri().to_string()).map_err(|why| why.to_string())?;
+    let outgoing = Outgoing { request, truncated: false, remember: crate::client::Remember::default() };
+    let (answer, took) = transport.send(&outgoing).await;
+    Ok((outgoing.request, answer, took))
+}
+
+/// The callback as the suite has it.
+fn altered(org: &Counterpart, url: &str, callback: &Callback) -> String {
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let mut params = Params::read_lossy(query);
+    for (name, value) in &callback.alter {
+        match value {
+            Some(value) => params.set(name, org.filled(value)),
+            None => {
+                params.remove(name);
             }
         }
-        for name in &callback.twice {
-            let again = params.get(name).unwrap_or("").to_owned();
-            params.push(name.as_str(), again);
-        }
-        format!("{base}?{}", params.write())
     }
+    for name in &callback.twice {
+        let again = params.get(name).unwrap_or("").to_owned();
+        params.push(name.as_str(), again);
+    }
+    format!("{base}?{}", params.write())
 }
 
 /// Whether a line of a program's output holds a URL that a user is to be sent to.

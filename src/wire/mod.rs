@@ -6,6 +6,7 @@ pub mod authority;
 pub mod browser;
 mod calling;
 mod calls;
+pub mod chromium;
 pub mod clock;
 pub mod counterpart;
 pub mod dice;

@@ -214,6 +214,47 @@ fn a_recording_is_judged_and_reports_are_written() {
     assert!(out.contains("refresh/reuse-kills-the-active-token"), "{out}");
 }
 
+const LISTENS: &str = "suite: what our batch client does at night
+judges: client
+scenarios:
+  - scenario: it asks for one token and calls with it
+    flow: client-credentials
+    program: none
+    expect:
+      requests:
+        - { to: token, grant_type: client_credentials, count: 1 }
+        - { to: api, answered: { at_least: 1 } }
+    checks: [renewal/server-to-server-asks-for-a-new-grant]
+";
+
+#[test]
+fn a_suite_that_only_listens_judges_traffic_from_elsewhere() {
+    let folder = Folder::new("listens");
+    let (record, path) = (folder.path("r.json"), folder.path("listens.yaml"));
+    let played = folder.path("played.yaml");
+    let once = LISTENS.replace(
+        "    program: none\n",
+        "    org: { expire: { after_calls: 1 } }\n    program: { calls: 2 }\n",
+    );
+    let once = once.replace("count: 1 }", "count: 2 }");
+    std::fs::write(&played, &once).unwrap();
+    let (exit, out, _) = grantcheck(&["run", &played, "--record", &record]);
+    assert_eq!(exit, 0, "{out}");
+    // There is nobody to be played, so a run does not vouch for it.
+    std::fs::write(&path, LISTENS).unwrap();
+    let (_, out, _) = grantcheck(&["run", &path, "--all"]);
+    assert!(out.contains("it only listens to traffic from elsewhere"), "{out}");
+    let (exit, out, _) = grantcheck(&["judge", &record, "--suite", &path]);
+    assert!(exit == 1 && out.contains("expected exactly 1 requests for client_credentials"), "{out}");
+    assert!(out.contains("listens.yaml:9:"), "{out}");
+    std::fs::write(&path, LISTENS.replace("count: 1 }", "count: 2 }")).unwrap();
+    let (exit, out, _) = grantcheck(&["judge", &record, "--suite", &path]);
+    assert!(exit == 0 && out.contains("1 pass"), "{out}");
+    // A suite that plays somebody says nothing of what was recorded.
+    let (exit, _, told) = grantcheck(&["judge", &record, "--suite", &played]);
+    assert!(exit == 2 && told.contains("no scenario of these suites only listens"), "{told}");
+}
+
 const WAIVED: &str = "suite: waived
 judges: org
 scenarios:

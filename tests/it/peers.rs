@@ -1,12 +1,16 @@
 //! Peers that others wrote: node oidc-provider and oauth2-mock-server as the org, headless Chromium as the user agent,
 //! jsforce and simple-salesforce as the client.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::support::{complaints, options, outcome, read, root, suite, suites_in, target_of};
+use crate::support::{complaints, embedded, options, outcome, read, root, suite, suites_in, target_of};
 use grantcheck::report::{Report, Word};
+use grantcheck::run::Options;
 use grantcheck::suite::Suite;
+use grantcheck::wire::chromium;
 
 /// A child process that is ended with the test.
 struct Peer(Child);
@@ -333,4 +337,39 @@ fn a_browser_logs_in_approves_and_lands_on_the_callback() {
         "{landed}{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// Profiles of the browsers that run.
+fn browsers() -> BTreeSet<String> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
+    let profile = |line: String| {
+        line.split('\0')
+            .find(|word| word.starts_with("--user-data-dir=") && word.contains("/grantcheck-"))
+            .map(str::to_owned)
+    };
+    lines.filter_map(profile).collect()
+}
+
+#[test]
+#[ignore = "needs Chromium, and node and jsforce from npm; .ci/run installs them"]
+fn clients_are_logged_in_by_a_browser_that_nobody_of_us_wrote() {
+    let before = browsers();
+    let suites = vec![suite("tests/peers/browser/suite.yaml")];
+    let own = outcome(&Options { chromium: chromium::find(), ..options(embedded(), suites) });
+    assert_eq!((complaints(&own.report).as_str(), own.report.summary.pass), ("", 5));
+    let login =
+        |x: &&grantcheck::transcript::Exchange| x.action == "browser" && x.request.header("cookie").is_some();
+    let login = own.transcript.exchanges.iter().find(login).expect("it keeps cookies");
+    assert!(login.request.header("user-agent").unwrap().contains("Chrome"));
+
+    let modules = root().join("tests/peers/jsforce/node_modules").display().to_string();
+    let jsforce = client_judged("jsforce", &["../../tests/peers/browser/suite"], &[("NODE_PATH", modules)]);
+    assert_eq!((jsforce.summary.pass, jsforce.summary.bugs), (5, 0), "{}", complaints(&jsforce));
+
+    let until = Instant::now() + Duration::from_secs(10);
+    while !browsers().is_subset(&before) {
+        assert!(Instant::now() < until, "a browser is left behind");
+        std::thread::yield_now();
+    }
 }

@@ -8,13 +8,13 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 /// A group of processes, which is ended at the latest when this is dropped: where the runtime comes to its end, there
 /// is no time for patience.
 #[cfg(unix)]
-pub(super) struct Group(Option<Pid>);
+pub(in crate::wire) struct Group(Option<Pid>);
 
 // The number of a group is given to nobody else as long as somebody is in it; once nobody is, it is forgotten here.
 #[cfg(unix)]
 impl Group {
     /// The group that a process leads.
-    pub(super) fn of(leader: &Child) -> Self {
+    pub(in crate::wire) fn of(leader: &Child) -> Self {
         Self(leader.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)))
     }
 
@@ -111,11 +111,11 @@ fn is_alive(_: Pid) -> bool {
 
 /// Where there are no groups of processes, the program alone is ended, as its handle is dropped.
 #[cfg(not(unix))]
-pub(super) struct Group;
+pub(in crate::wire) struct Group;
 
 #[cfg(not(unix))]
 impl Group {
-    pub(super) fn of(_: &Child) -> Self {
+    pub(in crate::wire) fn of(_: &Child) -> Self {
         Self
     }
 

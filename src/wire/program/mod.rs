@@ -1,6 +1,6 @@
 //! Runs a client program: one process in a group of its own, which ends with it, whatever it left behind.
 
-mod group;
+pub(super) mod group;
 mod kept;
 
 use std::io;
