@@ -1,13 +1,10 @@
 //! `grantcheck compare`: two load reports side by side.
 
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{CannotStart, Exit, Io};
-use crate::diagnostic::Diagnostic;
-use crate::load::LoadReport;
+use super::{Exit, Io, load_reports};
 use crate::load::compare::{compare, told};
-use crate::wire::files;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -18,16 +15,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
-    let comparison = compare(&report(&arguments.first)?, &report(&arguments.second)?);
+    let comparison = compare(&load_reports::read(&arguments.first)?, &load_reports::read(&arguments.second)?);
     write!(io.out, "{}", told(&comparison))?;
     Ok(comparison.exit())
-}
-
-fn report(path: &Path) -> Result<LoadReport, CannotStart> {
-    let read = serde_json::from_str::<LoadReport>(&files::read(path)?).ok();
-    let report = read.filter(|report| report.kind == "load");
-    Ok(report.ok_or_else(|| {
-        Diagnostic::bare("bad-report", format!("{} is no report of a load run", path.display()))
-            .help("`grantcheck load SUITE --report json=FILE` writes one")
-    })?)
 }

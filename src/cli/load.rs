@@ -2,12 +2,13 @@
 
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-use super::outputs::outputs;
 use super::run::faults_named;
-use super::{CannotStart, Exit, Io, load_files, runtime};
+use super::shard::ShardArguments;
+use super::{CannotStart, Exit, Io, load_files, load_reports, runtime};
 use crate::diagnostic::Diagnostic;
 use crate::load::drive::Options;
 use crate::load::guard::LOGINS_AN_HOUR;
@@ -19,7 +20,7 @@ use crate::subject::workload::{
     Arrivals, Assertions, Connections, Stage, Threshold, Tokens, Workload, level, micros,
 };
 use crate::suite::{Scenario, Suite};
-use crate::wire::files;
+use crate::wire::clock::real_now;
 use crate::wire::host::MOST_CONNECTIONS;
 
 #[derive(Args)]
@@ -93,14 +94,15 @@ pub(super) struct Arguments {
     /// Make the embedded org commit a fault on purpose
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
+    #[command(flatten)]
+    shard: ShardArguments,
     /// Write reports: `json=FILE`, `prometheus=FILE` (text format), `csv=FILE` (over time)
     #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
     report: Vec<String>,
 }
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
-    let reports = reports(&arguments.report)?;
-    outputs(reports.iter().map(|(_, path)| ("a report", path.as_path())))?;
+    let reports = load_reports::wanted(&arguments.report)?;
     let target = load_files::target(arguments.target.as_deref())?;
     let suites = load_files::suites(&arguments.suites, &[])?;
     let mut problems = Vec::new();
@@ -111,17 +113,23 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         problems.push(Diagnostic::bare("bad-flag", message).help("write for example `10s` or `500ms`"));
     }
     let flags = flags(arguments, &mut problems);
+    let (shard, start_at) = arguments.shard.read(&mut problems);
     if !problems.is_empty() {
         return Err(problems.into());
     }
     let within = Duration::from_micros(within.unwrap_or_default());
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = arguments.threads.unwrap_or(processors);
-    let plan = Plan::new(&flags.over(&of_suites(&suites)?), threads, arguments.seed)?;
-    if target.is_embedded() && plan.connections == Connections::PerUser && plan.users() > MOST_CONNECTIONS {
+    let plan = Plan::new(&flags.over(&of_suites(&suites)?), threads, arguments.seed)?.part(shard);
+    if let Some(start_at) = start_at {
+        soon(start_at, plan.length)?;
+    }
+    let sources: Vec<String> = suites.iter().map(|suite| suite.text.source().to_owned()).collect();
+    if target.is_embedded() && plan.connections == Connections::PerUser && plan.own_users() > MOST_CONNECTIONS
+    {
         let message = format!(
             "the embedded org takes {MOST_CONNECTIONS} connections, and there may be {} users",
-            plan.users()
+            plan.own_users()
         );
         let help = "write `--connections shared=N`, or fewer users, or a smaller `--in-flight`";
         return Err(Diagnostic::bare("bad-load", message).help(help).into());
@@ -155,7 +163,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     if let Some(exit) = rehearse(&rehearsal, &around, &runtime, io)? {
         return Ok(exit);
     }
-    let scenarios = planned
+    let scenarios: Vec<(String, Arc<Scenario>)> = planned
         .plays
         .iter()
         .filter(|play| play.not_testable.is_none())
@@ -166,7 +174,15 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         .iter()
         .filter_map(|play| Some((play.suite.clone(), play.scenario.name.clone(), play.not_testable.clone()?)))
         .collect();
-    let options = Options { target, scenarios, left_out, faults, plan, within };
+    let print = {
+        let names =
+            scenarios.iter().map(|(suite, scenario): &(String, _)| format!("{suite} {}", scenario.name));
+        let faults = faults.iter().map(|fault| fault.name.to_owned());
+        let start = start_at.map(|at| at.to_string());
+        let all: Vec<String> = names.chain(faults).chain(start).chain(sources).collect();
+        plan.print(all.iter().map(String::as_str))
+    };
+    let options = Options { target, scenarios, left_out, faults, plan, within, start_at, print };
     let (tell, mut told) = mpsc::unbounded_channel();
     let (stop, stopped) = watch::channel(false);
     let report = runtime.block_on(async {
@@ -193,12 +209,23 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     if io.terminal {
         let _ = write!(io.err, "\r\u{1b}[K");
     }
-    write!(io.out, "{}", load::console(&report, io.colour))?;
-    io.out.flush()?;
-    for (format, path) in &reports {
-        files::write(path, &(format.write)(&report))?;
-    }
+    load_reports::tell(&report, &reports, io)?;
     Ok(report.exit())
+}
+
+/// Refuses a moment at which nothing would be left of the run, or for which nobody waits.
+fn soon(start_at: i64, length: Option<u64>) -> Result<(), Diagnostic> {
+    const DAY: i64 = 86_400_000;
+    let ahead = start_at.saturating_sub(real_now());
+    let over =
+        length.is_some_and(|length| ahead.saturating_add(i64::try_from(length / 1000).unwrap_or(0)) <= 0);
+    let message = match () {
+        () if over || ahead < -DAY => "`--start-at` lies so long ago that the run would be over",
+        () if ahead > DAY => "`--start-at` lies more than a day ahead",
+        () => return Ok(()),
+    };
+    Err(Diagnostic::bare("bad-flag", message)
+        .help("write a moment a minute or two ahead: time for every part to log in"))
 }
 
 /// Plays every scenario once. Answers the exit code where not all of them are as they should be.
@@ -250,35 +277,6 @@ fn guard<'s>(plan: &Plan, scenarios: impl Iterator<Item = &'s Scenario> + Clone)
             .help("write `--tokens shared` or `per-user`, `--count N`, a lower rate, or `--allow logins`"));
     }
     Ok(())
-}
-
-/// A format that a report can be written in.
-struct Format {
-    name: &'static str,
-    write: fn(&load::LoadReport) -> String,
-}
-
-const FORMATS: &[Format] = &[
-    Format { name: "json", write: load::report::json },
-    Format { name: "prometheus", write: load::formats::prometheus },
-    Format { name: "csv", write: load::formats::csv },
-];
-
-fn reports(list: &[String]) -> Result<Vec<(&'static Format, PathBuf)>, CannotStart> {
-    let mut reports = Vec::new();
-    for item in list {
-        let found = item.split_once('=').filter(|(_, path)| !path.is_empty());
-        let found =
-            found.and_then(|(name, path)| Some((FORMATS.iter().find(|format| format.name == name)?, path)));
-        let Some((format, path)) = found else {
-            let names: Vec<String> = FORMATS.iter().map(|format| format!("`{}=FILE`", format.name)).collect();
-            return Err(Diagnostic::bare("bad-flag", format!("`--report {item}` names no format and file"))
-                .help(format!("write {}, several with commas between", names.join(" or ")))
-                .into());
-        };
-        reports.push((format, path.into()));
-    }
-    Ok(reports)
 }
 
 /// What the flags ask for.

@@ -11,12 +11,15 @@ mod judge;
 mod lint;
 mod load;
 mod load_files;
+mod load_reports;
 mod matrix;
+mod merge;
 mod outputs;
 mod run;
 mod schema;
 mod score;
 mod serve;
+mod shard;
 mod shipped;
 mod suites;
 
@@ -104,7 +107,9 @@ enum Command {
     /// Play suites against an org and judge it; without a target, the embedded org
     Run(run::Arguments),
     /// Play scenarios under load: many users at a time on a timetable, every answer judged
-    Load(load::Arguments),
+    Load(Box<load::Arguments>),
+    /// Put the reports of the parts of a load run together, exactly, and judge the whole
+    Merge(merge::Arguments),
     /// Say whether latency or throughput changed between two load runs
     Compare(compare::Arguments),
     /// Tell which faults of an org suites would notice: the kill matrix
@@ -144,6 +149,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
     let exit = match parsed.command {
         Command::Run(arguments) => run::exec(arguments, io),
         Command::Load(arguments) => load::exec(&arguments, io),
+        Command::Merge(arguments) => merge::exec(&arguments, io),
         Command::Compare(arguments) => compare::exec(&arguments, io),
         Command::Score(arguments) => score::exec(&arguments, io),
         Command::Serve(arguments) => serve::exec(arguments, io),

@@ -7,20 +7,22 @@ use crate::diagnostic::{Diagnostic, closest};
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// `suite`, `target`, `program` or `report`
+    /// `suite`, `target`, `program`, `report` or `load-report`
     kind: String,
 }
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let schema = match arguments.kind.as_str() {
         "report" => Some(crate::report::schema()),
+        "load-report" => Some(crate::load::report::schema()),
         kind => crate::suite::schema(kind),
     };
     let Some(schema) = schema else {
-        let near = closest(&arguments.kind, ["suite", "target", "program", "report"]);
-        let help = near.map_or("write `suite`, `target`, `program` or `report`".to_owned(), |near| {
-            format!("did you mean `{near}`?")
-        });
+        let near = closest(&arguments.kind, ["suite", "target", "program", "report", "load-report"]);
+        let help = near
+            .map_or("write `suite`, `target`, `program`, `report` or `load-report`".to_owned(), |near| {
+                format!("did you mean `{near}`?")
+            });
         return Err(Diagnostic::bare("unknown-kind", format!("there is no schema of `{}`", arguments.kind))
             .help(help)
             .into());

@@ -11,6 +11,13 @@ use crate::report::{Word, visible};
 pub fn console(report: &LoadReport, colour: bool) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{} on {}", visible(&report.plan), visible(&report.org));
+    for part in &report.run.parts {
+        let _ = writeln!(out, "  {}", visible(part));
+    }
+    if let Some(part) = &report.run.part {
+        let after = "what must hold of the whole is judged by `grantcheck merge`";
+        let _ = writeln!(out, "{} of it; {after}", visible(&part.words()));
+    }
     let _ = writeln!(out, "{:.1} s counted\n", report.counted_ms / 1000.0);
     steps(&mut out, report);
     plays(&mut out, report);

@@ -61,7 +61,7 @@ pub fn prometheus(report: &LoadReport) -> String {
             sample(&mut out, &format!("{name}_count"), row, "", told.count as f64);
         }
     }
-    let dropped = report.timetable.map_or(0, |table| table.dropped);
+    let dropped = report.timetable.as_ref().map_or(0, |table| table.dropped);
     let renewals = report.sessions.as_ref().map_or(0, |sessions| sessions.renewals.count);
     let died = report.sessions.as_ref().map_or(0, |sessions| sessions.died);
     let alone = [

@@ -1,6 +1,10 @@
 //! What is measured: a histogram for each step and phase, exact counts, and a series over time. Pure: whoever drives
 //! hands in moments and durations. Histograms of several threads are added without loss.
 
+mod hdr;
+
+pub use hdr::Unreadable;
+
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
@@ -155,7 +159,7 @@ impl Slice {
 }
 
 /// One point of the series.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Point {
     /// When it begins, in seconds since the begin of the run.
     pub at: u64,
@@ -179,10 +183,12 @@ pub struct Point {
     pub p99: u64,
     /// The longest latency.
     pub longest: u64,
+    /// All latencies as text, where they are kept.
+    pub latency: Option<String>,
 }
 
 impl Point {
-    fn of(at: u64, slice: &Slice) -> Self {
+    fn of(at: u64, slice: &Slice, keeps: bool) -> Self {
         Self {
             at,
             seconds: 1,
@@ -195,11 +201,20 @@ impl Point {
             p50: slice.latency.at(0.5),
             p99: slice.latency.at(0.99),
             longest: slice.latency.longest(),
+            latency: keeps.then(|| slice.latency.text()),
         }
     }
 
     fn and(self, next: Point) -> Self {
+        let both = self.latency.as_deref().zip(next.latency.as_deref());
+        // We wrote them, so they can be read.
+        let latency = both.and_then(|(one, other)| {
+            let mut gauge = Gauge::read(one).ok()?;
+            gauge.add(&Gauge::read(other).ok()?);
+            Some(gauge.text())
+        });
         Self {
+            latency,
             at: self.at,
             seconds: self.seconds + next.seconds,
             requests: self.requests + next.requests,
@@ -221,20 +236,27 @@ pub struct Series {
     points: Vec<Point>,
     /// How many seconds a whole point covers.
     width: u64,
+    /// Whether all latencies of a point are kept, so that it can be put together with those of other processes.
+    keeps: bool,
 }
 
 impl Default for Series {
     fn default() -> Self {
-        Self { points: Vec::with_capacity(MOST_POINTS), width: 1 }
+        Self { points: Vec::with_capacity(MOST_POINTS), width: 1, keeps: false }
     }
 }
 
 impl Series {
+    /// One that keeps all latencies of each point.
+    pub fn keeping() -> Self {
+        Self { keeps: true, ..Self::default() }
+    }
+
     /// Takes in a second; seconds come in order.
     pub fn push(&mut self, second: u64, slice: &Slice) {
-        let point = Point::of(second, slice);
+        let point = Point::of(second, slice, self.keeps);
         match self.points.last_mut() {
-            Some(last) if last.seconds < self.width => *last = last.and(point),
+            Some(last) if last.seconds < self.width => *last = std::mem::take(last).and(point),
             _ => self.points.push(point),
         }
         if self.points.len() == MOST_POINTS
@@ -243,7 +265,7 @@ impl Series {
             self.points = self
                 .points
                 .chunks(2)
-                .map(|two| two.iter().copied().reduce(Point::and).unwrap_or_default())
+                .map(|two| two.iter().cloned().reduce(Point::and).unwrap_or_default())
                 .collect();
             self.points.reserve_exact(MOST_POINTS - self.points.len());
             self.width *= 2;
@@ -306,6 +328,23 @@ mod tests {
         );
         assert_eq!(points.iter().map(|p| p.seconds).sum::<u64>(), 100_000);
         assert!(points.windows(2).all(|two| two[0].at + two[0].seconds == two[1].at));
+    }
+
+    #[test]
+    fn a_series_that_keeps_latencies_loses_none() {
+        let (mut series, mut whole) = (Series::keeping(), Gauge::default());
+        for second in 0..MOST_POINTS as u64 + 10 {
+            let mut slice = Slice::default();
+            slice.latency.record(second * 1000);
+            whole.record(second * 1000);
+            series.push(second, &slice);
+        }
+        let mut merged = Gauge::default();
+        for point in series.points() {
+            merged.add(&Gauge::read(point.latency.as_deref().unwrap()).unwrap());
+        }
+        assert_eq!(merged.0, whole.0);
+        assert_eq!(series.points()[0].seconds, 2);
     }
 
     proptest! {

@@ -233,16 +233,6 @@ mod tests {
         }
 
         #[test]
-        fn shards_together_keep_the_schedule(shards in 1u64..8, seed in any::<u8>()) {
-            let table = || Timetable::new(Course::through(10.0, &[stage(300.0, 5)]), Arrivals::Poisson, [seed; 32]);
-            let whole: Vec<(u64, u64)> = table().take(500).collect();
-            let mut parts: Vec<(u64, u64)> =
-                (0..shards).flat_map(|shard| table().take(500).filter(move |(number, _)| number % shards == shard)).collect();
-            parts.sort_unstable();
-            prop_assert_eq!(whole, parts);
-        }
-
-        #[test]
         fn a_sum_and_its_moment_are_each_others_inverse(
             first in 0.0f64..100.0, stages in prop::collection::vec((0.1f64..200.0, 1u64..20), 0..5), share in 0.0f64..1.0,
         ) {

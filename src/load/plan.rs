@@ -1,8 +1,10 @@
 //! What a load run is to do.
 
-use super::pace::Course;
+use super::pace::{Course, Timetable};
+use super::shard::Shard;
 use crate::diagnostic::Diagnostic;
 use crate::subject::workload::{Arrivals, Assertions, Connections, Threshold, Tokens, Workload};
+use crate::wire::dice;
 
 /// The most plays in flight in an open run, where nothing is said.
 const IN_FLIGHT: usize = 1000;
@@ -48,6 +50,8 @@ pub struct Plan {
     pub threads: usize,
     /// Decides random arrivals.
     pub seed: u64,
+    /// Which part of it is done here. Everything else is said of the whole.
+    pub shard: Shard,
 }
 
 impl Plan {
@@ -127,15 +131,90 @@ impl Plan {
             abort_after: asked.abort_after,
             threads: threads.max(1),
             seed,
+            shard: Shard::WHOLE,
             model,
         })
     }
 
-    /// The most sessions that outlive a play, for so many users.
+    /// The same plan, of which that part is done.
+    #[must_use]
+    pub fn part(self, shard: Shard) -> Self {
+        Self { shard, ..self }
+    }
+
+    /// The plays of this part of an open run: number here, number in the whole, and when each begins. None of a closed one.
+    pub fn starts(&self) -> impl Iterator<Item = (u64, u64, u64)> + use<> {
+        let timetable = match &self.model {
+            Model::Users(..) => None,
+            Model::Rate(course, arrivals) => {
+                Some(Timetable::new(course.clone(), *arrivals, dice::seed_of(self.seed, "arrivals")))
+            }
+        };
+        let (length, count, shard) = (self.length, self.count, self.shard);
+        let within = move |(number, at): &(u64, u64)| {
+            length.is_none_or(|length| *at < length) && count.is_none_or(|count| *number < count)
+        };
+        let own = move |(number, at)| shard.here(number).map(|here| (here, number, at));
+        timetable.into_iter().flatten().take_while(within).filter_map(own)
+    }
+
+    /// How many plays begin here at most.
+    pub fn own_count(&self) -> Option<u64> {
+        self.count.map(|count| self.shard.share(count))
+    }
+
+    /// The most plays in flight here.
+    pub fn own_in_flight(&self) -> usize {
+        self.own_or_one(self.in_flight)
+    }
+
+    /// Callers of the herd that are here.
+    pub fn own_herd(&self) -> usize {
+        usize::try_from(self.shard.share(self.herd as u64)).unwrap_or(usize::MAX)
+    }
+
+    /// What becomes of assertions here.
+    pub fn own_assertions(&self) -> Assertions {
+        match self.assertions {
+            Assertions::Presigned(many) => Assertions::Presigned(self.shard.share_or_one(many)),
+            other => other,
+        }
+    }
+
+    /// What becomes of connections here.
+    pub fn own_connections(&self) -> Connections {
+        match self.connections {
+            Connections::Shared(many) => Connections::Shared(self.shard.share_or_one(many)),
+            other => other,
+        }
+    }
+
+    /// The sessions that outlive a play here. A part cannot use those of another, so that it has one at least.
+    pub fn own_sessions(&self) -> usize {
+        match self.tokens {
+            Tokens::Fresh => 0,
+            Tokens::Pool(many) => usize::try_from(self.shard.share_or_one(many)).unwrap_or(usize::MAX),
+            Tokens::PerUser => self.own_users(),
+        }
+    }
+
+    /// The most users at a time that are here.
+    pub fn own_users(&self) -> usize {
+        match &self.model {
+            Model::Users(..) => usize::try_from(self.shard.share(self.users() as u64)).unwrap_or(usize::MAX),
+            Model::Rate(..) => self.own_in_flight(),
+        }
+    }
+
+    fn own_or_one(&self, many: usize) -> usize {
+        usize::try_from(self.shard.share_or_one(many as u64)).unwrap_or(usize::MAX)
+    }
+
+    /// The most sessions that outlive a play, of all parts together.
     pub fn sessions(&self) -> usize {
         match self.tokens {
             Tokens::Fresh => 0,
-            Tokens::Pool(many) => usize::try_from(many).unwrap_or(usize::MAX),
+            Tokens::Pool(many) => usize::try_from(many.max(self.shard.of)).unwrap_or(usize::MAX),
             Tokens::PerUser => self.users(),
         }
     }
@@ -146,6 +225,18 @@ impl Plan {
             Model::Users(course, _) => course.highest().ceil() as usize,
             Model::Rate(..) => self.in_flight,
         }
+    }
+
+    /// A fingerprint of what is to be done, with what is to be played: the same in all parts of a run.
+    pub fn print<'t>(&self, played: impl Iterator<Item = &'t str>) -> String {
+        let whole = Self { threads: 0, shard: Shard::WHOLE, ..self.clone() };
+        let mut text = format!("{whole:?}");
+        for part in played {
+            // With its length before it, no two lists are one text.
+            text.push_str(&format!("\n{} {part}", part.len()));
+        }
+        let hash = crate::oauth::sha256(text);
+        hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// In words, for a report.
@@ -175,6 +266,69 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::subject::workload::Stage;
+
+    use proptest::prelude::*;
+
+    fn parts(plan: &Plan, of: u64) -> Vec<Plan> {
+        (0..of).map(|index| plan.clone().part(Shard::new(index, of).unwrap())).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        /// Constant or at random, with and without ramps: the moments of all parts are those of one process.
+        #[test]
+        fn parts_together_keep_the_schedule_of_one(
+            rate in 1.0f64..400.0, stages in prop::collection::vec((0.0f64..400.0, 1u64..5), 0..4), poisson in any::<bool>(),
+            count in prop::option::of(1u64..2000), seed in any::<u64>(), of in 1u64..8,
+        ) {
+            let stages: Vec<Stage> =
+                stages.into_iter().map(|(to, seconds)| Stage { to, over: seconds * 1_000_000 }).collect();
+            let asked = Workload {
+                rate: Some(rate),
+                stages: Some(stages),
+                arrivals: Some(if poisson { Arrivals::Poisson } else { Arrivals::Constant }),
+                length: Some(7_000_000),
+                count,
+                ..Workload::default()
+            };
+            let plan = Plan::new(&asked, 1, seed).unwrap();
+            let whole: Vec<(u64, u64)> = plan.starts().map(|(_, number, at)| (number, at)).collect();
+            let mut all = Vec::new();
+            for part in parts(&plan, of) {
+                let own: Vec<_> = part.starts().collect();
+                prop_assert!(own.iter().enumerate().all(|(i, (here, ..))| *here == i as u64));
+                all.extend(own.into_iter().map(|(_, number, at)| (number, at)));
+            }
+            all.sort_unstable();
+            prop_assert_eq!(whole, all);
+        }
+
+        /// Users, and whatever else there are so many of, are lost or doubled nowhere.
+        #[test]
+        fn parts_together_have_what_the_whole_has(
+            users in 1u32..500, count in 1u64..5000, herd in 1u64..500, pool in 1u64..50, of in 1u64..20,
+        ) {
+            let asked = Workload {
+                users: Some(users.into()),
+                count: Some(count),
+                length: Some(1_000_000),
+                herd: Some(herd),
+                tokens: Some(Tokens::Pool(pool)),
+                ..Workload::default()
+            };
+            let plan = Plan::new(&asked, 1, 1).unwrap();
+            let parts = parts(&plan, of);
+            prop_assert_eq!(parts.iter().map(Plan::own_users).sum::<usize>(), users as usize);
+            prop_assert_eq!(parts.iter().filter_map(Plan::own_count).sum::<u64>(), count);
+            prop_assert_eq!(parts.iter().map(Plan::own_herd).sum::<usize>() as u64, herd);
+            prop_assert_eq!(parts.iter().map(Plan::own_sessions).sum::<usize>() as u64, pool.max(of));
+            prop_assert!(parts.iter().all(|part| part.sessions() as u64 == pool.max(of)));
+            let prints: Vec<String> = parts.iter().map(|part| part.print(["a", "b"].into_iter())).collect();
+            prop_assert!(prints.iter().all(|print| *print == plan.print(["a", "b"].into_iter())));
+            prop_assert_ne!(&prints[0], &plan.print(["ab"].into_iter()));
+        }
+    }
 
     fn problems(asked: &Workload) -> String {
         Plan::new(asked, 1, 1).unwrap_err().iter().map(ToString::to_string).collect()

@@ -106,7 +106,16 @@ impl Watch {
         Self(std::time::Instant::now())
     }
 
-    /// Microseconds since the begin.
+    /// Measures from a moment on, in milliseconds since the epoch by the machine's clock; it may lie ahead.
+    #[allow(clippy::disallowed_methods)]
+    pub fn at(moment: i64) -> Self {
+        let (now, ahead) = (std::time::Instant::now(), moment.saturating_sub(real_now()));
+        let by = Duration::from_millis(ahead.unsigned_abs());
+        let at = if ahead < 0 { now.checked_sub(by) } else { now.checked_add(by) };
+        Self(at.unwrap_or(now))
+    }
+
+    /// Microseconds since the begin; 0 before it.
     pub fn micros(&self) -> u64 {
         u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
@@ -132,8 +141,18 @@ pub fn thread_cpu() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::Clock;
+    use super::{Clock, Watch, real_now};
     use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_span_may_begin_at_any_moment() {
+        assert!(Watch::at(real_now() - 5_000).micros() >= 4_000_000);
+        let ahead = Watch::at(real_now() + 3_600_000);
+        assert_eq!(ahead.micros(), 0);
+        assert!(tokio::time::timeout(Duration::from_millis(1), ahead.until(0)).await.is_err());
+        // Nothing was so long ago, or lies so far ahead, that it breaks.
+        let _ = (Watch::at(i64::MIN).micros(), Watch::at(i64::MAX).micros());
+    }
 
     #[tokio::test]
     async fn who_waits_for_a_moment_is_told_when_it_comes() {

@@ -28,6 +28,81 @@ fn load(name: &str, arguments: &[&str]) -> (u8, String, Value) {
     (exit, text, serde_json::from_str(&told).unwrap())
 }
 
+/// Runs any command in process: exit code and everything that it said.
+fn said(arguments: &[&str]) -> (u8, String) {
+    let arguments: Vec<String> =
+        std::iter::once(&"grantcheck").chain(arguments).map(|a| (*a).to_owned()).collect();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut ask = || None;
+    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal: true, ask: &mut ask };
+    let exit = cli::run(&arguments, &mut io);
+    (exit, String::from_utf8_lossy(&out).into_owned() + &String::from_utf8_lossy(&err))
+}
+
+/// What the published schema has against a report.
+fn against_schema(report: &Value) -> Vec<String> {
+    let validator = jsonschema::validator_for(&grantcheck::load::report::schema()).unwrap();
+    validator.iter_errors(report).map(|e| format!("{}: {e}", e.instance_path())).collect()
+}
+
+#[test]
+fn parts_of_a_run_are_put_together() {
+    let suite = path("suites/load/soak.yaml");
+    let folder = scratch("load-parts");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let start = jiff_now();
+    let part = |shard: &str, more: &[&str]| {
+        let file = folder.join(format!("{}.json", shard.replace('/', "-of-")));
+        let report = format!("json={}", file.display());
+        let mut all =
+            vec!["load", &suite, "--users", "5", "--pacing", "1ms", "--count", "31", "--warm-up", "0s"];
+        all.extend(["--threshold", "rate > 0/s", "--threshold", "errors < 1", "--start-at", &start]);
+        all.extend(["--shard", shard, "--report", &report]);
+        all.extend(more);
+        let (exit, text) = said(&all);
+        assert_eq!(exit, 0, "{text}");
+        assert!(text.contains(&format!("shard {shard} of it")), "{text}");
+        file.display().to_string()
+    };
+    let files = [part("0/3", &[]), part("1/3", &[]), part("2/3", &[])];
+    let whole = scratch("load-whole.json");
+    let json = format!("json={}", whole.display());
+    let (exit, text) = said(&["merge", &folder.display().to_string(), "--report", &json]);
+    assert_eq!(exit, 0, "{text}");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&whole).unwrap()).unwrap();
+    assert_eq!(against_schema(&report), Vec::<String>::new());
+    assert_eq!((&report["plays"][0]["pass"], &report["total"]["latency"]["count"]), (&31.into(), &31.into()));
+    assert_eq!(report["thresholds"].as_array().unwrap().len(), 4, "{text}");
+    let requests = |report: &Value| -> u64 {
+        report["series"].as_array().unwrap().iter().map(|point| point["requests"].as_u64().unwrap()).sum()
+    };
+    assert_eq!(requests(&report), 31);
+    // Ten, ten and eleven: nobody's share is another's.
+    let mut shares = Vec::new();
+    for file in &files {
+        let report: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        assert_eq!(against_schema(&report), Vec::<String>::new());
+        shares.push(report["plays"][0]["pass"].as_u64().unwrap());
+    }
+    assert_eq!(shares, [11, 10, 10]);
+    let (exit, text) = said(&["merge", &files[0], &files[2]]);
+    assert!(exit == 2 && text.contains("shard 1/3 is missing"), "{text}");
+    let (exit, text) = said(&["merge", &files[0], &files[2], "--allow", "missing"]);
+    assert!(exit == 3 && text.contains("inconclusive"), "{text}");
+    let (exit, text) = said(&["merge", &whole.display().to_string()]);
+    assert!(exit == 2 && text.contains("report of a whole run"), "{text}");
+    // The same shard of another plan.
+    let other = part("1/3", &["--seed", "2"]);
+    let (exit, text) = said(&["merge", &files[0], &other, &files[2]]);
+    assert!(exit == 2 && text.contains("of different runs"), "{text}");
+}
+
+/// Now, as RFC 3339.
+fn jiff_now() -> String {
+    jiff::Timestamp::from_millisecond(grantcheck::wire::clock::real_now()).unwrap().to_string()
+}
+
 /// A file in the folder that cargo keeps for tests.
 fn scratch(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
@@ -85,6 +160,7 @@ fn what_holds_once_and_not_again_is_seen_under_load() {
     assert_eq!(report["total"]["errors"], 9);
     let finding = &report["findings"][0];
     assert_eq!((&finding["times"], &finding["at"]["line"]), (&9.into(), &9.into()), "{text}");
+    assert_eq!(against_schema(&report), Vec::<String>::new());
     assert!(text.contains("200 with an access token") && text.contains("invalid_grant"), "{text}");
     // Where a threshold says how many errors there may be, it decides.
     for (threshold, holds) in [("errors < 95%", true), ("refresh: errors < 5", false)] {
@@ -146,6 +222,7 @@ fn a_herd_costs_one_renewal_a_session() {
         let herd = &report["herd"];
         assert_eq!((&herd["callers"], &herd["failed"]), (&300.into(), &0.into()), "{text}");
         assert_eq!(herd["renewals"], sessions, "{text}");
+        assert_eq!(against_schema(&report), Vec::<String>::new());
         assert!(report["sessions"]["refused"].as_u64().unwrap() >= 300, "{text}");
     }
 }
@@ -189,6 +266,9 @@ fn what_cannot_be_is_told_before_anything_is_played() {
         (&["--select", "no such scenario"], "no scenario is selected"),
         (&["--report", "pdf=x"], "`json=FILE`"),
         (&["--warm-up", "1h"], "takes the whole run"),
+        (&["--shard", "3/3"], "`--shard 3/3` is no part"),
+        (&["--start-at", "2001-01-01T00:00:00Z"], "the run would be over"),
+        (&["--start-at", "2999-01-01T00:00:00Z"], "more than a day ahead"),
     ];
     for (arguments, told) in cases {
         let mut all = vec![suite.as_str()];

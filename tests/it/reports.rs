@@ -34,6 +34,11 @@ fn the_published_schema_is_fresh() {
 }
 
 #[test]
+fn the_published_schema_of_load_reports_is_fresh() {
+    golden("docs/load-report.schema.json", &format!("{:#}\n", grantcheck::load::report::schema()));
+}
+
+#[test]
 fn the_samples_are_fresh() {
     // Fingerprints differ from run to run by design, and the record holds times: the sample keeps the rows alone.
     let mut report = sample();

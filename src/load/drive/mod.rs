@@ -16,13 +16,14 @@ use super::plan::Plan;
 use super::report::{LoadReport, Made, told};
 use super::scene::{Scene, unplayable};
 use super::session::Live;
+use super::shard::{Shard, Turns};
 use super::sign::Signer;
 use super::tally::Tally;
 use super::threshold::value;
 use crate::org::Org;
 use crate::org::fault::Fault;
 use crate::run::{Surroundings, embedded_endpoints};
-use crate::subject::workload::Connections;
+use crate::subject::workload::{Connections, Quantity};
 use crate::subject::{Setting, Settings, Target};
 use crate::suite::Scenario;
 use crate::wire::clock::{Watch, real_now};
@@ -44,6 +45,11 @@ pub struct Options {
     pub plan: Plan,
     /// How long an answer may take.
     pub within: Duration,
+    /// When the timetable begins, in milliseconds since the epoch; as soon as it can where nothing is said. Who is not
+    /// ready by then begins its first plays late.
+    pub start_at: Option<i64>,
+    /// Fingerprint of what is to be done, by which parts of one run know each other.
+    pub print: String,
 }
 
 /// What a run tells while it goes on.
@@ -77,6 +83,9 @@ pub(in crate::load) struct Job {
     pub(in crate::load) scenes: Vec<Arc<Scene>>,
     pub(in crate::load) way: Way,
     pub(in crate::load) signer: Signer,
+    /// Whose turn it is in an open run.
+    pub(in crate::load) turns: Turns,
+    start_at: Option<i64>,
     /// Sessions that outlive a play, those of a scene together.
     lives: Vec<Vec<Arc<Live>>>,
     begin: OnceLock<Watch>,
@@ -122,7 +131,7 @@ pub async fn load(
 ) -> Result<LoadReport, Error> {
     let started = Watch::start();
     let not_testable = options.left_out.clone();
-    let mut made = Made { begun: real_now(), not_testable, ..Made::default() };
+    let mut made = Made { begun: real_now(), print: options.print.clone(), not_testable, ..Made::default() };
     let mut hosts: Vec<(Settings, Host, Arc<Org>)> = Vec::new();
     let mut scenes: Vec<Arc<Scene>> = Vec::new();
     let mut row = 0;
@@ -152,7 +161,7 @@ pub async fn load(
             around.org.clone()
         };
         let mut scene = Scene::new(suite, scenario.clone(), target, org, row);
-        if options.plan.sessions() > 0 {
+        if options.plan.own_sessions() > 0 {
             scene.login = scene.steps_that_log_in();
             if scene.login == 0 || scene.login == scene.steps.len() {
                 let why = "its session is to outlive a play, and it has no step that logs in before others that use it";
@@ -165,7 +174,7 @@ pub async fn load(
     }
     let plan = options.plan;
     let lives =
-        (0..scenes.len()).map(|scene| (0..plan.sessions()).map(|_| Live::new(scene)).collect()).collect();
+        (0..scenes.len()).map(|scene| (0..plan.own_sessions()).map(|_| Live::new(scene)).collect()).collect();
     let threads = plan.threads.max(1);
     let ((go, _), (herd, _)) = (watch::channel(false), watch::channel(false));
     let (halt, halted) = watch::channel(false);
@@ -175,7 +184,9 @@ pub async fn load(
             options.within,
             plan.connections == Connections::PerUser,
         )?,
-        signer: Signer::new(plan.assertions, threads),
+        signer: Signer::new(plan.own_assertions(), threads),
+        turns: Turns::new(scenes.iter().map(|scene| scene.scenario.weight)),
+        start_at: options.start_at,
         plan,
         scenes,
         lives,
@@ -242,7 +253,8 @@ async fn collect(
     halt: &watch::Sender<bool>,
     made: &mut Made,
 ) -> Series {
-    let mut series = Series::default();
+    // What is put together with other parts is kept whole.
+    let mut series = if job.plan.shard == Shard::WHOLE { Series::default() } else { Series::keeping() };
     let waiting = Watch::start();
     // The threads log their sessions in; when all are ready, the timetable begins for all of them.
     while usize::try_from(job.ready.load(Ordering::Acquire)).unwrap_or(0) < workers.len()
@@ -258,7 +270,15 @@ async fn collect(
         }
     }
     made.logging_in = waiting.micros();
-    let begin = *job.begin.get_or_init(Watch::start);
+    let begin = *job.begin.get_or_init(|| job.start_at.map_or_else(Watch::start, Watch::at));
+    tokio::select! {
+        () = begin.until(0) => {}
+        _ = stop.wait_for(|stopped| *stopped), if !made.interrupted => {
+            made.interrupted = true;
+            let _ = halt.send(true);
+        }
+    }
+    made.timetable = job.start_at.unwrap_or_else(real_now);
     let _ = job.go.send(true);
     let (mut errors, mut renewals, mut dropped) = (0, 0, 0);
     let mut second = 0;
@@ -272,7 +292,7 @@ async fn collect(
             }
             if !*job.herd.borrow() && job.herd_at().is_some_and(|at| begin.micros() >= at) {
                 let ready = usize::try_from(job.herd_ready.load(Ordering::Acquire)).unwrap_or(0);
-                if ready >= job.plan.herd {
+                if ready >= job.plan.own_herd() {
                     expire(job, orgs);
                     made.herd_went = Some((begin.micros(), renewals_of(tallies)));
                     let _ = job.herd.send(true);
@@ -352,7 +372,10 @@ fn broken_threshold(job: &Job, tallies: &[Arc<Mutex<Tally>>], now: u64) -> Optio
     if job.plan.abort_after.is_none_or(|after| time < after) {
         return None;
     }
-    for threshold in &job.plan.thresholds {
+    // A part of a run has a part of its rate.
+    let whole = job.plan.shard == Shard::WHOLE;
+    for threshold in job.plan.thresholds.iter().filter(|threshold| whole || threshold.what != Quantity::Rate)
+    {
         for (name, row) in rows(&job.scenes) {
             if !threshold.is_about(&name) {
                 continue;

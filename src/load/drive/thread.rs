@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::super::LATE;
-use super::super::pace::{SECOND, Timetable};
+use super::super::pace::SECOND;
 use super::super::plan::Model;
 use super::super::play::{Pool, User};
 use super::super::session::Live;
@@ -80,7 +80,7 @@ impl Thread {
     /// Takes one play of those that may begin.
     fn claim(&self) -> bool {
         let begun = self.job.begun.fetch_add(1, Ordering::Relaxed);
-        self.job.plan.count.is_none_or(|count| begun < count)
+        self.job.plan.own_count().is_none_or(|count| begun < count)
     }
 
     fn stopped(&self) -> bool {
@@ -129,7 +129,7 @@ pub(super) fn thread(job: Arc<Job>, number: usize, tally: Arc<Mutex<Tally>>) {
         return;
     };
     let local = tokio::task::LocalSet::new();
-    let shared = match job.plan.connections {
+    let shared = match job.plan.own_connections() {
         Connections::Shared(most) => usize::try_from(most).ok(),
         _ => None,
     };
@@ -202,7 +202,7 @@ async fn herd(thread: &Rc<Thread>) {
     let lives: Vec<Arc<Live>> = thread.job.lives.iter().flatten().cloned().collect();
     let pool = Rc::new(Pool::new(HERD_CONNECTIONS.div_ceil(threads)));
     let mut tasks = tokio::task::JoinSet::new();
-    for number in (thread.number..thread.job.plan.herd).step_by(threads) {
+    for number in (thread.number..thread.job.plan.own_herd()).step_by(threads) {
         let live = lives[number % lives.len()].clone();
         let (thread, pool) = (thread.clone(), pool.clone());
         tasks.spawn_local(async move {
@@ -224,13 +224,13 @@ async fn herd(thread: &Rc<Thread>) {
 
 /// A closed run: the users of this thread, each in a task of its own.
 async fn closed(thread: &Rc<Thread>) {
-    let users = thread.job.plan.users() as u64;
+    let users = thread.job.plan.own_users() as u64;
     let threads = thread.job.plan.threads.max(1) as u64;
     let tasks: Vec<_> = (thread.number as u64..users)
         .step_by(usize::try_from(threads).unwrap_or(1))
-        .map(|number| {
+        .map(|here| {
             let thread = thread.clone();
-            tokio::task::spawn_local(async move { user(&thread, number).await })
+            tokio::task::spawn_local(async move { user(&thread, here).await })
         })
         .collect();
     let mut all = std::pin::pin!(async {
@@ -264,10 +264,11 @@ async fn finish(thread: &Rc<Thread>, mut all: std::pin::Pin<&mut impl Future<Out
     }
 }
 
-/// One user of a closed run.
-async fn user(thread: &Rc<Thread>, number: u64) {
+/// One user of a closed run, by its number here.
+async fn user(thread: &Rc<Thread>, here: u64) {
     let plan = &thread.job.plan;
     let Model::Users(course, pacing) = &plan.model else { return };
+    let number = plan.shard.number(here);
     let mut user = thread.user();
     let mut next = 0;
     loop {
@@ -288,7 +289,7 @@ async fn user(thread: &Rc<Thread>, number: u64) {
             started(thread, intended);
         }
         let scene = thread.next_scene();
-        let live = thread.live(scene, number);
+        let live = thread.live(scene, here);
         if live.as_ref().is_some_and(|live| live.is_dead()) {
             return;
         }
@@ -315,18 +316,13 @@ fn started(thread: &Rc<Thread>, intended: u64) {
 /// An open run: this thread's share of the timetable.
 async fn open(thread: &Rc<Thread>) {
     let plan = &thread.job.plan;
-    let Model::Rate(course, arrivals) = &plan.model else { return };
     let threads = plan.threads.max(1) as u64;
-    let room = plan.in_flight.div_ceil(plan.threads.max(1)).max(1) as u64;
-    let seed = dice::seed_of(plan.seed, "arrivals");
-    let timetable = Timetable::new(course.clone(), *arrivals, seed)
-        .take_while(|(_, at)| plan.length.is_none_or(|length| *at < length))
-        .take_while(|(number, _)| plan.count.is_none_or(|count| *number < count));
+    let room = plan.own_in_flight().div_ceil(plan.threads.max(1)).max(1) as u64;
     let idle: Rc<RefCell<Vec<(u64, User)>>> = Rc::default();
     let mut slots = 0;
     let mut tasks = tokio::task::JoinSet::new();
     let mut in_a_row = 0;
-    for (_, at) in timetable.filter(|(number, _)| number % threads == thread.number as u64) {
+    for (_, number, at) in plan.starts().filter(|(here, ..)| here % threads == thread.number as u64) {
         if at > thread.now() {
             in_a_row = 0;
             if !thread.until(at).await {
@@ -359,7 +355,7 @@ async fn open(thread: &Rc<Thread>) {
             slots += 1;
             ((slots - 1) * threads + thread.number as u64, thread.user())
         });
-        let scene = thread.next_scene();
+        let scene = thread.job.turns.of(number);
         let live = thread.live(scene, slot);
         thread.tally().in_flight += 1;
         let (thread, idle) = (thread.clone(), idle.clone());

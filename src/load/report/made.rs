@@ -2,24 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::super::LATE;
 use super::super::drive::{Job, rows};
-use super::super::gauge::{Gauge, Series, StepGauge};
+use super::super::gauge::{Series, StepGauge};
+use super::super::shard::Shard;
 use super::super::tally::{Found, Tally};
-use super::super::threshold::value;
+use super::verdict::{judge, limits, verdict};
 use super::{
-    CatalogueRow, DeathRow, FoundRow, HerdRow, LoadReport, Percentiles, PlayRow, PointRow, SessionsRow,
-    SigningRow, StepRow, ThresholdRow, TimetableRow, VERSION,
+    CatalogueRow, DeathRow, FoundRow, HerdRow, LoadReport, PartRow, Percentiles, PlayRow, PointRow, RunRow,
+    SessionsRow, SigningRow, StepRow, TimetableRow, VERSION, ms, rate,
 };
 use crate::report::{At, CheckRow, FindingRow, Word};
 use crate::run::judge_recording;
 use crate::subject::Target;
 use crate::transcript::{Redactor, Transcript};
-use crate::verdict::{Level, Verdict};
+use crate::verdict::Verdict;
 use crate::wire::dice;
 
-/// From which share on a processor is taken for full, in percent.
-const FULL: f64 = 90.0;
 /// The most findings of checks that are told.
 const MOST_FINDINGS: usize = 20;
 
@@ -27,6 +25,9 @@ const MOST_FINDINGS: usize = 20;
 #[derive(Default)]
 pub(in crate::load) struct Made {
     pub(in crate::load) begun: i64,
+    /// When the timetable began, in milliseconds since the epoch.
+    pub(in crate::load) timetable: i64,
+    pub(in crate::load) print: String,
     pub(in crate::load) took: u64,
     pub(in crate::load) logging_in: u64,
     pub(in crate::load) presigned: u64,
@@ -42,28 +43,7 @@ pub(in crate::load) struct Made {
     pub(in crate::load) bugs: usize,
 }
 
-/// A duration in milliseconds.
-fn ms(micros: u64) -> f64 {
-    micros as f64 / 1000.0
-}
-
-impl Percentiles {
-    fn of(gauge: &Gauge) -> Self {
-        Self {
-            count: gauge.count(),
-            min: ms(gauge.shortest()),
-            mean: (gauge.mean() * 1.0).round() / 1000.0,
-            p50: ms(gauge.at(0.5)),
-            p90: ms(gauge.at(0.9)),
-            p95: ms(gauge.at(0.95)),
-            p99: ms(gauge.at(0.99)),
-            p999: ms(gauge.at(0.999)),
-            max: ms(gauge.longest()),
-        }
-    }
-}
-
-fn step_row(name: &str, gauge: &StepGauge, time: u64) -> StepRow {
+pub(in crate::load) fn step_row(name: &str, gauge: &StepGauge, time: u64) -> StepRow {
     StepRow {
         step: name.to_owned(),
         requests: gauge.requests(),
@@ -76,10 +56,6 @@ fn step_row(name: &str, gauge: &StepGauge, time: u64) -> StepRow {
         waited_for_renewal: gauge.waited,
         wait: Percentiles::of(&gauge.wait),
     }
-}
-
-fn rate(count: u64, micros: u64) -> f64 {
-    (count as f64 * 1e7 / micros.max(1) as f64).round() / 10.0
 }
 
 /// Puts the report together. Every secret in it is replaced by its fingerprint.
@@ -101,12 +77,11 @@ pub(in crate::load) fn told(
     let names = rows(&job.scenes);
     let mut total = StepGauge::default();
     tally.steps.iter().for_each(|step| total.add(step));
-    let thresholds = thresholds(job, &names, &tally, time);
     let catalogue = catalogue(target, job, &tally, &mut redactor);
     let findings: Vec<FoundRow> =
         tally.findings.iter().map(|found| found_row(job, &names, found, &mut redactor)).collect();
     let signing = signing(job, &tally, &made, time);
-    let sessions: usize = if plan.sessions() == 0 { 0 } else { plan.sessions() * job.scenes.len() };
+    let sessions = plan.own_sessions() * job.scenes.len();
     let mut report = LoadReport {
         version: VERSION,
         kind: "load".to_owned(),
@@ -116,6 +91,16 @@ pub(in crate::load) fn told(
         duration_ms: ms(made.took),
         logging_in_ms: ms(made.logging_in),
         plan: plan.words(),
+        run: RunRow {
+            print: made.print.clone(),
+            began: made.timetable,
+            part: (plan.shard != Shard::WHOLE).then_some(PartRow::Shard(plan.shard)),
+            thresholds: plan.thresholds.iter().map(|threshold| threshold.text.clone()).collect(),
+            in_flight: plan.in_flight as u64,
+            drops_allowed: plan.drops_allowed,
+            broken: made.broken.as_deref().map(|why| redactor.scrub(why)),
+            ..RunRow::default()
+        },
         warm_up_ms: ms(plan.warm_up),
         counted_ms: ms(time),
         verdict: Word::Pass,
@@ -162,8 +147,8 @@ pub(in crate::load) fn told(
                 })
                 .collect(),
         }),
-        herd: (plan.herd > 0).then(|| herd(plan.herd, sessions, &tally, &made)),
-        thresholds,
+        herd: (plan.herd > 0).then(|| herd(plan.own_herd(), sessions, &tally, &made)),
+        thresholds: Vec::new(),
         findings,
         more_findings: tally.more_findings,
         catalogue,
@@ -195,11 +180,18 @@ pub(in crate::load) fn told(
                 p50: ms(p.p50),
                 p99: ms(p.p99),
                 max: ms(p.longest),
+                hdr: p.latency.clone(),
             })
             .collect(),
     };
     report.limits = limits(&report);
-    (report.verdict, report.because) = verdict(job, &report, &tally, &made);
+    // A part has a part of the rate and of the errors: the whole is judged.
+    if report.run.part.is_none() {
+        let gauges: Vec<(String, &StepGauge)> =
+            names.iter().map(|(name, row)| (name.clone(), &tally.steps[*row])).collect();
+        report.thresholds = judge(&plan.thresholds, &gauges, time);
+    }
+    (report.verdict, report.because) = verdict(&report);
     report
 }
 
@@ -233,23 +225,6 @@ fn signing(job: &Job, tally: &Tally, made: &Made, time: u64) -> Option<SigningRo
         ran_out: tally.ran_out,
         busy: share(busy as u64, time * job.signer.processors() as u64),
     })
-}
-
-fn thresholds(job: &Job, names: &[(String, usize)], tally: &Tally, time: u64) -> Vec<ThresholdRow> {
-    let mut rows = Vec::new();
-    for threshold in &job.plan.thresholds {
-        for (name, row) in names.iter().filter(|(name, _)| threshold.is_about(name)) {
-            let value = value(threshold, &tally.steps[*row], time);
-            rows.push(ThresholdRow {
-                threshold: threshold.text.clone(),
-                step: name.clone(),
-                observed: value
-                    .map_or_else(|| "nothing was measured".to_owned(), |value| threshold.words(value)),
-                holds: value.is_some_and(|value| threshold.holds(value)),
-            });
-        }
-    }
-    rows
 }
 
 fn found_row(job: &Job, names: &[(String, usize)], found: &Found, redactor: &mut Redactor) -> FoundRow {
@@ -332,84 +307,4 @@ fn catalogue(target: &Target, job: &Job, tally: &Tally, redactor: &mut Redactor)
         checks: checks.into_values().collect(),
         findings,
     }
-}
-
-/// What this program itself was the limit of.
-fn limits(report: &LoadReport) -> Vec<String> {
-    let mut limits = Vec::new();
-    let full = report.threads.iter().filter(|share| **share >= FULL).count();
-    if full > 0 && full == report.threads.len() {
-        limits.push(format!(
-            "every thread that sends was busy ({}): the rates are what this program can do here, not what the server can",
-            report.threads.iter().map(|share| format!("{share:.0} %")).collect::<Vec<_>>().join(", ")
-        ));
-    } else if full > 0 {
-        limits.push(format!("{full} of {} threads that send were busy all the time", report.threads.len()));
-    }
-    if let Some(signing) = report.signing.filter(|signing| signing.busy >= FULL) {
-        limits.push(format!(
-            "signing was busy {:.0} % of its time ({:.2} ms each): it bounds the rate; use `assertion: reuse` or `presigned`",
-            signing.busy, signing.took.mean
-        ));
-    }
-    if report.org == "embedded" && full > 0 {
-        limits.push("the embedded org runs in the same process and shares its processors".to_owned());
-    }
-    if let Some(table) = report.timetable.filter(|table| table.start_error.p99 > ms(LATE)) {
-        limits.push(format!(
-            "plays began late (p99 {:.1} ms): this program did not keep its timetable",
-            table.start_error.p99
-        ));
-    }
-    limits
-}
-
-fn verdict(job: &Job, report: &LoadReport, tally: &Tally, made: &Made) -> (Word, Vec<String>) {
-    let mut fails = Vec::new();
-    let mut doubts = Vec::new();
-    if let Some(why) = &made.broken {
-        doubts.push(format!("it could not be prepared: {why}"));
-    }
-    if let Some(why) = &made.aborted {
-        fails.push(format!("a threshold ended it: {why}"));
-    }
-    // Where a threshold says how many errors there may be, it decides, and not each of them.
-    let bounded = |name: &str| job.plan.thresholds.iter().any(|t| t.is_about_errors() && t.is_about(name));
-    let counted = report.findings.iter().filter(|found| !bounded(&found.step));
-    for found in counted {
-        let told = format!("{}: {} times expected {}", found.step, found.times, found.expected);
-        if found.verdict == Word::Fail { fails.push(told) } else { doubts.push(told) }
-    }
-    for row in report.thresholds.iter().filter(|row| !row.holds) {
-        fails.push(format!("{}: {}: it is {}", row.step, row.threshold, row.observed));
-    }
-    let dropped = report.timetable.map_or(0, |table| table.dropped);
-    if dropped > 0 && !job.plan.drops_allowed {
-        fails.push(format!("{dropped} plays were dropped: more than {} were in flight", job.plan.in_flight));
-    }
-    if let Some(herd) = report.herd.filter(|herd| herd.failed > 0) {
-        fails.push(format!("{} of {} callers of the herd were not served", herd.failed, herd.callers));
-    }
-    if tally.died > 0 {
-        fails.push(format!("{} grants died", tally.died));
-    }
-    for row in &report.catalogue.checks {
-        if row.verdict == Word::Fail
-            && crate::catalog::all().any(|check| check.id == row.check && check.level == Level::Must)
-        {
-            fails.push(format!("the catalogue, on the sample: {}", row.check));
-        }
-    }
-    if made.bugs > 0 {
-        doubts.push(format!("{} threads broke: our bug", made.bugs));
-    }
-    if tally.counted == 0 {
-        doubts.push("nothing was counted".to_owned());
-    }
-    let word = match () {
-        () if !fails.is_empty() => Word::Fail,
-        () if !doubts.is_empty() => Word::Inconclusive,
-        () => Word::Pass,
-    };
-    (word, fails.into_iter().chain(doubts).collect())
 }

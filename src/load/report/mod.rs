@@ -1,12 +1,18 @@
 //! What a load run is told as. The JSON is the definition; console, Prometheus and CSV are views of the same rows.
 
 mod made;
+mod schema;
+mod verdict;
 
-pub(super) use made::{Made, told};
+pub(super) use made::{Made, step_row, told};
+pub use schema::schema;
+pub(super) use verdict::{judge, verdict};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use super::gauge::{Gauge, Unreadable};
+use super::shard::Shard;
 use crate::report::{At, CheckRow, FindingRow, Word};
 
 /// Version of the JSON report of a load run.
@@ -31,6 +37,9 @@ pub struct LoadReport {
     pub logging_in_ms: f64,
     /// What was to be done, in words.
     pub plan: String,
+    /// What has to be known to put the parts of a run together.
+    #[serde(default)]
+    pub run: RunRow,
     /// For how long nothing was counted at the begin.
     #[serde(default)]
     pub warm_up_ms: f64,
@@ -89,8 +98,45 @@ pub struct LoadReport {
     pub series: Vec<PointRow>,
 }
 
+/// What has to be known to put the parts of a run together, and to judge the whole.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunRow {
+    /// Fingerprint of what was to be done: suites, plan and seed. The parts of one run have the same.
+    pub print: String,
+    /// When the timetable began, in milliseconds since the epoch.
+    pub began: i64,
+    /// Which part of a run this is; none where it is the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartRow>,
+    /// Of a whole that was put together: its parts, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
+    /// Of a whole that was put together: what is missing of it, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// What must hold, as it was written. Of a part nothing is judged by it.
+    pub thresholds: Vec<String>,
+    /// The most plays in flight in an open run, of all parts together.
+    pub in_flight: u64,
+    /// Whether dropped plays are no failure.
+    pub drops_allowed: bool,
+    /// Why it could not be prepared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<String>,
+}
+
+/// A part of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartRow {
+    /// One of so many, each with its share of the schedule.
+    Shard(Shard),
+    /// A worker that was told what to do, by its name.
+    Worker(String),
+}
+
 /// Durations in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Percentiles {
     pub count: u64,
@@ -102,6 +148,47 @@ pub struct Percentiles {
     pub p99: f64,
     pub p999: f64,
     pub max: f64,
+    /// All of them, in microseconds: an HDR histogram of three digits (V2, compressed with zlib, in base64). None where
+    /// there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hdr: Option<String>,
+}
+
+impl Percentiles {
+    /// What a histogram holds.
+    pub fn of(gauge: &Gauge) -> Self {
+        Self {
+            count: gauge.count(),
+            min: ms(gauge.shortest()),
+            mean: (gauge.mean() * 1.0).round() / 1000.0,
+            p50: ms(gauge.at(0.5)),
+            p90: ms(gauge.at(0.9)),
+            p95: ms(gauge.at(0.95)),
+            p99: ms(gauge.at(0.99)),
+            p999: ms(gauge.at(0.999)),
+            max: ms(gauge.longest()),
+            hdr: (gauge.count() > 0).then(|| gauge.text()),
+        }
+    }
+
+    /// The histogram.
+    ///
+    /// # Errors
+    /// It is not there, or it holds another number of durations than is told.
+    pub fn gauge(&self) -> Result<Gauge, Unreadable> {
+        let gauge = self.hdr.as_deref().map_or_else(|| Ok(Gauge::default()), Gauge::read)?;
+        if gauge.count() == self.count { Ok(gauge) } else { Err(Unreadable::Form) }
+    }
+}
+
+/// A duration in milliseconds.
+pub(super) fn ms(micros: u64) -> f64 {
+    micros as f64 / 1000.0
+}
+
+/// So many in a second, of so many in that time.
+pub(super) fn rate(count: u64, micros: u64) -> f64 {
+    (count as f64 * 1e7 / micros.max(1) as f64).round() / 10.0
 }
 
 /// One step, or all of them.
@@ -147,7 +234,7 @@ pub struct PlayRow {
 }
 
 /// How well a timetable was kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TimetableRow {
     /// How much later than their time plays began.
     pub start_error: Percentiles,
@@ -158,7 +245,7 @@ pub struct TimetableRow {
 }
 
 /// Signing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SigningRow {
     /// Made during the run: how long each took.
     pub took: Percentiles,
@@ -266,7 +353,7 @@ pub struct CatalogueRow {
 }
 
 /// A second, or a few.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct PointRow {
     pub at_s: u64,
@@ -280,6 +367,9 @@ pub struct PointRow {
     pub p50: f64,
     pub p99: f64,
     pub max: f64,
+    /// All latencies of it, in a part of a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hdr: Option<String>,
 }
 
 impl LoadReport {
