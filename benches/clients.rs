@@ -9,7 +9,6 @@ mod support;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -46,17 +45,7 @@ fn main() {
 
 /// Every shipped suite for clients on our own client, as a person waits for it.
 fn suites() -> Number {
-    let mut best = Duration::MAX;
-    for _ in 0..5 {
-        let begun = Instant::now();
-        let output = Command::new(env!("CARGO_BIN_EXE_grantcheck"))
-            .args(["run", "suites/client"])
-            .current_dir(support::root())
-            .output()
-            .expect("the program starts");
-        assert_eq!(output.status.code(), Some(0), "what is measured must be right");
-        best = best.min(begun.elapsed());
-    }
+    let best = support::start_to_end("suites/client");
     Number {
         what: "`run suites/client` on our own client, start to end",
         reached: format!("{:.2} s", best.as_secs_f64()),

@@ -4,7 +4,9 @@
 #![allow(dead_code, clippy::disallowed_methods, clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, header};
@@ -103,6 +105,21 @@ pub fn call(base: &str) -> Request<Bytes> {
     Request::get(format!("{base}/services/data/v62.0/limits"))
         .body(Bytes::new())
         .expect("a request that can be sent")
+}
+
+/// How long a run of suites takes from its start to its end, as a person waits for it: the best of five.
+pub fn start_to_end(suites: &str) -> Duration {
+    let run = |_| {
+        let begun = Instant::now();
+        let output = Command::new(env!("CARGO_BIN_EXE_grantcheck"))
+            .args(["run", suites])
+            .current_dir(root())
+            .output()
+            .expect("the program starts");
+        assert_eq!(output.status.code(), Some(0), "what is measured must be right");
+        begun.elapsed()
+    };
+    (0..5).map(run).min().unwrap_or_default()
 }
 
 /// One promise.

@@ -2,7 +2,7 @@
 //! that no client should.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Request, Uri, header};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -75,15 +75,20 @@ impl Renewing {
         }
     }
 
-    /// The same request at the instance that the org named, where it was to go to the org.
+    /// The same request at the instance that the org named, where it was to go to the org. This is on the way of every call:
+    /// no URL is written out to be read again.
     pub(super) fn addressed(&self, request: &Request<Bytes>) -> Request<Bytes> {
         let mut request = request.clone();
         // Most instances are the org itself, which takes no URL to find out.
         let Some(instance) = self.other_instance() else { return request };
-        let url = request.uri().to_string();
-        if same_origin(&url, self.org())
-            && let Ok(uri) = format!("{}{}", origin(&instance), &url[origin(&url).len()..]).parse()
-        {
+        let uri = request.uri();
+        let is_for_the_org = self
+            .place()
+            .is_some_and(|org| org.scheme() == uri.scheme() && org.authority() == uri.authority());
+        let path = uri.path_and_query().cloned();
+        let mut parts = instance.into_parts();
+        parts.path_and_query = path;
+        if is_for_the_org && let Ok(uri) = Uri::from_parts(parts) {
             *request.uri_mut() = uri;
         }
         request

@@ -2,7 +2,7 @@
 //! that is cancelled never takes it along.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Request, Uri, header};
 use rand::SeedableRng as _;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -123,6 +123,8 @@ impl Grant {
 pub struct Renewing {
     transport: Transport,
     grant: Grant,
+    /// The base URL of the org, read once for all calls.
+    place: Option<Uri>,
     state: Mutex<Renewal>,
     wrong: Wrongs,
     ended: watch::Sender<Ticket>,
@@ -187,6 +189,7 @@ impl Renewing {
         let (renewals, sent) = (AtomicU64::new(0), AtomicU64::new(0));
         Arc::new(Self {
             transport,
+            place: grant.org.parse().ok(),
             grant,
             state,
             wrong,
@@ -249,9 +252,14 @@ impl Renewing {
     }
 
     /// The instance that the org named, where that is another host.
-    pub(super) fn other_instance(&self) -> Option<String> {
+    pub(super) fn other_instance(&self) -> Option<Uri> {
         let org = self.org().trim_end_matches('/');
-        self.state().instance_url().filter(|url| url.trim_end_matches('/') != org).map(str::to_owned)
+        self.state().instance_url().filter(|url| url.trim_end_matches('/') != org)?.parse().ok()
+    }
+
+    /// Where the org is.
+    pub(super) fn place(&self) -> Option<&Uri> {
+        self.place.as_ref()
     }
 
     pub(super) fn client_secret(&self) -> Option<&Secret> {

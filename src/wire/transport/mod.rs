@@ -57,7 +57,7 @@ impl Transport {
     pub async fn send(&self, outgoing: &Outgoing) -> Timed {
         let watch = Watch::start();
         if let (Transport::Stubs(http, to), false) = (self, outgoing.truncated) {
-            let answer = http.send(&toward(&outgoing.request, *to)).await;
+            let answer = Box::pin(http.send(&toward(&outgoing.request, *to))).await;
             return told(answer, watch.micros());
         }
         // Nobody waits in process, but how long the org would have kept its client waiting is told.
@@ -75,8 +75,11 @@ impl Transport {
             Transport::Stubs(..) => {
                 Answer::Nothing(Failure::Broken("a server of stubs takes no half request".into()))
             }
-            Transport::Http(http) if outgoing.truncated => http.send_truncated(&outgoing.request).await,
-            Transport::Http(http) => http.send(&outgoing.request).await,
+            // What waits for a socket is large, and would be moved about with every call in process as well.
+            Transport::Http(http) if outgoing.truncated => {
+                Box::pin(http.send_truncated(&outgoing.request)).await
+            }
+            Transport::Http(http) => Box::pin(http.send(&outgoing.request)).await,
         };
         (answer, watch.micros().saturating_add(delay))
     }
