@@ -17,6 +17,7 @@
 //!   programs.
 //! * 7 [`run`]: plan, play, judge, rows of the report.
 //! * 8 [`score`]: faults against suites: the kill matrix. [`load`]: scenarios on a timetable, by many users at a time.
+//!   [`explore`]: orders nobody wrote, proposed by a model, and what goes wrong made small.
 //! * 9 [`cli`]: one file a command; exit codes.
 //!
 //! Nothing below `wire` can fail for an outside reason; `catalog` never sees a socket, a suite or a clock; `org` and
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod client;
 pub mod diagnostic;
 pub mod errors;
+pub mod explore;
 pub mod load;
 pub mod metadata;
 pub mod oauth;

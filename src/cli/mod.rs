@@ -5,6 +5,7 @@ mod apps;
 mod checks;
 mod compare;
 mod explain;
+mod explore;
 mod init;
 mod inside;
 mod judge;
@@ -114,6 +115,8 @@ enum Command {
     Compare(compare::Arguments),
     /// Tell which faults of an org suites would notice: the kill matrix
     Score(score::Arguments),
+    /// Play orders that nobody wrote against a model, and write what goes wrong as suite files
+    Explore(explore::Arguments),
     /// Serve the embedded org over HTTP, for people and for tests
     Serve(serve::Arguments),
     /// Judge a recorded transcript with the catalogue
@@ -152,6 +155,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
         Command::Merge(arguments) => merge::exec(&arguments, io),
         Command::Compare(arguments) => compare::exec(&arguments, io),
         Command::Score(arguments) => score::exec(&arguments, io),
+        Command::Explore(arguments) => explore::exec(&arguments, io),
         Command::Serve(arguments) => serve::exec(arguments, io),
         Command::Judge(arguments) => judge::exec(&arguments, io),
         Command::Matrix(arguments) => matrix::exec(&arguments, io),

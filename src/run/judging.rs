@@ -60,17 +60,20 @@ pub fn is_like(matcher: &Matcher, value: Option<&Value>, any_case: bool) -> bool
 /// Keeps what a step asks to keep; what is not there keeps nothing, and the step that needs it says so.
 pub fn keep(session: &mut Session, captures: &[Capture], response: Option<&Response>) {
     for capture in captures {
-        let of = |response: &Response| match &capture.from {
+        let value = match &capture.from {
             Source::Body(path) => {
-                member(response.json(), path).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+                let text = |v: Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+                response.and_then(|response| member(response.json(), path)).map(text)
             }
-            Source::Header(name) => response.header(name).map(str::to_owned),
+            Source::Header(name) => response.and_then(|response| response.header(name)).map(str::to_owned),
             Source::Redirect(name) => {
-                response.redirect().and_then(|(_, params)| params.get(name).map(str::to_owned))
+                let redirect = response.and_then(Response::redirect);
+                redirect.and_then(|(_, params)| params.get(name).map(str::to_owned))
             }
+            Source::Name(name) => session.value(name),
         };
         // What an answer did not bring stays what an earlier one brought: the latest of several tries.
-        if let Some(value) = response.and_then(of) {
+        if let Some(value) = value {
             session.captured.insert(capture.name.clone(), value);
         }
     }

@@ -160,7 +160,9 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
         let exchanges: Vec<Exchange> = answers.iter().map(|at| world.exchanges[*at].clone()).collect();
         if let Some(last) = exchanges.last() {
             step_succeeded[i] = succeeded(&step.action, last);
-            keep(&mut world.session, &step.capture, last.response());
+        }
+        for x in &exchanges {
+            keep(&mut world.session, &step.capture, x.response());
         }
         let findings = judge_step(&world, scenario, step, &exchanges);
         let own_failed = step.expect.is_none() && !findings.is_empty();

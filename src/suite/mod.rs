@@ -170,6 +170,8 @@ pub enum Source {
     Header(String),
     /// A parameter of the redirect to the client.
     Redirect(String),
+    /// A name that has a value by then, such as the verifier of this authorization.
+    Name(String),
 }
 
 /// What proves that a refusal is one.

@@ -39,6 +39,12 @@ pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
         .chain(with(OF_ASSERTION, "after `do: jwt-bearer` or `do: saml-bearer`"))
 }
 
+/// Whether a name stands for something that the client goes on to keep no longer than until the next of its kind.
+pub(super) fn of_the_client(name: &str) -> bool {
+    [OF_AUTHORIZE, OF_TOKEN, OF_ASSERTION].iter().any(|names| names.contains(&name))
+        && name != "code_challenge"
+}
+
 /// The names that have a value at one point of a scenario.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {

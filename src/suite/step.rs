@@ -276,6 +276,19 @@ impl Reader<'_> {
     }
 
     fn source(&mut self, node: &Node, from: &Node, source: &str) -> Option<Source> {
+        // What grantcheck keeps of the last answer alone is kept for longer under a name of its own.
+        if let Some(name) = source.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+            check_names(self.text, from.span, source, &self.known, self.problems);
+            self.filled.insert(from.span.start);
+            if names::of_the_client(name) || self.known.ever.iter().any(|known| known == name) {
+                return Some(Source::Name(name.to_owned()));
+            }
+            if self.known.has(name) {
+                let help = "it has the same value in every step: use it where it is needed";
+                self.problem("misplaced", from.span, format!("`{source}` need not be kept"), help);
+            }
+            return None;
+        }
         let member = |path: &str| expect::bad_member(path);
         let (source, bad) = match source.split_once('.') {
             _ if source.starts_with('$') => (Source::Body(source.to_owned()), member(source)),
@@ -285,7 +298,8 @@ impl Reader<'_> {
             _ => {
                 let help = match source.contains('.') {
                     true => {
-                        "write `body.MEMBER`, a JSONPath, `header.NAME` or `redirect.PARAMETER`".to_owned()
+                        "write `body.MEMBER`, a JSONPath, `header.NAME`, `redirect.PARAMETER` or `${name}`"
+                            .to_owned()
                     }
                     false => format!("for a member of the body write `body.{source}`"),
                 };

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 const SOURCE: Form = Form {
     code: "bad-capture",
     expected: "a place in the answer",
-    help: "write `body.MEMBER`, a JSONPath, `header.NAME` or `redirect.PARAMETER`",
+    help: "write `body.MEMBER`, a JSONPath, `header.NAME`, `redirect.PARAMETER` or `${name}`",
     fits: |_| true,
-    schema: || json!({ "type": "string", "pattern": r"^(\$|(body|header|redirect)\..|\$\{row\.)" }),
+    schema: || json!({ "type": "string", "pattern": r"^(\$|(body|header|redirect)\..)" }),
 };
 
 /// A path on the target's host.
@@ -231,7 +231,7 @@ pub(super) fn common(step: &'static str, endpoint: Option<Endpoint>) -> Vec<Key>
         may(
             "capture",
             named("capture", capture),
-            "what is kept: `name: body.member`, `header.name` or `redirect.name`",
+            "what is kept: `name: body.member`, `header.name`, `redirect.name` or `${name}`",
         ),
         may(
             "expect",

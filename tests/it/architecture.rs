@@ -21,6 +21,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("run", 7),
     ("score", 8),
     ("load", 8),
+    ("explore", 8),
     ("cli", 9),
 ];
 

@@ -11,6 +11,7 @@ mod clients;
 mod docs;
 mod duality;
 mod errors;
+mod explore;
 mod faults;
 mod fixture;
 mod foreign;

@@ -453,7 +453,9 @@ fn collision_spares_the_winner(t: &Transcript) -> Judgement {
         let in_race = |z: &Exchange| z.race.is_some() && together(winner, z);
         for z in t.after(winner).filter(|z| !in_race(z) && z.response().is_some() && !beside_the_point(z)) {
             let called = calls_with(t, z, winner);
-            let refreshed = presented(z) == Some(current) && sound(t, z) && in_time(t, winner, z);
+            // What another client makes of it says nothing about the winner.
+            let its_own = presented(z) == Some(current) && z.client_id() == winner.client_id();
+            let refreshed = its_own && sound(t, z) && in_time(t, winner, z);
             if called && (200..300).contains(&z.status()) || refreshed && z.granted() {
                 j.pass();
             } else if (called && rejected(z) && works(t, z) || refreshed) && lost.iter().all(|x| collided(x))
@@ -599,5 +601,15 @@ mod tests {
         );
         let again = fails.replace("= end\n", concat!("= end\n", refresh!("R1" => dead)));
         assert_eq!(verdict(id, &again), Verdict::Skip);
+    }
+
+    #[test]
+    fn what_is_refused_to_another_client_is_no_loss_of_the_winner() {
+        let id = "refresh/collision-spares-the-winner";
+        let fails = find(id).unwrap().fails;
+        let last = fails.rfind("client_id=main").unwrap();
+        let (before, after) = fails.split_at(last);
+        let stranger = format!("{before}{}", after.replacen("client_id=main", "client_id=other", 1));
+        assert_eq!(verdict(id, &stranger), Verdict::Skip);
     }
 }

@@ -5,10 +5,11 @@ use http::{Request, header};
 use serde_json::Value;
 use std::sync::Arc;
 
-use super::state::{MINUTE, Model, SESSION, Seen};
 use super::{Client, Line, Op, Which};
 use crate::support::embedded;
 use grantcheck::client::{Jar, page};
+use grantcheck::explore::{self, Event, Model, Rules, Seen, after};
+use grantcheck::oauth::Endpoint;
 use grantcheck::oauth::Params;
 use grantcheck::oauth::pkce::Method;
 use grantcheck::org::fault;
@@ -20,12 +21,25 @@ const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-00";
 /// What is said of a refresh token that another request works on.
 const COLLISION: &str = "token request is already being processed";
 
+/// A minute in milliseconds.
+const MINUTE: i64 = 60_000;
+/// Session timeout.
+const SESSION: i64 = 30 * MINUTE;
+
 pub struct Driver {
     org: Org,
     target: Arc<Target>,
     jar: Jar,
-    model: Model,
+    /// The stores that what was answered so far leaves possible.
+    states: Vec<Model>,
+    codes: Vec<String>,
+    refresh: Vec<String>,
+    access: Vec<String>,
     now: i64,
+}
+
+fn nth(list: &[String], back: usize) -> Option<&String> {
+    (!list.is_empty()).then(|| &list[list.len() - 1 - back % list.len()])
 }
 
 impl Driver {
@@ -35,8 +49,10 @@ impl Driver {
         target.settings.0.insert("access_token_ttl".into(), Setting::Millis(SESSION));
         let faults: Vec<_> = faults.iter().map(|name| fault::find(name).unwrap()).collect();
         let org = Org::new(&target, &faults, [9; 32]);
-        let model = Model::new(rotation);
-        Self { org, target: Arc::new(target), jar: Jar::default(), model, now: 1_800_000_000_000 }
+        let states = vec![Model::new(Rules::of(&target, &target.settings))];
+        let (codes, refresh, access) = (Vec::new(), Vec::new(), Vec::new());
+        let (target, jar) = (Arc::new(target), Jar::default());
+        Self { org, target, jar, states, codes, refresh, access, now: 1_800_000_000_000 }
     }
 
     pub fn play(&mut self, line: &Line) -> Result<(), String> {
@@ -45,81 +61,110 @@ impl Driver {
                 self.now += minutes * MINUTE;
                 Ok(())
             }
-            Line::One(op) => self.one(op),
-            Line::Overlapping(ops) => self.overlapping(ops),
+            Line::One(Op::Authorize) => {
+                self.now += 1;
+                let code = self.authorize();
+                let challenge = Some(Method::S256.challenge(VERIFIER));
+                let op = explore::Op::Authorize { app: "main".into(), user: "main".into(), challenge };
+                self.codes.push(code.clone());
+                self.take(&[Event { op, seen: Seen::Code(code), at: self.now }])
+            }
+            Line::One(op) => self.together(&[(op.clone(), 0)]),
+            Line::Overlapping(ops) => self.together(ops),
         }
-    }
-
-    fn one(&mut self, op: &Op) -> Result<(), String> {
-        if !self.model.can(op) {
-            return Ok(());
-        }
-        self.now += 1;
-        let seen = match op {
-            Op::Authorize => self.authorize(),
-            op => see(op, &self.org.handle(&self.request(op), self.now)),
-        };
-        let before = self.model.clone();
-        self.model.take(&before, op, &seen, self.now)
     }
 
     /// All are begun before any is ended: what each was answered must fit some order of them.
-    fn overlapping(&mut self, ops: &[(Op, u8)]) -> Result<(), String> {
-        let ops: Vec<&(Op, u8)> = ops.iter().filter(|(op, _)| self.model.can(op)).collect();
+    fn together(&mut self, ops: &[(Op, u8)]) -> Result<(), String> {
+        let ops: Vec<&(Op, u8)> = ops.iter().filter(|(op, _)| self.can(op)).collect();
         self.now += 1;
         let begun: Vec<Begun> =
             ops.iter().map(|(op, _)| self.org.begin(&self.request(op), self.now)).collect();
         let mut ending: Vec<(usize, Begun)> = begun.into_iter().enumerate().collect();
         ending.sort_by_key(|(i, _)| ops[*i].1);
-        let mut seen: Vec<Option<Seen>> = vec![None; ops.len()];
+        let mut events: Vec<Event> = Vec::new();
         for (i, begun) in ending {
             let reply = match begun {
                 Begun::Reply(reply) => reply,
                 Begun::Pending(pending) => self.org.commit(pending, self.now),
             };
-            seen[i] = Some(see(&ops[i].0, &reply));
+            events.push(Event { op: self.asked(&ops[i].0), seen: see(&ops[i].0, &reply), at: self.now });
         }
-        // One that was turned away because another one was at it has done nothing.
-        let refreshes = |token: &str| {
-            let of = |op: &Op| match op {
-                Op::Refresh { token: back, .. } => self.model.refresh_token(*back).as_deref() == Some(token),
-                _ => false,
-            };
-            ops.iter().filter(|(op, _)| of(op)).count()
-        };
-        let mut told: Vec<(&Op, Seen)> = Vec::new();
-        for ((op, _), seen) in ops.iter().zip(seen) {
-            let seen = seen.expect("each was ended");
-            match (&seen, op) {
-                (Seen::Refused(_, why), Op::Refresh { token, .. }) if why == COLLISION => {
-                    let token = self.model.refresh_token(*token).expect("there is a refresh token");
-                    if refreshes(&token) < 2 {
-                        return Err("a collision with nobody".into());
-                    }
-                }
-                _ => told.push((op, seen)),
+        // Only now: what is spoken of is what there was when they began.
+        for event in &events {
+            if let Seen::Granted { access, refresh } = &event.seen {
+                self.access.push(access.clone());
+                self.refresh.extend(refresh.clone());
             }
         }
-        let before = self.model.clone();
-        let fit = some_order(&before, &before, &told, self.now);
-        self.model = fit.ok_or_else(|| format!("no order explains {told:?}"))?;
+        if events.is_empty() { Ok(()) } else { self.take(&events) }
+    }
+
+    fn take(&mut self, events: &[Event]) -> Result<(), String> {
+        let right: Vec<_> =
+            self.states.iter().map(|state| state.right(&events[0].op, events[0].at)).collect();
+        self.states = after(std::mem::take(&mut self.states), events);
+        if self.states.is_empty() {
+            return Err(format!("no order explains {events:?}; the first alone: {right:?}"));
+        }
         Ok(())
     }
 
+    /// Whether there is anything that the operation could be about.
+    fn can(&self, op: &Op) -> bool {
+        match op {
+            Op::Authorize => true,
+            Op::Redeem { .. } => !self.codes.is_empty(),
+            Op::Refresh { .. } | Op::Revoke(Which::Refresh(_)) | Op::Introspect(Which::Refresh(_)) => {
+                !self.refresh.is_empty()
+            }
+            Op::Revoke(Which::Access(_)) | Op::Introspect(Which::Access(_)) | Op::Call(_) => {
+                !self.access.is_empty()
+            }
+        }
+    }
+
+    fn token(&self, which: &Which) -> String {
+        let (list, back) = match which {
+            Which::Access(back) => (&self.access, back),
+            Which::Refresh(back) => (&self.refresh, back),
+        };
+        nth(list, *back).expect("there is one").clone()
+    }
+
+    /// An operation as the model has it.
+    fn asked(&self, op: &Op) -> explore::Op {
+        let app = |client: Client| client.role().to_owned();
+        match op {
+            Op::Authorize => unreachable!("an authorization is a journey"),
+            Op::Redeem { code, client, verifier } => explore::Op::Redeem {
+                code: nth(&self.codes, *code).expect("there is a code").clone(),
+                app: app(*client),
+                verifier: verifier.then(|| Method::S256.challenge(VERIFIER)),
+            },
+            Op::Refresh { token, client } => explore::Op::Refresh {
+                token: self.token(&Which::Refresh(*token)),
+                app: app(*client),
+                narrow: false,
+            },
+            Op::Revoke(which) => explore::Op::Revoke { token: self.token(which), app: app(Client::Main) },
+            Op::Introspect(which) => {
+                explore::Op::Introspect { token: self.token(which), app: app(Client::Main) }
+            }
+            Op::Call(back) => {
+                let token = self.token(&Which::Access(*back));
+                explore::Op::Use { token, endpoint: Endpoint::Resource }
+            }
+        }
+    }
+
     fn form(&self, client: Client) -> Params {
-        let app = &self.target.apps[match client {
-            Client::Main => "main",
-            Client::Other => "other",
-        }];
+        let app = &self.target.apps[client.role()];
         let secret = app.client_secret.as_ref().unwrap().expose();
         Params::new().with("client_id", &app.client_id).with("client_secret", secret)
     }
 
     fn request(&self, op: &Op) -> Request<Bytes> {
-        let token = |which: &Which| match which {
-            Which::Access(back) => self.model.access_token(*back).unwrap(),
-            Which::Refresh(back) => self.model.refresh_token(*back).unwrap(),
-        };
         match op {
             Op::Authorize => unreachable!("an authorization is a journey"),
             Op::Redeem { code, client, verifier } => {
@@ -130,7 +175,7 @@ impl Driver {
                     &self
                         .form(*client)
                         .with("grant_type", "authorization_code")
-                        .with("code", self.model.code(*code).unwrap())
+                        .with("code", nth(&self.codes, *code).unwrap())
                         .with("redirect_uri", callback)
                         .with("code_verifier", verifier),
                 )
@@ -140,19 +185,21 @@ impl Driver {
                 &self
                     .form(*client)
                     .with("grant_type", "refresh_token")
-                    .with("refresh_token", self.model.refresh_token(*token).unwrap()),
+                    .with("refresh_token", self.token(&Which::Refresh(*token))),
             ),
-            Op::Revoke(which) => post("revoke", &Params::new().with("token", token(which))),
-            Op::Introspect(which) => post("introspect", &self.form(Client::Main).with("token", token(which))),
+            Op::Revoke(which) => post("revoke", &Params::new().with("token", self.token(which))),
+            Op::Introspect(which) => {
+                post("introspect", &self.form(Client::Main).with("token", self.token(which)))
+            }
             Op::Call(back) => Request::get(format!("{BASE}/services/data/v62.0/limits"))
-                .header(header::AUTHORIZATION, format!("Bearer {}", self.model.access_token(*back).unwrap()))
+                .header(header::AUTHORIZATION, format!("Bearer {}", self.token(&Which::Access(*back))))
                 .body(Bytes::new())
                 .unwrap(),
         }
     }
 
     /// From the authorize URL over login and approval, as far as they come, to the callback.
-    fn authorize(&mut self) -> Seen {
+    fn authorize(&mut self) -> String {
         let app = &self.target.apps["main"];
         let asked = Params::new()
             .with("response_type", "code")
@@ -181,7 +228,7 @@ impl Driver {
                 let to = page::join(&at, to).unwrap();
                 if to.starts_with(app.redirect_uri()) {
                     let params = Params::read(to.split_once('?').map_or("", |(_, query)| query)).unwrap();
-                    return Seen::Code(params.get("code").unwrap_or_else(|| panic!("{to}")).to_owned());
+                    return params.get("code").unwrap_or_else(|| panic!("{to}")).to_owned();
                 }
                 request = Request::get(to).body(Bytes::new()).unwrap();
                 continue;
@@ -204,20 +251,6 @@ impl Driver {
     }
 }
 
-/// The model after these operations, in whatever order explains what was seen.
-fn some_order(before: &Model, model: &Model, told: &[(&Op, Seen)], now: i64) -> Option<Model> {
-    if told.is_empty() {
-        return Some(model.clone());
-    }
-    (0..told.len()).find_map(|first| {
-        let mut next = model.clone();
-        next.take(before, told[first].0, &told[first].1, now).ok()?;
-        let mut rest = told.to_vec();
-        rest.remove(first);
-        some_order(before, &next, &rest, now)
-    })
-}
-
 fn post(endpoint: &str, form: &Params) -> Request<Bytes> {
     Request::post(format!("{BASE}/services/oauth2/{endpoint}"))
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -231,15 +264,11 @@ fn see(op: &Op, reply: &Reply) -> Seen {
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
     match op {
         Op::Authorize => unreachable!("an authorization is a journey"),
-        Op::Call(_) => Seen::Status(status),
+        Op::Call(_) | Op::Revoke(_) => Seen::Status(status),
         Op::Introspect(_) => Seen::Active(body["active"] == true),
-        Op::Revoke(_) => Seen::Revoked(status == 200),
         Op::Redeem { .. } | Op::Refresh { .. } => match text("access_token") {
-            Some(access_token) => Seen::Granted { access_token, refresh_token: text("refresh_token") },
-            None => Seen::Refused(
-                text("error").unwrap_or_default(),
-                text("error_description").unwrap_or_default(),
-            ),
+            Some(access) => Seen::Granted { access, refresh: text("refresh_token") },
+            None => Seen::Refused(status, text("error_description").as_deref() == Some(COLLISION)),
         },
     }
 }

@@ -1,9 +1,8 @@
-//! The embedded org against a model of what an org must do, in sequences and interleavings that nobody wrote. One
+//! The embedded org against the model of what an org must do that explores orgs, in sequences and interleavings that nobody wrote. One
 //! operation at a time has one right answer; operations that overlap must be answered as if they had come one after the
 //! other, in some order.
 
 mod driver;
-mod state;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -27,6 +26,16 @@ pub enum Op {
 pub enum Client {
     Main,
     Other,
+}
+
+impl Client {
+    /// Role of the app.
+    fn role(self) -> &'static str {
+        match self {
+            Client::Main => "main",
+            Client::Other => "other",
+        }
+    }
 }
 
 /// Which token.

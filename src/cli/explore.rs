@@ -1,0 +1,235 @@
+//! `grantcheck explore`: plays orders that nobody wrote, and writes what goes wrong as suite files.
+
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+use super::outputs::outputs;
+use super::run::faults_named;
+use super::{CannotStart, Exit, Io, load_files, runtime};
+use crate::diagnostic::Diagnostic;
+use crate::explore::{self, Error, Exploration, Explored, Progress};
+use crate::oauth::salesforce::Profile;
+use crate::report;
+use crate::run::Options;
+use crate::wire::files;
+
+/// The moment at which every play begins, in milliseconds since the epoch, so that a seed plays the same tomorrow.
+const BEGIN: i64 = 1_800_000_000_000;
+/// How many programs are played where neither a number nor a time is said.
+const RUNS: u64 = 1000;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The org: a target file, a URL, or `embedded`
+    #[arg(long, value_name = "FILE|URL")]
+    target: Option<String>,
+    /// Judge as `rfc` or `salesforce` has it, whatever the target says
+    #[arg(long)]
+    profile: Option<String>,
+    /// Make the embedded org commit a fault on purpose
+    #[arg(long, value_name = "NAME")]
+    fault: Vec<String>,
+    /// Propose only steps of this kind (`refresh`, `revoke`, ..., `at-once`), or with `!` before it none of it; `check:ID`
+    /// counts only checks that begin so
+    #[arg(long, value_name = "WORD")]
+    select: Vec<String>,
+    /// Decides what is proposed; the same seed plays the same on the embedded org. Drawn and told where it is not given
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How long to go on, for example `60s`
+    #[arg(long = "for", value_name = "DURATION")]
+    time: Option<String>,
+    /// How many programs to play; 1000 where no time is given either
+    #[arg(long, value_name = "N")]
+    runs: Option<u64>,
+    /// How many steps a program has at most
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    steps: usize,
+    /// Go on after something that fails, for something else that does
+    #[arg(long)]
+    go_on: bool,
+    /// Write a suite file for each thing that goes wrong into this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write a report: `json=FILE`
+    #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
+    report: Vec<String>,
+    /// Allow what may spoil an org that is not disposable: `destructive`
+    #[arg(long, value_name = "WHAT")]
+    allow: Vec<String>,
+    /// The most token requests that may go to a foreign org
+    #[arg(long, value_name = "N")]
+    budget: Option<u32>,
+    /// How many programs are played at a time on the embedded org; as many as there are processors where it is not given
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// How long an answer may take
+    #[arg(long, default_value = "10s", value_name = "DURATION")]
+    within: String,
+}
+
+pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
+    let json = json_path(&arguments.report)?;
+    outputs(json.iter().map(|path| ("a report", path.as_path())))?;
+    let exploration = exploration(arguments)?;
+    if let Some(folder) = &arguments.out {
+        files::make_folder(folder)?;
+    }
+    writeln!(io.err, "seed {}", exploration.options.seed)?;
+    let explored = match played(&exploration, io)? {
+        Ok(explored) => explored,
+        Err(Error::World(why)) => return Err(why.into()),
+        Err(why) => {
+            writeln!(io.err, "error: {why}")?;
+            return Ok(super::CANNOT_VOUCH);
+        }
+    };
+    let mut written = Ok(());
+    if let Some(folder) = &arguments.out {
+        for one in &explored.found {
+            written = written.and(files::write(&folder.join(&one.file), &one.text));
+        }
+    }
+    if let Some(path) = &json {
+        written = written.and(files::write(path, &format!("{:#}\n", explore::json(&explored))));
+    }
+    write!(io.out, "{}", explore::console(&explored, arguments.out.is_none()))?;
+    io.out.flush()?;
+    written?;
+    Ok(match () {
+        () if explored.fails() => super::FAILED,
+        () if explored.interrupted => super::INTERRUPTED,
+        () if !explored.vouches() => super::CANNOT_VOUCH,
+        () => super::CONFORMS,
+    })
+}
+
+fn played(exploration: &Exploration, io: &mut Io<'_>) -> Result<Result<Explored, Error>, CannotStart> {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (stop, stopped) = watch::channel(false);
+    let explored = runtime()?.block_on(async {
+        let exploring = explore::explore(exploration, &tell, stopped);
+        tokio::pin!(exploring);
+        loop {
+            tokio::select! {
+                biased;
+                _ = tokio::signal::ctrl_c(), if !*stop.borrow() => {
+                    let _ = stop.send(true);
+                }
+                explored = &mut exploring => return explored,
+                Some(progress) = told.recv() => if io.terminal {
+                    let text = match progress {
+                        Progress::Played(runs) => format!("{runs} programs"),
+                        Progress::Found(what) => format!("making it small: {}", report::visible(&what)),
+                    };
+                    let _ = write!(io.err, "\r\u{1b}[K{text}").and_then(|()| io.err.flush());
+                }
+            }
+        }
+    });
+    if io.terminal {
+        write!(io.err, "\r\u{1b}[K")?;
+    }
+    Ok(explored)
+}
+
+fn json_path(list: &[String]) -> Result<Option<PathBuf>, CannotStart> {
+    let mut json = None;
+    for item in list {
+        match item.split_once('=') {
+            Some(("json", path)) if !path.is_empty() => json = Some(path.into()),
+            _ => {
+                let message = format!("`--report {item}` names no format and file");
+                return Err(Diagnostic::bare("bad-flag", message).help("write `json=FILE`").into());
+            }
+        }
+    }
+    Ok(json)
+}
+
+fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
+    let mut target = load_files::target(arguments.target.as_deref())?;
+    let mut problems = Vec::new();
+    let faults = faults_named(&arguments.fault, &mut problems);
+    let mut millis_of = |flag: &str, text: &str| {
+        let millis = crate::oauth::duration(text).and_then(|m| u64::try_from(m).ok()).filter(|m| *m > 0);
+        if millis.is_none() {
+            problems.push(
+                Diagnostic::bare("bad-flag", format!("`{flag} {text}` is no duration"))
+                    .help("write for example `60s` or `5m`"),
+            );
+        }
+        millis
+    };
+    let millis = arguments.time.as_deref().and_then(|time| millis_of("--for", time));
+    let within = millis_of("--within", &arguments.within).unwrap_or(10_000);
+    if let Some(name) = arguments.profile.as_deref() {
+        match Profile::read(name) {
+            Some(profile) => target.profile = profile,
+            None => problems.push(
+                Diagnostic::bare("bad-flag", format!("`--profile {name}` is no profile"))
+                    .help("write `rfc` or `salesforce`"),
+            ),
+        }
+    }
+    if let Some(name) = arguments.allow.iter().find(|what| *what != "destructive") {
+        let message = format!("`--allow {name}` allows nothing");
+        problems.push(Diagnostic::bare("bad-flag", message).help("write `--allow destructive`"));
+    }
+    if let Some(word) = arguments.select.iter().find(|word| !explore::is_word(word)) {
+        let message = format!("`--select {word}` is no kind of step that is proposed");
+        let help = format!("the words are: {}", explore::WORDS.join(", "));
+        problems.push(Diagnostic::bare("bad-flag", message).help(help));
+    }
+    if arguments.steps == 0 {
+        problems
+            .push(Diagnostic::bare("bad-flag", "`--steps 0` leaves nothing to do").help("write 3 or more"));
+    }
+    let foreign = !target.is_embedded();
+    if foreign && !faults.is_empty() {
+        problems.push(
+            Diagnostic::bare("bad-flag", "`--fault` is for the embedded org").help("leave `--target` out"),
+        );
+    }
+    let allowed = arguments.allow.iter().any(|what| what == "destructive");
+    if foreign && !allowed && !target.disposable {
+        problems.push(
+            Diagnostic::bare("not-disposable", "exploring reuses, revokes and spoils what it finds")
+                .help("allow it with `--allow destructive`, or say `disposable: true` in the target"),
+        );
+    }
+    if foreign && arguments.budget.is_none() {
+        problems.push(
+            Diagnostic::bare("no-budget", "exploring makes as many token requests as it is let")
+                .help("say with `--budget N` how many may go to the org"),
+        );
+    }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let seed = arguments.seed.unwrap_or_else(|| {
+        let drawn = crate::wire::dice::seed();
+        u64::from(u32::from_le_bytes([drawn[0], drawn[1], drawn[2], drawn[3]]))
+    });
+    let options = Options {
+        faults,
+        seed,
+        destructive: true,
+        budget: arguments.budget,
+        begin: (!foreign).then_some(BEGIN),
+        jobs: arguments.jobs.unwrap_or(processors),
+        within: Duration::from_millis(within),
+        ..Options::new(target, Vec::new())
+    };
+    Ok(Exploration {
+        options,
+        runs: arguments.runs.or_else(|| millis.is_none().then_some(RUNS)),
+        millis,
+        select: arguments.select.clone(),
+        longest: arguments.steps,
+        go_on: arguments.go_on,
+    })
+}

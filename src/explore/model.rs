@@ -1,0 +1,622 @@
+//! What a conforming org must do, in the fewest words: codes, families of refresh tokens, access tokens, and time. Pure.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::oauth::Endpoint;
+use crate::oauth::salesforce::Profile;
+use crate::subject::{RefreshPolicy, Settings, Target};
+
+/// How far the moment of an exchange may be from the one at which the org decided, in milliseconds.
+const SLACK: i64 = 2_000;
+/// How long Salesforce takes a code (REST API Developer Guide: Web Server OAuth Flow), in milliseconds.
+const CODE: i64 = 15 * 60_000;
+/// How long Salesforce's session lives where nothing says otherwise, in milliseconds.
+const SESSION: i64 = 2 * 3_600_000;
+/// The same where an RFC is the measure (RFC 6750 §5.3).
+const SESSION_RFC: i64 = 3_600_000;
+/// Approvals of one app by one user that live at the same time on Salesforce; the next one drops the oldest.
+const APPROVALS: usize = 5;
+/// How long a refresh token lives under a policy that names no time, in milliseconds.
+const POLICY: i64 = 365 * 86_400_000;
+
+/// What is known of the org that the model stands for. What is not known leaves the model unsure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rules {
+    /// Whether each refresh answers with a new refresh token.
+    pub rotation: Option<bool>,
+    /// How long a code lives, in milliseconds.
+    pub code: Option<i64>,
+    /// How long an access token lives without use, in milliseconds.
+    pub session: Option<i64>,
+    /// What becomes of a refresh token with time.
+    pub policy: RefreshPolicy,
+    /// Whether it is known to do as Salesforce does: the reuse of a rotated refresh token ends its whole family, the
+    /// sixth approval drops the first, a second redemption of a code takes nothing away.
+    pub salesforce: bool,
+}
+
+impl Rules {
+    /// The rules of a target under the settings of a scenario.
+    pub fn of(target: &Target, settings: &Settings) -> Self {
+        let settings = target.settings.with(settings);
+        let embedded = target.is_embedded();
+        let known = |millis: Option<i64>, otherwise: i64| millis.or(embedded.then_some(otherwise));
+        let session = if target.profile == Profile::Rfc { SESSION_RFC } else { SESSION };
+        let ttl = settings.millis("refresh_token_ttl").unwrap_or(POLICY);
+        let policy = match settings.word("refresh_policy") {
+            Some("zero") => RefreshPolicy::Zero,
+            Some("lifetime") => RefreshPolicy::Lifetime(ttl),
+            Some("inactivity") => RefreshPolicy::Inactivity(ttl),
+            _ => RefreshPolicy::Infinite,
+        };
+        Self {
+            rotation: settings.flag("rotation"),
+            code: known(settings.millis("code_ttl"), CODE),
+            session: known(settings.millis("access_token_ttl"), session),
+            policy,
+            salesforce: embedded,
+        }
+    }
+}
+
+/// One operation on the store of an org. Roles of apps say who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// A user lets an app have a code; with the S256 challenge, where one was sent.
+    Authorize {
+        /// Who asks.
+        app: String,
+        /// Who logs in.
+        user: String,
+        /// The challenge.
+        challenge: Option<String>,
+    },
+    /// A code is redeemed.
+    Redeem {
+        /// Which.
+        code: String,
+        /// Who asks.
+        app: String,
+        /// The challenge that the verifier fits, where one came.
+        verifier: Option<String>,
+    },
+    /// A refresh token is used.
+    Refresh {
+        /// Which.
+        token: String,
+        /// Who asks.
+        app: String,
+        /// Whether less scope is asked for.
+        narrow: bool,
+    },
+    /// Tokens are asked for without a user agent: client credentials, an assertion.
+    Grant {
+        /// Who asks.
+        app: String,
+        /// Whether the same assertion was presented before.
+        again: bool,
+    },
+    /// A token is revoked.
+    Revoke {
+        /// Which.
+        token: String,
+        /// Who asks.
+        app: String,
+    },
+    /// The introspection endpoint is asked.
+    Introspect {
+        /// About which token.
+        token: String,
+        /// Who asks.
+        app: String,
+    },
+    /// A resource is asked for with a token.
+    Use {
+        /// Which.
+        token: String,
+        /// Where.
+        endpoint: Endpoint,
+    },
+}
+
+/// An answer, as far as it matters to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A code.
+    Code(String),
+    /// Tokens.
+    Granted {
+        /// The access token.
+        access: String,
+        /// A refresh token beside it.
+        refresh: Option<String>,
+    },
+    /// A refusal with this status; whether it speaks of a collision in flight.
+    Refused(u16, bool),
+    /// What introspection says.
+    Active(bool),
+    /// Any other status.
+    Status(u16),
+}
+
+/// What a conforming org answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    /// A code.
+    Code,
+    /// Tokens; with a refresh token or without one, where that is known.
+    Granted(Option<bool>),
+    /// A refusal, by the name that suites have for it.
+    Refused(&'static str),
+    /// The resource.
+    In,
+    /// No resource.
+    Out,
+    /// What introspection says.
+    Active(bool),
+    /// The token is revoked.
+    Done,
+    /// Nothing that the model knows.
+    Any,
+}
+
+impl Right {
+    /// Whether an answer is like this.
+    pub fn fits(self, seen: &Seen) -> bool {
+        match (self, seen) {
+            (Right::Any, _) | (Right::Code, Seen::Code(_)) => true,
+            (Right::Granted(with), Seen::Granted { refresh, .. }) => {
+                with.is_none_or(|with| with == refresh.is_some())
+            }
+            (Right::Refused(_), Seen::Refused(status, _)) => (400..500).contains(status),
+            (Right::In | Right::Done, Seen::Status(status)) => (200..300).contains(status),
+            // Salesforce's SOAP API answers 500.
+            (Right::Out, Seen::Status(status)) => (400..=500).contains(status),
+            (Right::Active(right), Seen::Active(active)) => right == *active,
+            // Who is not told anything is not told that it lives.
+            (Right::Active(false), Seen::Status(status)) => (400..500).contains(status),
+            _ => false,
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> String {
+        match self {
+            Right::Code => "a code that was not there before".into(),
+            Right::Granted(None) => "tokens that were not there before".into(),
+            Right::Granted(Some(true)) => {
+                "an access token and a refresh token that were not there before".into()
+            }
+            Right::Granted(Some(false)) => {
+                "an access token that was not there before, and no refresh token".into()
+            }
+            Right::Refused(name) => format!("a refusal ({name})"),
+            Right::In => "the resource".into(),
+            Right::Out => "no resource: the access token is dead".into(),
+            Right::Active(active) => format!("active: {active}"),
+            Right::Done => "a revocation".into(),
+            Right::Any => "anything".into(),
+        }
+    }
+}
+
+/// Whether something lives; what an org may do either way leaves that open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Alive,
+    Unsure,
+    Dead,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Code {
+    app: String,
+    user: String,
+    challenge: Option<String>,
+    issued: i64,
+    used: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Family {
+    app: String,
+    user: String,
+    life: Life,
+    granted: i64,
+    used: i64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Refresh {
+    family: usize,
+    rotated: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Access {
+    app: String,
+    family: Option<usize>,
+    revoked: bool,
+    /// From when on it may be dead, and from when on it must be: use extends a session, in ways that differ.
+    expires: (i64, i64),
+    /// Whether less was granted than the app has, so that a resource may want more.
+    narrow: bool,
+}
+
+/// The store of an org as it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    rules: Rules,
+    codes: BTreeMap<String, Code>,
+    families: Vec<Family>,
+    /// Live ones, oldest first.
+    approvals: VecDeque<usize>,
+    refresh: BTreeMap<String, Refresh>,
+    access: BTreeMap<String, Access>,
+}
+
+/// A moment against an end.
+fn at_end(now: i64, (from, until): (i64, i64)) -> Life {
+    match () {
+        () if now < from - SLACK => Life::Alive,
+        () if now < until + SLACK => Life::Unsure,
+        () => Life::Dead,
+    }
+}
+
+impl Model {
+    /// A store with nothing in it.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            codes: BTreeMap::new(),
+            families: Vec::new(),
+            approvals: VecDeque::new(),
+            refresh: BTreeMap::new(),
+            access: BTreeMap::new(),
+        }
+    }
+
+    /// What must come of an operation at that moment.
+    pub fn right(&self, op: &Op, now: i64) -> Right {
+        match op {
+            Op::Authorize { .. } => Right::Code,
+            Op::Redeem { code, app, verifier } => self.of_code(code, app, verifier.as_ref(), now),
+            Op::Refresh { token, app, narrow } => match self.of_refresh(token, app, now) {
+                // Salesforce takes no scope here.
+                Right::Granted(_) if *narrow => Right::Any,
+                right => right,
+            },
+            Op::Grant { again: true, .. } => Right::Any,
+            Op::Grant { .. } => Right::Granted(self.rules.salesforce.then_some(false)),
+            Op::Revoke { token, app } => match self.owner(token) {
+                // Who revokes what belongs to somebody else is told in many ways.
+                Some(owner) if owner == app => match self.life(token, now) {
+                    Life::Alive => Right::Done,
+                    _ => Right::Any,
+                },
+                _ => Right::Any,
+            },
+            Op::Introspect { token, app } => match (self.owner(token), self.life(token, now)) {
+                (_, Life::Dead) => Right::Active(false),
+                (Some(owner), Life::Alive) if owner == app => Right::Active(true),
+                _ => Right::Any,
+            },
+            Op::Use { token, endpoint } => {
+                let access = self.access.get(token);
+                let life = if access.is_some() { self.life(token, now) } else { Life::Dead };
+                match life {
+                    Life::Dead => Right::Out,
+                    Life::Unsure => Right::Any,
+                    // An identity URL is of the user whom an answer named last.
+                    Life::Alive if *endpoint == Endpoint::Identity => Right::Any,
+                    Life::Alive if access.is_some_and(|access| access.narrow) => Right::Any,
+                    Life::Alive => Right::In,
+                }
+            }
+        }
+    }
+
+    /// Takes an operation with its answer.
+    ///
+    /// # Errors
+    /// What must have been answered instead.
+    pub fn take(&mut self, op: &Op, seen: &Seen, now: i64) -> Result<(), Right> {
+        let right = self.right(op, now);
+        if !right.fits(seen) || !self.is_new(seen) {
+            return Err(right);
+        }
+        match (op, seen) {
+            (Op::Authorize { app, user, challenge }, Seen::Code(code)) => {
+                let code_of = Code {
+                    app: app.clone(),
+                    user: user.clone(),
+                    challenge: challenge.clone(),
+                    issued: now,
+                    used: false,
+                };
+                self.codes.insert(code.clone(), code_of);
+            }
+            (Op::Redeem { code, .. }, seen) => self.redeemed(code, right, seen, now),
+            (Op::Refresh { token, narrow, .. }, seen) => self.refreshed(token, *narrow, right, seen, now),
+            (Op::Grant { app, .. }, Seen::Granted { access, .. }) => {
+                self.open(access, app.clone(), None, false, now);
+            }
+            (Op::Revoke { token, .. }, Seen::Status(200..300)) => self.revoked(token),
+            (Op::Use { token, .. }, Seen::Status(200..300)) => {
+                let session = self.rules.session;
+                if let (Some(access), Some(ttl)) = (self.access.get_mut(token), session) {
+                    access.expires.1 = access.expires.1.max(now + ttl);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What may be left of it where two requests with one refresh token met, and which came of it is not known.
+    pub fn collide(&mut self, token: &str) {
+        if let Some(refresh) = self.refresh.get(token) {
+            self.doubt(refresh.family);
+        }
+    }
+
+    fn of_code(&self, code: &str, app: &str, verifier: Option<&String>, now: i64) -> Right {
+        let Some(of) = self.codes.get(code) else { return Right::Refused("code-unknown") };
+        if of.app != app {
+            return Right::Refused("code-of-another-client");
+        }
+        let end =
+            self.rules.code.map_or((i64::MAX / 2, i64::MAX / 2), |ttl| (of.issued + ttl, of.issued + ttl));
+        match at_end(now, end) {
+            _ if of.used => Right::Refused("code-already-used"),
+            Life::Dead => Right::Refused("code-expired"),
+            Life::Unsure => Right::Any,
+            Life::Alive if of.challenge.is_some() && of.challenge.as_ref() != verifier => {
+                Right::Refused("verifier-wrong")
+            }
+            Life::Alive => Right::Granted(None),
+        }
+    }
+
+    fn of_refresh(&self, token: &str, app: &str, now: i64) -> Right {
+        const DEAD: Right = Right::Refused("refresh-token-invalid");
+        let Some(of) = self.refresh.get(token) else { return DEAD };
+        let family = &self.families[of.family];
+        if family.app != app {
+            return Right::Refused("refresh-token-of-another-client");
+        }
+        match self.life(token, now) {
+            Life::Dead => DEAD,
+            Life::Unsure => Right::Any,
+            Life::Alive => Right::Granted(self.rules.rotation),
+        }
+    }
+
+    /// Whom a token was issued to.
+    fn owner(&self, token: &str) -> Option<&str> {
+        let of_refresh = |refresh: &Refresh| self.families[refresh.family].app.as_str();
+        let access = self.access.get(token).map(|access| access.app.as_str());
+        access.or_else(|| self.refresh.get(token).map(of_refresh))
+    }
+
+    /// Whether a token of either kind lives; one that nobody issued is dead.
+    fn life(&self, token: &str, now: i64) -> Life {
+        if let Some(access) = self.access.get(token) {
+            let family = access.family.map_or(Life::Alive, |at| self.families[at].life);
+            return match (family, at_end(now, access.expires)) {
+                _ if access.revoked => Life::Dead,
+                (Life::Dead, _) | (_, Life::Dead) => Life::Dead,
+                (Life::Alive, Life::Alive) => Life::Alive,
+                _ => Life::Unsure,
+            };
+        }
+        let Some(refresh) = self.refresh.get(token) else { return Life::Dead };
+        let family = &self.families[refresh.family];
+        let in_time = match self.rules.policy {
+            RefreshPolicy::Infinite => Life::Alive,
+            // It ends with the session that the grant opened.
+            RefreshPolicy::Zero => Life::Unsure,
+            RefreshPolicy::Lifetime(ttl) => at_end(now, (family.granted + ttl, family.granted + ttl)),
+            RefreshPolicy::Inactivity(ttl) => at_end(now, (family.used + ttl, family.used + ttl)),
+        };
+        match (family.life, in_time) {
+            _ if refresh.rotated => Life::Dead,
+            (Life::Dead, _) | (_, Life::Dead) => Life::Dead,
+            (Life::Alive, Life::Alive) => Life::Alive,
+            _ => Life::Unsure,
+        }
+    }
+
+    /// What is handed out was never handed out before.
+    fn is_new(&self, seen: &Seen) -> bool {
+        match seen {
+            Seen::Code(code) => !self.codes.contains_key(code),
+            Seen::Granted { access, refresh } => {
+                // Without rotation a server may send the same refresh token along.
+                let again =
+                    |token: &String| self.rules.rotation == Some(true) && self.refresh.contains_key(token);
+                !self.access.contains_key(access) && !refresh.as_ref().is_some_and(again)
+            }
+            _ => true,
+        }
+    }
+
+    fn redeemed(&mut self, code: &str, right: Right, seen: &Seen, now: i64) {
+        let Some(of) = self.codes.get_mut(code) else { return };
+        let Seen::Granted { access, refresh } = seen else {
+            // RFC 6749 §4.1.2: what a code brought should end where it comes again.
+            if right == Right::Refused("code-already-used") && !self.rules.salesforce {
+                let (app, user) = (of.app.clone(), of.user.clone());
+                let its = |family: &Family| family.app == app && family.user == user;
+                let doubted: Vec<usize> =
+                    (0..self.families.len()).filter(|at| its(&self.families[*at])).collect();
+                doubted.into_iter().for_each(|at| self.doubt(at));
+            }
+            return;
+        };
+        of.used = true;
+        let (app, user) = (of.app.clone(), of.user.clone());
+        let family = self.families.len();
+        self.families.push(Family { app: app.clone(), user, life: Life::Alive, granted: now, used: now });
+        if let Some(refresh) = refresh {
+            self.refresh.insert(refresh.clone(), Refresh { family, rotated: false });
+            self.approve(family);
+        }
+        self.open(access, app, Some(family), false, now);
+    }
+
+    fn refreshed(&mut self, token: &str, narrow: bool, right: Right, seen: &Seen, now: i64) {
+        let Some(of) = self.refresh.get_mut(token) else { return };
+        let family = of.family;
+        let Seen::Granted { access, refresh } = seen else {
+            let by_its_client = right != Right::Refused("refresh-token-of-another-client");
+            if of.rotated && by_its_client {
+                // Somebody has what was replaced: nobody keeps anything.
+                if self.rules.salesforce { self.kill(family) } else { self.doubt(family) }
+            }
+            return;
+        };
+        if let Some(new) = refresh.as_ref().filter(|new| *new != token) {
+            of.rotated = true;
+            self.refresh.insert(new.clone(), Refresh { family, rotated: false });
+        }
+        self.families[family].used = now;
+        let app = self.families[family].app.clone();
+        self.open(access, app, Some(family), narrow, now);
+    }
+
+    fn revoked(&mut self, token: &str) {
+        if let Some(access) = self.access.get_mut(token) {
+            access.revoked = true;
+        } else if let Some(refresh) = self.refresh.get(token).filter(|refresh| !refresh.rotated) {
+            self.kill(refresh.family);
+        } else if let Some(refresh) = self.refresh.get(token).filter(|_| !self.rules.salesforce) {
+            self.doubt(refresh.family);
+        }
+    }
+
+    fn approve(&mut self, family: usize) {
+        if !self.rules.salesforce {
+            return;
+        }
+        let (app, user) = (&self.families[family].app, &self.families[family].user);
+        let same = |at: &usize| self.families[*at].app == *app && self.families[*at].user == *user;
+        let live: Vec<usize> = self.approvals.iter().copied().filter(same).collect();
+        self.approvals.push_back(family);
+        if live.len() >= APPROVALS {
+            self.kill(live[0]);
+        }
+    }
+
+    fn open(&mut self, access: &str, app: String, family: Option<usize>, narrow: bool, now: i64) {
+        let end = self.rules.session.map_or((now + SLACK, i64::MAX / 2), |ttl| (now + ttl, now + ttl));
+        // Where nobody says how long it lives, it lives for a while: a minute of real time is less.
+        let end = if self.rules.session.is_none() { (now + 60_000, end.1) } else { end };
+        self.access.insert(access.to_owned(), Access { app, family, revoked: false, expires: end, narrow });
+    }
+
+    fn kill(&mut self, family: usize) {
+        self.families[family].life = Life::Dead;
+        self.approvals.retain(|one| *one != family);
+    }
+
+    fn doubt(&mut self, family: usize) {
+        if self.families[family].life == Life::Alive {
+            self.families[family].life = Life::Unsure;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules {
+        rotation: Some(true),
+        code: Some(CODE),
+        session: Some(30 * 60_000),
+        policy: RefreshPolicy::Infinite,
+        salesforce: true,
+    };
+
+    fn redeem(code: &str) -> Op {
+        Op::Redeem { code: code.into(), app: "main".into(), verifier: None }
+    }
+
+    fn refresh(token: &str) -> Op {
+        Op::Refresh { token: token.into(), app: "main".into(), narrow: false }
+    }
+
+    fn granted(n: u32) -> Seen {
+        Seen::Granted { access: format!("a{n}"), refresh: Some(format!("r{n}")) }
+    }
+
+    fn with_tokens(rules: Rules) -> Model {
+        let mut model = Model::new(rules);
+        let authorize = Op::Authorize { app: "main".into(), user: "main".into(), challenge: None };
+        model.take(&authorize, &Seen::Code("c".into()), 0).unwrap();
+        model.take(&redeem("c"), &granted(1), 0).unwrap();
+        model
+    }
+
+    #[test]
+    fn a_code_is_redeemed_once_by_its_client_in_time() {
+        let model = with_tokens(RULES);
+        assert_eq!(model.right(&redeem("c"), 1), Right::Refused("code-already-used"));
+        assert_eq!(model.right(&redeem("d"), 1), Right::Refused("code-unknown"));
+        let mut fresh = Model::new(RULES);
+        let authorize =
+            Op::Authorize { app: "main".into(), user: "main".into(), challenge: Some("h".into()) };
+        fresh.take(&authorize, &Seen::Code("c".into()), 0).unwrap();
+        assert_eq!(fresh.right(&redeem("c"), 1), Right::Refused("verifier-wrong"));
+        let right = |app: &str, now| {
+            fresh.right(&Op::Redeem { code: "c".into(), app: app.into(), verifier: Some("h".into()) }, now)
+        };
+        assert_eq!(right("main", 1), Right::Granted(None));
+        assert_eq!(right("main", CODE), Right::Any);
+        assert_eq!(right("main", CODE + SLACK), Right::Refused("code-expired"));
+        assert_eq!(right("other", 1), Right::Refused("code-of-another-client"));
+    }
+
+    #[test]
+    fn the_reuse_of_a_rotated_token_ends_its_family() {
+        let mut model = with_tokens(RULES);
+        model.take(&refresh("r1"), &granted(2), 0).unwrap();
+        assert_eq!(model.take(&refresh("r1"), &granted(3), 0), Err(Right::Refused("refresh-token-invalid")));
+        model.take(&refresh("r1"), &Seen::Refused(400, false), 0).unwrap();
+        assert_eq!(model.right(&refresh("r2"), 0), Right::Refused("refresh-token-invalid"));
+        let call = Op::Use { token: "a2".into(), endpoint: Endpoint::Resource };
+        assert_eq!(model.right(&call, 0), Right::Out);
+    }
+
+    #[test]
+    fn a_token_is_handed_out_once() {
+        let mut model = with_tokens(RULES);
+        assert!(model.take(&refresh("r1"), &granted(1), 0).is_err());
+    }
+
+    #[test]
+    fn what_is_not_known_of_an_org_leaves_it_open() {
+        let rules = Rules { rotation: None, salesforce: false, session: None, ..RULES };
+        let mut model = with_tokens(rules);
+        model.take(&refresh("r1"), &granted(2), 0).unwrap();
+        model.take(&refresh("r1"), &Seen::Refused(400, false), 0).unwrap();
+        assert_eq!(model.right(&refresh("r2"), 0), Right::Any);
+        let call = Op::Use { token: "a1".into(), endpoint: Endpoint::Resource };
+        assert_eq!(model.right(&call, 0), Right::Any);
+    }
+
+    #[test]
+    fn the_sixth_approval_drops_the_first() {
+        let mut model = with_tokens(RULES);
+        for n in 2..=6 {
+            let authorize = Op::Authorize { app: "main".into(), user: "main".into(), challenge: None };
+            model.take(&authorize, &Seen::Code(format!("c{n}")), 0).unwrap();
+            assert_eq!(model.right(&refresh("r1"), 0), Right::Granted(Some(true)));
+            model.take(&redeem(&format!("c{n}")), &granted(n), 0).unwrap();
+        }
+        assert_eq!(model.right(&refresh("r1"), 0), Right::Refused("refresh-token-invalid"));
+        assert_eq!(model.right(&refresh("r2"), 0), Right::Granted(Some(true)));
+    }
+}

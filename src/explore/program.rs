@@ -1,0 +1,352 @@
+//! What clients do: lines that name each other, and what a conforming org makes of each. Pure.
+
+use std::collections::BTreeSet;
+
+use super::model::{Model, Op, Right, Rules, Seen};
+use crate::oauth::Endpoint;
+use crate::subject::{Setting, Settings};
+
+/// How long a request takes, in milliseconds; in a program nothing depends on it.
+const MOMENT: i64 = 10;
+
+/// Who does something: roles of the app and the user.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Who {
+    /// The app.
+    pub app: String,
+    /// The user.
+    pub user: String,
+}
+
+/// Everything that is done in one play, with what the org is set up for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Program {
+    /// What the org is set up for.
+    pub settings: Settings,
+    /// What is done, in order.
+    pub lines: Vec<Line>,
+}
+
+/// Something that is done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Its number, by which later lines speak of what it brought. Lines that are left out leave the others theirs.
+    pub id: u32,
+    /// By whom.
+    pub who: Who,
+    /// What.
+    pub what: What,
+    /// How many times at once.
+    pub times: u32,
+}
+
+/// A token that an earlier line brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Which of those that it brought.
+    pub kind: Kind,
+    /// Number of the line.
+    pub of: u32,
+}
+
+/// Kinds of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Access,
+    Refresh,
+}
+
+/// What is done. Names are those of steps in suites.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum What {
+    Authorize {
+        scope: Option<&'static [&'static str]>,
+        nonce: bool,
+        prompt: bool,
+    },
+    Redeem {
+        code: u32,
+        verifier: u32,
+    },
+    Refresh {
+        token: Held,
+        narrow: bool,
+    },
+    ClientCredentials,
+    JwtBearer {
+        again: Option<u32>,
+    },
+    SamlBearer {
+        again: Option<u32>,
+    },
+    Revoke {
+        token: Held,
+        hint: Option<&'static str>,
+    },
+    Introspect {
+        token: Held,
+        hint: Option<&'static str>,
+    },
+    Userinfo {
+        token: Held,
+    },
+    Identity,
+    Call {
+        token: Held,
+    },
+    Soap {
+        token: Held,
+    },
+    Keys,
+    /// Seconds go by.
+    Advance(i64),
+}
+
+impl What {
+    /// The word after `do:`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            What::Authorize { .. } => "authorize",
+            What::Redeem { .. } => "redeem",
+            What::Refresh { .. } => "refresh",
+            What::ClientCredentials => "client-credentials",
+            What::JwtBearer { .. } => "jwt-bearer",
+            What::SamlBearer { .. } => "saml-bearer",
+            What::Revoke { .. } => "revoke",
+            What::Introspect { .. } => "introspect",
+            What::Userinfo { .. } => "userinfo",
+            What::Identity => "identity",
+            What::Call { .. } => "call",
+            What::Soap { .. } => "soap",
+            What::Keys => "keys",
+            What::Advance(_) => "advance",
+        }
+    }
+
+    /// The token that it is about.
+    pub fn token(&self) -> Option<Held> {
+        match self {
+            What::Refresh { token, .. }
+            | What::Revoke { token, .. }
+            | What::Introspect { token, .. }
+            | What::Userinfo { token }
+            | What::Call { token }
+            | What::Soap { token } => Some(*token),
+            _ => None,
+        }
+    }
+
+    /// Whether it asks a token endpoint.
+    pub fn asks_for_tokens(&self) -> bool {
+        matches!(
+            self,
+            What::Redeem { .. }
+                | What::Refresh { .. }
+                | What::ClientCredentials
+                | What::JwtBearer { .. }
+                | What::SamlBearer { .. }
+        )
+    }
+
+    /// The lines that it speaks of.
+    fn speaks_of(&self) -> impl Iterator<Item = (u32, Brought)> {
+        let one = match self {
+            What::Redeem { code, .. } => Some((*code, Brought::Code)),
+            What::JwtBearer { again: Some(of) } | What::SamlBearer { again: Some(of) } => {
+                Some((*of, Brought::Assertion))
+            }
+            what => what.token().map(|held| match held.kind {
+                Kind::Access => (held.of, Brought::Access),
+                Kind::Refresh => (held.of, Brought::Refresh),
+            }),
+        };
+        let other = match self {
+            What::Redeem { verifier, .. } => Some((*verifier, Brought::Code)),
+            // An identity URL comes with any token.
+            _ => None,
+        };
+        one.into_iter().chain(other)
+    }
+}
+
+/// What a line may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Brought {
+    Code,
+    Access,
+    Refresh,
+    Assertion,
+}
+
+/// A program as far as it went, on an org that conforms.
+#[derive(Clone, Debug)]
+pub struct Foreseen {
+    model: Model,
+    now: i64,
+    /// What there is by now.
+    brought: BTreeSet<(u32, Brought)>,
+}
+
+impl Foreseen {
+    /// Before anything was done.
+    pub fn new(rules: Rules) -> Self {
+        Self { model: Model::new(rules), now: 0, brought: BTreeSet::new() }
+    }
+
+    /// Whether a line brought that for sure.
+    pub fn has(&self, line: u32, what: Brought) -> bool {
+        self.brought.contains(&(line, what))
+    }
+
+    /// Whether everything that a line speaks of is there.
+    pub fn can(&self, line: &Line) -> bool {
+        let any_token = || self.brought.iter().any(|(_, what)| *what == Brought::Access);
+        line.what.speaks_of().all(|(of, what)| self.has(of, what))
+            && (line.what != What::Identity || any_token())
+    }
+
+    /// What a conforming org answers a line; none where it is asked nothing that the model knows of.
+    pub fn right(&self, line: &Line) -> Option<Right> {
+        op(line).map(|op| self.model.right(&op, self.now))
+    }
+
+    /// Does a line.
+    pub fn take(&mut self, line: &Line) {
+        self.now += MOMENT;
+        if let What::Advance(seconds) = line.what {
+            self.now += seconds * 1000;
+            return;
+        }
+        if matches!(line.what, What::JwtBearer { .. } | What::SamlBearer { .. }) {
+            self.brought.insert((line.id, Brought::Assertion));
+        }
+        let Some(op) = op(line) else { return };
+        let text = |letter: char| format!("{letter}{}", line.id);
+        for turn in 0..line.times.max(1) {
+            let right = self.model.right(&op, self.now);
+            let again = |name: String| if turn == 0 { name } else { format!("{name}.{turn}") };
+            let seen = match right {
+                Right::Code => {
+                    self.brought.insert((line.id, Brought::Code));
+                    Seen::Code(again(text('c')))
+                }
+                Right::Granted(refresh) => {
+                    let refresh = refresh.unwrap_or(matches!(line.what, What::Redeem { .. }));
+                    self.brought.insert((line.id, Brought::Access));
+                    if refresh {
+                        self.brought.insert((line.id, Brought::Refresh));
+                    }
+                    Seen::Granted { access: again(text('a')), refresh: refresh.then(|| again(text('r'))) }
+                }
+                Right::Refused(_) => Seen::Refused(400, false),
+                Right::Active(active) => Seen::Active(active),
+                Right::In | Right::Done => Seen::Status(200),
+                Right::Out => Seen::Status(401),
+                // It may have been done.
+                Right::Any => Seen::Status(400),
+            };
+            let _ = self.model.take(&op, &seen, self.now);
+            if let (What::Refresh { token, .. }, true) = (&line.what, line.times > 1) {
+                // Those that lose may be turned away, or be taken for a reuse.
+                self.model.collide(&name(*token));
+                break;
+            }
+        }
+    }
+}
+
+fn name(held: Held) -> String {
+    match held.kind {
+        Kind::Access => format!("a{}", held.of),
+        Kind::Refresh => format!("r{}", held.of),
+    }
+}
+
+/// A line as an operation of the model, tokens under names of their own.
+fn op(line: &Line) -> Option<Op> {
+    let Who { app, user } = &line.who;
+    let (app, user) = (app.clone(), user.clone());
+    let challenge = |of: u32| format!("h{of}");
+    let used = |token: Held, endpoint| Some(Op::Use { token: name(token), endpoint });
+    match &line.what {
+        What::Authorize { .. } => Some(Op::Authorize { app, user, challenge: Some(challenge(line.id)) }),
+        What::Redeem { code, verifier } => {
+            Some(Op::Redeem { code: format!("c{code}"), app, verifier: Some(challenge(*verifier)) })
+        }
+        What::Refresh { token, narrow } => Some(Op::Refresh { token: name(*token), app, narrow: *narrow }),
+        What::ClientCredentials => Some(Op::Grant { app, again: false }),
+        What::JwtBearer { again } | What::SamlBearer { again } => {
+            Some(Op::Grant { app, again: again.is_some() })
+        }
+        What::Revoke { token, .. } => Some(Op::Revoke { token: name(*token), app }),
+        What::Introspect { token, .. } => Some(Op::Introspect { token: name(*token), app }),
+        What::Userinfo { token } => used(*token, Endpoint::Userinfo),
+        What::Call { token } | What::Soap { token } => used(*token, Endpoint::Resource),
+        What::Identity | What::Keys | What::Advance(_) => None,
+    }
+}
+
+impl Program {
+    /// Without the lines that can no longer be done: what they speak of is not there.
+    #[must_use]
+    pub fn mended(mut self, rules: &Rules) -> Self {
+        let mut foreseen = Foreseen::new(rules.clone());
+        self.lines.retain(|line| {
+            let can = foreseen.can(line);
+            if can {
+                foreseen.take(line);
+            }
+            can
+        });
+        self
+    }
+
+    /// How many steps it has.
+    pub fn steps(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// How many clients take part.
+    pub fn clients(&self) -> usize {
+        let asks = |line: &&Line| !matches!(line.what, What::Advance(_) | What::Keys);
+        self.lines.iter().filter(asks).map(|line| &line.who).collect::<BTreeSet<_>>().len()
+    }
+
+    /// What goes by between the lines, in seconds.
+    pub fn delays(&self) -> i64 {
+        let delay = |line: &Line| if let What::Advance(seconds) = line.what { seconds } else { 0 };
+        self.lines.iter().map(delay).sum()
+    }
+
+    /// In a few words: what is done, in order.
+    pub fn words(&self) -> String {
+        let word = |line: &Line| match (&line.what, line.times) {
+            (What::Advance(seconds), _) => format!("advance {}", duration(*seconds)),
+            (what, 1) => what.word().to_owned(),
+            (what, times) => format!("{times}x {} at once", what.word()),
+        };
+        self.lines.iter().map(word).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A span of seconds as suites write it.
+pub fn duration(seconds: i64) -> String {
+    match seconds {
+        s if s % 86_400 == 0 => format!("{}d", s / 86_400),
+        s if s % 3_600 == 0 => format!("{}h", s / 3_600),
+        s if s % 60 == 0 => format!("{}m", s / 60),
+        s => format!("{s}s"),
+    }
+}
+
+/// A setting as suites write it.
+pub fn setting(value: &Setting) -> String {
+    match value {
+        Setting::Flag(flag) => flag.to_string(),
+        Setting::Word(word) => word.clone(),
+        Setting::Millis(millis) => duration(millis / 1000),
+    }
+}

@@ -1,0 +1,98 @@
+//! What exploring finds, how small it gets, and that what is written goes wrong in the same way when it is played.
+
+use tokio::sync::{mpsc, watch};
+
+use crate::support::{embedded, options, outcome, suite_of};
+use grantcheck::explore::{Exploration, Explored, Kind, explore};
+use grantcheck::oauth::salesforce::Profile;
+use grantcheck::org::fault;
+use grantcheck::report::Word;
+use grantcheck::run::Options;
+use grantcheck::subject::Target;
+
+/// The moment at which plays begin.
+const BEGIN: i64 = 1_800_000_000_000;
+
+fn exploration(target: Target, faults: &[&str], runs: u64) -> Exploration {
+    let faults = faults.iter().map(|name| fault::find(name).unwrap()).collect();
+    Exploration {
+        options: Options { faults, begin: Some(BEGIN), ..options(target, Vec::new()) },
+        runs: Some(runs),
+        millis: None,
+        select: Vec::new(),
+        longest: 10,
+        go_on: false,
+    }
+}
+
+fn explored(exploration: &Exploration) -> Explored {
+    let (tell, _told) = mpsc::unbounded_channel();
+    let (_stop, stopped) = watch::channel(false);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(explore(exploration, &tell, stopped)).unwrap()
+}
+
+fn embedded_as(profile: Profile) -> Target {
+    Target { profile, ..embedded() }
+}
+
+#[test]
+fn the_faultless_org_gives_no_cause_for_complaint() {
+    for profile in [Profile::Salesforce, Profile::Rfc] {
+        let explored = explored(&exploration(embedded_as(profile), &[], 60));
+        let found: Vec<&str> = explored.found.iter().map(|one| one.text.as_str()).collect();
+        assert_eq!(found, [""; 0], "{profile:?}");
+        assert_eq!((explored.runs, explored.broken, explored.not_testable.as_ref()), (60, 0, None));
+        assert!(explored.vouches() && explored.exchanges > explored.steps);
+    }
+}
+
+/// What is found of a fault, made small, written, read again and played on an org with the fault and on one without.
+fn found_small_and_again(name: &str, runs: u64, steps: usize, check: Option<&str>) {
+    let explored = explored(&exploration(embedded(), &[name], runs));
+    let one = explored.found.first().unwrap_or_else(|| panic!("{name} is not found in {runs} runs"));
+    assert!(one.program.steps() <= steps, "{name}: {}", one.program.words());
+    assert_eq!(one.program.clients(), 1, "{name}: {}", one.program.words());
+    assert!(one.reproduced, "{name}: {}", one.text);
+    match (&one.way.kind, check) {
+        (Kind::Check(id), Some(check)) => assert_eq!(id, check, "{name}"),
+        (Kind::Model(_), None) => {}
+        (kind, _) => panic!("{name}: {kind}"),
+    }
+    let again = |faults: Vec<&'static fault::Fault>| {
+        let suites = vec![suite_of("explored/again.yaml", &one.text)];
+        outcome(&Options { faults, begin: Some(BEGIN), ..options(embedded(), suites) }).report
+    };
+    let wrong = again(vec![fault::find(name).unwrap()]);
+    let row = &wrong.scenarios[0];
+    assert_eq!(row.verdict, one.way.verdict, "{name}: {}", one.text);
+    let same = |f: &&grantcheck::report::FindingRow| f.check.as_deref() == check && f.verdict == row.verdict;
+    assert!(row.findings.iter().any(|f| same(&f)), "{name}: {:?}", row.findings);
+    let right = again(Vec::new());
+    assert!(right.scenarios.iter().all(|row| row.verdict == Word::Pass), "{name}: {:?}", right.scenarios);
+}
+
+#[test]
+fn a_code_that_is_redeemed_twice_is_found() {
+    found_small_and_again("code-racy", 100, 2, Some("code/race-has-one-winner"));
+}
+
+#[test]
+fn a_race_of_refreshes_that_two_win_is_found() {
+    found_small_and_again("rotate-racy-pair", 100, 3, Some("refresh/one-family-survives-a-race"));
+}
+
+#[test]
+fn a_revocation_that_takes_its_time_is_found() {
+    found_small_and_again("introspect-cached", 200, 3, Some("introspection/revoked-token-is-inactive"));
+}
+
+#[test]
+fn a_seed_plays_the_same_again() {
+    let once = || {
+        let explored = explored(&exploration(embedded(), &["code-racy"], 50));
+        let found: Vec<(u64, String)> = explored.found.into_iter().map(|one| (one.run, one.text)).collect();
+        (explored.runs, explored.steps, explored.exchanges, found)
+    };
+    assert_eq!(once(), once());
+}
