@@ -13,6 +13,7 @@ mod lint;
 mod load;
 mod load_files;
 mod load_reports;
+mod loading;
 mod matrix;
 mod merge;
 mod outputs;
@@ -23,6 +24,7 @@ mod serve;
 mod shard;
 mod shipped;
 mod suites;
+mod worker;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -109,6 +111,8 @@ enum Command {
     Run(run::Arguments),
     /// Play scenarios under load: many users at a time on a timetable, every answer judged
     Load(Box<load::Arguments>),
+    /// Join a Locust master, play as many users as it says, and tell it what is counted
+    Worker(Box<worker::Arguments>),
     /// Put the reports of the parts of a load run together, exactly, and judge the whole
     Merge(merge::Arguments),
     /// Say whether latency or throughput changed between two load runs
@@ -152,6 +156,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
     let exit = match parsed.command {
         Command::Run(arguments) => run::exec(arguments, io),
         Command::Load(arguments) => load::exec(&arguments, io),
+        Command::Worker(arguments) => worker::exec(&arguments, io),
         Command::Merge(arguments) => merge::exec(&arguments, io),
         Command::Compare(arguments) => compare::exec(&arguments, io),
         Command::Score(arguments) => score::exec(&arguments, io),

@@ -40,6 +40,21 @@ impl Gauge {
         let _ = self.0.add(&other.0);
     }
 
+    /// What was taken in since it was like that.
+    pub fn since(&self, before: &Gauge) -> Gauge {
+        let mut since = self.clone();
+        // Whatever was there before is there still.
+        if since.0.subtract(&before.0).is_err() {
+            since.clear();
+        }
+        since
+    }
+
+    /// Every duration that there is, to three digits, in microseconds, with how many of them there are.
+    pub fn all(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.0.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value()))
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.0.len()

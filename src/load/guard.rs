@@ -60,7 +60,7 @@ fn plays(plan: &Plan) -> Option<u64> {
             let each = length.div_ceil((*pacing).max(1)) + 1;
             Some((course.highest().ceil() as u64).saturating_mul(each))
         }
-        Model::Users(_, None) => None,
+        Model::Users(_, None) | Model::Told(_) => None,
     };
     match (begin, plan.count) {
         (Some(begin), Some(count)) => Some(begin.min(count)),

@@ -22,6 +22,7 @@ pub mod shard;
 mod sign;
 mod tally;
 mod threshold;
+pub mod worker;
 
 pub use console::{console, progress_line};
 pub use drive::{Progress, load};

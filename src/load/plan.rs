@@ -17,6 +17,21 @@ pub enum Model {
     Users(Course, Option<u64>),
     /// Open: plays begin when the timetable says, however the last ones went.
     Rate(Course, Arrivals),
+    /// As somebody else says while it goes on.
+    Told(Told),
+}
+
+/// A run of which somebody else says how many play each scenario.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Told {
+    /// Closed, with so many users of a scenario as are told; or open, with so many plays of it that begin in a second.
+    pub open: bool,
+    /// How often a user begins a play, in microseconds.
+    pub pacing: Option<u64>,
+    /// How plays of an open run follow each other.
+    pub arrivals: Arrivals,
+    /// The most users of a scenario that are here, whatever is told.
+    pub most: usize,
 }
 
 /// What a load run is to do.
@@ -81,7 +96,8 @@ impl Plan {
             (None, users) => Model::Users(course(users.unwrap_or(0.0)), asked.pacing),
         };
         let course = match &model {
-            Model::Users(course, _) | Model::Rate(course, _) => course,
+            Model::Users(course, _) | Model::Rate(course, _) => course.clone(),
+            Model::Told(_) => Course::steady(0.0),
         };
         let length = asked.length.or(Some(course.end()).filter(|end| *end > 0 && asked.count.is_none()));
         if length.is_none() && asked.count.is_none() {
@@ -136,6 +152,37 @@ impl Plan {
         })
     }
 
+    /// A plan of which somebody else says how many play, for how long, until it is ended. What is asked for says the rest;
+    /// where it has a rate, the run is open.
+    ///
+    /// # Errors
+    /// What does not go together.
+    pub fn told(asked: &Workload, most: usize, threads: usize, seed: u64) -> Result<Self, Vec<Diagnostic>> {
+        if asked.herd.is_some() {
+            let message = "a herd comes in the middle of a run, and nobody knows how long this one is";
+            let help = "play it with `grantcheck load`, whole or by `--shard`";
+            return Err(vec![Diagnostic::bare("bad-load", message).help(help)]);
+        }
+        let open = asked.rate.is_some();
+        let told = Told {
+            open,
+            pacing: asked.pacing,
+            arrivals: asked.arrivals.unwrap_or_default(),
+            most: most.max(1),
+        };
+        // What a plan of its own would need; none of it is kept.
+        let whole = Workload {
+            users: Some(1.0),
+            rate: None,
+            stages: None,
+            count: Some(1),
+            length: None,
+            ..asked.clone()
+        };
+        let plan = Self::new(&whole, threads, seed)?;
+        Ok(Self { model: Model::Told(told), count: None, ..plan })
+    }
+
     /// The same plan, of which that part is done.
     #[must_use]
     pub fn part(self, shard: Shard) -> Self {
@@ -145,7 +192,7 @@ impl Plan {
     /// The plays of this part of an open run: number here, number in the whole, and when each begins. None of a closed one.
     pub fn starts(&self) -> impl Iterator<Item = (u64, u64, u64)> + use<> {
         let timetable = match &self.model {
-            Model::Users(..) => None,
+            Model::Users(..) | Model::Told(_) => None,
             Model::Rate(course, arrivals) => {
                 Some(Timetable::new(course.clone(), *arrivals, dice::seed_of(self.seed, "arrivals")))
             }
@@ -198,11 +245,17 @@ impl Plan {
         }
     }
 
+    /// Whether each user has a session of its own, and nobody knows beforehand how many come.
+    pub fn users_log_in_late(&self) -> bool {
+        matches!(self.model, Model::Told(_)) && self.tokens == Tokens::PerUser
+    }
+
     /// The most users at a time that are here.
     pub fn own_users(&self) -> usize {
         match &self.model {
             Model::Users(..) => usize::try_from(self.shard.share(self.users() as u64)).unwrap_or(usize::MAX),
-            Model::Rate(..) => self.own_in_flight(),
+            Model::Rate(..) | Model::Told(Told { open: true, .. }) => self.own_in_flight(),
+            Model::Told(told) => told.most,
         }
     }
 
@@ -223,7 +276,8 @@ impl Plan {
     pub fn users(&self) -> usize {
         match &self.model {
             Model::Users(course, _) => course.highest().ceil() as usize,
-            Model::Rate(..) => self.in_flight,
+            Model::Rate(..) | Model::Told(Told { open: true, .. }) => self.in_flight,
+            Model::Told(told) => told.most,
         }
     }
 
@@ -247,6 +301,14 @@ impl Plan {
                 let pacing =
                     pacing.map_or(String::new(), |pacing| format!(", one play each {}", seconds(pacing)));
                 format!("closed: {} users{pacing}", course.highest())
+            }
+            Model::Told(Told { open: false, pacing, .. }) => {
+                let pacing =
+                    pacing.map_or(String::new(), |pacing| format!(", one play each {}", seconds(pacing)));
+                format!("closed: as many users as a master says{pacing}")
+            }
+            Model::Told(Told { arrivals, .. }) => {
+                format!("open: as many plays a second as a master says, {} arrivals", arrivals.word())
             }
             Model::Rate(course, arrivals) => {
                 format!("open: {} plays a second, {} arrivals", course.highest(), arrivals.word())

@@ -75,6 +75,11 @@ impl Live {
         (state.session.clone(), state.version)
     }
 
+    /// Whether somebody logged it in.
+    pub(super) fn is_there(&self) -> bool {
+        self.state().session.access_token.is_some()
+    }
+
     /// Whether it is another one than that version.
     pub(super) fn is_newer(&self, version: u64) -> bool {
         self.state().version != version

@@ -21,6 +21,7 @@ mod named_credential;
 mod noticed;
 pub mod own;
 mod patience;
+pub mod process;
 pub mod program;
 pub mod proxy;
 pub mod renewal;
@@ -28,6 +29,7 @@ pub mod store;
 pub mod stubs;
 mod tls;
 pub mod transport;
+pub mod zmtp;
 
 pub use clock::Clock;
 pub use transport::Transport;

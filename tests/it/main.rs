@@ -35,3 +35,4 @@ mod secrets;
 mod stubs;
 mod support;
 mod wire;
+mod worker;

@@ -195,5 +195,7 @@ asked!(
     cookie,
     org,
     metadata,
-    error
+    error,
+    load_report,
+    master
 );

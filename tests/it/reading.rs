@@ -9,6 +9,10 @@ use bytes::Bytes;
 use grantcheck::catalog::{self, Party};
 use grantcheck::client::{Jar, page};
 use grantcheck::diagnostic::{Diagnostic, Text};
+use grantcheck::load::merge::{Expected, Part, merge};
+use grantcheck::load::report::{LoadReport, PartRow, json};
+use grantcheck::load::shard::Shard;
+use grantcheck::load::worker::message;
 use grantcheck::metadata::{self, Context, Element, Kind, Profile, Project};
 use grantcheck::oauth::jwt::Jwt;
 use grantcheck::oauth::keys::{Certificate, PrivateKey};
@@ -39,6 +43,8 @@ pub const READERS: &[Reader] = &[
     ("org", org),
     ("metadata", metadata),
     ("error", error),
+    ("load_report", load_report),
+    ("master", master),
 ];
 
 const KEY: &str = include_str!("../keys/app-main.key");
@@ -338,5 +344,32 @@ fn alike(a: &Element, b: &Element) -> bool {
 pub fn error(data: &[u8]) {
     for found in grantcheck::errors::look_up(&text(data), None) {
         assert!(!grantcheck::errors::full(&found, None).is_empty());
+    }
+}
+
+/// Reports of load runs, as they are merged.
+pub fn load_report(data: &[u8]) {
+    let Ok(report) = serde_json::from_slice::<LoadReport>(data) else { return };
+    assert!(
+        serde_json::from_str::<LoadReport>(&json(&report)).is_ok(),
+        "what was read is written and read again"
+    );
+    let part = |index| {
+        let mut report = report.clone();
+        report.run.part = Some(PartRow::Shard(Shard { index, of: 2 }));
+        Part { name: index.to_string(), report }
+    };
+    if let Ok(whole) = merge(&[part(0), part(1)], Expected::default()) {
+        let twice = |count: u64| count.saturating_mul(2);
+        assert_eq!(whole.total.latency.count, twice(report.total.latency.count));
+        assert_eq!(whole.plays.len(), report.plays.len());
+        let _ = whole.exit();
+    }
+}
+
+/// Messages of a Locust master.
+pub fn master(data: &[u8]) {
+    if let Ok(message::Said::Spawn { at, users }) = message::read(data) {
+        assert!(at.is_finite() && users.values().all(|users| *users <= 1_000_000));
     }
 }

@@ -1,10 +1,16 @@
 //! Driving a load run: hosts for the embedded org, one thread for each processor, and a look at all of them once a
 //! second.
 
+mod so_far;
 mod thread;
+mod told;
 
+pub use so_far::{SoFar, StepSoFar};
 pub(in crate::load) use thread::Thread;
+use told::Levels;
+pub use told::class;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -32,6 +38,7 @@ use crate::wire::line::Way;
 use crate::wire::{Clock, Error, dice};
 
 /// What is to be loaded.
+#[derive(Clone)]
 pub struct Options {
     /// The org.
     pub target: Target,
@@ -50,6 +57,19 @@ pub struct Options {
     pub start_at: Option<i64>,
     /// Fingerprint of what is to be done, by which parts of one run know each other.
     pub print: String,
+    /// Who else decides how many play, where somebody does.
+    pub master: Option<Master>,
+}
+
+/// Somebody else who decides how many play.
+#[derive(Clone)]
+pub struct Master {
+    /// The name by which it knows this process.
+    pub worker: String,
+    /// What it says: how many, by [`class`] of the scenario.
+    pub says: watch::Receiver<Arc<BTreeMap<String, u64>>>,
+    /// Where it is told once a second what was counted so far.
+    pub hears: mpsc::UnboundedSender<SoFar>,
 }
 
 /// What a run tells while it goes on.
@@ -86,6 +106,11 @@ pub(in crate::load) struct Job {
     /// Whose turn it is in an open run.
     pub(in crate::load) turns: Turns,
     start_at: Option<i64>,
+    master: Option<Master>,
+    /// The names by which it knows the scenes.
+    classes: Vec<String>,
+    /// What the master says, with the moment at which it said so.
+    levels: watch::Sender<Levels>,
     /// Sessions that outlive a play, those of a scene together.
     lives: Vec<Vec<Arc<Live>>>,
     begin: OnceLock<Watch>,
@@ -102,6 +127,11 @@ pub(in crate::load) struct Job {
 }
 
 impl Job {
+    /// The name by which somebody knows this process who decides how many play.
+    pub(in crate::load) fn worker(&self) -> Option<&str> {
+        self.master.as_ref().map(|master| master.worker.as_str())
+    }
+
     /// A caller of the herd is ready.
     pub(in crate::load) fn herd_is_ready(&self) {
         self.herd_ready.fetch_add(1, Ordering::Release);
@@ -187,6 +217,9 @@ pub async fn load(
         signer: Signer::new(plan.own_assertions(), threads),
         turns: Turns::new(scenes.iter().map(|scene| scene.scenario.weight)),
         start_at: options.start_at,
+        master: options.master,
+        classes: scenes.iter().map(|scene| class(&scene.suite, &scene.scenario.name)).collect(),
+        levels: watch::channel(Levels::new(scenes.len())).0,
         plan,
         scenes,
         lives,
@@ -254,7 +287,13 @@ async fn collect(
     made: &mut Made,
 ) -> Series {
     // What is put together with other parts is kept whole.
-    let mut series = if job.plan.shard == Shard::WHOLE { Series::default() } else { Series::keeping() };
+    let whole = job.plan.shard == Shard::WHOLE && job.master.is_none();
+    let mut series = if whole { Series::default() } else { Series::keeping() };
+    // Who is told when to end is not interrupted by it.
+    let told = job.master.is_some();
+    let mut stopped = false;
+    let mut says = job.master.as_ref().map(|master| master.says.clone());
+    let mut so_far = so_far::Looker::new(job);
     let waiting = Watch::start();
     // The threads log their sessions in; when all are ready, the timetable begins for all of them.
     while usize::try_from(job.ready.load(Ordering::Acquire)).unwrap_or(0) < workers.len()
@@ -263,8 +302,8 @@ async fn collect(
         tokio::select! {
             // A thread that breaks down tells nobody: that it is over can only be looked for.
             () = tokio::time::sleep(Duration::from_millis(2)) => {}
-            _ = stop.wait_for(|stopped| *stopped), if !made.interrupted => {
-                made.interrupted = true;
+            _ = stop.wait_for(|stopped| *stopped), if !stopped => {
+                (stopped, made.interrupted) = (true, !told);
                 let _ = halt.send(true);
             }
         }
@@ -273,13 +312,17 @@ async fn collect(
     let begin = *job.begin.get_or_init(|| job.start_at.map_or_else(Watch::start, Watch::at));
     tokio::select! {
         () = begin.until(0) => {}
-        _ = stop.wait_for(|stopped| *stopped), if !made.interrupted => {
-            made.interrupted = true;
+        _ = stop.wait_for(|stopped| *stopped), if !stopped => {
+            (stopped, made.interrupted) = (true, !told);
             let _ = halt.send(true);
         }
     }
     made.timetable = job.start_at.unwrap_or_else(real_now);
     let _ = job.go.send(true);
+    if told {
+        // Whoever decides how many play waits to hear that they do.
+        let _ = progress.send(Progress { begun: true, ..Progress::default() });
+    }
     let (mut errors, mut renewals, mut dropped) = (0, 0, 0);
     let mut second = 0;
     loop {
@@ -301,8 +344,9 @@ async fn collect(
             let next = at.min(begin.micros() + SECOND / 100);
             tokio::select! {
                 () = begin.until(next) => {}
-                _ = stop.wait_for(|stopped| *stopped), if !made.interrupted => {
-                    made.interrupted = true;
+                () = told::changed(&mut says, job, begin) => {}
+                _ = stop.wait_for(|stopped| *stopped), if !stopped => {
+                    (stopped, made.interrupted) = (true, !told);
                     let _ = halt.send(true);
                 }
             }
@@ -332,6 +376,7 @@ async fn collect(
             dropped,
             in_flight: slice.in_flight,
         });
+        so_far.look(tallies);
         if done {
             return series;
         }
@@ -373,7 +418,7 @@ fn broken_threshold(job: &Job, tallies: &[Arc<Mutex<Tally>>], now: u64) -> Optio
         return None;
     }
     // A part of a run has a part of its rate.
-    let whole = job.plan.shard == Shard::WHOLE;
+    let whole = job.plan.shard == Shard::WHOLE && job.master.is_none();
     for threshold in job.plan.thresholds.iter().filter(|threshold| whole || threshold.what != Quantity::Rate)
     {
         for (name, row) in rows(&job.scenes) {

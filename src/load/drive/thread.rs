@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::super::LATE;
 use super::super::pace::SECOND;
-use super::super::plan::Model;
+use super::super::plan::{Model, Told};
 use super::super::play::{Pool, User};
 use super::super::session::Live;
 use super::super::tally::Tally;
-use super::Job;
+use super::{Job, told};
 use crate::client::Dice;
 use crate::subject::workload::Connections;
 use crate::wire::clock::{Watch, thread_cpu};
@@ -29,7 +29,7 @@ const HERD_CONNECTIONS: usize = 256;
 /// One thread and what is its own.
 pub(in crate::load) struct Thread {
     pub(in crate::load) job: Arc<Job>,
-    number: usize,
+    pub(super) number: usize,
     tally: Arc<Mutex<Tally>>,
     dice: RefCell<StdRng>,
     /// Plays of this thread, for the sample.
@@ -69,7 +69,7 @@ impl Thread {
     }
 
     /// Somebody who plays.
-    fn user(&self) -> User {
+    pub(super) fn user(&self) -> User {
         User::new(&self.job.scenes, self.pool.clone())
     }
 
@@ -83,7 +83,7 @@ impl Thread {
         self.job.plan.own_count().is_none_or(|count| begun < count)
     }
 
-    fn stopped(&self) -> bool {
+    pub(super) fn stopped(&self) -> bool {
         *self.job.stop.borrow()
     }
 
@@ -104,14 +104,14 @@ impl Thread {
     }
 
     /// The session of a user, where sessions outlive a play.
-    fn live(&self, scene: usize, user: u64) -> Option<Arc<Live>> {
+    pub(super) fn live(&self, scene: usize, user: u64) -> Option<Arc<Live>> {
         let lives = self.job.lives.get(scene).filter(|lives| !lives.is_empty())?;
         let at = usize::try_from(user).unwrap_or(0) % lives.len();
         Some(lives[at].clone())
     }
 
     /// Waits for a moment; false where the run was stopped before it.
-    async fn until(&self, at: u64) -> bool {
+    pub(super) async fn until(&self, at: u64) -> bool {
         let Some(begin) = self.job.begin.get() else { return false };
         let mut stop = self.job.stop.clone();
         tokio::select! {
@@ -155,6 +155,8 @@ pub(super) fn thread(job: Arc<Job>, number: usize, tally: Arc<Mutex<Tally>>) {
             match &thread.job.plan.model {
                 Model::Users(..) => closed(&thread).await,
                 Model::Rate(..) => open(&thread).await,
+                Model::Told(Told { open: false, .. }) => told::closed(&thread).await,
+                Model::Told(_) => told::open(&thread).await,
             }
         };
         tokio::join!(users, herd(&thread));
@@ -166,6 +168,10 @@ pub(super) fn thread(job: Arc<Job>, number: usize, tally: Arc<Mutex<Tally>>) {
 /// Gets the first tokens of this thread's share of the sessions, a few at a time.
 async fn log_in(thread: &Rc<Thread>) {
     const AT_A_TIME: usize = 16;
+    // How many users there will be nobody knows: each logs in when it comes.
+    if thread.job.plan.users_log_in_late() {
+        return;
+    }
     let threads = thread.job.plan.threads.max(1);
     let share: Vec<Arc<Live>> =
         thread.job.lives.iter().flatten().skip(thread.number).step_by(threads).cloned().collect();
@@ -242,7 +248,7 @@ async fn closed(thread: &Rc<Thread>) {
 }
 
 /// Waits until all is over; who is still on the way some time after the end is left.
-async fn finish(thread: &Rc<Thread>, mut all: std::pin::Pin<&mut impl Future<Output = ()>>) {
+pub(super) async fn finish(thread: &Rc<Thread>, mut all: std::pin::Pin<&mut impl Future<Output = ()>>) {
     let mut stop = thread.job.stop.clone();
     let ended = async {
         let length = thread.job.plan.length;
@@ -303,7 +309,7 @@ async fn user(thread: &Rc<Thread>, here: u64) {
 }
 
 /// Counts how far the begin of a play is from its time.
-fn started(thread: &Rc<Thread>, intended: u64) {
+pub(super) fn started(thread: &Rc<Thread>, intended: u64) {
     let error = thread.now().saturating_sub(intended);
     if intended < thread.job.plan.warm_up {
         return;
@@ -317,10 +323,7 @@ fn started(thread: &Rc<Thread>, intended: u64) {
 async fn open(thread: &Rc<Thread>) {
     let plan = &thread.job.plan;
     let threads = plan.threads.max(1) as u64;
-    let room = plan.own_in_flight().div_ceil(plan.threads.max(1)).max(1) as u64;
-    let idle: Rc<RefCell<Vec<(u64, User)>>> = Rc::default();
-    let mut slots = 0;
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut starter = Starter::new(thread);
     let mut in_a_row = 0;
     for (_, number, at) in plan.starts().filter(|(here, ..)| here % threads == thread.number as u64) {
         if at > thread.now() {
@@ -338,33 +341,62 @@ async fn open(thread: &Rc<Thread>) {
         if thread.stopped() {
             break;
         }
-        while tasks.try_join_next().is_some() {}
+        starter.play(thread.job.turns.of(number), at);
+    }
+    let mut all = std::pin::pin!(starter.rest());
+    finish(thread, all.as_mut()).await;
+}
+
+/// Begins plays of an open run, and knows those that are under way.
+pub(super) struct Starter {
+    thread: Rc<Thread>,
+    room: u64,
+    /// Users that do nothing at the moment, each with its number here.
+    idle: Rc<RefCell<Vec<(u64, User)>>>,
+    users: u64,
+    tasks: tokio::task::JoinSet<()>,
+}
+
+impl Starter {
+    pub(super) fn new(thread: &Rc<Thread>) -> Self {
+        let plan = &thread.job.plan;
+        let room = plan.own_in_flight().div_ceil(plan.threads.max(1)).max(1) as u64;
+        let tasks = tokio::task::JoinSet::new();
+        Self { thread: thread.clone(), room, idle: Rc::default(), users: 0, tasks }
+    }
+
+    /// Begins a play that should have begun at that moment, or drops it where too many are in flight.
+    pub(super) fn play(&mut self, scene: usize, at: u64) {
+        while self.tasks.try_join_next().is_some() {}
+        let thread = &self.thread;
+        let plan = &thread.job.plan;
         let counted = at >= plan.warm_up;
-        let in_flight = thread.tally().in_flight;
-        if in_flight >= room {
+        if thread.tally().in_flight >= self.room {
             if counted {
                 let mut tally = thread.tally();
                 tally.dropped += 1;
                 tally.slice.dropped += 1;
             }
-            continue;
+            return;
         }
         started(thread, at);
-        let free = idle.borrow_mut().pop();
+        let free = self.idle.borrow_mut().pop();
         let (slot, mut user) = free.unwrap_or_else(|| {
-            slots += 1;
-            ((slots - 1) * threads + thread.number as u64, thread.user())
+            self.users += 1;
+            ((self.users - 1) * plan.threads.max(1) as u64 + thread.number as u64, thread.user())
         });
-        let scene = thread.job.turns.of(number);
         let live = thread.live(scene, slot);
         thread.tally().in_flight += 1;
-        let (thread, idle) = (thread.clone(), idle.clone());
-        tasks.spawn_local(async move {
+        let (thread, idle) = (thread.clone(), self.idle.clone());
+        self.tasks.spawn_local(async move {
             user.play(&thread, scene, live, at, counted).await;
             thread.tally().in_flight -= 1;
             idle.borrow_mut().push((slot, user));
         });
     }
-    let mut all = std::pin::pin!(async { while tasks.join_next().await.is_some() {} });
-    finish(thread, all.as_mut()).await;
+
+    /// Waits until all are over.
+    pub(super) async fn rest(mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
 }

@@ -95,7 +95,8 @@ impl<'p> Adding<'p> {
         };
         for row in self.reports().filter_map(of) {
             for (status, count) in &row.statuses {
-                *gauge.statuses.entry(*status).or_default() += count;
+                let sum = gauge.statuses.entry(*status).or_default();
+                *sum = sum.saturating_add(*count);
             }
         }
         gauge
@@ -153,7 +154,7 @@ impl<'p> Adding<'p> {
             cpu_us_per_request: (cpu * 10.0 / total.requests().max(1) as f64).round() / 10.0,
             limits: self.limits(),
             not_testable: self.not_testable(),
-            bugs: self.reports().map(|r| r.bugs).sum(),
+            bugs: self.reports().map(|r| r.bugs).fold(0, usize::saturating_add),
             series: series::laid_over(self.parts, &mut self.problems),
             ..LoadReport::default()
         };
@@ -180,7 +181,7 @@ impl<'p> Adding<'p> {
             pass,
             fail,
             inconclusive,
-            rate: rate(pass + fail + inconclusive, time),
+            rate: rate(pass.saturating_add(fail).saturating_add(inconclusive), time),
             latency: self.told(|report| report.plays.get(i).map(|row| &row.latency)),
         }
     }
@@ -211,10 +212,10 @@ impl<'p> Adding<'p> {
     fn sessions(&mut self, began: i64) -> Option<SessionsRow> {
         let mut deaths: Vec<_> = self
             .reports()
-            .filter_map(|report| Some((report.run.began - began, report.sessions.as_ref()?)))
+            .filter_map(|report| Some((later(report, began), report.sessions.as_ref()?)))
             .flat_map(|(later, row)| row.deaths.iter().map(move |death| (later, death.clone())))
             .map(|(later, mut death)| {
-                death.at_ms += later as f64;
+                death.at_ms += later;
                 death
             })
             .collect();
@@ -237,10 +238,10 @@ impl<'p> Adding<'p> {
     fn herd(&self) -> Option<HerdRow> {
         let rows: Vec<HerdRow> = self.reports().filter_map(|report| report.herd).collect();
         rows.into_iter().reduce(|a, b| HerdRow {
-            callers: a.callers + b.callers,
-            sessions: a.sessions + b.sessions,
-            renewals: a.renewals + b.renewals,
-            failed: a.failed + b.failed,
+            callers: a.callers.saturating_add(b.callers),
+            sessions: a.sessions.saturating_add(b.sessions),
+            renewals: a.renewals.saturating_add(b.renewals),
+            failed: a.failed.saturating_add(b.failed),
             took_ms: a.took_ms.max(b.took_ms),
         })
     }
@@ -251,7 +252,7 @@ impl<'p> Adding<'p> {
         for report in self.reports() {
             for found in &report.findings {
                 let mut found = found.clone();
-                found.first_ms += (report.run.began - began) as f64;
+                found.first_ms += later(report, began);
                 let same = |known: &&mut FoundRow| {
                     (&known.step, known.verdict, &known.expected, &known.at)
                         == (&found.step, found.verdict, &found.expected, &found.at)
@@ -259,13 +260,13 @@ impl<'p> Adding<'p> {
                 let full = all.len() >= MOST_FINDINGS;
                 match all.iter_mut().find(same) {
                     Some(known) => {
-                        known.times += found.times;
+                        known.times = known.times.saturating_add(found.times);
                         if found.first_ms < known.first_ms {
                             (known.first_ms, known.observed) = (found.first_ms, found.observed);
                         }
                     }
                     None if !full => all.push(found),
-                    None => more += found.times,
+                    None => more = more.saturating_add(found.times),
                 }
             }
         }
@@ -279,7 +280,7 @@ impl<'p> Adding<'p> {
             for check in &row.checks {
                 match checks.get_mut(&check.check) {
                     Some(known) => {
-                        known.scenarios += check.scenarios;
+                        known.scenarios = known.scenarios.saturating_add(check.scenarios);
                         if check.verdict > known.verdict {
                             (known.verdict, known.because) = (check.verdict, check.because.clone());
                         }
@@ -313,7 +314,7 @@ impl<'p> Adding<'p> {
             .flat_map(|part| part.report.limits.iter().filter_map(|limit| part.said(Some(limit))))
             .collect();
         let began = || self.parts.iter().map(|part| part.report.run.began);
-        let apart = began().max().unwrap_or(0) - began().min().unwrap_or(0);
+        let apart = began().max().unwrap_or(0).saturating_sub(began().min().unwrap_or(0));
         let shards = matches!(self.parts.first().map(|p| &p.report.run.part), Some(Some(PartRow::Shard(_))));
         if shards && apart > APART {
             limits.push(format!(
@@ -333,6 +334,11 @@ impl<'p> Adding<'p> {
         }
         all
     }
+}
+
+/// How much later than the first a part began, in milliseconds.
+fn later(report: &LoadReport, began: i64) -> f64 {
+    report.run.began.saturating_sub(began) as f64
 }
 
 #[cfg(test)]

@@ -26,7 +26,8 @@ pub(super) fn laid_over(parts: &[Part], problems: &mut Vec<Diagnostic>) -> Vec<P
     let mut sums: BTreeMap<u64, Sum> = BTreeMap::new();
     for (number, part) in parts.iter().enumerate() {
         // To the nearest second: a series has no finer places.
-        let later = u64::try_from((part.report.run.began - began + 500) / 1000).unwrap_or(0);
+        let later = u64::try_from(part.report.run.began.saturating_sub(began).saturating_add(500) / 1000)
+            .unwrap_or(0);
         for point in &part.report.series {
             let sum = sums.entry(point.at_s.saturating_add(later) / width).or_default();
             sum.add(number, point);
@@ -52,23 +53,27 @@ pub(super) fn laid_over(parts: &[Part], problems: &mut Vec<Diagnostic>) -> Vec<P
 impl Sum {
     fn add(&mut self, part: usize, point: &PointRow) {
         let whole = &mut self.point;
-        whole.requests += point.requests;
-        whole.errors += point.errors;
-        whole.plays += point.plays;
-        whole.renewals += point.renewals;
-        whole.dropped += point.dropped;
+        for (sum, more) in [
+            (&mut whole.requests, point.requests),
+            (&mut whole.errors, point.errors),
+            (&mut whole.plays, point.plays),
+            (&mut whole.renewals, point.renewals),
+            (&mut whole.dropped, point.dropped),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
         whole.p50 = whole.p50.max(point.p50);
         whole.p99 = whole.p99.max(point.p99);
         whole.max = whole.max.max(point.max);
         let own = self.by_part.entry(part).or_default();
-        *own = (own.0 + point.seconds, point.in_flight);
+        *own = (own.0.saturating_add(point.seconds), point.in_flight);
     }
 
     fn told(self, at_s: u64) -> PointRow {
         let mut point = PointRow {
             at_s,
             seconds: self.by_part.values().map(|(seconds, _)| *seconds).max().unwrap_or(1),
-            in_flight: self.by_part.values().map(|(_, in_flight)| in_flight).sum(),
+            in_flight: self.by_part.values().map(|(_, in_flight)| *in_flight).fold(0, u64::saturating_add),
             ..self.point
         };
         if let Some(latency) = self.latency.filter(|latency| !self.coarse && latency.count() > 0) {

@@ -94,7 +94,10 @@ pub(in crate::load) fn told(
         run: RunRow {
             print: made.print.clone(),
             began: made.timetable,
-            part: (plan.shard != Shard::WHOLE).then_some(PartRow::Shard(plan.shard)),
+            part: match job.worker() {
+                Some(worker) => Some(PartRow::Worker(worker.to_owned())),
+                None => (plan.shard != Shard::WHOLE).then_some(PartRow::Shard(plan.shard)),
+            },
             thresholds: plan.thresholds.iter().map(|threshold| threshold.text.clone()).collect(),
             in_flight: plan.in_flight as u64,
             drops_allowed: plan.drops_allowed,
@@ -227,7 +230,12 @@ fn signing(job: &Job, tally: &Tally, made: &Made, time: u64) -> Option<SigningRo
     })
 }
 
-fn found_row(job: &Job, names: &[(String, usize)], found: &Found, redactor: &mut Redactor) -> FoundRow {
+pub(in crate::load) fn found_row(
+    job: &Job,
+    names: &[(String, usize)],
+    found: &Found,
+    redactor: &mut Redactor,
+) -> FoundRow {
     let row = job.scenes[found.scene].steps[found.step].row;
     let name = names.iter().find(|(_, r)| *r == row).map_or_else(String::new, |(name, _)| name.clone());
     let at = found.finding.at.as_ref().map(|(text, span)| {

@@ -4,7 +4,7 @@ mod made;
 mod schema;
 mod verdict;
 
-pub(super) use made::{Made, step_row, told};
+pub(super) use made::{Made, found_row, step_row, told};
 pub use schema::schema;
 pub(super) use verdict::{judge, verdict};
 

@@ -1,0 +1,7 @@
+#![no_main]
+
+#[path = "../../tests/it/reading.rs"]
+#[allow(dead_code)]
+mod reading;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| reading::load_report(data));
