@@ -49,6 +49,16 @@ pub(super) fn registrations(paths: &[PathBuf]) -> Result<Vec<Registration>, Cann
             .help("name the file of a connected app with oauthConfig, or the folder of an external client app, whose ecaGlblOauth file has them")
             .into());
     }
+    for (number, one) in registrations.iter().enumerate() {
+        let key = one.app.client_id.as_str();
+        let same = registrations[..number].iter().find(|other| !key.is_empty() && other.app.client_id == key);
+        if let Some(other) = same {
+            let message = format!("the apps {} and {} have the same consumer key", other.name, one.name);
+            return Err(Diagnostic::bare("duplicate-name", message)
+                .help("name one of them; an org has one app of a key")
+                .into());
+        }
+    }
     Ok(registrations)
 }
 

@@ -23,6 +23,7 @@ mod score;
 mod serve;
 mod shard;
 mod shipped;
+mod suggest;
 mod suites;
 mod worker;
 
@@ -115,7 +116,7 @@ enum Command {
     Worker(Box<worker::Arguments>),
     /// Put the reports of the parts of a load run together, exactly, and judge the whole
     Merge(merge::Arguments),
-    /// Say whether latency or throughput changed between two load runs
+    /// Put two JSON reports side by side: which verdicts and answers differ, or whether a load run became slower
     Compare(compare::Arguments),
     /// Tell which faults of an org suites would notice: the kill matrix
     Score(score::Arguments),
@@ -129,6 +130,8 @@ enum Command {
     Matrix(matrix::Arguments),
     /// Judge metadata of apps and credentials before it is deployed
     Lint(lint::Arguments),
+    /// Write the target file and the suite that fit an app, out of its metadata
+    Suggest(suggest::Arguments),
     /// List the checks of the catalogue
     Checks(checks::Arguments),
     /// Explain a check, or an error as the org answered it: causes, and the cure in Setup
@@ -165,6 +168,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
         Command::Judge(arguments) => judge::exec(&arguments, io),
         Command::Matrix(arguments) => matrix::exec(&arguments, io),
         Command::Lint(arguments) => lint::exec(&arguments, io),
+        Command::Suggest(arguments) => suggest::exec(&arguments, io),
         Command::Checks(arguments) => checks::exec(&arguments, io),
         Command::Explain(arguments) => explain::exec(&arguments, io),
         Command::Schema(arguments) => schema::exec(&arguments, io),

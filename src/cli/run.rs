@@ -10,11 +10,13 @@ use super::outputs::outputs;
 use super::{CannotStart, Exit, Io, apps, load_files, runtime};
 use crate::client::wrong::{self, Wrong, Wrongs};
 use crate::diagnostic::{Diagnostic, closest};
-use crate::metadata::Keys;
+use crate::metadata::{Keys, Registration};
 use crate::oauth::salesforce::Profile;
 use crate::org::fault::{self, Fault};
 use crate::report::{self, console};
-use crate::run::{self, Client, Options, Progress, Selection, look_around, look_back, plan};
+use crate::run::{
+    self, Client, How, Look, Options, Progress, Selection, look_around, look_back, look_before, plan,
+};
 use crate::subject::Target;
 use crate::wire::isolation::Wall;
 use crate::wire::{chromium, files};
@@ -27,7 +29,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE|URL")]
     target: Option<String>,
     /// Metadata of an app, a file or the folder of an external client app: the embedded org has it as `main`; may be
-    /// repeated. A target file beside it (`org: embedded`) gives what metadata cannot say: secret, private key, users
+    /// repeated. A target file beside it (`org: embedded`) gives what metadata cannot say: secret, private key, users; of
+    /// another org, callbacks, PKCE and certificate are compared with it
     #[arg(long, value_name = "XML")]
     app: Vec<PathBuf>,
     /// Speak of outcomes and deviations as `rfc` or `salesforce` has them, whatever the target says
@@ -106,7 +109,7 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     let reports = reports(&arguments.report)?;
     let record = arguments.record.iter().map(|path| ("a recording", path.as_path()));
     outputs(reports.paths().chain(record))?;
-    let mut options = options(&arguments, io)?;
+    let (mut options, metadata) = options(&arguments, io)?;
     let runtime = runtime()?;
     if matches!(options.client, Client::Program(_))
         && let Some(own) = files::own_program()
@@ -130,6 +133,11 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
             writeln!(io.out, "{suite} › {name}{}", report::visible(&why))?;
         }
         return Ok(super::CONFORMS);
+    }
+    if options.replay.is_none() {
+        for look in runtime.block_on(look_before(&options.target, &around, &metadata)) {
+            tell(&look, io)?;
+        }
     }
     ask_for_budget(&options, &planned.cost, io)?;
     let (tell, mut told) = mpsc::unbounded_channel();
@@ -168,15 +176,19 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     Ok(report.exit())
 }
 
-fn options(arguments: &Arguments, io: &mut Io<'_>) -> Result<Options, CannotStart> {
+fn options(arguments: &Arguments, io: &mut Io<'_>) -> Result<(Options, Vec<Registration>), CannotStart> {
     let mut problems = Vec::new();
     let mut target = None;
     let mut suites = Vec::new();
+    let mut metadata = Vec::new();
     let clients = arguments.program.is_some() || arguments.wrong.is_some();
     let shipped = if clients { "client/" } else { "org/" };
     // Problems of suites and target are told together.
     for found in [
-        org(arguments, io).map(|t| target = Some(t)),
+        org(arguments, io).map(|(org, apps)| {
+            target = Some(org);
+            metadata = apps;
+        }),
         load_files::suites(&arguments.suites, &[shipped]).map(|s| suites = s),
     ] {
         match found {
@@ -228,7 +240,7 @@ fn options(arguments: &Arguments, io: &mut Io<'_>) -> Result<Options, CannotStar
         .into());
     }
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Ok(Options {
+    let options = Options {
         selection: Selection { patterns: arguments.select.clone() },
         faults,
         socket: arguments.socket,
@@ -240,25 +252,25 @@ fn options(arguments: &Arguments, io: &mut Io<'_>) -> Result<Options, CannotStar
         replay,
         client,
         ..Options::new(target, suites)
-    })
+    };
+    Ok((options, metadata))
 }
 
-/// The org: of a target alone, or the embedded one with apps out of metadata.
-fn org(arguments: &Arguments, io: &mut Io<'_>) -> Result<Target, CannotStart> {
+/// The org: of a target alone, or the embedded one with apps out of metadata. Of another org the metadata only says how its
+/// apps were meant to be.
+fn org(arguments: &Arguments, io: &mut Io<'_>) -> Result<(Target, Vec<Registration>), CannotStart> {
     if arguments.app.is_empty() {
-        return load_files::target(arguments.target.as_deref());
+        return Ok((load_files::target(arguments.target.as_deref())?, Vec::new()));
+    }
+    if let Some(named) = arguments.target.as_deref().filter(|named| *named != "embedded") {
+        let target = load_files::target(Some(named))?;
+        if !target.is_embedded() {
+            return Ok((target, apps::registrations(&arguments.app)?));
+        }
     }
     let joined = apps::embedded(&arguments.app, arguments.target.as_deref(), Keys::StandIn)?;
-    if !joined.target.is_embedded() {
-        return Err(Diagnostic::bare(
-            "bad-flag",
-            "`--app` gives the embedded org an app, and the target is another org",
-        )
-        .help("say `org: embedded` in the target file, or leave `--app` out")
-        .into());
-    }
     apps::tell(&joined, io)?;
-    Ok(joined.target)
+    Ok((joined.target, Vec::new()))
 }
 
 /// The faults of those names.
@@ -340,6 +352,18 @@ pub(super) fn reports(list: &[String]) -> Result<Reports, CannotStart> {
         }
     }
     Ok(reports)
+}
+
+/// One line of what was looked at before: standard error, because it is no verdict.
+fn tell(look: &Look, io: &mut Io<'_>) -> Result<(), CannotStart> {
+    let word = match look.how {
+        How::Right => "ok",
+        How::Wrong => "wrong",
+        How::Unseen => "unseen",
+    };
+    let cure = if look.cure.is_empty() { String::new() } else { format!("; {}", look.cure) };
+    writeln!(io.err, "{word:<7} {}: {}", look.what, report::visible(&format!("{}{cure}", look.seen)))?;
+    Ok(())
 }
 
 fn nothing_selected(options: &Options) -> Diagnostic {

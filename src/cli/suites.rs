@@ -9,7 +9,7 @@ use crate::wire::files;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Write the shipped suites and targets below this folder
+    /// Write the shipped suites, targets and metadata of apps below this folder
     #[arg(long, value_name = "DIR")]
     export: Option<PathBuf>,
 }
@@ -23,18 +23,18 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         return Ok(super::CONFORMS);
     };
     // Somebody's changes are worth more than our convenience.
-    if let Some((path, _)) = shipped::FILES.iter().find(|(path, _)| files::exists(&folder.join(path))) {
+    if let Some((path, _)) = shipped::all().find(|(path, _)| files::exists(&folder.join(path))) {
         return Err(Diagnostic::bare("exists", format!("{} is there already", folder.join(path).display()))
             .help("name an empty folder, or move the file away")
             .into());
     }
-    for (path, content) in shipped::FILES {
+    for (path, content) in shipped::all() {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
             files::make_folder(parent)?;
         }
         files::write(&path, content)?;
     }
-    writeln!(io.out, "wrote {} files below {}", shipped::FILES.len(), folder.display())?;
+    writeln!(io.out, "wrote {} files below {}", shipped::all().count(), folder.display())?;
     Ok(super::CONFORMS)
 }

@@ -11,6 +11,7 @@ mod markdown;
 mod project;
 pub mod registration;
 mod rules;
+pub mod suggest;
 mod xml;
 
 pub use app::{App, Form};

@@ -1,6 +1,7 @@
 //! What is told. The JSON is the definition; the console and JUnit are views of the same rows.
 
 pub mod console;
+mod drift;
 mod junit;
 mod lint;
 pub mod matrix;
@@ -8,13 +9,14 @@ mod model;
 mod schema;
 mod sequence;
 
+pub use drift::{DRIFT_VERSION, Difference, Drift, Side, Since, What, drift};
 pub use junit::junit;
 pub use lint::{LINT_VERSION, LintReport, LintRow, ProblemRow};
 pub use model::{
     At, CheckRow, ErrorRow, FindingRow, ProgramRow, Report, ScenarioRow, StepRow, StormRow, Summary, VERSION,
     Word,
 };
-pub use schema::schema;
+pub use schema::{drift_schema, lint_schema, schema};
 pub use sequence::sequence;
 
 use crate::transcript::Redactor;

@@ -1,18 +1,86 @@
-//! The JSON Schema of the report.
+//! The JSON Schemas of what is told: the report of a run, of a lint, and the drift between two runs.
 
 use serde_json::{Value, json};
 
-use super::VERSION;
+use super::{DRIFT_VERSION, LINT_VERSION, VERSION};
 
-/// JSON Schema (draft 2020-12) of the JSON report.
-pub fn schema() -> Value {
-    let at = json!({
+/// Where JSON Schema 2020-12 is defined.
+const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// A place in a file.
+fn at() -> Value {
+    json!({
         "type": "object", "required": ["file", "line", "column"], "additionalProperties": false,
         "properties": {
             "file": { "type": "string" }, "line": { "type": "integer" }, "column": { "type": "integer" },
             "length": { "type": "integer" }, "text": { "type": "string" }
         }
+    })
+}
+
+/// JSON Schema of what `lint --format json` prints.
+pub fn lint_schema() -> Value {
+    let text = json!({ "type": "string" });
+    let texts = json!({ "type": "array", "items": text });
+    let finding = json!({
+        "type": "object", "additionalProperties": false,
+        "required": ["rule", "level", "basis", "of", "message", "at", "xml", "cites"],
+        "properties": {
+            "rule": { "type": "string", "description": "id of the rule, for `grantcheck explain`" },
+            "level": { "enum": ["must", "should", "best_practice"] },
+            "basis": { "enum": ["normative", "derived", "vendor", "community"] },
+            "of": { "type": "string", "description": "the app or credential" },
+            "message": text, "at": at(), "setup": text, "xml": text, "cites": texts,
+            "waived": { "type": "string", "description": "why it is let off" }
+        }
     });
+    let problem = json!({
+        "type": "object", "additionalProperties": false, "required": ["code", "message"],
+        "properties": { "code": text, "message": text, "help": text, "at": at() }
+    });
+    let count = json!({ "type": "integer", "minimum": 0 });
+    json!({
+        "$schema": DRAFT, "title": "grantcheck lint report", "type": "object", "additionalProperties": false,
+        "required": ["version", "tool", "profile", "files", "apps", "findings", "problems", "unused_waivers"],
+        "properties": {
+            "version": { "const": LINT_VERSION }, "tool": text, "profile": { "enum": ["general", "partner-2026"] },
+            "files": count, "apps": count, "findings": { "type": "array", "items": finding },
+            "problems": { "type": "array", "items": problem, "description": "files that could not be read" },
+            "unused_waivers": texts
+        }
+    })
+}
+
+/// JSON Schema of what `compare --drift` keeps.
+pub fn drift_schema() -> Value {
+    let text = json!({ "type": "string" });
+    let side = json!({
+        "type": "object", "additionalProperties": false, "required": ["org", "profile", "tool"],
+        "properties": { "org": text, "profile": { "enum": ["rfc", "salesforce"] }, "tool": text }
+    });
+    let difference = json!({
+        "type": "object", "additionalProperties": false, "required": ["what", "at", "first", "second", "scenarios"],
+        "properties": {
+            "what": { "enum": ["verdict", "exchanges", "status", "redirect", "headers", "body", "text"] },
+            "at": { "type": "string", "description": "a scenario, or an action with the status of its answer" },
+            "first": text, "second": text, "scenarios": { "type": "array", "items": text }
+        }
+    });
+    json!({
+        "$schema": DRAFT, "title": "grantcheck drift", "type": "object", "additionalProperties": false,
+        "required": ["version", "kind", "first", "second", "compared", "one_sided", "differences"],
+        "properties": {
+            "version": { "const": DRIFT_VERSION }, "kind": { "const": "drift" }, "first": side, "second": side,
+            "compared": { "type": "integer", "minimum": 0, "description": "scenarios that were played on both" },
+            "one_sided": { "type": "object", "additionalProperties": text, "description": "scenarios that one alone played" },
+            "differences": { "type": "array", "items": difference }
+        }
+    })
+}
+
+/// JSON Schema (draft 2020-12) of the JSON report.
+pub fn schema() -> Value {
+    let at = at();
     let words = json!({ "enum": ["not_testable", "pass", "note", "waived", "known_deviation", "warn", "inconclusive", "fail"] });
     let numbers = json!({ "type": "array", "items": { "type": "integer", "minimum": 0 } });
     let finding = json!({
@@ -87,7 +155,7 @@ pub fn schema() -> Value {
     .map(|name| (name.to_owned(), json!({ "type": "integer", "minimum": 0 })))
     .collect();
     json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DRAFT,
         "title": "grantcheck report",
         "type": "object",
         "additionalProperties": false,

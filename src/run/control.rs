@@ -11,7 +11,7 @@ use super::rows::Judged;
 use super::{Options, Progress, Surroundings, client, play};
 use crate::oauth::Secret;
 use crate::org::Org;
-use crate::subject::Login;
+use crate::subject::{Brought, Grant, Login};
 use crate::suite::client::Play;
 use crate::suite::told::Told;
 use crate::suite::{self, Scenario, Step};
@@ -64,7 +64,7 @@ impl Shared {
         let begin = options.begin;
         Self {
             given: std::sync::Mutex::new(match &options.target.login {
-                Login::Given(grant) => Some(grant.refresh_token.clone()),
+                Login::Given(Grant { token: Brought::RefreshToken(token), .. }) => Some(token.clone()),
                 _ => None,
             }),
             options,

@@ -1,10 +1,11 @@
-//! A target that gives a refresh token in place of a login: authorizing and redeeming become a refresh.
+//! A target that gives a token in place of a login: authorizing and redeeming become a refresh, or nothing at all where it is
+//! an access token.
 
 use std::sync::Arc;
 
 use super::plan::is_destructive;
-use crate::client::Action;
-use crate::subject::{Flow, Grant, Login, Target};
+use crate::client::{Action, TokenUse};
+use crate::subject::{Brought, Flow, Grant, Login, Target};
 use crate::suite::{Capture, Control, Need, Scenario, Source, Step};
 
 /// The scenario as it is played where the target gives a refresh token, or why it cannot be played so.
@@ -17,7 +18,7 @@ pub(super) fn instead_of_a_login(target: &Target, scenario: &Arc<Scenario>) -> R
     let mut logins = (0..scenario.steps.len()).filter(|at| logs_in(&scenario.steps[*at]));
     let Some(at) = logins.next() else { return Ok(scenario.clone()) };
     if logins.next().is_some() {
-        return Err("it authorizes more than once, and the target gives one refresh token".into());
+        return Err(format!("it authorizes more than once, and the target gives one {}", name(grant)));
     }
     let (authorize, redeem) = (&scenario.steps[at], scenario.steps.get(at + 1));
     let whose = |step: &Step| {
@@ -28,13 +29,20 @@ pub(super) fn instead_of_a_login(target: &Target, scenario: &Arc<Scenario>) -> R
     let redeems = |step: &&Step| step.action == Action::Redeem;
     let on_the_way = is_plain(authorize) && scenario.steps.iter().filter(redeems).count() == 1;
     let Some(redeem) = redeem.filter(redeems).filter(|redeem| on_the_way && is_plain(redeem)) else {
-        return Err("it is about the login itself, and the target gives a refresh token in its place".into());
+        return Err(format!(
+            "it is about the login itself, and the target gives {} in its place",
+            with_article(grant)
+        ));
     };
     if !whose(authorize) || !whose(redeem) {
         let Grant { app, user, .. } = grant;
         return Err(format!(
-            "the refresh token that the target gives is for the app `{app}` and the user `{user}`"
+            "the {} that the target gives is for the app `{app}` and the user `{user}`",
+            name(grant)
         ));
+    }
+    if let Brought::AccessToken(_) = grant.token {
+        return with_access_token(scenario, at);
     }
     let keeps =
         |capture: &Capture| matches!(&capture.from, Source::Body(path) if path.contains("refresh_token"));
@@ -74,6 +82,56 @@ pub(super) fn instead_of_a_login(target: &Target, scenario: &Arc<Scenario>) -> R
     let needs = scenario.needs.iter().filter(|need| !login(need));
     let needs = needs.cloned().collect();
     Ok(Arc::new(Scenario { steps, needs, ..Scenario::clone(scenario) }))
+}
+
+/// The scenario without its login: the client has the access token from the start.
+fn with_access_token(scenario: &Arc<Scenario>, at: usize) -> Result<Arc<Scenario>, String> {
+    let alone = "and the target gives an access token alone";
+    if !scenario.steps[at + 1].capture.is_empty() {
+        return Err(format!("it keeps something of the token answer, {alone}"));
+    }
+    let rest = [&scenario.steps[..at], &scenario.steps[at + 2..]].concat();
+    let plain = |token: &TokenUse| token.token.is_none();
+    let lives_on_it = |step: &Step| match &step.action {
+        Action::Call(call) => call.token.is_none(),
+        Action::Userinfo(token) | Action::Introspect(token) | Action::Soap(token) => plain(token),
+        _ => false,
+    };
+    if rest.is_empty() {
+        return Err(format!("it is about the login itself, {alone}"));
+    }
+    if let Some(step) = rest.iter().find(|step| !lives_on_it(step)) {
+        return Err(format!("it does `{}`, {alone}", step.action.name()));
+    }
+    let mut steps = rest;
+    for step in &mut steps {
+        if let Some(Control::Step(named)) = &mut step.control
+            && *named > at
+        {
+            *named = named.saturating_sub(2);
+        }
+    }
+    let login = |need: &&Need| match need {
+        Need::Capability(name) => name == "authorize",
+        Need::Flow(flow) => matches!(flow, Flow::WebServer | Flow::RefreshToken),
+        _ => false,
+    };
+    let needs = scenario.needs.iter().filter(|need| !login(need)).cloned().collect();
+    Ok(Arc::new(Scenario { steps, needs, cleanup: Vec::new(), ..Scenario::clone(scenario) }))
+}
+
+fn name(grant: &Grant) -> &'static str {
+    match grant.token {
+        Brought::RefreshToken(_) => "refresh token",
+        Brought::AccessToken(_) => "access token",
+    }
+}
+
+fn with_article(grant: &Grant) -> &'static str {
+    match grant.token {
+        Brought::RefreshToken(_) => "a refresh token",
+        Brought::AccessToken(_) => "an access token",
+    }
 }
 
 /// A step that asks for nothing out of the ordinary, and of which nothing but its success is expected.

@@ -1,5 +1,6 @@
 //! The runner: plans what is played, plays it, judges the record, and makes the rows of the report.
 
+mod before;
 mod client;
 mod control;
 mod doors;
@@ -20,6 +21,7 @@ mod storm;
 mod trigger;
 mod world;
 
+pub use before::{How, Look, look_before};
 pub use client::Client;
 pub use plan::{Cost, Plan, Selection, plan};
 pub use preflight::{EMBEDDED, Surroundings, embedded_endpoints, look_around, look_back};

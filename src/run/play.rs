@@ -169,6 +169,11 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
         // The token may be too old: the target gave it, and the server need not take it.
         let findings = match &step.action {
             Action::Refresh if own_failed && world.awaits_the_given_grant() => not_taken(findings),
+            Action::Call(_) | Action::Userinfo(_) | Action::Introspect(_) | Action::Soap(_)
+                if own_failed && world.uses_the_given_access_token() =>
+            {
+                not_taken(findings)
+            }
             _ => findings,
         };
         let findings = if refuses { weigh(findings, proof, step, scenario, &exchanges) } else { findings };
@@ -292,7 +297,7 @@ fn weigh(
 fn not_taken(findings: Vec<Finding>) -> Vec<Finding> {
     let told = |finding: Finding| Finding {
         verdict: Verdict::Inconclusive,
-        expected: "the refresh token that the target gives is taken; log in again where it is too old".into(),
+        expected: "the token that the target gives is taken; log in again where it is too old".into(),
         ..finding
     };
     findings.into_iter().map(told).collect()

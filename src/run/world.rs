@@ -14,7 +14,7 @@ use super::{EMBEDDED, Progress};
 use crate::client::{Action, Asked, Context, Dice, Jar, Missing, Outgoing, Session, Tweak, build, page};
 use crate::oauth::Endpoint;
 use crate::org::Org;
-use crate::subject::{ClientAuth, Endpoints, Login, Page, Target};
+use crate::subject::{Brought, ClientAuth, Endpoints, Grant, Login, Page, Target};
 use crate::suite::{Scenario, Step};
 use crate::transcript::{Answer, Exchange, Facts, Part, Replay, Request, Response, Taken, verify_id_tokens};
 use crate::wire::browser::WITHIN;
@@ -139,6 +139,10 @@ impl<'w> World<'w> {
             }
             _ => false,
         };
+        let access_token = match &target.login {
+            Login::Given(Grant { token: Brought::AccessToken(token), .. }) => Some(token.clone()),
+            _ => None,
+        };
         // The target of a play knows where it is: assertions are judged by it.
         target.endpoints = endpoints.clone();
         Ok(Self {
@@ -159,6 +163,7 @@ impl<'w> World<'w> {
             stubs: server,
             session: Session {
                 refresh_token: shared.given().clone().filter(|_| given),
+                access_token: access_token.filter(|_| given),
                 ..Session::default()
             },
             given,
@@ -191,9 +196,15 @@ impl<'w> World<'w> {
         self.stubs.as_ref().map(stubs::Server::calls).unwrap_or_default()
     }
 
-    /// Whether the play lives on the refresh token that the target gives, and nothing was granted for it yet.
+    /// Whether the play lives on the token that the target gives, and nothing was granted for it yet.
     pub(super) fn awaits_the_given_grant(&self) -> bool {
         self.given && !self.exchanges.iter().any(Exchange::granted)
+    }
+
+    /// Whether a step uses the access token that the target gives.
+    pub(super) fn uses_the_given_access_token(&self) -> bool {
+        let given = matches!(&self.target.login, Login::Given(Grant { token: Brought::AccessToken(_), .. }));
+        given && self.awaits_the_given_grant()
     }
 
     /// Ends what was started for it.

@@ -241,8 +241,17 @@ pub struct Grant {
     pub app: String,
     /// Role of the user who approved.
     pub user: String,
-    /// The refresh token.
-    pub refresh_token: Secret,
+    /// What it brought.
+    pub token: Brought,
+}
+
+/// What a login that went before brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// A refresh token, which brings access tokens.
+    RefreshToken(Secret),
+    /// An access token alone: good for calls while it lives.
+    AccessToken(Secret),
 }
 
 /// One page of the login: which form, what is filled in.

@@ -12,7 +12,7 @@ use super::needles::{Needle, Needles};
 use super::{Answer, Exchange};
 use crate::oauth::params::form_encode;
 use crate::oauth::{Endpoint, Params, base64, base64url, hmac_sha256};
-use crate::subject::{Login, Page, Subject, Target};
+use crate::subject::{Brought, Login, Page, Subject, Target};
 
 /// Values below this length are replaced only where their name stands beside them: `a` is no secret
 /// that could be searched for in a text.
@@ -164,7 +164,10 @@ impl Redactor {
             self.learn("secret", secret.expose());
         }
         if let Login::Given(grant) = &target.login {
-            self.learn("refresh_token", grant.refresh_token.expose());
+            match &grant.token {
+                Brought::RefreshToken(token) => self.learn("refresh_token", token.expose()),
+                Brought::AccessToken(token) => self.learn("access_token", token.expose()),
+            }
         }
         for user in target.users.values() {
             if let Some(password) = &user.password {

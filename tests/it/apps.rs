@@ -11,12 +11,12 @@ use grantcheck::report::Word;
 use grantcheck::subject::Target;
 
 /// Elements by type and path; a text with `|` stands for several of the same name.
-type Elements = BTreeMap<(Kind, &'static str), String>;
+pub type Elements = BTreeMap<(Kind, &'static str), String>;
 
 use Kind::{ConnectedApp, GlobalOauthSettings, OauthPolicies, OauthSettings, Policies};
 
 /// The base of a connected app, and of an external client app: what every pair has but for its own element.
-fn base(kind: Kind) -> Elements {
+pub fn base(kind: Kind) -> Elements {
     let certificate = Certificate::read(&read("suites/targets/keys/main.crt")).unwrap().base64();
     let rows: Vec<(Kind, &'static str, &str)> = if kind == ConnectedApp {
         vec![
@@ -44,7 +44,7 @@ fn base(kind: Kind) -> Elements {
 }
 
 /// The files of an app.
-fn files(elements: &Elements) -> Project {
+pub fn files(elements: &Elements) -> Project {
     let mut project = Project::default();
     let connected = elements.keys().any(|(kind, _)| *kind == ConnectedApp);
     let kinds: &[Kind] = if connected { &[ConnectedApp] } else { &KINDS[1..] };

@@ -81,6 +81,33 @@ fn the_page_of_apps_has_every_element() {
 }
 
 #[test]
+fn all_metadata_that_is_there_is_shipped() {
+    fn below(folder: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                below(&path, found);
+            } else if path.extension().is_none_or(|ending| ending != "txt") {
+                let name = path.strip_prefix(crate::support::at("suites")).unwrap();
+                found.push(name.display().to_string());
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    below(&crate::support::at("suites/apps"), &mut paths);
+    paths.sort();
+    let mut out = String::from(
+        "//! Metadata that is shipped: an example, good and bad files of every lint rule, files of every element. Generated from\n\
+         //! `suites/apps`; `UPDATE=1 cargo test` rewrites it.\n\n/// Path and content of every file.\n\
+         pub(in crate::cli) const APPS: &[(&str, &str)] = &[\n",
+    );
+    for path in paths {
+        let _ = writeln!(out, "    (\"{path}\", include_str!(\"../../../suites/{path}\")),");
+    }
+    golden("src/cli/shipped/apps.rs", &(out + "];\n"));
+}
+
+#[test]
 fn the_page_of_the_org_is_fresh() {
     golden("docs/org.md", &grantcheck::org::behaviour::markdown());
 }

@@ -6,7 +6,7 @@ use crate::support::{complaints, embedded, options, org_suites, outcome_async, s
 use grantcheck::oauth::salesforce::Profile;
 use grantcheck::org::Org;
 use grantcheck::report::{Report, Word};
-use grantcheck::subject::{AppPolicy, Flow, Grant, Login, Setting, Target};
+use grantcheck::subject::{AppPolicy, Brought, Flow, Grant, Login, Setting, Target};
 use grantcheck::wire::Clock;
 use grantcheck::wire::host::Host;
 
@@ -19,6 +19,11 @@ fn target_at(url: &str) -> Target {
 
 /// What a login that went before brought, and nothing revoked since: this target knows no revocation endpoint.
 async fn refresh_token(url: &str) -> String {
+    brought(url, "refresh_token").await
+}
+
+/// A member of the token answer to a login that nothing was tidied up after.
+async fn brought(url: &str, name: &str) -> String {
     let mut target = target_at(url);
     target.profile = Profile::Rfc;
     target.endpoints.authorize = Some(format!("{url}/services/oauth2/authorize"));
@@ -33,7 +38,7 @@ scenarios:
     steps: [{ do: authorize }, { do: redeem }]
 ";
     let outcome = outcome_async(&options(target, vec![suite_of("suites/login.yaml", suite)])).await;
-    let mut tokens = outcome.transcript.exchanges.iter().filter_map(|x| x.text("refresh_token"));
+    let mut tokens = outcome.transcript.exchanges.iter().filter_map(|x| x.text(name));
     tokens.next().unwrap_or_else(|| panic!("{}", complaints(&outcome.report))).to_owned()
 }
 
@@ -49,8 +54,11 @@ async fn a_refresh_token_stands_in_for_a_login_and_outlives_the_run() {
     let mut target = target_at(&host.url());
     target.settings.0.insert("rotation".into(), Setting::Flag(false));
     let refresh_token = refresh_token(&host.url()).await;
-    target.login =
-        Login::Given(Grant { app: "main".into(), user: "main".into(), refresh_token: refresh_token.into() });
+    target.login = Login::Given(Grant {
+        app: "main".into(),
+        user: "main".into(),
+        token: Brought::RefreshToken(refresh_token.into()),
+    });
     // The same token carries two runs: the first neither revokes it nor uses it up.
     for _ in 0..2 {
         let outcome = outcome_async(&options(target.clone(), org_suites())).await;
@@ -73,7 +81,11 @@ async fn an_app_that_only_refreshes_conforms_with_a_token_at_hand() {
     target.apps.retain(|role, _| role == "main");
     target.apps.get_mut("main").unwrap().flows = vec![Flow::RefreshToken];
     let refresh_token = refresh_token(&host.url()).await.into();
-    target.login = Login::Given(Grant { app: "main".into(), user: "main".into(), refresh_token });
+    target.login = Login::Given(Grant {
+        app: "main".into(),
+        user: "main".into(),
+        token: Brought::RefreshToken(refresh_token),
+    });
     let suites = vec![suite("suites/org/refresh.yaml")];
     let report = outcome_async(&options(target, suites)).await.report;
     assert!(report.summary.pass >= 4, "{:?}", report.summary);
@@ -87,7 +99,11 @@ async fn a_token_at_hand_that_is_refused_proves_nothing_against_the_org() {
     let mut target = target_at(&host.url());
     target.settings.0.insert("rotation".into(), Setting::Flag(false));
     let refresh_token = "5Aep861nobody.issued.this.one".into();
-    target.login = Login::Given(Grant { app: "main".into(), user: "main".into(), refresh_token });
+    target.login = Login::Given(Grant {
+        app: "main".into(),
+        user: "main".into(),
+        token: Brought::RefreshToken(refresh_token),
+    });
     let suites = vec![suite("suites/org/refresh.yaml"), suite("suites/org/introspection.yaml")];
     let report = outcome_async(&options(target, suites)).await.report;
     assert_eq!((report.summary.fail, report.exit()), (0, 3), "{}", complaints(&report));
@@ -115,4 +131,51 @@ async fn the_shipped_roles_conform_where_no_policy_is_known() {
             assert_eq!(row.verdict, Word::Pass, "{scenario}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_token_at_hand_carries_what_only_calls() {
+    let org = Arc::new(Org::new(&embedded(), &[], [11; 32]));
+    let host = Host::start(org, Clock::real(), "127.0.0.1:0").await.unwrap();
+    let mut target = target_at(&host.url());
+    let source = "
+suite: calls
+judges: org
+scenarios:
+  - scenario: a token opens the API
+    steps: [{ do: authorize }, { do: redeem }, { do: call, step: live }, { do: call, token: none, control: live, expect: { refused: access-token-missing } }]
+  - scenario: a login is about itself
+    steps: [{ do: authorize }, { do: redeem }]
+  - scenario: it refreshes
+    steps: [{ do: authorize }, { do: redeem }, { do: refresh }]
+";
+    let login = suite_of("suites/calls.yaml", source);
+    let issued = brought(&host.url(), "access_token").await;
+    let given = |token: &str| {
+        Login::Given(Grant {
+            app: "main".into(),
+            user: "main".into(),
+            token: Brought::AccessToken(token.into()),
+        })
+    };
+    target.login = given(&issued);
+    let outcome = outcome_async(&options(target.clone(), vec![login.clone()])).await;
+    assert!(complaints(&outcome.report).is_empty(), "{}", complaints(&outcome.report));
+    assert_eq!(outcome.report.summary.pass, 1);
+    assert!(not_testable(&outcome.report, "a login is about itself").contains("an access token alone"));
+    assert!(not_testable(&outcome.report, "it refreshes").contains("it does `refresh`"));
+    assert!(
+        !serde_json::to_string(&grantcheck::report::redacted(&outcome.report, &mut { outcome.redactor }))
+            .unwrap()
+            .contains(&issued)
+    );
+    // One that is too old is nobody's fail.
+    target.login = given("00Dxx0000000001!gone.gone.gone.gone.gone.gone.gone.gone");
+    let outcome = outcome_async(&options(target, vec![login])).await;
+    assert_eq!(
+        (outcome.report.summary.fail, outcome.report.summary.inconclusive),
+        (0, 1),
+        "{}",
+        complaints(&outcome.report)
+    );
 }

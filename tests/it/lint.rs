@@ -12,7 +12,7 @@ use grantcheck::oauth::keys::PrivateKey;
 use grantcheck::verdict::Level;
 
 /// Noon of 2027-06-01: the synthetic certificates were made around it.
-const NOW: i64 = 1_811_851_200;
+pub const NOW: i64 = 1_811_851_200;
 const ON: &str = "2027-06-01";
 
 fn below(folder: &Path) -> Vec<PathBuf> {
@@ -26,7 +26,7 @@ fn below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The files of a folder, named without what leads to it.
-fn project(folder: &str) -> Project {
+pub fn project(folder: &str) -> Project {
     let mut project = Project::default();
     let root = at(folder);
     for path in below(&root) {
@@ -37,7 +37,7 @@ fn project(folder: &str) -> Project {
     project
 }
 
-fn findings(project: &Project, profile: Profile) -> Vec<Finding> {
+pub fn findings(project: &Project, profile: Profile) -> Vec<Finding> {
     let keys = vec![PrivateKey::from_pem(&read("tests/keys/app-main.key")).unwrap().public()];
     lint(&Context { project, apps: project.apps(), now: NOW, soon_days: 30, keys }, profile)
 }
@@ -135,7 +135,7 @@ fn every_element_and_value_is_read_kept_and_written() {
     assert!(files.is_empty(), "{:#?}", told(&files));
 }
 
-fn grantcheck(arguments: &[&str]) -> (u8, String, String) {
+pub fn grantcheck(arguments: &[&str]) -> (u8, String, String) {
     let arguments: Vec<String> =
         std::iter::once("grantcheck").chain(arguments.iter().copied()).map(str::to_owned).collect();
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -195,6 +195,10 @@ fn json_sarif_and_github_say_the_same() {
     let findings = json["findings"].as_array().unwrap();
     let expired = findings.iter().find(|f| f["rule"] == "certificates/it-has-not-expired").unwrap();
     assert_eq!((expired["level"].as_str(), json["version"].as_i64()), (Some("must"), Some(1)));
+    let validator = jsonschema::validator_for(&grantcheck::report::lint_schema()).unwrap();
+    let problems: Vec<String> =
+        validator.iter_errors(&json).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
     let sarif: serde_json::Value = serde_json::from_str(&run("sarif")).unwrap();
     let results = sarif["runs"][0]["results"].as_array().unwrap();
     assert_eq!(results.len(), findings.len());
@@ -268,6 +272,9 @@ fn files_that_cannot_be_read_are_told_and_the_others_judged() {
     ] {
         assert!(out.contains(told), "{told}: {out}");
     }
+    let (_, out, _) = grantcheck(&["lint", &folder.display().to_string(), "--on", ON, "--format", "json"]);
+    let validator = jsonschema::validator_for(&grantcheck::report::lint_schema()).unwrap();
+    assert!(validator.is_valid(&serde_json::from_str(&out).unwrap()), "{out}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -31,6 +31,8 @@ fn the_json_report_fits_its_schema() {
 #[test]
 fn the_published_schema_is_fresh() {
     golden("docs/report.schema.json", &format!("{:#}\n", report::schema()));
+    golden("docs/lint.schema.json", &format!("{:#}\n", report::lint_schema()));
+    golden("docs/drift.schema.json", &format!("{:#}\n", report::drift_schema()));
 }
 
 #[test]

@@ -72,14 +72,24 @@ fn role(
     if let Some((role, _)) = same.filter(|_| written) {
         return role.clone();
     }
-    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' };
-    let own: String = registration.name.chars().map(plain).collect();
+    let own = plain(&registration.name);
     if written && target.apps.contains_key(&own) && !taken.contains(&own) {
         return own;
     }
     if number == 0 {
         return "main".to_owned();
     }
+    free(&registration.name, taken)
+}
+
+/// A developer name as roles are written.
+pub(in crate::metadata) fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' }).collect()
+}
+
+/// A role after a developer name that no other app has.
+pub(in crate::metadata) fn free(name: &str, taken: &[String]) -> String {
+    let own = plain(name);
     let mut role = own.clone();
     let mut count = 2;
     while role.is_empty() || role == "other" || taken.contains(&role) {
@@ -154,7 +164,9 @@ impl Joiner<'_> {
         let for_somebody = !app.policy.admin_approved || given;
         for (user, one) in &mut self.target.users {
             one.approved.retain(|role| role != self.role || for_somebody);
-            let plain = matches!(user.as_str(), "main" | "second");
+            // Who has the shipped `main` has every app that comes in its place.
+            let model = self.shipped.users.get(user);
+            let plain = model.is_some_and(|model| model.approved.iter().any(|role| role == "main"));
             if !self.written && plain && for_somebody && !one.approved.iter().any(|role| role == self.role) {
                 one.approved.push(self.role.to_owned());
             }

@@ -7,6 +7,7 @@ mod scopes;
 
 pub use elements::{Effect, KINDS, effect, table};
 pub use join::{Joined, Keys, join};
+pub(super) use join::{free, plain};
 
 use super::app::{App, Form, Lifetime, Setting, settings};
 use super::kinds::Kind;

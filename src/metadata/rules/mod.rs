@@ -31,6 +31,7 @@ mod credentials;
 mod files;
 mod flows;
 mod parts;
+mod providers;
 mod scopes;
 mod tokens;
 
@@ -164,6 +165,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         access::RULES,
         certificates::RULES,
         credentials::RULES,
+        providers::RULES,
     ]
     .into_iter()
     .flatten()

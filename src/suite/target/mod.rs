@@ -224,7 +224,11 @@ impl Reader<'_> {
                 found.extend(missing(at, "app", apps.keys().map(String::as_str).collect()));
             }
         }
-        if let Some(login) = node.get("login").filter(|login| login.get("refresh_token").is_some()) {
+        let what =
+            |login: &Node| ["refresh_token", "access_token"].into_iter().find(|key| login.get(key).is_some());
+        if let Some((login, what)) =
+            node.get("login").and_then(|login| Some((login, what(login)?.replace('_', " "))))
+        {
             let role = |key: &str| login.get(key).and_then(Node::text).unwrap_or("main").to_owned();
             for (kind, named, is_there) in [
                 ("app", role("app"), apps.contains_key(&role("app"))),
@@ -232,8 +236,7 @@ impl Reader<'_> {
             ] {
                 if !is_there {
                     let span = login.get(kind).map_or(login.span, |n| n.span);
-                    let message =
-                        format!("the refresh token is for the {kind} `{named}`, which is not described");
+                    let message = format!("the {what} is for the {kind} `{named}`, which is not described");
                     found.push((
                         span,
                         message,
@@ -296,7 +299,7 @@ impl Reader<'_> {
                 }
             }
             if let Some(login) = node.get("login").filter(|login| matches!(login.kind, Kind::Map(_))) {
-                let message = "the embedded org never issued this refresh token";
+                let message = "the embedded org never issued this token";
                 let help = "leave it out: the embedded org has pages that are passed by themselves";
                 self.problem("misplaced", login.span, message, help);
             }

@@ -3,7 +3,7 @@
 use super::super::parse::{Kind, Node};
 use super::{LOGIN_NAMES, Reader};
 use crate::oauth::Secret;
-use crate::subject::{Grant, Login, Page};
+use crate::subject::{Brought, Grant, Login, Page};
 
 impl Reader<'_> {
     pub(super) fn login(&mut self, node: Option<&Node>) -> Login {
@@ -20,8 +20,24 @@ impl Reader<'_> {
     /// What stands in for a login.
     fn grant(&mut self, node: &Node) -> Login {
         let role = |key: &str| node.get(key).and_then(Node::text).unwrap_or("main").to_owned();
-        let refresh_token = self.value(node.get("refresh_token")).map(Secret::new).unwrap_or_default();
-        Login::Given(Grant { app: role("app"), user: role("user"), refresh_token })
+        let (refresh, access) = (node.get("refresh_token"), node.get("access_token"));
+        match (refresh, access, node.key("access_token")) {
+            (None, None, _) => {
+                let help = "add `refresh_token: ${SF_REFRESH_TOKEN}`, or `access_token: ${SF_ACCESS_TOKEN}`";
+                self.problem("missing-key", node.span, "nothing stands here in place of a login", help);
+            }
+            (Some(_), Some(_), Some(key)) => {
+                let help = "leave one out: a refresh token brings access tokens by itself";
+                let message = "either a refresh token or an access token stands in for a login";
+                self.problem("contradiction", key.span, message, help);
+            }
+            _ => {}
+        }
+        let token = match access.filter(|_| refresh.is_none()) {
+            Some(at) => Brought::AccessToken(self.value(Some(at)).map(Secret::new).unwrap_or_default()),
+            None => Brought::RefreshToken(self.value(refresh).map(Secret::new).unwrap_or_default()),
+        };
+        Login::Given(Grant { app: role("app"), user: role("user"), token })
     }
 
     pub(super) fn pages(&mut self, node: &Node) -> Vec<Page> {

@@ -120,11 +120,11 @@ pub(in crate::suite) fn target() -> Vec<Key> {
     let no_apps: Never =
         ("the target has no apps, so nothing can be played", "add `main:` with its client_id");
     let login = Either {
-        expected: "`browser`, `none`, a list of pages or a refresh token",
+        expected: "`browser`, `none`, a list of pages, a refresh token or an access token",
         help: "write a list of pages, for example `- fill: { username: \"${user.username}\" }`".into(),
         scalar: Some(Shape::Words("way to log in", vec!["browser", "none"])),
         list: Some(pages()),
-        map: Some(record(grant())),
+        map: Some(Shape::Record(Record { keys: grant(), rules: grant_rules(), ..Record::default() })),
     };
     vec![
         must("org", Shape::Form(&ORG), "base URL of the org, or `embedded`"),
@@ -152,7 +152,7 @@ pub(in crate::suite) fn target() -> Vec<Key> {
         may(
             "login",
             Shape::Either(Box::new(login)),
-            "how the pages are passed: a list of pages, `browser`, or `none`; or a refresh token in place of a login",
+            "how the pages are passed: a list of pages, `browser`, or `none`; or a refresh token or an access token in place of a login",
         ),
         may("deny", pages(), "how a user says no: the pages from the first on"),
         may("settings", settings(), "what is known of the server"),
@@ -260,10 +260,16 @@ pub(in crate::suite) fn user() -> Vec<Key> {
     ]
 }
 
-/// Keys of `login` where it is a refresh token.
+/// One of the two tokens stands in for a login.
+fn grant_rules() -> Vec<Value> {
+    vec![json!({ "oneOf": [{ "required": ["refresh_token"] }, { "required": ["access_token"] }] })]
+}
+
+/// Keys of `login` where it is a token.
 pub(in crate::suite) fn grant() -> Vec<Key> {
     vec![
-        must("refresh_token", Shape::Name, "what an earlier login brought, usually `${SF_REFRESH_TOKEN}`"),
+        may("refresh_token", Shape::Name, "what an earlier login brought, usually `${SF_REFRESH_TOKEN}`"),
+        may("access_token", Shape::Name, "or an access token alone, good for calls while it lives"),
         may("app", Shape::Form(&ROLE), "role of the app that it was issued to; `main` where it is not given"),
         may("user", Shape::Form(&ROLE), "role of the user who approved; `main` where it is not given"),
     ]

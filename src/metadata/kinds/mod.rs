@@ -1,6 +1,12 @@
 //! The types of metadata that are read, and their elements (Salesforce Metadata API Developer Guide, v67, and the types
 //! that Salesforce generates from its WSDL).
 
+mod credentials;
+
+pub use credentials::{EXTERNAL_PARAMETERS, NAMED_PARAMETERS};
+
+use credentials::{AUTH_PROVIDER, EXTERNAL_CREDENTIAL, NAMED_CREDENTIAL, SAML_SSO_CONFIG};
+
 /// A type of metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
@@ -125,52 +131,6 @@ pub const SCOPES: &[&str] = &[
 const RELAXATION: &[&str] = &["ENFORCE", "BYPASS", "BYPASS_2FACTOR", "ENFORCE_RELAXREFRESH"];
 const LEVELS: &[&str] = &["LOW", "STANDARD", "HIGH_ASSURANCE"];
 const ACTIONS: &[&str] = &["Block", "RaiseSessionLevel", "StepUpMFA"];
-const PROTOCOLS: &[&str] =
-    &["NoAuthentication", "Oauth", "Password", "AwsSv4", "Jwt", "JwtExchange", "Custom", "Basic"];
-/// Types of the parameters of an external credential.
-pub const EXTERNAL_PARAMETERS: &[&str] = &[
-    "ExternalAuthIdentityProvider",
-    "AuthProvider",
-    "AuthProviderUrl",
-    "AuthProviderUrlQueryParameter",
-    "SigningCertificate",
-    "AuthParameter",
-    "NamedPrincipal",
-    "PerUserPrincipal",
-    "AwsStsPrincipal",
-    "GlobalNamedPrincipal",
-    "SystemUserPrincipal",
-    "CustomPrincipal",
-    "PrincipalIdentityAlias",
-    "AuthHeader",
-    "AuthProtocolVariant",
-    "JwtBodyClaim",
-    "JwtHeaderClaim",
-    "CreatedByNamespace",
-    "AdditionalRefreshStatusCode",
-    "ManagedByFeature",
-    "ManagedByComponent",
-    "SfHttpRequestExtensionName",
-];
-/// Types of the parameters of a named credential.
-pub const NAMED_PARAMETERS: &[&str] = &[
-    "Url",
-    "HttpHeader",
-    "ClientCertificate",
-    "Authentication",
-    "OutboundNetworkConnection",
-    "AllowedManagedPackageNamespaces",
-    "CreatedByNamespace",
-    "CustomParameter",
-    "StandardNamedCredentialType",
-    "ManagedByFeature",
-    "ManagedByComponent",
-    "ManagedByNamespace",
-    "ConnectionStatus",
-    "SfHttpRequestExtensionName",
-    "NamedCredentialOptions",
-];
-
 const CONNECTED_APP: &[Field] = &[
     group("attributes").many(),
     text("attributes/formula"),
@@ -381,161 +341,6 @@ const OAUTH_SECURITY: &[Field] = &[
         ],
     ),
     text("tlsClientAuthCertParamValue"),
-];
-
-const NAMED_CREDENTIAL: &[Field] = &[
-    flag("allowMergeFieldsInBody"),
-    flag("allowMergeFieldsInHeader"),
-    text("authProvider"),
-    text("authTokenEndpointUrl"),
-    text("awsAccessKey"),
-    text("awsAccessSecret"),
-    text("awsRegion"),
-    text("awsService"),
-    one("calloutStatus", &["Enabled", "Disabled"]),
-    text("certificate"),
-    text("description"),
-    text("endpoint"),
-    text("fullName"),
-    flag("generateAuthorizationHeader"),
-    text("jwtAudience"),
-    text("jwtFormulaSubject"),
-    text("jwtIssuer"),
-    text("jwtSigningCertificate"),
-    text("jwtTextSubject"),
-    number("jwtValidityPeriodSeconds", 1, 86_400),
-    text("label").required(),
-    group("namedCredentialParameters").many(),
-    text("namedCredentialParameters/certificate"),
-    text("namedCredentialParameters/description"),
-    text("namedCredentialParameters/externalCredential"),
-    text("namedCredentialParameters/globalNamedPrincipalCredential"),
-    text("namedCredentialParameters/managedFeatureEnabledCallout"),
-    text("namedCredentialParameters/outboundNetworkConnection"),
-    text("namedCredentialParameters/parameterName"),
-    text("namedCredentialParameters/parameterType"),
-    text("namedCredentialParameters/parameterValue"),
-    text("namedCredentialParameters/readOnlyNamedCredential"),
-    number("namedCredentialParameters/sequenceNumber", 0, 10_000),
-    text("namedCredentialParameters/systemUserNamedCredential"),
-    one("namedCredentialType", &["Legacy", "SecuredEndpoint", "PrivateEndpoint", "Standard"]),
-    text("oauthRefreshToken"),
-    text("oauthScope"),
-    text("oauthToken"),
-    text("outboundNetworkConnection"),
-    text("password"),
-    one("principalType", &["Anonymous", "PerUser", "NamedUser", "NamedCustomPrincipal"]),
-    one("protocol", PROTOCOLS),
-    text("username"),
-];
-
-const EXTERNAL_CREDENTIAL: &[Field] = &[
-    one("authenticationProtocol", PROTOCOLS).required(),
-    text("description"),
-    group("externalCredentialParameters").many(),
-    text("externalCredentialParameters/authProvider"),
-    text("externalCredentialParameters/certificate"),
-    text("externalCredentialParameters/description"),
-    text("externalCredentialParameters/externalAuthIdentityProvider"),
-    text("externalCredentialParameters/parameterGroup"),
-    text("externalCredentialParameters/parameterName"),
-    text("externalCredentialParameters/parameterType"),
-    text("externalCredentialParameters/parameterValue"),
-    number("externalCredentialParameters/sequenceNumber", 0, 10_000),
-    text("fullName"),
-    text("label").required(),
-];
-
-const AUTH_PROVIDER: &[Field] = &[
-    text("appleTeam"),
-    text("authorizeUrl"),
-    text("consumerKey"),
-    text("consumerSecret"),
-    text("controlPlane"),
-    text("customMetadataTypeRecord"),
-    text("defaultScopes"),
-    text("developerName"),
-    text("ecKey"),
-    text("errorUrl"),
-    text("executionUser"),
-    text("flow"),
-    text("flowDefaultAccount"),
-    text("flowDefaultProfile"),
-    text("friendlyName").required(),
-    text("fullName"),
-    text("iconUrl"),
-    text("idTokenIssuer"),
-    flag("includeOrgIdInIdentifier"),
-    flag("isPkceEnabled"),
-    text("linkKickoffUrl"),
-    text("logoutUrl"),
-    text("oauthKickoffUrl"),
-    text("paramForwardAllowlist").many(),
-    text("plugin"),
-    text("portal"),
-    one(
-        "providerType",
-        &[
-            "Facebook",
-            "Janrain",
-            "Salesforce",
-            "OpenIdConnect",
-            "MicrosoftACS",
-            "LinkedIn",
-            "Twitter",
-            "Google",
-            "GitHub",
-            "Custom",
-            "Apple",
-            "Evergreen",
-            "Slack",
-            "HubSpot",
-            "Microsoft",
-            "MuleSoft",
-            "Bitbucket",
-            "MuleSoftAnypointPlatform",
-            "Confluence3LO",
-            "CommerceCloudAccountManager",
-        ],
-    )
-    .required(),
-    text("registrationHandler"),
-    flag("requireMfa"),
-    flag("sendAccessTokenInHeader"),
-    flag("sendClientCredentialsInHeader"),
-    flag("sendSecretInApis"),
-    text("ssoKickoffUrl"),
-    text("tokenUrl"),
-    text("userInfoUrl"),
-];
-
-const SAML_SSO_CONFIG: &[Field] = &[
-    text("attributeName"),
-    text("attributeNameIdFormat"),
-    text("decryptionCertificate"),
-    text("errorUrl"),
-    text("executionUserId"),
-    text("fullName"),
-    one("identityLocation", &["SubjectNameId", "Attribute"]),
-    one("identityMapping", &["Username", "FederationId", "UserId"]),
-    text("issuer").required(),
-    text("loginUrl"),
-    text("logoutUrl"),
-    text("name"),
-    text("oauthTokenEndpoint"),
-    flag("redirectBinding"),
-    text("requestSignatureMethod"),
-    text("requestSigningCertId"),
-    text("salesforceLoginUrl"),
-    text("samlEntityId").required(),
-    text("samlJitHandlerId"),
-    one("samlVersion", &["SAML1_1", "SAML2_0"]),
-    text("singleLogoutBinding"),
-    text("singleLogoutUrl"),
-    flag("useConfigRequestMethod"),
-    flag("useSameDigestAlgoForSigning"),
-    flag("userProvisioning"),
-    text("validationCert").required(),
 ];
 
 impl Kind {

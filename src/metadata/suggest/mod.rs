@@ -1,0 +1,190 @@
+//! The target file and the suite that fit an app: each flow that must work, each that must not, each callback, and the
+//! boundaries of its policies. Text of files that people read and change; secrets stand in it by the names of variables.
+
+mod suite;
+mod target;
+
+pub use target::target;
+
+use suite::suite;
+
+use super::registration::{Registration, free, plain};
+use crate::subject::Flow;
+
+/// An app in the files that are written for it.
+pub struct Named<'r> {
+    /// Its role in the target.
+    pub role: String,
+    /// What its metadata says.
+    pub app: &'r Registration,
+}
+
+impl Named<'_> {
+    /// The name of its suite's file, without the ending: its own, or its role where that is another's or the target's.
+    fn file(&self, taken: &[String]) -> String {
+        let own = plain(&self.app.name);
+        let free = |name: &str| {
+            let same = |other: &String| other.eq_ignore_ascii_case(name);
+            !name.is_empty() && !name.eq_ignore_ascii_case("target") && !taken.iter().any(same)
+        };
+        match (free(&own), free(&self.role)) {
+            (true, _) => own,
+            (false, true) => self.role.clone(),
+            (false, false) => format!("{}-{}", self.role, taken.len() + 1),
+        }
+    }
+}
+
+/// The suite of each app, under the name of its file and with the number of its scenarios.
+pub fn suites(apps: &[Named<'_>]) -> Vec<(String, String, usize)> {
+    let mut taken: Vec<String> = Vec::new();
+    let mut found = Vec::new();
+    for one in apps {
+        let name = one.file(&taken);
+        taken.push(name.clone());
+        let (text, count) = suite(one);
+        found.push((format!("{name}.yaml"), text, count));
+    }
+    found
+}
+
+/// The apps under the roles that `run --app` gives them: the first is `main`.
+pub fn named(apps: &[Registration]) -> Vec<Named<'_>> {
+    let mut taken: Vec<String> = Vec::new();
+    let mut found = Vec::new();
+    for (number, app) in apps.iter().enumerate() {
+        let role = match number {
+            0 => "main".to_owned(),
+            _ => free(&app.name, &taken),
+        };
+        taken.push(role.clone());
+        found.push(Named { role, app });
+    }
+    found
+}
+
+/// A text in YAML, in quotes where it needs them.
+fn text(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '@' | '+');
+    let word = value.chars().all(plain) && value.starts_with(|c: char| c.is_ascii_alphabetic());
+    let reserved = ["true", "false", "null", "yes", "no", "on", "off", "absent", "present"];
+    let url = |value: &str| {
+        value.starts_with("https://") && value[8..].chars().all(|c| plain(c) || matches!(c, '?' | '=' | ':'))
+    };
+    if (word && !reserved.contains(&value)) || url(value) {
+        value.to_owned()
+    } else {
+        serde_json::Value::from(value).to_string()
+    }
+}
+
+/// A list in YAML on one line.
+fn list<'v>(values: impl IntoIterator<Item = &'v str>) -> String {
+    let values: Vec<String> =
+        values
+            .into_iter()
+            .map(|value| {
+                if value.contains(['?', ',', '[', ']', '{', '}', ':']) { quoted(value) } else { text(value) }
+            })
+            .collect();
+    format!("[{}]", values.join(", "))
+}
+
+fn quoted(value: &str) -> String {
+    serde_json::Value::from(value).to_string()
+}
+
+/// A span of time as files write it, in the largest unit that fits.
+fn time(millis: i64) -> String {
+    for (unit, length) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
+        if millis % length == 0 {
+            return format!("{}{unit}", millis / length);
+        }
+    }
+    format!("{millis}ms")
+}
+
+impl Named<'_> {
+    /// Callbacks that can be written down: no placeholder of a build, no fragment, nothing that is no URL.
+    fn callbacks(&self) -> Vec<&str> {
+        let usable = |uri: &&str| {
+            !uri.contains("${") && url::Url::parse(uri).is_ok_and(|url| url.fragment().is_none())
+        };
+        let mut all: Vec<&str> =
+            self.app.app.redirect_uris.iter().map(String::as_str).filter(usable).collect();
+        // With `login: browser` the first must come back to the machine of the person.
+        all.sort_by_key(|uri| !is_here(uri));
+        all
+    }
+
+    fn lists(&self, flow: Flow) -> bool {
+        self.app.app.flows.contains(&flow)
+    }
+
+    /// Whether a user who approves what they are asked to approve may use it.
+    fn admits(&self) -> bool {
+        let policy = &self.app.app.policy;
+        !policy.disabled && (!policy.admin_approved || self.app.given)
+    }
+
+    fn logs_in(&self) -> bool {
+        self.lists(Flow::WebServer) && self.admits() && !self.callbacks().is_empty()
+    }
+
+    /// Whether a signed assertion is granted: for users of an admin, or for those whose approval was kept with a refresh token.
+    fn signs(&self) -> bool {
+        let kept = self.app.app.policy.admin_approved || self.lists(Flow::RefreshToken);
+        self.lists(Flow::JwtBearer) && self.admits() && kept
+    }
+
+    /// Whether the app gets a token of its own: client credentials, a user to run as, and a scope that needs no user.
+    fn runs_alone(&self) -> bool {
+        let for_users = ["full", "web", "refresh_token", "offline_access", "visualforce"];
+        let concrete = self.app.app.scopes.iter().any(|scope| !for_users.contains(&scope.as_str()));
+        self.lists(Flow::ClientCredentials)
+            && self.app.run_as.is_some()
+            && concrete
+            && !self.app.app.policy.disabled
+    }
+
+    /// Whether REST can be called.
+    fn calls(&self) -> bool {
+        self.has("api") || self.has("full")
+    }
+
+    fn has(&self, scope: &str) -> bool {
+        self.app.app.scopes.iter().any(|own| own == scope)
+    }
+}
+
+/// Whether a callback comes back to the machine of a person who logs in.
+fn is_here(uri: &str) -> bool {
+    url::Url::parse(uri)
+        .is_ok_and(|url| url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "localhost")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_yaml_would_misread_stand_in_quotes() {
+        for (value, written) in [
+            ("api", "api"),
+            ("https://a.example/cb", "https://a.example/cb"),
+            ("true", "\"true\""),
+            ("a: b", "\"a: b\""),
+            ("12", "\"12\""),
+            ("", "\"\""),
+            ("say \"x\"", "\"say \\\"x\\\"\""),
+        ] {
+            assert_eq!(text(value), written);
+        }
+        assert_eq!(list(["api", "https://a.example/?x=1"]), "[api, \"https://a.example/?x=1\"]");
+    }
+
+    #[test]
+    fn spans_have_the_largest_unit() {
+        assert_eq!([time(86_400_000), time(5_400_000), time(1)], ["1d", "90m", "1ms"]);
+    }
+}

@@ -1,0 +1,283 @@
+//! What is suggested for an app fits it: the embedded org with the app plays it without a fail.
+
+use proptest::prelude::*;
+use std::path::Path;
+
+use crate::apps::{Elements, base, files};
+use crate::lint::{NOW, findings, grantcheck, project};
+use crate::support::{at, complaints, embedded, options, outcome, read};
+use grantcheck::diagnostic::Text;
+use grantcheck::metadata::{
+    Keys, Kind, Profile, Project, Registration, join, lint, registration, rules, suggest,
+};
+use grantcheck::report::Report;
+use grantcheck::suite::{Lookup, read_suite, read_target};
+use grantcheck::verdict::Level;
+
+/// Plays what is suggested for the apps of a project on the embedded org that has them.
+fn played(project: &Project) -> Report {
+    played_together(project.apps().iter().filter_map(registration).collect())
+}
+
+fn played_together(apps: Vec<Registration>) -> Report {
+    let named = suggest::named(&apps);
+    let target = suggest::target(&named);
+    let anything = |lookup: Lookup<'_>| match lookup {
+        Lookup::Variable("SF_ORG") => Some("https://acme.my.salesforce.com".to_owned()),
+        Lookup::Variable(name) => Some(format!("value-of-{name}")),
+        Lookup::File(_) => Some(read("suites/targets/keys/main.key")),
+    };
+    read_target(&Text::new("target.yaml", target.clone()), &anything).map_or_else(
+        |problems| {
+            let others = |problem: &&grantcheck::diagnostic::Diagnostic| problem.code != "key-mismatch";
+            let wrong: Vec<String> = problems.iter().filter(others).map(ToString::to_string).collect();
+            assert!(wrong.is_empty(), "{}\n{target}", wrong.join("\n"));
+        },
+        |_| (),
+    );
+    let suites = suggest::suites(&named)
+        .into_iter()
+        .map(|(name, source, count)| {
+            let suite =
+                read_suite(&Text::new(name, source.clone()), "suggested").unwrap_or_else(|problems| {
+                    let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                    panic!("{}\n{source}", shown.join("\n"))
+                });
+            assert_eq!(suite.scenarios.len(), count);
+            suite
+        })
+        .collect();
+    let joined = join(apps, None, &embedded(), Keys::StandIn);
+    outcome(&options(joined.target, suites)).report
+}
+
+/// What does not hold of a report: of a clean app nothing may, of another one the expectations hold all the same.
+fn wrong(report: &Report, clean: bool) -> Option<String> {
+    let expectation = |row: &grantcheck::report::ScenarioRow| {
+        row.findings
+            .iter()
+            .any(|f| f.check.is_none() && matches!(f.verdict.word(), "fail" | "inconclusive" | "warn"))
+    };
+    let bad = report
+        .scenarios
+        .iter()
+        .any(|row| expectation(row) || (clean && matches!(row.verdict.word(), "fail" | "inconclusive")));
+    (bad || report.summary.bugs > 0).then(|| complaints(report))
+}
+
+#[test]
+fn each_shipped_good_app_plays_what_is_suggested_for_it() {
+    let (mut scenarios, mut apps) = (0, 0);
+    for rule in rules() {
+        let folder = format!("suites/apps/rules/{}/good", rule.id);
+        let project = project(&folder);
+        if !project.apps().iter().any(|app| app.has_oauth()) {
+            continue;
+        }
+        let report = played(&project);
+        assert_eq!(wrong(&report, true), None, "{folder}");
+        (scenarios, apps) = (scenarios + report.summary.pass, apps + 1);
+    }
+    assert!(apps > 50 && scenarios > 10 * apps, "{apps} apps, {scenarios} scenarios");
+}
+
+#[test]
+fn apps_of_every_element_play_what_is_suggested_for_them() {
+    let project = project("suites/apps/elements");
+    let apps: Vec<Registration> = project.apps().iter().filter_map(registration).collect();
+    assert!(apps.len() > 1, "{}", apps.len());
+    for app in apps {
+        let name = app.name.clone();
+        assert_eq!(wrong(&played_together(vec![app]), false), None, "{name}");
+    }
+}
+
+/// Every value that a setting may have, one of which is nothing.
+type Choice = (Kind, &'static str, &'static [&'static str]);
+
+const CONNECTED: &[Choice] = &[
+    (
+        Kind::ConnectedApp,
+        "oauthConfig/callbackUrl",
+        &[
+            "https://a.example/cb",
+            "http://localhost:1717/cb\nhttps://a.example/cb?x=1",
+            "acme://back",
+            "https://a.example/cb\nhttps://a.example/cbx",
+        ],
+    ),
+    (
+        Kind::ConnectedApp,
+        "oauthConfig/scopes",
+        &[
+            "Api|RefreshToken|OpenID|Basic",
+            "Api",
+            "Basic|OfflineAccess",
+            "Full|RefreshToken",
+            "Web|RefreshToken",
+            "Wave|Pardot|Eclair|OpenID",
+        ],
+    ),
+    (Kind::ConnectedApp, "oauthConfig/certificate", &["", "CERTIFICATE"]),
+    (Kind::ConnectedApp, "oauthConfig/isPkceRequired", &["true", "false", ""]),
+    (Kind::ConnectedApp, "oauthConfig/isConsumerSecretOptional", &["", "true"]),
+    (Kind::ConnectedApp, "oauthConfig/isSecretRequiredForRefreshToken", &["", "false"]),
+    (Kind::ConnectedApp, "oauthConfig/isAdminApproved", &["", "true"]),
+    (Kind::ConnectedApp, "permissionSetName", &["", "Users"]),
+    (Kind::ConnectedApp, "oauthConfig/isClientCredentialEnabled", &["", "true"]),
+    (Kind::ConnectedApp, "oauthConfig/oauthClientCredentialUser", &["", "integration@acme.com"]),
+    (Kind::ConnectedApp, "oauthConfig/isRefreshTokenRotationEnabled", &["", "true"]),
+    (Kind::ConnectedApp, "oauthConfig/isIntrospectAllTokens", &["", "true"]),
+    (Kind::ConnectedApp, "oauthConfig/isNamedUserJwtEnabled", &["", "true"]),
+    (Kind::ConnectedApp, "oauthPolicy/ipRelaxation", &["ENFORCE", "BYPASS", "ENFORCE_RELAXREFRESH"]),
+    (
+        Kind::ConnectedApp,
+        "oauthPolicy/refreshTokenPolicy",
+        &[
+            "infinite",
+            "zero",
+            "specific_lifetime:1:HOURS",
+            "specific_inactivity:30:DAYS",
+            "specific_lifetime:12:MONTHS",
+        ],
+    ),
+    (Kind::ConnectedApp, "sessionPolicy/sessionTimeout", &["", "15", "1440"]),
+];
+
+const EXTERNAL: &[Choice] = &[
+    (
+        Kind::GlobalOauthSettings,
+        "callbackUrl",
+        &["https://a.example/cb", "http://localhost:1717/cb\nhttps://a.example/cb?x=1"],
+    ),
+    (
+        Kind::OauthSettings,
+        "commaSeparatedOauthScopes",
+        &["Api, RefreshToken, OpenID, Basic", "Api", "Basic, OfflineAccess", "Full, RefreshToken", "Web"],
+    ),
+    (Kind::OauthSettings, "commaSeparatedCustomScopes", &["", "acme_orders"]),
+    (Kind::GlobalOauthSettings, "certificate", &["", "CERTIFICATE"]),
+    (Kind::GlobalOauthSettings, "isPkceRequired", &["true", "false", ""]),
+    (Kind::GlobalOauthSettings, "isConsumerSecretOptional", &["", "true"]),
+    (Kind::GlobalOauthSettings, "isSecretRequiredForRefreshToken", &["", "false"]),
+    (
+        Kind::OauthPolicies,
+        "permittedUsersPolicyType",
+        &["", "AllSelfAuthorized", "AdminApprovedPreAuthorized"],
+    ),
+    (Kind::OauthPolicies, "commaSeparatedProfile", &["", "Admin"]),
+    (Kind::GlobalOauthSettings, "isClientCredentialsFlowEnabled", &["", "true"]),
+    (Kind::OauthPolicies, "isClientCredentialsFlowEnabled", &["", "true"]),
+    (Kind::OauthPolicies, "clientCredentialsFlowUser", &["", "integration@acme.com"]),
+    (Kind::GlobalOauthSettings, "isRefreshTokenRotationEnabled", &["", "true"]),
+    (
+        Kind::OauthPolicies,
+        "refreshTokenPolicyType",
+        &["", "Infinite", "Zero", "SpecificLifetime", "SpecificInactivity"],
+    ),
+    (Kind::OauthPolicies, "refreshTokenValidityPeriod", &["7"]),
+    (Kind::OauthPolicies, "refreshTokenValidityUnit", &["Days", "Hours"]),
+    (Kind::OauthPolicies, "sessionTimeoutInMinutes", &["", "30"]),
+    (Kind::Policies, "isEnabled", &["", "true", "false"]),
+];
+
+/// An app with one value of each choice.
+fn app(choices: &[Choice], picks: &[usize]) -> Project {
+    let connected = choices[0].0 == Kind::ConnectedApp;
+    let mut elements: Elements = base(if connected { Kind::ConnectedApp } else { Kind::GlobalOauthSettings });
+    let certificate = elements
+        .iter()
+        .find(|((_, path), _)| path.ends_with("certificate"))
+        .map(|(_, value)| value.clone())
+        .unwrap_or_default();
+    for ((kind, path, values), pick) in choices.iter().zip(picks) {
+        let value = values[pick % values.len()];
+        elements.insert(
+            (*kind, path),
+            if value == "CERTIFICATE" { certificate.clone() } else { value.to_owned() },
+        );
+    }
+    files(&elements)
+}
+
+fn is_clean(project: &Project) -> bool {
+    let context = grantcheck::metadata::Context {
+        project,
+        apps: project.apps(),
+        now: NOW,
+        soon_days: 0,
+        keys: Vec::new(),
+    };
+    // What is about files as such, and about ends of certificates, says nothing of an app's behaviour.
+    let about = |id: &str| !["files/", "parts/", "certificates/"].iter().any(|family| id.starts_with(family));
+    lint(&context, Profile::General).iter().all(|f| f.level == Level::BestPractice || !about(f.rule.id))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_app_of_any_settings_plays_what_is_suggested_for_it(
+        connected: bool,
+        picks in prop::collection::vec(0..60_usize, 18),
+    ) {
+        let project = app(if connected { CONNECTED } else { EXTERNAL }, &picks);
+        let report = played(&project);
+        prop_assert_eq!(wrong(&report, is_clean(&project)), None);
+    }
+}
+
+#[test]
+fn some_generated_apps_are_without_findings() {
+    let picks: Vec<usize> = vec![0, 0, 1, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 3, 0, 0, 0];
+    let project = app(CONNECTED, &picks);
+    let told: Vec<String> = findings(&project, Profile::General)
+        .iter()
+        .filter(|f| f.level > Level::BestPractice)
+        .map(|f| f.rule.id.to_owned())
+        .collect();
+    assert!(is_clean(&project), "{told:?}");
+    let report = played(&project);
+    assert_eq!(wrong(&report, true), None);
+    assert!(report.summary.pass >= 25, "{:?}", report.summary);
+}
+
+#[test]
+fn files_are_written_once_and_hold_no_secret() {
+    let folder = std::env::temp_dir().join(format!("grantcheck-suggest-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    let source = "<ConnectedApp><oauthConfig><callbackUrl>https://a.example/cb</callbackUrl><consumerKey>3MVG9key</consumerKey>\
+                  <consumerSecret>s3cr3t-of-the-app</consumerSecret><scopes>Api</scopes></oauthConfig></ConnectedApp>";
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("Target.connectedApp"), source).unwrap();
+    let shown = |path: &Path| path.display().to_string();
+    let (xml, out) = (shown(&folder.join("Target.connectedApp")), shown(&folder.join("out")));
+    let (exit, told, err) = grantcheck(&["suggest", &xml, "--out", &out]);
+    assert_eq!(exit, 0, "{err}");
+    assert!(told.contains("takes from outside: SF_ORG, SF_CLIENT_SECRET, SF_USERNAME"), "{told}");
+    for name in ["target.yaml", "main.yaml"] {
+        let written = std::fs::read_to_string(folder.join("out").join(name)).unwrap();
+        assert!(!written.contains("s3cr3t"), "{written}");
+    }
+    let (exit, _, err) = grantcheck(&["suggest", &xml, "--out", &out]);
+    assert!(exit == 2 && err.contains("is there already") && err.contains("--force"), "{err}");
+    assert_eq!(grantcheck(&["suggest", &xml, "--out", &out, "--force"]).0, 0);
+    // What was written plays.
+    let suite = shown(&folder.join("out/main.yaml"));
+    let (exit, told, err) = grantcheck(&["run", &suite, "--app", &xml]);
+    assert!(exit != 1 && exit != 2, "{told}{err}");
+    assert!(err.contains("the app Target as `main`: web-server; scopes api"), "{err}");
+    assert!(!(told + &err).contains("s3cr3t"));
+    std::fs::write(folder.join("Other.connectedApp"), source).unwrap();
+    let other = shown(&folder.join("Other.connectedApp"));
+    for (arguments, cure) in [
+        (vec!["run", "--app", &xml, "--app", &other], "have the same consumer key"),
+        (vec!["suggest", "/no/such.xml"], "is not there"),
+        (vec!["run", "--app", "Cargo.toml"], "is no metadata"),
+        (vec!["run", "--app", &shown(&at("suites/org"))], "there is no app at"),
+    ] {
+        let (exit, _, err) = grantcheck(&arguments);
+        assert!(exit == 2 && err.contains(cure), "{err}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
