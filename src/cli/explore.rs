@@ -115,7 +115,7 @@ fn played(exploration: &Exploration, io: &mut Io<'_>) -> Result<Result<Explored,
         loop {
             tokio::select! {
                 biased;
-                _ = tokio::signal::ctrl_c(), if !*stop.borrow() => {
+                () = super::interrupted(), if !*stop.borrow() => {
                     let _ = stop.send(true);
                 }
                 explored = &mut exploring => return explored,

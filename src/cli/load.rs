@@ -66,7 +66,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         loop {
             tokio::select! {
                 biased;
-                _ = tokio::signal::ctrl_c(), if !*stop.borrow() => {
+                () = super::interrupted(), if !*stop.borrow() => {
                     let _ = writeln!(io.err, "\ninterrupted: no more plays begin; then telling what was played");
                     let _ = stop.send(true);
                 }

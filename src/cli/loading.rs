@@ -292,7 +292,7 @@ fn rehearse(
         tokio::pin!(running);
         tokio::select! {
             biased;
-            _ = tokio::signal::ctrl_c() => {
+            () = super::interrupted() => {
                 let _ = stop.send(true);
                 (&mut running).await
             }

@@ -199,6 +199,19 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
     }
 }
 
+/// When the run is to end: Ctrl-C, or what a service manager or CI sends that cancels it.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut ended) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = ended.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
 /// A runtime for commands that reach over the network.
 fn runtime() -> Result<tokio::runtime::Runtime, CannotStart> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();

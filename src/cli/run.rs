@@ -149,7 +149,7 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
             tokio::select! {
                 // First, so that an interruption is listened for before anything is sent.
                 biased;
-                _ = tokio::signal::ctrl_c(), if !*stop.borrow() => {
+                () = super::interrupted(), if !*stop.borrow() => {
                     let _ = writeln!(io.err, "\ninterrupted: ending what was started, then telling what was played");
                     let _ = stop.send(true);
                 }

@@ -82,7 +82,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         loop {
             tokio::select! {
                 biased;
-                _ = tokio::signal::ctrl_c(), if !*stop.borrow() => {
+                () = super::interrupted(), if !*stop.borrow() => {
                     let _ = stop.send(true);
                 }
                 matrix = &mut scoring => return matrix,

@@ -91,7 +91,7 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
         if arguments.admin {
             writeln!(io.err, "its API\n  {}{PREFIX}/openapi.json", host.url())?;
         }
-        let _ = tokio::signal::ctrl_c().await;
+        super::interrupted().await;
         host.stop().await;
         if let (Some(fixture), Some(path)) = (&fixture, &arguments.record) {
             files::write(path, &fixture.recording())?;

@@ -79,7 +79,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         loop {
             tokio::select! {
                 biased;
-                _ = tokio::signal::ctrl_c(), if !*stop.borrow() => {
+                () = super::interrupted(), if !*stop.borrow() => {
                     let _ = writeln!(io.err, "\ninterrupted: no more plays begin; then leaving the master");
                     let _ = stop.send(true);
                 }

@@ -1,6 +1,7 @@
 //! Playing a client program: the org behaves as the scenario has it, the program does its work, and what it asked is judged.
 
 use futures_util::future::join_all;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -21,15 +22,13 @@ use crate::diagnostic::Span;
 use crate::oauth::{Endpoint, Secret};
 use crate::org::Org;
 use crate::report::ProgramRow;
-use crate::subject::{
-    Behaviour, Callback, Called, Flow, Login, NamedCredential, Page, Program, Subject, Target, Way,
-};
+use crate::subject::{Behaviour, Called, Flow, Login, NamedCredential, Page, Program, Subject, Target, Way};
 use crate::suite::Scenario;
 use crate::suite::client::{Browser, Exit, Play, Requests};
 use crate::suite::told::Told;
 use crate::transcript::{Exchange, Part, Redactor, Staged, Transcript};
 use crate::verdict::{Finding, Level, Verdict};
-use crate::wire::agent::Agent;
+use crate::wire::agent::{Agent, Lost};
 use crate::wire::clock::Watch;
 use crate::wire::counterpart::Counterpart;
 use crate::wire::host;
@@ -108,6 +107,8 @@ impl Client {
 
 /// How long our own client may take.
 const WITHIN: Duration = Duration::from_secs(30);
+/// How often a program may send its user away in one start.
+const MOST_LOGINS: u32 = 100;
 /// Where a user is sent who is asked whether they are back.
 const NOWHERE: &str = "";
 
@@ -183,8 +184,22 @@ pub(super) fn lacking(shared: &super::Options, scenario: &Scenario, play: &Play)
     Some(format!("the program {} does not list the argument {name}", program.name()))
 }
 
-/// Plays and judges.
-pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) -> Judged {
+/// Plays and judges; none where the run is stopped meanwhile: what it began is ended.
+pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) -> Option<Judged> {
+    let mut stop = shared.stop.clone();
+    let stopped = async {
+        if stop.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stopped => None,
+        judged = undisturbed(shared, planned, play) => Some(judged),
+    }
+}
+
+async fn undisturbed(shared: &Shared, planned: &Planned, play: &Play) -> Judged {
     if let Client::Recorded(heard) = &shared.options.client {
         return recorded::scenario(shared, planned, play, heard);
     }
@@ -229,7 +244,15 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
     });
     let did = did.collect();
     let mut findings = Vec::new();
-    if let Some(expected) = missed(play, &played.ended) {
+    if let (Ended::Crashed(_), Exit::GaveUp | Exit::Any) = (&played.ended, play.exit) {
+        let expected = "the program ends with 0, or with 1 where it gave up".into();
+        over.push(finding(Verdict::Inconclusive, expected, played.ended.words(), None, Vec::new()));
+    }
+    let missed = missed(play, &played.ended);
+    // Whoever hangs or breaks down refuses nothing: what it did not do was not left undone on purpose.
+    let proves_nothing =
+        matches!(played.ended, Ended::Crashed(_)) || played.ended == Ended::TimedOut && missed.is_some();
+    if let Some(expected) = missed {
         let at = Some((scenario.as_ref(), play.exit_span));
         findings.push(finding(Verdict::Fail, expected, played.ended.words(), at, Vec::new()));
     }
@@ -245,6 +268,7 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned, play: &Play) ->
         over,
         program: Some(program),
         staged: Some(played.staged),
+        proves_nothing,
         ..Seen::default()
     };
     rows::judge(planned, seen, watch.micros(), shared)
@@ -327,7 +351,9 @@ async fn once(
     };
     let agent = agent(&counterpart, &target, scenario, play);
     let agent = match &options.chromium {
-        Some(chromium) if play.browser == Browser::Chromium => agent.in_chromium(chromium.clone()),
+        Some(chromium) if play.browser == Browser::Chromium && play.flow == Flow::WebServer => {
+            agent.in_chromium(chromium.clone()).await?
+        }
         _ => agent,
     };
     let life = async |login: Option<(Secret, Option<Secret>)>, users| match &options.client {
@@ -418,11 +444,20 @@ async fn once(
         drop(users);
         lived
     };
-    let (lived, lost) = tokio::join!(lives, led(agent, sent, over, idle));
+    let prints = matches!(options.client, Client::Program(_));
+    let (lived, lost) = tokio::join!(lives, led(agent, &counterpart, sent, over, idle, prints));
     let mut life: Life = lived?;
+    let lost = match lost {
+        Some(Lost::Browser(why)) => return Err(Error::Program { command: "Chromium".into(), why }),
+        Some(Lost::Way(why)) => Some(why),
+        None => None,
+    };
     let files = match &options.client {
         Client::Own(wrong) => own_files(kept.as_deref(), *wrong).await,
-        Client::Program(program) => folders.iter().flat_map(|folders| folders.left(program)).collect(),
+        Client::Program(program) if program.trigger.is_none() => {
+            folders.iter().flat_map(|folders| folders.left(program)).collect()
+        }
+        Client::Program(_) => Vec::new(),
         Client::Recorded(_) => Vec::new(),
     };
     life.files.extend(files);
@@ -481,20 +516,47 @@ fn agent(counterpart: &Arc<Counterpart>, target: &Target, scenario: &Scenario, p
 /// Leads the user to wherever the program sends them, as long as it runs. Tells why that came to nothing, where it did.
 async fn led(
     mut agent: Agent,
+    org: &Counterpart,
     mut sent: mpsc::UnboundedReceiver<String>,
     over: watch::Sender<u32>,
     idle: watch::Sender<u32>,
-) -> Option<String> {
-    let mut lost = None;
-    while let Some(url) = sent.recv().await {
+    prints: bool,
+) -> Option<Lost> {
+    let (mut lost, mut waiting) = (None, VecDeque::new());
+    let (mut logins, mut late) = (0, 0);
+    while let Some(url) = next(&mut waiting, &mut sent).await {
         if url == NOWHERE {
+            (logins, late) = (0, 0);
             idle.send_modify(|times| *times += 1);
+            continue;
+        }
+        // Who is gone hears no callback: the first login is still led, because what it asked of the org is judged.
+        late += u32::from(prints && org.has_gone());
+        logins += 1;
+        if late > 1 || logins > MOST_LOGINS {
             continue;
         }
         lost = agent.visit(&url).await.err();
         over.send_modify(|visits| *visits += 1);
+        if matches!(lost, Some(Lost::Browser(_))) {
+            break;
+        }
+        // One URL on both streams, as many programs print it, is one login.
+        while let Ok(more) = sent.try_recv() {
+            if more != url || !prints {
+                waiting.push_back(more);
+            }
+        }
     }
     lost
+}
+
+/// Where the user is sent next; none when there is nobody any more who could send them.
+async fn next(waiting: &mut VecDeque<String>, sent: &mut mpsc::UnboundedReceiver<String>) -> Option<String> {
+    match waiting.pop_front() {
+        Some(url) => Some(url),
+        None => sent.recv().await,
+    }
 }
 
 fn not_implemented(planned: &Planned) -> Judged {
@@ -510,10 +572,10 @@ fn was_let_in(x: &Exchange) -> bool {
 fn missed(play: &Play, ended: &Ended) -> Option<String> {
     match (play.exit, ended) {
         // Who passes over a callback that is none may well go on waiting for the right one.
-        (Exit::GaveUp | Exit::Any, Ended::TimedOut) if play.org.callback != Callback::default() => None,
+        (Exit::GaveUp | Exit::Any, Ended::TimedOut) if play.org.callback.may_be_passed_over() => None,
         (_, Ended::Killed) => Some("the program is started again after it was killed".into()),
         (_, Ended::TimedOut) => Some("the program ends in time".into()),
-        (Exit::Done, Ended::GaveUp(_)) => Some("the program does its work".into()),
+        (Exit::Done, Ended::GaveUp(_) | Ended::Crashed(_)) => Some("the program does its work".into()),
         (Exit::GaveUp, Ended::Done) => Some("the program gives up".into()),
         _ => None,
     }

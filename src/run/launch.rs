@@ -14,9 +14,11 @@ use crate::suite::client::Play;
 use crate::transcript::{Redactor, Trace};
 use crate::wire::counterpart::Counterpart;
 use crate::wire::files::{Found, Moment, Private, found};
-use crate::wire::isolation::Ways;
+use crate::wire::isolation::{self, Ways};
 use crate::wire::{Error, program};
 
+/// What a program exits with that could not do its work.
+const GAVE_UP: i32 = 1;
 /// What a program exits with where it cannot do what it is asked.
 const NOT_IMPLEMENTED: i32 = 89;
 /// The most of what a program printed that is told where it ended badly, in characters, and in the report, in bytes.
@@ -33,6 +35,8 @@ pub(super) const TEMPORARY_FILE: &str = "temporary file";
 pub(super) enum Ended {
     Done,
     GaveUp(String),
+    /// In a way that is no answer: by a signal, or with a code that programs do not agree on.
+    Crashed(String),
     NotImplemented,
     TimedOut,
     Killed,
@@ -86,8 +90,9 @@ impl Life {
             Ended::Done => 0,
             Ended::NotImplemented => 1,
             Ended::GaveUp(_) => 2,
-            Ended::Killed => 3,
-            Ended::TimedOut => 4,
+            Ended::Crashed(_) => 3,
+            Ended::Killed => 4,
+            Ended::TimedOut => 5,
         };
         let ran = self.ran.max(other.ran);
         let (worse, rest) =
@@ -155,6 +160,7 @@ impl Ended {
         match self {
             Ended::Done => "it did its work".into(),
             Ended::GaveUp(why) => format!("it gave up: {why}"),
+            Ended::Crashed(why) => format!("it ended in a way that is no answer: {why}"),
             Ended::NotImplemented => "it does not do this".into(),
             Ended::TimedOut => "it did not end in time".into(),
             Ended::Killed => "it was killed, as the scenario has it".into(),
@@ -197,7 +203,13 @@ impl Folders {
             mode: Some(file.mode.unwrap_or(0)),
             text: file.text,
         };
-        store.chain(own).chain(temporary).map(left).collect()
+        let mut files: Vec<Left> = store.chain(own).chain(temporary).map(left).collect();
+        // That somebody looked and found nothing is evidence too.
+        if !files.iter().any(|file| file.place.starts_with(TEMPORARY_FILE)) {
+            let place = "temporary files, of which there are none".to_owned();
+            files.push(Left { place, mode: Some(0), text: String::new() });
+        }
+        files
     }
 }
 
@@ -273,11 +285,16 @@ pub(super) async fn started(
         // The file asks for something that this scenario does not say: it cannot be played with it.
         Err(_) => return Ok(Life::new(Ended::NotImplemented)),
     };
-    let launch = match ways {
-        Some(ways) => ways.around(launch),
-        None => launch,
+    let around = ways.map(|ways| ways.around(launch.clone()));
+    let ended = match program::run(around.as_ref().unwrap_or(&launch), Some(users), death).await {
+        // Who cuts it off is not whom its folder is missing to.
+        Err(Error::Program { why, .. }) if around.is_some() => return Err(program::cannot(&launch, why)),
+        ended => ended?,
     };
-    let ended = program::run(&launch, Some(users), death).await?;
+    if around.is_some() && ended.exit == program::Exit::Code(i32::from(isolation::CANNOT)) {
+        let why = last_words(&ended.stderr).unwrap_or_else(|| "it cannot be cut off".to_owned());
+        return Err(program::not_there(&launch).unwrap_or_else(|| program::cannot(&launch, why)));
+    }
     // Tokens that it never sent are in no record, so they are struck out here.
     let own: Vec<String> = login
         .into_iter()
@@ -293,8 +310,13 @@ pub(super) async fn started(
     let ended = match ended.exit {
         program::Exit::Code(0) => Ended::Done,
         program::Exit::Code(NOT_IMPLEMENTED) => Ended::NotImplemented,
-        program::Exit::Code(code) => Ended::GaveUp(format!("exit {code}: {told}")),
-        program::Exit::Signal(signal) => Ended::GaveUp(format!("ended by signal {signal}: {told}")),
+        program::Exit::Code(GAVE_UP) => Ended::GaveUp(format!("exit {GAVE_UP}: {told}")),
+        // Where it is cut off, who does that ends as a shell would.
+        program::Exit::Code(code) if around.is_some() && (129..=192).contains(&code) => {
+            Ended::Crashed(format!("ended by signal {}: {told}", code - 128))
+        }
+        program::Exit::Code(code) => Ended::Crashed(format!("exit {code}: {told}")),
+        program::Exit::Signal(signal) => Ended::Crashed(format!("ended by signal {signal}: {told}")),
         program::Exit::TimedOut => Ended::TimedOut,
         program::Exit::Killed => Ended::Killed,
     };

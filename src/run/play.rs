@@ -31,7 +31,7 @@ pub(super) async fn scenario(shared: &Shared, planned: &Planned) -> Option<Judge
         return Some(not_testable(planned, reason.clone()));
     }
     if let Some(play) = &planned.scenario.client {
-        return Some(super::client::scenario(shared, planned, play).await);
+        return super::client::scenario(shared, planned, play).await;
     }
     let watch = Watch::start();
     // A scenario that needs another one to pass is not played where that does not succeed.

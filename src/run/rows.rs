@@ -31,6 +31,8 @@ pub(super) struct Seen {
     /// The client program's side, where one was played.
     pub(super) program: Option<ProgramRow>,
     pub(super) staged: Option<Staged>,
+    /// Whether the program broke down: what it did not do proves nothing then.
+    pub(super) proves_nothing: bool,
 }
 
 /// One judged scenario.
@@ -129,6 +131,9 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
     for mut judged in judged {
         if recorded {
             doubt(&mut judged, &transcript);
+        }
+        if seen.proves_nothing && judged.verdict == Verdict::Pass {
+            judged.verdict = Verdict::Skip;
         }
         let named = names(&scenario.checks, judged.check.id);
         bugs += usize::from(judged.bug);
@@ -338,6 +343,9 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
     let mut report = empty(target.subject(), options.seed);
     let clients = options.suites.iter().flat_map(|suite| &suite.scenarios).any(|s| s.client.is_some());
     report.subject.program = clients.then(|| options.client.name());
+    if let Client::Recorded(heard) = &options.client {
+        report.subject = heard.subject.clone();
+    }
     let mut transcript = Transcript {
         subject: report.subject.clone(),
         waive: options.target.waive.clone(),
@@ -379,8 +387,11 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
         }
         report.scenarios.push(one.row);
     }
-    // A flow that the target says must work, and of which nothing that was selected could be played.
-    let listed = |flow: &Flow| options.target.apps.values().any(|app| app.flows.contains(flow));
+    // A flow that the target, or the client program, says must work, and of which nothing that was selected could be played.
+    let listed = |flow: &Flow| match clients {
+        true => options.client.flows().contains(flow),
+        false => options.target.apps.values().any(|app| app.flows.contains(flow)),
+    };
     report.listed_not_testable = played
         .iter()
         .filter(|(flow, played)| !**played && listed(flow))

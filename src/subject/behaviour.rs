@@ -100,6 +100,14 @@ pub struct Callback {
 }
 
 impl Callback {
+    /// Whether a client may take it for none and go on waiting for the right one. A user who said no, and an error of the
+    /// org, are answers to its own request.
+    pub fn may_be_passed_over(&self) -> bool {
+        let sets = |wanted: &str| self.alter.iter().any(|(name, value)| name == wanted && value.is_some());
+        let is_its_own = !self.alter.iter().any(|(name, _)| name == "state");
+        *self != Self::default() && !self.deny && !(sets("error") && is_its_own)
+    }
+
     /// Whether it is for the nth login, from 1.
     pub fn covers(&self, nth: u32) -> bool {
         covers(self.from.max(1), self.times, nth)

@@ -51,7 +51,7 @@ pub enum Browser {
 pub enum Exit {
     /// It did its work: 0.
     Done,
-    /// It gave up: anything else that it ends with by itself.
+    /// It gave up: 1.
     GaveUp,
     /// Either.
     Any,
@@ -309,7 +309,7 @@ fn expect() -> Shape {
         may(
             "exit",
             Shape::Words("exit", vec!["done", "gave-up", "any"]),
-            "how the program ends: `done` (0), `gave-up` (anything else) or `any`",
+            "how the program ends: `done` (0), `gave-up` (1) or `any` of both",
         ),
         may(
             "requests",

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::rendered::Rendered;
-use super::Transport;
 use super::counterpart::Counterpart;
+use super::{Error, Transport};
 use crate::client::page::{self, Submit};
 use crate::client::{Jar, Outgoing};
-use crate::oauth::Params;
+use crate::oauth::{Endpoint, Params};
 use crate::subject::{Callback, Page, User};
 use crate::transcript::questions::{is_loopback, origin};
 use crate::transcript::{Answer, Failure, Response};
@@ -34,6 +34,27 @@ pub struct Agent {
     by: By,
     /// How many logins there were.
     logins: u32,
+}
+
+/// Why a user came to no callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// What the client, its page or the org did, in words.
+    Way(String),
+    /// The browser itself came to an end, which is nobody's doing who is judged.
+    Browser(String),
+}
+
+impl From<&str> for Lost {
+    fn from(why: &str) -> Self {
+        Self::Way(why.to_owned())
+    }
+}
+
+impl From<String> for Lost {
+    fn from(why: String) -> Self {
+        Self::Way(why)
+    }
 }
 
 /// How the pages are passed.
@@ -59,16 +80,19 @@ impl Agent {
         Self { org, user, login, deny, callback, by: By::Forms(Jar::default()), logins: 0 }
     }
 
-    /// The same in headless Chromium, which stands there and is started when the user is sent somewhere.
-    pub fn in_chromium(self, program: PathBuf) -> Self {
-        Self { by: By::Browser(Box::new(Rendered::new(program))), ..self }
+    /// The same in headless Chromium, which stands there.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn in_chromium(self, program: PathBuf) -> Result<Self, Error> {
+        Ok(Self { by: By::Browser(Box::new(Rendered::start(program).await?)), ..self })
     }
 
     /// Visits an authorize URL and brings the answer to the client.
     ///
     /// # Errors
     /// It came to no callback, in words.
-    pub async fn visit(&mut self, url: &str) -> Result<(), String> {
+    pub async fn visit(&mut self, url: &str) -> Result<(), Lost> {
         self.logins += 1;
         let covered = self.callback.covers(self.logins);
         let callback = if covered { self.callback.clone() } else { Callback::default() };
@@ -86,7 +110,7 @@ impl Agent {
         Ok(())
     }
 
-    async fn once(&mut self, url: &str, callback: &Callback) -> Result<(), String> {
+    async fn once(&mut self, url: &str, callback: &Callback) -> Result<(), Lost> {
         let mut pages = if callback.deny { self.deny.clone() } else { self.login.clone() };
         pages.reverse();
         let person = Person { org: &self.org, user: &self.user, callback };
@@ -106,7 +130,7 @@ struct Person<'a> {
 
 impl Person<'_> {
     /// Passes the pages by reading and sending their forms.
-    async fn reads(&self, jar: &mut Jar, url: &str, mut pages: Vec<Page>) -> Result<(), String> {
+    async fn reads(&self, jar: &mut Jar, url: &str, mut pages: Vec<Page>) -> Result<(), Lost> {
         let get = |url: String| Submit { method: "GET".into(), url, content_type: None, body: String::new() };
         let mut submit = get(url.to_owned());
         for _ in 0..MOST_PAGES {
@@ -114,7 +138,7 @@ impl Person<'_> {
                 return Err("what it sent the user to is not a URL".into());
             };
             if !self.org.is_at(&submit.url) {
-                return Err(self.not_sent(&request));
+                return Err(self.not_sent(&request).into());
             }
             if let Some(cookies) = jar.header(&submit.url)
                 && let Ok(value) = cookies.parse()
@@ -126,19 +150,19 @@ impl Person<'_> {
             };
             jar.absorb(&submit.url, &response.headers);
             let Some(next) = page::next(&asked, &response, &mut pages, self.user) else {
-                return Err(format!("the user went no further than {}", response.one_line()));
+                return Err(format!("the user went no further than {}", response.one_line()).into());
             };
             if response.redirect().is_some() && !self.org.is_at(&next.url) {
-                return bring(self.org, &next.url, self.callback).await;
+                return Ok(bring(self.org, &next.url, self.callback).await?);
             }
             submit = next;
         }
-        Err(format!("the login went over more than {MOST_PAGES} pages and redirects"))
+        Err(format!("the login went over more than {MOST_PAGES} pages and redirects").into())
     }
 
     /// Keeps that the user was to go to somebody else than the org, and says so.
     fn not_sent(&self, request: &Request<Bytes>) -> String {
-        self.org.not_visited(request);
+        self.org.not_visited(request, Endpoint::Authorize);
         format!("it sent the user to {}, which is not the org", origin(&request.uri().to_string()))
     }
 }
@@ -202,10 +226,13 @@ fn altered(org: &Counterpart, url: &str, callback: &Callback) -> String {
     format!("{base}?{}", params.write())
 }
 
-/// Whether a line of a program's output holds a URL that a user is to be sent to.
+/// Whether a line of a program's output holds a URL that a user is to be sent to. What a sentence or a terminal puts behind
+/// it is none of it.
 pub fn authorize_url(line: &str) -> Option<&str> {
+    let is_over = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '<' | '>' | '`');
     let starts = line.match_indices("http").map(|(at, _)| &line[at..]);
-    let urls = starts.map(|rest| rest.split([' ', '\t', '"', '\'', '<', '>', '`']).next().unwrap_or(rest));
+    let urls = starts.map(|rest| rest.split(is_over).next().unwrap_or(rest));
+    let urls = urls.map(|url| url.trim_end_matches(['.', ',', ';', ':', '!', ')', ']', '}']));
     urls.filter(|url| url.contains("://")).find(|url| {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         base.ends_with("/authorize") && query.contains("client_id=")
@@ -223,6 +250,8 @@ mod tests {
             url.to_owned(),
             format!("Open <{url}> in a browser"),
             format!("see https://docs.example \"{url}\""),
+            format!("Open this page ({url})."),
+            format!("\u{1b}[4m{url}\u{1b}[0m"),
         ] {
             assert_eq!(authorize_url(&line), Some(url));
         }

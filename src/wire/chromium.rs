@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::Error;
 use super::files::Private;
 use super::program::group::Group;
+use super::program::is_executable;
 
 /// What it is called, in the order in which it is looked for.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -55,7 +56,7 @@ const ARGUMENTS: [&str; 19] = [
 #[allow(clippy::disallowed_methods)]
 pub fn find() -> Option<PathBuf> {
     let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
-    let at = |name: &&str| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    let at = |name: &&str| folders.iter().map(|folder| folder.join(name)).find(|path| is_executable(path));
     NAMES.iter().find_map(at)
 }
 
@@ -72,6 +73,10 @@ pub(super) struct Chromium {
     _profile: Private,
 }
 
+/// Why it does no more what it is told, in words. Nobody but it is to blame.
+#[derive(Debug)]
+pub(super) struct Gone(pub(super) String);
+
 /// Something that it tells by itself.
 #[derive(Debug)]
 pub(super) enum Event {
@@ -79,6 +84,8 @@ pub(super) enum Event {
     Asks(Asked),
     /// A page was read, with everything on it.
     Loaded,
+    /// A page shows a box and waits for its button.
+    Box,
     /// It has come to an end that no answer of ours can mend.
     Crashed,
 }
@@ -133,18 +140,17 @@ impl Chromium {
             _child: child,
             _profile: profile,
         };
-        chromium.open().await.map_err(fail)?;
+        chromium.open().await.map_err(|Gone(why)| fail(why))?;
         Ok(chromium)
     }
 
-    async fn open(&mut self) -> Result<(), String> {
+    async fn open(&mut self) -> Result<(), Gone> {
         let made = self.call("Target.createTarget", json!({ "url": "about:blank" })).await?;
         let attach = json!({ "targetId": made["targetId"], "flatten": true });
         let attached = self.call("Target.attachToTarget", attach).await?;
         self.page = attached["sessionId"].as_str().unwrap_or("").to_owned();
         self.call("Fetch.enable", json!({ "patterns": [{ "urlPattern": "*" }] })).await?;
         self.call("Page.enable", json!({})).await?;
-        // Of pages that would wait for a click on a box nobody sees.
         self.waiting.clear();
         Ok(())
     }
@@ -153,7 +159,7 @@ impl Chromium {
     ///
     /// # Errors
     /// It is gone.
-    pub(super) async fn go(&mut self, url: &str) -> Result<(), String> {
+    pub(super) async fn go(&mut self, url: &str) -> Result<(), Gone> {
         self.waiting.clear();
         self.send("Page.navigate", json!({ "url": url })).await.map(drop)
     }
@@ -168,7 +174,7 @@ impl Chromium {
         status: u16,
         headers: &[(String, String)],
         body: &[u8],
-    ) -> Result<(), String> {
+    ) -> Result<(), Gone> {
         use base64::Engine as _;
         let headers: Vec<Value> =
             headers.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
@@ -183,16 +189,24 @@ impl Chromium {
     ///
     /// # Errors
     /// It is gone.
-    pub(super) async fn refuse(&mut self, asked: &Asked) -> Result<(), String> {
+    pub(super) async fn refuse(&mut self, asked: &Asked) -> Result<(), Gone> {
         let refusal = json!({ "requestId": asked.id, "errorReason": "BlockedByClient" });
         self.send("Fetch.failRequest", refusal).await.map(drop)
+    }
+
+    /// Presses the button of a box that a page shows.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub(super) async fn press(&mut self) -> Result<(), Gone> {
+        self.send("Page.handleJavaScriptDialog", json!({ "accept": true })).await.map(drop)
     }
 
     /// Runs a function on the page with an argument; its answer, where it has one.
     ///
     /// # Errors
     /// It is gone.
-    pub(super) async fn run(&mut self, function: &str, argument: &Value) -> Result<Value, String> {
+    pub(super) async fn run(&mut self, function: &str, argument: &Value) -> Result<Value, Gone> {
         let expression = format!("({function})({argument})");
         let asked = json!({ "expression": expression, "returnByValue": true, "userGesture": true });
         Ok(self.call("Runtime.evaluate", asked).await?["result"]["value"].take())
@@ -202,7 +216,7 @@ impl Chromium {
     ///
     /// # Errors
     /// It is gone.
-    pub(super) async fn event(&mut self, within: Duration) -> Result<Option<Event>, String> {
+    pub(super) async fn event(&mut self, within: Duration) -> Result<Option<Event>, Gone> {
         let next = async {
             loop {
                 if let Some(event) = self.waiting.pop_front() {
@@ -216,14 +230,14 @@ impl Chromium {
     }
 
     /// Tells it to do something, and waits until it is done.
-    async fn call(&mut self, method: &str, params: Value) -> Result<Value, String> {
+    async fn call(&mut self, method: &str, params: Value) -> Result<Value, Gone> {
         let id = self.send(method, params).await?;
         let answered = async {
             loop {
                 let mut message = self.read().await?;
                 if message["id"] == id {
                     return match message["error"]["message"].as_str() {
-                        Some(why) => Err(format!("{method}: {why}")),
+                        Some(why) => Err(Gone(format!("{method}: {why}"))),
                         None => Ok(message["result"].take()),
                     };
                 }
@@ -232,10 +246,10 @@ impl Chromium {
                 }
             }
         };
-        timeout(PATIENCE, answered).await.map_err(|_| format!("{method} was not done in time"))?
+        timeout(PATIENCE, answered).await.map_err(|_| Gone(format!("{method} was not done in time")))?
     }
 
-    async fn send(&mut self, method: &str, params: Value) -> Result<u64, String> {
+    async fn send(&mut self, method: &str, params: Value) -> Result<u64, Gone> {
         self.last += 1;
         let mut message = json!({ "id": self.last, "method": method, "params": params });
         if !self.page.is_empty() {
@@ -244,17 +258,18 @@ impl Chromium {
         let mut bytes = message.to_string().into_bytes();
         bytes.push(0);
         let written = timeout(PATIENCE, self.to.write_all(&bytes)).await;
-        written.map_err(|_| "it does not listen".to_owned())?.map_err(|_| "it is gone".to_owned())?;
+        let gone = |why: &str| Gone(why.to_owned());
+        written.map_err(|_| gone("it does not listen"))?.map_err(|_| gone("it is gone"))?;
         Ok(self.last)
     }
 
-    async fn read(&mut self) -> Result<Value, String> {
+    async fn read(&mut self) -> Result<Value, Gone> {
         let mut bytes = Vec::new();
         let read = (&mut self.from).take(LONGEST).read_until(0, &mut bytes).await;
         if read.is_err() || bytes.pop() != Some(0) {
-            return Err("it is gone".into());
+            return Err(Gone("it is gone".into()));
         }
-        serde_json::from_slice(&bytes).map_err(|why| format!("what it says is not understood: {why}"))
+        serde_json::from_slice(&bytes).map_err(|why| Gone(format!("what it says is not understood: {why}")))
     }
 }
 
@@ -263,7 +278,9 @@ fn event(message: &Value) -> Option<Event> {
     let params = &message["params"];
     match message["method"].as_str()? {
         "Fetch.requestPaused" => Some(Event::Asks(asked(params)?)),
-        "Page.loadEventFired" => Some(Event::Loaded),
+        // A download shows no page: the one before stays.
+        "Page.loadEventFired" | "Page.downloadWillBegin" => Some(Event::Loaded),
+        "Page.javascriptDialogOpening" => Some(Event::Box),
         "Inspector.targetCrashed" | "Target.targetCrashed" => Some(Event::Crashed),
         _ => None,
     }

@@ -93,6 +93,7 @@ impl Host {
         address: &str,
     ) -> Result<Self, Error> {
         let tls = TlsAcceptor::from(authority.server()?);
+        let handler = Arc::new(Secured(handler));
         let host = Self::accepting(address, move |stream, mut stopped| {
             let (tls, handler) = (tls.clone(), handler.clone());
             async move {
@@ -233,6 +234,25 @@ pub(super) async fn answer<H: Handler>(
         _ => return Err(Cut),
     };
     handler.answer(Request::from_parts(parts, body)).await.map(sent)
+}
+
+/// Whoever answers behind TLS: a request does not say by itself that it came that way, and what is answered names URLs.
+struct Secured<H>(Arc<H>);
+
+impl<H: Handler> Handler for Secured<H> {
+    const HALF_CLOSED: bool = H::HALF_CLOSED;
+
+    async fn answer(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
+        let mut hosts = request.headers().get_all(http::header::HOST).iter();
+        // What has none, or several, is for the org to refuse.
+        let host = hosts.next().filter(|_| hosts.next().is_none()).and_then(|host| host.to_str().ok());
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let whole = host.and_then(|host| format!("https://{host}{path}").parse().ok());
+        if let Some(uri) = whole.filter(|_| request.uri().scheme().is_none()) {
+            *request.uri_mut() = uri;
+        }
+        self.0.answer(request).await
+    }
 }
 
 /// The body of an answer, which may break off.

@@ -23,8 +23,11 @@ pub const HOSTS: &[&str] =
 
 /// What a proxy does with a request: a handler answers those that are for a host of the list.
 pub trait Gate: Handler {
-    /// Hears of a request for a host that is not on the list, which was refused.
+    /// Hears that a way to a host that is not on the list was asked for, and refused.
     fn refused(&self, host: &str);
+
+    /// Hears of a request without TLS for such a host, which was refused too.
+    fn turned_away(&self, request: &Request<Bytes>);
 }
 
 /// Whether a host is one of a list of patterns.
@@ -75,6 +78,9 @@ async fn answer<G: Gate>(
 ) -> Result<Response<Sent>, Cut> {
     let Some(to) = request.uri().authority().cloned() else { return Ok(told(StatusCode::BAD_REQUEST)) };
     if !is_listed(to.host(), &way.hosts) {
+        if request.method() != Method::CONNECT {
+            return host::answer(Arc::new(Elsewhere(way.gate.clone())), request).await;
+        }
         way.gate.refused(to.as_str());
         return Ok(told(StatusCode::FORBIDDEN));
     }
@@ -97,6 +103,18 @@ async fn answer<G: Gate>(
         }
     });
     Ok(told(StatusCode::OK))
+}
+
+/// What is asked without TLS of a host that is not on the list: it is heard, and goes nowhere.
+struct Elsewhere<G>(Arc<G>);
+
+impl<G: Gate> Handler for Elsewhere<G> {
+    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
+        self.0.turned_away(&request);
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        Ok(response)
+    }
 }
 
 /// What comes through the proxy for one host: each request is answered with the whole URL that the client meant.

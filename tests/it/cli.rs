@@ -436,6 +436,49 @@ fn ctrl_c_ends_at_once_and_still_writes_the_report() {
     drop(held);
 }
 
+/// Waits until something is so, for ten seconds at most.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !is_so() {
+        assert!(std::time::Instant::now() < end, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cancels_a_run_ends_the_program_that_it_started() {
+    let folder = Folder::new("cancelled");
+    let (program, json, pid) = (folder.path("sleeper.yaml"), folder.path("o.json"), folder.path("pid"));
+    let text = format!(
+        "command: [sh, -c, \"echo $$ > {pid}; exec sleep 600\"]\nflows: [client-credentials]\nwithin: 10m\nnetwork: true\n"
+    );
+    std::fs::write(&program, text).unwrap();
+    for signal in ["-INT", "-TERM"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_grantcheck"))
+            .args(["run", "suites/client/server-to-server.yaml", "--jobs", "1", "--program", &program])
+            .args(["--report", &format!("json={json}")])
+            .current_dir(crate::support::root())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let started = || std::fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n'));
+        until("the program starts", started);
+        let its = std::fs::read_to_string(&pid).unwrap().trim().to_owned();
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{signal}");
+        until("the program is ended", || {
+            let stat = std::fs::read_to_string(format!("/proc/{its}/stat"));
+            stat.map_or(true, |stat| stat.contains(") Z ") || stat.contains(") X "))
+        });
+        let report: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+        assert_eq!(report["interrupted"], true);
+        std::fs::remove_file(&pid).unwrap();
+    }
+}
+
 #[test]
 fn serve_tells_its_address_and_answers() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_grantcheck"))

@@ -56,6 +56,60 @@ fn a_program_that_does_not_do_its_work_passes_nothing() {
     assert!(report.scenarios.iter().all(|row| row.verdict == Word::NotTestable));
 }
 
+/// Calls the API once, with the token in no argument.
+const CALL: &str = "printf 'header = \"Authorization: Bearer %s\"\\n' \"$GRANTCHECK_ACCESS_TOKEN\" | \
+    curl -sf -K - -o /dev/null \"$GRANTCHECK_ORG_URL/services/data/v62.0/limits\"";
+
+/// Does its work where nothing is in its way, and ends like that where something is.
+fn breaks(end: &str) -> Client {
+    shell(&format!("{CALL} && exit 0; {end}"), 3000)
+}
+
+const REFUSED: &str = "suite: refused\njudges: client\nscenarios:\n  - scenario: it gives up\n    flow: refresh-token\n    \
+    org: { answers: [{ to: api, respond: { status: 403, json: [{ errorCode: API_DISABLED_FOR_ORG }] } }] }\n    \
+    expect: { exit: gave-up, requests: [{ to: token, count: 0 }] }\n";
+
+#[test]
+fn who_breaks_down_or_hangs_refuses_nothing() {
+    if std::process::Command::new("curl").arg("--version").output().is_err() {
+        // A machine without curl shows nothing here; .ci/run has one.
+        return;
+    }
+    for (end, word) in [
+        ("exit 1", Word::Pass),
+        ("exit 7", Word::Inconclusive),
+        ("kill -SEGV $$", Word::Inconclusive),
+        ("sleep 60", Word::Fail),
+    ] {
+        let suites = vec![suite_of("refused.yaml", REFUSED)];
+        let report = outcome(&Options { client: breaks(end), ..options(embedded(), suites) }).report;
+        assert_eq!(report.scenarios[0].verdict, word, "`{end}`: {}", complaints(&report));
+        let passes = report.checks.iter().filter(|check| check.verdict == Word::Pass).count();
+        assert_eq!(passes > 0, word == Word::Pass, "`{end}`: {:?}", report.checks);
+    }
+}
+
+#[test]
+fn that_a_program_leaves_no_temporary_file_is_seen() {
+    let source = REFUSED
+        .replace("    org: { answers: [{ to: api, respond: { status: 403, json: [{ errorCode: API_DISABLED_FOR_ORG }] } }] }\n", "")
+        .replace("    expect: { exit: gave-up, requests: [{ to: token, count: 0 }] }\n", "    checks: [secrets/temporary-files-hold-none]\n");
+    let told = |script: &str| {
+        let suites = vec![suite_of("temporary.yaml", &source)];
+        let client = shell(&format!("{script}; {CALL}"), 5000);
+        let report = outcome(&Options { client, ..options(embedded(), suites) }).report;
+        report
+            .checks
+            .iter()
+            .find(|row| row.check == "secrets/temporary-files-hold-none")
+            .map(|row| row.verdict)
+    };
+    if std::process::Command::new("curl").arg("--version").output().is_ok() {
+        assert_eq!(told("true"), Some(Word::Pass));
+        assert_eq!(told("echo $GRANTCHECK_ACCESS_TOKEN > $TMPDIR/t"), Some(Word::Warn));
+    }
+}
+
 #[test]
 fn a_storm_is_told_in_three_numbers() {
     let storm = |client: Client| {

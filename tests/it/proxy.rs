@@ -86,10 +86,15 @@ async fn who_does_not_trust_the_authority_comes_no_further() {
 async fn another_host_is_refused_and_told_of() {
     let led = led(true).await;
     assert!(led.http.get("https://telemetry.example/t?k=1").send().await.is_err());
-    assert_eq!(led.http.get("http://telemetry.example/t").send().await.unwrap().status(), 403);
+    let plain = led.http.post("http://telemetry.example/t").bearer_auth("T1").body("client_secret=S1");
+    assert_eq!(plain.send().await.unwrap().status(), 403);
     let seen = led.seen();
     let told: Vec<_> = seen.iter().map(|x| (x.request.url.as_str(), x.status())).collect();
-    assert_eq!(told, [("https://telemetry.example:443", 403), ("https://telemetry.example", 403)]);
+    assert_eq!(told, [("https://telemetry.example:443", 403), ("http://telemetry.example/t", 403)]);
+    // What went there in the clear is in the record, and that it went to a stranger.
+    let (request, facts) = (&seen[1].request, &seen[1].facts);
+    assert_eq!((request.bearer(), request.body.as_str()), (Some("T1"), "client_secret=S1"));
+    assert_eq!(facts.stranger.as_deref(), Some("http://telemetry.example"));
 }
 
 #[tokio::test]
@@ -110,4 +115,8 @@ async fn over_tls_the_org_is_at_localhost() {
     let answer = http.get(format!("{}/id/keys", host.url())).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert!(reqwest::get(format!("{}/id/keys", host.url())).await.is_err());
+    // What it says of itself is where it was reached.
+    let answer = http.get(format!("{}/.well-known/openid-configuration", host.url())).send().await.unwrap();
+    let document: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    assert_eq!(document["issuer"].as_str(), Some(host.url().as_str()));
 }

@@ -272,6 +272,12 @@ fn callback_page_keeps_the_code(t: &Transcript) -> Judgement {
             j.fail(&[b.x], "a redirect without the code", "the code goes along");
         } else if page.body.contains(code) && code.len() > 1 {
             j.fail(&[b.x], "a page without the code", "it shows the code");
+        } else if let Some(away) = carried_away(t, &b, code) {
+            j.fail(
+                &[b.x, away],
+                "a page that tells nobody the code",
+                "the browser was to bring it to another host",
+            );
         } else if let Some(what) = foreign(&page.body, &b.x.request.url, hides).filter(|_| html) {
             j.fail(&[b.x], "nothing from another host on a page whose address holds the code", what);
         } else {
@@ -279,6 +285,19 @@ fn callback_page_keeps_the_code(t: &Transcript) -> Judgement {
         }
     }
     j
+}
+
+/// A request by which a page of the client would have brought the code to somebody else.
+fn carried_away<'t>(t: &'t Transcript, b: &Callback<'_>, code: &str) -> Option<&'t Exchange> {
+    let led = |x: &&Exchange| x.action == "browser" && x.endpoint == Endpoint::Page && x.response().is_none();
+    let holds = |text: &str| {
+        let plain = crate::oauth::Params::read_lossy(&format!("v={}", text.replace('&', "%26")));
+        text.contains(code) || plain.get("v").is_some_and(|plain| plain.contains(code))
+    };
+    let told = |x: &&Exchange| {
+        holds(&x.request.url) || holds(&x.request.body) || x.request.header("referer").is_some_and(holds)
+    };
+    t.exchanges.iter().filter(|x| x.number > b.x.number && code.len() > 1).filter(led).find(told)
 }
 
 /// What a page has of another host: a script in any case, everything else where the address goes along as the referrer.
@@ -353,6 +372,12 @@ mod tests {
             ("nothing", Verdict::Skip),
         ] {
             comes_to(id, &page(answer), verdict);
+        }
+        // What a script on the page does is seen where a browser runs it.
+        for (query, verdict) in [("code=C1", Verdict::Fail), ("a=b", Verdict::Pass)] {
+            let away =
+                format!("> GET page {query}\n! host https://app.example\n! action browser\n< nothing\n");
+            comes_to(id, &format!("{}{away}", page("200 <p>Logged in</p>")), verdict);
         }
     }
 }

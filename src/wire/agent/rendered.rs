@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Person, altered, brought, sent};
+use super::{Lost, Person, altered, brought, sent};
+use crate::oauth::Endpoint;
 use crate::subject::{Page, User};
 use crate::transcript::questions::{is_loopback, origin, same_origin};
 use crate::transcript::{Answer, Response};
-use crate::wire::chromium::{Asked, Chromium, Event};
+use crate::wire::Error;
+use crate::wire::chromium::{Asked, Chromium, Event, Gone};
 
 /// The most requests of one login, pages and all that is on them.
 const MOST_REQUESTS: usize = 500;
@@ -19,6 +21,8 @@ const MOST_REQUESTS: usize = 500;
 const WITHIN: Duration = Duration::from_secs(30);
 /// How long a page that asks for nothing is given: its script may lead on by itself.
 const STILL: Duration = Duration::from_secs(1);
+/// How long the page that a callback is answered with may take to be read.
+const AFTERWARDS: Duration = Duration::from_secs(5);
 /// Fields that stand for one connection, and a coding that is undone already.
 const OF_THE_CONNECTION: [&str; 6] =
     ["connection", "content-length", "transfer-encoding", "content-encoding", "accept-encoding", "host"];
@@ -49,7 +53,13 @@ const PASS: &str = "page => {
   return true;
 }";
 
-/// A browser, which is started with the first login.
+impl From<Gone> for Lost {
+    fn from(Gone(why): Gone) -> Self {
+        Self::Browser(why)
+    }
+}
+
+/// A browser, and where another comes from when it is of no more use.
 pub(super) struct Rendered {
     program: PathBuf,
     browser: Option<Chromium>,
@@ -60,15 +70,16 @@ pub(super) struct Rendered {
 struct Stage {
     /// Whether the org was there.
     began: bool,
-    /// The URL of the callback, once it was brought, and what came of that.
-    brought: Option<(String, Result<(), String>)>,
+    /// The URL of the callback, once it was brought.
+    brought: Option<String>,
     /// What was answered last, for a person.
     last: String,
 }
 
 impl Rendered {
-    pub(super) fn new(program: PathBuf) -> Self {
-        Self { program, browser: None }
+    pub(super) async fn start(program: PathBuf) -> Result<Self, Error> {
+        let browser = Some(Chromium::start(&program).await?);
+        Ok(Self { program, browser })
     }
 
     /// Leads the browser from an authorize URL to the callback. `pages` are what is declared, the next one last.
@@ -77,10 +88,13 @@ impl Rendered {
         person: &Person<'_>,
         url: &str,
         pages: Vec<Page>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Lost> {
         let browser = match &mut self.browser {
             Some(browser) => browser,
-            none => none.insert(Chromium::start(&self.program).await.map_err(|why| why.to_string())?),
+            none => {
+                let another = Chromium::start(&self.program).await;
+                none.insert(another.map_err(|why| Lost::Browser(why.to_string()))?)
+            }
         };
         let led = led(browser, person, url, pages).await;
         if led.is_err() {
@@ -96,7 +110,7 @@ async fn led(
     person: &Person<'_>,
     url: &str,
     mut pages: Vec<Page>,
-) -> Result<(), String> {
+) -> Result<(), Lost> {
     browser.go(url).await?;
     let mut stage = Stage::default();
     let mut within = WITHIN;
@@ -105,23 +119,27 @@ async fn led(
             Some(Event::Asks(asked)) => {
                 within = WITHIN;
                 if let Some(over) = answered(browser, person, &mut stage, &asked).await? {
-                    return over;
+                    return over.map_err(Lost::Way);
+                }
+                if stage.brought.is_some() {
+                    within = AFTERWARDS;
                 }
             }
+            Some(Event::Box) => browser.press().await?,
             // The page of the callback, with everything on it, or one that keeps the browser waiting.
             Some(Event::Loaded) | None if stage.brought.is_some() => {
-                return stage.brought.map_or(Ok(()), |(_, came)| came);
+                return Ok(());
             }
             Some(Event::Loaded) => {
                 if !passed(browser, &mut pages, person.user).await? {
                     within = STILL;
                 }
             }
-            Some(Event::Crashed) => return Err("Chromium crashed on a page".into()),
-            None => return Err(format!("the user went no further than {}", stage.last)),
+            Some(Event::Crashed) => return Err(Lost::Browser("it crashed on a page".into())),
+            None => return Err(format!("the user went no further than {}", stage.last).into()),
         }
     }
-    Err(format!("the login took more than {MOST_REQUESTS} requests and pages"))
+    Err(format!("the login took more than {MOST_REQUESTS} requests and pages").into())
 }
 
 /// Answers a request of the browser; says how the login ended, where it did.
@@ -130,7 +148,7 @@ async fn answered(
     person: &Person<'_>,
     stage: &mut Stage,
     asked: &Asked,
-) -> Result<Option<Result<(), String>>, String> {
+) -> Result<Option<Result<(), String>>, Lost> {
     let Some(mut request) = request(asked) else {
         // A page may hold its pictures in itself, and scripts lead to pages of their own making.
         browser.refuse(asked).await?;
@@ -145,13 +163,12 @@ async fn answered(
         give(browser, asked, &response).await?;
         return Ok(None);
     }
-    let back = stage.brought.as_ref().map(|(url, _)| url.clone());
-    if let Some(back) = back {
+    if let Some(back) = &stage.brought {
         // Whatever else the page of the client shows comes from the client, or not at all.
-        if same_origin(&asked.url, &back)
-            && is_loopback(&asked.url)
-            && let (_, Answer::Response(response), _) = sent(request).await?
-        {
+        if !same_origin(&asked.url, back) || !is_loopback(&asked.url) {
+            person.org.not_visited(&request, Endpoint::Page);
+            browser.refuse(asked).await?;
+        } else if let (_, Answer::Response(response), _) = sent(request).await? {
             give(browser, asked, &response).await?;
         } else {
             browser.refuse(asked).await?;
@@ -173,8 +190,9 @@ async fn answered(
     match brought(person.org, request, person.callback).await {
         Ok(Some(response)) => {
             give(browser, asked, &response).await?;
-            stage.brought = Some((asked.url.clone(), Ok(())));
-            Ok(None)
+            stage.brought = Some(asked.url.clone());
+            // An answer without a page leaves the browser where it was.
+            Ok(matches!(response.status, 204 | 205).then_some(Ok(())))
         }
         Ok(None) => Ok(Some(Ok(()))),
         Err(why) => Ok(Some(Err(why))),
@@ -182,7 +200,7 @@ async fn answered(
 }
 
 /// Fills in the first declared page that fits; says whether there is one. Those that were passed over are taken away.
-async fn passed(browser: &mut Chromium, pages: &mut Vec<Page>, user: &User) -> Result<bool, String> {
+async fn passed(browser: &mut Chromium, pages: &mut Vec<Page>, user: &User) -> Result<bool, Gone> {
     for at in (0..pages.len()).rev() {
         let page = &pages[at];
         let fill: Vec<(&String, String)> =
@@ -207,7 +225,7 @@ fn request(asked: &Asked) -> Option<Request<Bytes>> {
     request.uri().authority().is_some().then_some(request)
 }
 
-async fn give(browser: &mut Chromium, asked: &Asked, response: &Response) -> Result<(), String> {
+async fn give(browser: &mut Chromium, asked: &Asked, response: &Response) -> Result<(), Gone> {
     let is_its_own = |name: &str| OF_THE_CONNECTION.iter().any(|own| name.eq_ignore_ascii_case(own));
     let headers: Vec<(String, String)> =
         response.headers.iter().filter(|(name, _)| !is_its_own(name)).cloned().collect();

@@ -18,7 +18,7 @@ use crate::org::{Org, forge};
 use crate::subject::{
     Behaviour, Body, Canned, Cut, Does, Expire, Forged, HOSTS, Instead, Keys, Kill, Moment, Target, Written,
 };
-use crate::transcript::questions::{http_date, same_origin};
+use crate::transcript::questions::{http_date, origin, same_origin};
 use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 use crate::wire::Clock;
 use crate::wire::clock::Watch;
@@ -249,17 +249,13 @@ impl Counterpart {
         Some((recorded(&request, &place.org), received(&response)))
     }
 
-    /// Keeps a request of the user's browser that went to somebody else, who was not asked.
-    pub fn not_visited(&self, request: &Request<Bytes>) {
+    /// Keeps a request of the user's browser that went to somebody else, who was not asked: `endpoint` says whether it was to
+    /// the org that the user was sent, or whether a page led there.
+    pub fn not_visited(&self, request: &Request<Bytes>, endpoint: Endpoint) {
         let Some(place) = self.begin() else { return };
         let asked = recorded(request, "");
         let answer = Answer::Nothing(Failure::Unreachable("it is not the org, and was not asked".into()));
-        self.keep(
-            place,
-            Kept { at: self.clock.now(), took: 0, action: "browser", endpoint: Endpoint::Authorize },
-            asked,
-            answer,
-        );
+        self.keep(place, Kept { at: self.clock.now(), took: 0, action: "browser", endpoint }, asked, answer);
     }
 
     /// Keeps a place for a callback that is brought now.
@@ -343,6 +339,20 @@ impl Counterpart {
     }
 }
 
+impl Counterpart {
+    /// Keeps what a program asked of a host that is none of the org's, and was not let through to.
+    fn turned_away(&self, place: usize, asked: transcript::Request) {
+        let answer = Answer::Response(transcript::Response::new(403, Vec::new(), String::new()));
+        let kept = Kept { at: self.clock.now(), took: 0, action: "program", endpoint: Endpoint::Page };
+        self.keep(place, kept, asked, answer);
+    }
+
+    /// Whether the program has come to its end.
+    pub fn has_gone(&self) -> bool {
+        *self.gone.borrow()
+    }
+}
+
 /// What is known of an exchange besides what was said.
 #[derive(Clone, Copy)]
 struct Kept {
@@ -356,6 +366,7 @@ impl Counterpart {
     /// Puts an exchange that is over into the place that was kept for it.
     fn keep(&self, place: usize, kept: Kept, request: transcript::Request, answer: Answer) {
         let Some(here) = self.place.get() else { return };
+        let Kept { at, took, action, endpoint } = kept;
         let told = match &answer {
             Answer::Response(response) => Some(response),
             Answer::Nothing(_) => None,
@@ -364,6 +375,11 @@ impl Counterpart {
         let mut facts = Facts::of(&request, told, &here.target);
         if let Some(noticed) = self.noticed.get() {
             noticed.note(&request, told, &mut facts);
+        }
+        // Whoever is asked without TLS and is none of the org's hears all that is in the request.
+        let is_elsewhere = endpoint == Endpoint::Page && request.method != "CONNECT" && action == "program";
+        if is_elsewhere && !self.is_at(&request.url) {
+            facts.stranger = Some(origin(&request.url).to_owned());
         }
         let app = request.form().get("client_id").or(facts.basic_client_id.as_deref());
         let app = app.or_else(|| request.query().get("client_id"));
@@ -374,7 +390,6 @@ impl Counterpart {
             matches!(endpoint_of(request.path()), Endpoint::Authorize | Endpoint::Page | Endpoint::Token)
                 && request.form().get("grant_type") != Some("client_credentials");
         let user = self.user.clone().filter(|_| is_of_the_user);
-        let Kept { at, took, action, endpoint } = kept;
         let mut exchange = Exchange {
             number: place,
             over_at: 0,
@@ -424,9 +439,12 @@ impl Gate for Proxied {
         let Some(place) = self.0.begin() else { return };
         let asked =
             transcript::Request::new("CONNECT", &format!("https://{host}"), Vec::new(), String::new());
-        let answer = Answer::Response(transcript::Response::new(403, Vec::new(), String::new()));
-        let kept = Kept { at: self.0.clock.now(), took: 0, action: "program", endpoint: Endpoint::Page };
-        self.0.keep(place, kept, asked, answer);
+        self.0.turned_away(place, asked);
+    }
+
+    fn turned_away(&self, request: &Request<Bytes>) {
+        let Some(place) = self.0.begin() else { return };
+        self.0.turned_away(place, recorded(request, ""));
     }
 }
 

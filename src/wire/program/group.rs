@@ -52,7 +52,12 @@ pub(super) struct Arguments(Option<Pid>);
 impl Arguments {
     /// The command lines of all of them that are there now, without the programs' own names.
     pub(super) fn now(&self) -> Vec<String> {
-        self.0.map(command_lines).unwrap_or_default()
+        self.0.map(|leader| command_lines(members(leader))).unwrap_or_default()
+    }
+
+    /// The same of those alone that descend from the program, which takes no look at every process of the machine.
+    pub(super) fn of_descendants(&self) -> Vec<String> {
+        self.0.map(|leader| command_lines(descendants(leader))).unwrap_or_default()
     }
 }
 
@@ -65,17 +70,49 @@ impl Drop for Group {
 
 #[cfg(target_os = "linux")]
 #[allow(clippy::disallowed_methods)]
-fn command_lines(group: Pid) -> Vec<String> {
+fn command_lines(processes: Vec<std::path::PathBuf>) -> Vec<String> {
     let read = |process: &std::path::Path| std::fs::read(process.join("cmdline")).unwrap_or_default();
     let line = |bytes: Vec<u8>| {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         text.split('\0').skip(1).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     };
-    members(group).iter().map(|process| line(read(process))).filter(|line| !line.is_empty()).collect()
+    processes.iter().map(|process| line(read(process))).filter(|line| !line.is_empty()).collect()
+}
+
+/// The most processes of a program that are looked at at a time.
+#[cfg(target_os = "linux")]
+const MOST_PROCESSES: usize = 256;
+
+/// The folders of a process and of those that it and its descendants began.
+#[cfg(target_os = "linux")]
+#[allow(clippy::disallowed_methods)]
+fn descendants(leader: Pid) -> Vec<std::path::PathBuf> {
+    let at = |id: &str| std::path::Path::new("/proc").join(id);
+    let mut found = vec![at(&leader.as_raw_nonzero().to_string())];
+    let mut next = 0;
+    while let Some(process) = found.get(next).filter(|_| next < MOST_PROCESSES) {
+        let tasks = std::fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+        let begun = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        let begun: Vec<_> =
+            begun.flat_map(|ids| ids.split_whitespace().map(at).collect::<Vec<_>>()).collect();
+        found.extend(begun);
+        next += 1;
+    }
+    found
 }
 
 #[cfg(all(unix, not(target_os = "linux")))]
-fn command_lines(_: Pid) -> Vec<String> {
+fn command_lines(_: Vec<std::path::PathBuf>) -> Vec<String> {
+    Vec::new()
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn descendants(_: Pid) -> Vec<std::path::PathBuf> {
+    Vec::new()
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn members(_: Pid) -> Vec<std::path::PathBuf> {
     Vec::new()
 }
 
@@ -138,6 +175,10 @@ pub(super) struct Arguments;
 #[cfg(not(unix))]
 impl Arguments {
     pub(super) fn now(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    pub(super) fn of_descendants(&self) -> Vec<String> {
         Vec::new()
     }
 }

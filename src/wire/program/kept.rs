@@ -1,13 +1,17 @@
 //! What is kept of a stream: its beginning and its end.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::timeout;
 
 use crate::wire::agent::authorize_url;
 
 /// The most bytes that are kept of each stream; half of them are its beginning, half its end.
 const MOST_OUTPUT: usize = 256 * 1024;
+/// For how long nothing has to come behind the beginning of a line that it is taken for a whole one.
+const PROMPT: Duration = Duration::from_millis(500);
 /// The longest line in which an authorize URL is looked for.
 const LONGEST_LINE: usize = 16 * 1024;
 
@@ -33,8 +37,23 @@ impl Kept {
     pub(super) async fn read(&mut self, stream: Option<impl AsyncRead + Unpin>) {
         let Some(mut stream) = stream else { return };
         let mut buffer = vec![0; 16 * 1024];
-        while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-            self.push(&buffer[..length]);
+        loop {
+            let reading = stream.read(&mut buffer);
+            let read = match self.line.is_empty() {
+                true => reading.await,
+                // A prompt waits behind its URL, without ending the line.
+                false => match timeout(PROMPT, reading).await {
+                    Ok(read) => read,
+                    Err(_) => {
+                        self.end_line();
+                        continue;
+                    }
+                },
+            };
+            match read {
+                Ok(length @ 1..) => self.push(&buffer[..length]),
+                _ => return,
+            }
         }
     }
 
@@ -50,17 +69,24 @@ impl Kept {
     }
 
     fn tell(&mut self, bytes: &[u8]) {
-        let Some(users) = &self.users else { return };
+        if self.users.is_none() {
+            return;
+        }
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.line.len() + piece.len() <= LONGEST_LINE {
                 self.line.extend_from_slice(piece);
             }
             if piece.ends_with(b"\n") {
-                let line = std::mem::take(&mut self.line);
-                if let Some(url) = authorize_url(String::from_utf8_lossy(&line).trim_end()) {
-                    let _ = users.send(url.to_owned());
-                }
+                self.end_line();
             }
+        }
+    }
+
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let line = String::from_utf8_lossy(&line);
+        if let (Some(users), Some(url)) = (&self.users, authorize_url(&line)) {
+            let _ = users.send(url.to_owned());
         }
     }
 
@@ -119,6 +145,26 @@ mod tests {
         let left: usize = odd[0].trim_start_matches('[').split(' ').next().unwrap().parse().unwrap();
         assert_eq!(text.len() - odd[0].len() - 2 + left, lines.len());
         assert!(text.len() < MOST_OUTPUT + 100);
+    }
+
+    #[tokio::test]
+    async fn a_url_with_a_prompt_behind_it_is_told_before_the_line_is_over() {
+        use tokio::io::AsyncWriteExt as _;
+        let url = "http://127.0.0.1:1/services/oauth2/authorize?client_id=x";
+        let (users, mut sent) = tokio::sync::mpsc::unbounded_channel();
+        let (mut program, stream) = tokio::io::duplex(1024);
+        let mut kept = Kept::telling(Some(users));
+        let reading = kept.read(Some(stream));
+        tokio::pin!(reading);
+        program.write_all(format!("Visit {url} and press Enter:").as_bytes()).await.unwrap();
+        let told = tokio::select! {
+            told = sent.recv() => told,
+            () = &mut reading => None,
+        };
+        assert_eq!(told.as_deref(), Some(url));
+        drop(program);
+        reading.await;
+        assert!(sent.try_recv().is_err(), "it is told once");
     }
 
     #[test]

@@ -22,8 +22,10 @@ pub use crate::subject::Launch;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long is waited at most between two looks whether a group that was asked to end is there.
 const LOOK: Duration = Duration::from_millis(50);
+/// How long is waited between two looks at the arguments of the processes that descend from it: many live for milliseconds.
+const GLANCE: Duration = Duration::from_millis(5);
 /// How many lines of arguments are kept.
-const MOST_LINES: usize = 64;
+const MOST_LINES: usize = 4096;
 /// How long is read on from a pipe that somebody holds open who left the group.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// What a process needs whatever it does. Nothing else of our own environment comes to it: no secret of a target, and
@@ -137,16 +139,18 @@ impl Running {
             let reading = async { tokio::join!(stdout.read(out), stderr.read(err)) };
             tokio::pin!(life, reading);
             let mut read = false;
-            let mut looks = tokio::time::interval(LOOK);
+            let (mut looks, mut glances) = (tokio::time::interval(LOOK), tokio::time::interval(GLANCE));
+            let mut keep = |line: String| {
+                if arguments.len() < MOST_LINES && !arguments.contains(&line) {
+                    arguments.push(line);
+                }
+            };
             let ended = loop {
                 tokio::select! {
                     ended = &mut life => break ended,
                     _ = &mut reading, if !read => read = true,
-                    _ = looks.tick() => for line in lines.now() {
-                        if arguments.len() < MOST_LINES && !arguments.contains(&line) {
-                            arguments.push(line);
-                        }
-                    },
+                    _ = looks.tick() => lines.now().into_iter().for_each(&mut keep),
+                    _ = glances.tick() => lines.of_descendants().into_iter().for_each(&mut keep),
                 }
             };
             if !read {
@@ -185,8 +189,34 @@ fn exit(status: ExitStatus) -> Exit {
     Exit::Code(status.code().unwrap_or(-1))
 }
 
-fn cannot(launch: &Launch, why: String) -> Error {
+/// A program that cannot be started, and why.
+pub fn cannot(launch: &Launch, why: String) -> Error {
     Error::Program { command: launch.command.first().cloned().unwrap_or_default(), why }
+}
+
+/// What would be said of a program that somebody else could not start, where it is not there or may not be executed.
+#[allow(clippy::disallowed_methods)]
+pub fn not_there(launch: &Launch) -> Option<Error> {
+    let program = launch.command.first()?;
+    let at = launch.folder.join(program);
+    let kind = match program.contains('/') && at.is_file() {
+        true if is_executable(&at) => return None,
+        true => io::ErrorKind::PermissionDenied,
+        false => io::ErrorKind::NotFound,
+    };
+    Some(cannot(launch, why_not(launch, program, &kind.into())))
+}
+
+/// Whether a file may be executed by somebody.
+#[allow(clippy::disallowed_methods)]
+pub(super) fn is_executable(path: &Path) -> bool {
+    #[cfg(unix)]
+    let executable = std::fs::metadata(path).is_ok_and(|file| {
+        file.is_file() && std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o111 != 0
+    });
+    #[cfg(not(unix))]
+    let executable = path.is_file();
+    executable
 }
 
 /// Why a program cannot be started, in words that help. The system says the same of a folder, a program and an
