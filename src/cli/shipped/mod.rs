@@ -61,10 +61,13 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("client/renewal-sharing.yaml", include_str!("../../../suites/client/renewal-sharing.yaml")),
     ("programs/naive.py", include_str!("../../../suites/programs/naive.py")),
     ("programs/naive.yaml", include_str!("../../../suites/programs/naive.yaml")),
+    ("programs/stored.py", include_str!("../../../suites/programs/stored.py")),
+    ("programs/stored.yaml", include_str!("../../../suites/programs/stored.yaml")),
     ("load/business-day.yaml", include_str!("../../../suites/load/business-day.yaml")),
     ("load/renewal-herd.yaml", include_str!("../../../suites/load/renewal-herd.yaml")),
     ("load/soak.yaml", include_str!("../../../suites/load/soak.yaml")),
     ("load/token.yaml", include_str!("../../../suites/load/token.yaml")),
+    ("load/web-server.yaml", include_str!("../../../suites/load/web-server.yaml")),
     ("stubs/business-endpoint.yaml", include_str!("../../../suites/stubs/business-endpoint.yaml")),
     ("stubs/hand-written-server.yaml", include_str!("../../../suites/stubs/hand-written-server.yaml")),
 ];
