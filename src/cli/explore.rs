@@ -47,6 +47,10 @@ pub(super) struct Arguments {
     /// How many steps a program has at most
     #[arg(long, value_name = "N", default_value_t = 12)]
     steps: usize,
+    /// Explore each fault of the embedded org that needs a sequence or a race, or those of `--fault`, for a minute each or as
+    /// long as `--for` says, and write which are found as a Markdown table
+    #[arg(long, value_name = "FILE")]
+    table: Option<PathBuf>,
     /// Go on after something that fails, for something else that does
     #[arg(long)]
     go_on: bool,
@@ -72,8 +76,12 @@ pub(super) struct Arguments {
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let json = json_path(&arguments.report)?;
-    outputs(json.iter().map(|path| ("a report", path.as_path())))?;
+    let table = arguments.table.iter().map(|path| ("the table", path.as_path()));
+    outputs(json.iter().map(|path| ("a report", path.as_path())).chain(table))?;
     let exploration = exploration(arguments)?;
+    if let Some(path) = &arguments.table {
+        return super::explore_table::exec(exploration, path, io);
+    }
     if let Some(folder) = &arguments.out {
         files::make_folder(folder)?;
     }
@@ -188,6 +196,12 @@ fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
             .push(Diagnostic::bare("bad-flag", "`--steps 0` leaves nothing to do").help("write 3 or more"));
     }
     let foreign = !target.is_embedded();
+    if foreign && arguments.table.is_some() {
+        problems.push(
+            Diagnostic::bare("bad-flag", "`--table` is about faults of the embedded org")
+                .help("leave `--target` out"),
+        );
+    }
     if foreign && !faults.is_empty() {
         problems.push(
             Diagnostic::bare("bad-flag", "`--fault` is for the embedded org").help("leave `--target` out"),
@@ -226,7 +240,7 @@ fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
     };
     Ok(Exploration {
         options,
-        runs: arguments.runs.or_else(|| millis.is_none().then_some(RUNS)),
+        runs: arguments.runs.or_else(|| (millis.is_none() && arguments.table.is_none()).then_some(RUNS)),
         millis,
         select: arguments.select.clone(),
         longest: arguments.steps,

@@ -6,6 +6,7 @@ mod checks;
 mod compare;
 mod explain;
 mod explore;
+mod explore_table;
 mod init;
 mod inside;
 mod judge;

@@ -12,6 +12,8 @@ use crate::subject::{ClientAuth, Flow, Setting, Settings, Target};
 const PLAIN: &[&str] = &["api", "id", "refresh_token"];
 /// How much time may go by, in seconds.
 const DELAYS: [i64; 9] = [2, 60, 7 * 60, 11 * 60, 16 * 60, 31 * 60, 3 * 3_600, 20 * 86_400, 31 * 86_400];
+/// The same where refresh tokens die with time.
+const LONG_DELAYS: [i64; 4] = [11 * 86_400, 20 * 86_400, 20 * 86_400, 31 * 86_400];
 /// How many of one kind are done at once: a few mostly, for many take their time.
 const AT_ONCE: [u32; 12] = [2, 2, 2, 2, 2, 2, 3, 3, 3, 8, 8, 20];
 
@@ -116,8 +118,16 @@ pub fn program(ground: &Ground, rules: &dyn Fn(&Settings) -> Rules, dice: &mut S
         foreseen: Foreseen::new(rules(&settings)),
         lines: Vec::new(),
         holds: Vec::new(),
+        left_out: Vec::new(),
+        ages: settings.word("refresh_policy").is_some(),
         dice,
     };
+    // Who does a few kinds of things does more of each: what takes three of one kind is not drowned by all others.
+    for word in super::WORDS {
+        if !matches!(word, "authorize" | "redeem" | "at-once") && making.dice.random_bool(0.45) {
+            making.left_out.push(word);
+        }
+    }
     // A client that proves nothing has to be given a new refresh token each time (RFC 9700 §2.2.2).
     let unrotated = settings.flag("rotation") == Some(false);
     let may: Vec<&Client> = ground.clients.iter().filter(|client| !(unrotated && client.public)).collect();
@@ -175,6 +185,10 @@ struct Making<'m> {
     lines: Vec<Line>,
     /// What clients hold, oldest first: by whom, of which line, what.
     holds: Vec<(Who, u32, Brought)>,
+    /// What is not done in this program.
+    left_out: Vec<&'static str>,
+    /// Whether refresh tokens die with time.
+    ages: bool,
     dice: &'m mut StdRng,
 }
 
@@ -288,9 +302,17 @@ impl Making<'_> {
             may.push((1, What::Keys));
         }
         if self.ground.embedded && !self.lines.is_empty() {
-            may.push((4, What::Advance(DELAYS[self.dice.random_range(0..DELAYS.len())])));
+            let delays = if self.ages && self.dice.random_bool(0.7) { &LONG_DELAYS[..] } else { &DELAYS[..] };
+            may.extend(
+                delays.choose(self.dice).map(|delay| (if self.ages { 7 } else { 4 }, What::Advance(*delay))),
+            );
         }
-        may.retain(|(_, what)| self.ground.takes(what.word()));
+        // A client that can log in only in the ways that are left out does so all the same.
+        let starts = |word: &str| access.is_none() && word != "advance" && !client.logs_in;
+        may.retain(|(_, what)| {
+            let word = what.word();
+            self.ground.takes(word) && (!self.left_out.contains(&word) || starts(word))
+        });
         let chosen = may.choose_weighted(self.dice, |(weight, _)| *weight).ok()?;
         Some(chosen.1.clone())
     }

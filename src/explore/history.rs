@@ -30,6 +30,8 @@ pub struct Wrong {
     pub together: usize,
     /// What came, in words.
     pub observed: String,
+    /// Whether it would have been right, had what was handed out not been handed out before.
+    pub stale: bool,
 }
 
 impl Wrong {
@@ -103,6 +105,7 @@ pub fn follow(rules: &Rules, record: &[Exchange]) -> Followed {
         right.sort_unstable();
         right.dedup();
         followed.right.entry(x.step).or_insert_with(|| right.clone());
+        let stale = events.len() == 1 && right.iter().any(|right| right.fits(&first.seen));
         states = after(states, &events);
         if states.is_empty() {
             let last = group[group.len() - 1];
@@ -114,6 +117,7 @@ pub fn follow(rules: &Rules, record: &[Exchange]) -> Followed {
                 right,
                 together: events.len(),
                 observed: counted(&answers),
+                stale,
             });
             return followed;
         }

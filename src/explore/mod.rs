@@ -8,6 +8,7 @@ mod model;
 mod play;
 mod program;
 mod shrink;
+mod table;
 mod tell;
 mod write;
 
@@ -16,6 +17,7 @@ pub use history::{Event, Followed, Wrong, after, follow};
 pub use model::{Model, Op, Right, Rules, Seen};
 pub use play::{Error, Kind, Way};
 pub use program::Program;
+pub use table::{Row, markdown};
 pub use tell::{console, json};
 
 use rand::SeedableRng as _;
@@ -137,6 +139,11 @@ impl Explored {
         self.found.iter().any(|one| one.way.verdict == Word::Fail)
     }
 
+    /// Whether something was found that breaks a MUST and that its suite shows again.
+    fn is_done(&self) -> bool {
+        self.found.iter().any(|one| one.way.verdict == Word::Fail && one.reproduced)
+    }
+
     /// Whether it can vouch for anything.
     pub fn vouches(&self) -> bool {
         let idle = self.not_testable.as_ref().map_or(0, |(n, _)| *n);
@@ -187,16 +194,16 @@ pub async fn explore(
                 let _ = progress.send(Progress::Found(way.kind.to_string()));
                 let found = Found { run: explored.runs, at: watch.micros(), seed: explored.seed };
                 explored.found.push(counterexample(&player, program, &played, &way, &found).await?);
-                if !exploration.go_on {
+                if !exploration.go_on && explored.is_done() {
                     break;
                 }
             }
-            if !exploration.go_on && explored.fails() {
+            if !exploration.go_on && explored.is_done() {
                 break;
             }
         }
         let _ = progress.send(Progress::Played(explored.runs));
-        if !exploration.go_on && explored.fails() {
+        if !exploration.go_on && explored.is_done() {
             break;
         }
     }
@@ -255,11 +262,13 @@ async fn counterexample(
         format!("Must hold: {}.", way.expected),
         format!("What came: {}.", way.observed),
     ];
+    let anew = check.is_none() && small.played.followed.wrong.as_ref().is_some_and(|wrong| wrong.stale);
     let scenario = Scenario {
         name: &name,
         program: &small.program,
         says: Says::Right(&small.played.followed.right),
         check,
+        anew,
     };
     let text = suite("found by exploring", &about, &|settings| player.rules(settings), &[scenario]);
     let row = player.play_suite(&text).await?;

@@ -473,7 +473,8 @@ impl Model {
             let by_its_client = right != Right::Refused("refresh-token-of-another-client");
             if of.rotated && by_its_client {
                 // Somebody has what was replaced: nobody keeps anything.
-                if self.rules.salesforce { self.kill(family) } else { self.doubt(family) }
+                // Of a request with a scope, which Salesforce takes nowhere here, it looks at nothing else.
+                if self.rules.salesforce && !narrow { self.kill(family) } else { self.doubt(family) }
             }
             return;
         };

@@ -114,7 +114,7 @@ impl Player {
         let scenarios: Vec<Scenario<'_>> = programs
             .iter()
             .zip(&names)
-            .map(|(program, name)| Scenario { name, program, says: Says::Nothing, check: None })
+            .map(|(program, name)| Scenario { name, program, says: Says::Nothing, check: None, anew: false })
             .collect();
         let text = suite(SUITE, &[], &|settings| self.rules(settings), &scenarios);
         let (rows, exchanges) = self.run(&text).await?;

@@ -28,6 +28,8 @@ pub struct Scenario<'s> {
     pub says: Says<'s>,
     /// The check that must have evidence, where it is about one.
     pub check: Option<&'s str>,
+    /// Whether the last step must bring an access token that was not there before.
+    pub anew: bool,
 }
 
 /// Writes a suite of these scenarios, with the controls that their refusals need. Each line of `about` stands as a comment
@@ -83,6 +85,12 @@ fn write_scenario(out: &mut String, scenario: &Scenario<'_>, rules: &Rules, cont
     }
     let _ = writeln!(out, "    steps:");
     let spoken = spoken(program, rules);
+    // The one before, which must not come again.
+    let before = if scenario.anew {
+        program.lines.iter().rev().skip(1).find(|l| l.what.asks_for_tokens())
+    } else {
+        None
+    };
     for (i, line) in program.lines.iter().enumerate() {
         let _ = writeln!(out, "      - do: {}", line.what.word());
         let mut key = |key: &str, value: &str| {
@@ -105,8 +113,11 @@ fn write_scenario(out: &mut String, scenario: &Scenario<'_>, rules: &Rules, cont
             key("times", &line.times.to_string());
             key("at_once", "true");
         }
-        let kept: Vec<String> =
-            kept(line, &spoken).iter().map(|(name, from)| format!("{name}: {from}")).collect();
+        let mut kept = kept(line, &spoken);
+        if before.is_some_and(|before| before.id == line.id) {
+            kept.push(("before".into(), "body.access_token".into()));
+        }
+        let kept: Vec<String> = kept.iter().map(|(name, from)| format!("{name}: {from}")).collect();
         if !kept.is_empty() {
             key("capture", &format!("{{ {} }}", kept.join(", ")));
         }
@@ -114,7 +125,9 @@ fn write_scenario(out: &mut String, scenario: &Scenario<'_>, rules: &Rules, cont
             Says::Nothing => (open(line), None),
             Says::Right(right) => said(program, line, right.get(&i).map_or(&[][..], Vec::as_slice)),
         };
-        if let Some(expect) = expect {
+        let anew = before.is_some() && i + 1 == program.lines.len();
+        let anew = anew.then(|| "{ body: { access_token: { not: \"${before}\" } } }".to_owned());
+        if let Some(expect) = anew.or(expect) {
             key("expect", &expect);
         }
         if let Some((name, steps)) = control {

@@ -3,8 +3,10 @@
 //! notice it on a real org either.
 
 mod matrix;
+mod sequence;
 
 pub use matrix::{console, json, markdown};
+pub use sequence::{Needs, needs};
 
 use std::collections::BTreeSet;
 use tokio::sync::{mpsc, watch};

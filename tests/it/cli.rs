@@ -69,6 +69,9 @@ fn what_a_person_got_wrong_exits_2_with_a_cure() {
         (vec!["run", "--target", "/no/such/file.yaml"], "/no/such/file.yaml"),
         (vec!["run", "--fault", "code-reusabel"], "did you mean `code-reusable`?"),
         (vec!["run", "--profile", "oauth"], "write `rfc` or `salesforce`"),
+        (vec!["explore", "--select", "refreshes"], "the words are: authorize, redeem, refresh"),
+        (vec!["explore", "--for", "long"], "write for example `60s`"),
+        (vec!["explore", "--target", "https://org.example"], "allow it with `--allow destructive`"),
         (vec!["run", "--within", "soon"], "write for example `10s`"),
         (vec!["run", "--fault", "nothing of the kind"], "docs/mutants.md"),
         (vec!["run", "no/such/suite.yaml"], "or no path at all for the shipped ones"),
@@ -526,4 +529,27 @@ fn a_recording_answers_in_place_of_its_target_and_of_no_other() {
     assert!(exit == 2 && err.contains("is not a grantcheck recording"), "{err}");
     let (exit, _, err) = grantcheck(&["run", "--replay", &folder.path("nowhere.json")]);
     assert!(exit == 2 && err.contains("nowhere.json"), "{err}");
+}
+
+#[test]
+fn what_exploring_finds_is_a_suite_that_run_plays() {
+    let folder = Folder::new("explore");
+    let (found, json) = (folder.path("found"), folder.path("found.json"));
+    let explore = |more: &[&str]| {
+        let report = format!("json={json}");
+        let arguments = ["explore", "--seed", "1", "--runs", "40", "--out", &found, "--report", &report];
+        grantcheck(&[&arguments[..], more].concat())
+    };
+    let (exit, out, err) = explore(&[]);
+    assert_eq!((exit, err.as_str()), (0, "seed 1\n"), "{out}");
+    assert!(out.contains("40 programs") && out.contains("nothing found"), "{out}");
+    let (exit, out, _) = explore(&["--fault", "code-racy"]);
+    assert_eq!(exit, 1, "{out}");
+    let told: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    let one = &told["found"][0];
+    assert_eq!((one["check"].as_str(), one["steps"].as_u64()), (Some("code/race-has-one-winner"), Some(2)));
+    let (exit, out, err) = grantcheck(&["run", &found, "--fault", "code-racy"]);
+    assert!(exit == 1 && out.contains("code/race-has-one-winner"), "{out}{err}");
+    let (exit, out, _) = grantcheck(&["run", &found]);
+    assert_eq!(exit, 0, "{out}");
 }

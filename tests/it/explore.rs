@@ -1,14 +1,17 @@
 //! What exploring finds, how small it gets, and that what is written goes wrong in the same way when it is played.
 
+use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
-use crate::support::{embedded, options, outcome, suite_of};
+use crate::support::{embedded, options, outcome, read, suite_of};
 use grantcheck::explore::{Exploration, Explored, Kind, explore};
 use grantcheck::oauth::salesforce::Profile;
-use grantcheck::org::fault;
+use grantcheck::org::{Org, fault};
 use grantcheck::report::Word;
 use grantcheck::run::Options;
 use grantcheck::subject::Target;
+use grantcheck::wire::Clock;
+use grantcheck::wire::host::Host;
 
 /// The moment at which plays begin.
 const BEGIN: i64 = 1_800_000_000_000;
@@ -79,7 +82,7 @@ fn a_code_that_is_redeemed_twice_is_found() {
 
 #[test]
 fn a_race_of_refreshes_that_two_win_is_found() {
-    found_small_and_again("rotate-racy-pair", 100, 3, Some("refresh/one-family-survives-a-race"));
+    found_small_and_again("rotate-racy-pair", 100, 4, Some("refresh/one-family-survives-a-race"));
 }
 
 #[test]
@@ -95,4 +98,50 @@ fn a_seed_plays_the_same_again() {
         (explored.runs, explored.steps, explored.exchanges, found)
     };
     assert_eq!(once(), once());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_over_http_is_explored_without_touching_its_clock() {
+    let over_http = |fault: Option<&'static fault::Fault>| async move {
+        let faults: Vec<_> = fault.into_iter().collect();
+        let org = Arc::new(Org::new(&embedded(), &faults, [7; 32]));
+        let host = Host::start(org, Clock::real(), "127.0.0.1:0").await.unwrap();
+        let mut target = Target { org: Some(host.url()), disposable: true, ..embedded() };
+        target.apps.retain(|role, _| role == "main" || role == "other");
+        let exploration =
+            Exploration { options: options(target, Vec::new()), ..exploration(embedded(), &[], 8) };
+        let (tell, _told) = mpsc::unbounded_channel();
+        let (_stop, stopped) = watch::channel(false);
+        let explored = explore(&exploration, &tell, stopped).await.unwrap();
+        host.stop().await;
+        explored
+    };
+    let right = over_http(None).await;
+    let found: Vec<&str> = right.found.iter().map(|one| one.text.as_str()).collect();
+    assert_eq!((found, right.runs, right.broken), (vec![], 8, 0));
+    assert!(right.vouches(), "{:?}", right.not_testable);
+    let wrong = over_http(fault::find("no-store-missing")).await;
+    assert!(wrong.fails() && wrong.found[0].reproduced);
+    assert!(!wrong.found[0].text.contains("advance") && !wrong.found[0].text.contains("settings"));
+}
+
+/// What is written down is of these faults; whether it is true, `grantcheck explore --table` finds out by playing it.
+#[test]
+fn the_written_table_is_of_faults_that_there_are_and_most_are_found() {
+    let written = read("docs/explored.md");
+    let rows: Vec<&str> = written.lines().filter(|line| line.starts_with("| `")).collect();
+    let mut found = 0;
+    for row in &rows {
+        let name = row.split('`').nth(1).unwrap();
+        let fault = fault::find(name).unwrap_or_else(|| panic!("there is no fault {name}"));
+        assert!(row.contains(fault.doc), "docs/explored.md is not fresh: {name}");
+        if !row.contains("*not found*") {
+            let columns: Vec<&str> = row.split('|').map(str::trim).collect();
+            let (seconds, steps): (f64, usize) = (columns[5].parse().unwrap(), columns[6].parse().unwrap());
+            assert!(seconds <= 60.0 && steps <= 6, "{row}");
+            found += 1;
+        }
+    }
+    assert!(rows.len() > 30 && found * 100 >= rows.len() * 85, "{found} of {}", rows.len());
+    assert!(written.contains(&format!("{found} of {} found", rows.len())));
 }

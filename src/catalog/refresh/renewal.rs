@@ -274,7 +274,9 @@ fn narrower_scope_is_for_once(t: &Transcript) -> Judgement {
         let more =
             x.text("scope").map(|told| values(told).filter(|v| !asked.split(' ').any(|a| a == *v)).count());
         if !x.granted() {
-            if authenticated(t, x) && x.request.form().repeated().is_none() && lives(t, token, x) {
+            // One that meets another is refused for that, whatever scope it asks for.
+            let alone = x.race.is_none();
+            if alone && authenticated(t, x) && x.request.form().repeated().is_none() && lives(t, token, x) {
                 match has_refreshed(t, x.client_id()) {
                     true => j.fail_lesser(&[x], expected, x.outcome()),
                     false => j.unproved(&[x], expected, "it was refused, and no refresh was seen to succeed"),
@@ -509,6 +511,13 @@ mod tests {
         let refused = passes
             .replace("200 {\"access_token\":\"A2\",\"scope\":\"id\"}", "400 {\"error\":\"invalid_scope\"}");
         assert_eq!(lesser(&refused), (Verdict::Fail, Level::Should));
+        let asks = refused.find("> POST token grant_type=refresh_token").unwrap();
+        let raced = format!("{}= race\n{}", &refused[..asks], &refused[asks..]).replacen(
+            "invalid_scope",
+            "invalid_grant",
+            1,
+        );
+        assert_eq!(verdict(id, &raced), Verdict::Skip);
     }
 
     #[test]

@@ -1,0 +1,92 @@
+//! `grantcheck explore --table FILE`: each fault that needs a sequence or a race, explored from nothing.
+
+use std::path::Path;
+use tokio::sync::{mpsc, watch};
+
+use super::{Exit, Io, load_files, runtime};
+use crate::catalog::Party;
+use crate::explore::{self, Error, Exploration, Row};
+use crate::org::fault::Fault;
+use crate::run::Options;
+use crate::score::{self, Mutant, Needs, needs, profile_of};
+use crate::wire::files;
+
+/// How long each is explored where nothing is said, in milliseconds.
+const LONG: u64 = 60_000;
+
+/// Explores every one of these faults, or where there are none all that need it, and writes the page.
+pub(super) fn exec(exploration: Exploration, path: &Path, io: &mut Io<'_>) -> Exit {
+    let runtime = runtime()?;
+    let (tell, _told) = mpsc::unbounded_channel();
+    let (stop, stopped) = watch::channel(false);
+    let mut faults = exploration.options.faults.clone();
+    let mut apart = Vec::new();
+    if faults.is_empty() {
+        (faults, apart) = runtime.block_on(in_need(&exploration.options, stopped.clone()))?;
+    }
+    let millis = exploration.millis.or_else(|| exploration.runs.is_none().then_some(LONG));
+    let mut rows = Vec::new();
+    for fault in faults {
+        let mut options = Options { faults: vec![fault], ..exploration.options.clone() };
+        options.target.profile = profile_of(Mutant::Org(fault), options.target.profile);
+        let one = Exploration { options, millis, select: exploration.select.clone(), ..exploration };
+        let explored = runtime.block_on(async {
+            let exploring = explore::explore(&one, &tell, stopped.clone());
+            tokio::pin!(exploring);
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = tokio::signal::ctrl_c(), if !*stop.borrow() => {
+                        let _ = stop.send(true);
+                    }
+                    explored = &mut exploring => return explored,
+                }
+            }
+        });
+        let explored = match explored {
+            Ok(explored) => explored,
+            Err(Error::World(why)) => return Err(why.into()),
+            Err(why) => {
+                writeln!(io.err, "error: {why}")?;
+                return Ok(super::CANNOT_VOUCH);
+            }
+        };
+        if explored.interrupted {
+            return Ok(super::INTERRUPTED);
+        }
+        let row = Row { fault, profile: one.options.target.profile, explored };
+        let said = row.found().map_or("not found".to_owned(), |found| {
+            format!("run {}, {} steps: {}", found.run, found.program.steps(), found.program.words())
+        });
+        writeln!(io.out, "{:<28} {:>6.1} s  {said}", fault.name, row.explored.micros as f64 / 1e6)?;
+        io.out.flush()?;
+        rows.push(row);
+    }
+    files::write(path, &explore::markdown(&rows, &apart))?;
+    let found = rows.iter().filter(|row| row.found().is_some()).count();
+    writeln!(io.out, "{found} of {} found", rows.len())?;
+    Ok(if found == rows.len() { super::CONFORMS } else { super::FAILED })
+}
+
+/// The faults that need a sequence or a race, and the names of those that need a malformed request, as the shipped suites
+/// show.
+async fn in_need(
+    options: &Options,
+    stop: watch::Receiver<bool>,
+) -> Result<(Vec<&'static Fault>, Vec<&'static str>), super::CannotStart> {
+    let suites = load_files::suites(&[], &["org/", "named-credential/"])?;
+    let options = Options { suites: suites.clone(), ..options.clone() };
+    let mutants: Vec<Mutant> = Mutant::all().filter(|mutant| mutant.party() == Party::Org).collect();
+    let (tell, _told) = mpsc::unbounded_channel();
+    let matrix = score::score(&options, &mutants, tell, stop).await?;
+    let (mut faults, mut apart) = (Vec::new(), Vec::new());
+    for row in &matrix.rows {
+        let Mutant::Org(fault) = row.mutant else { continue };
+        match needs(row, &suites) {
+            Needs::Sequence => faults.push(fault),
+            Needs::Malformed => apart.push(fault.name),
+            Needs::OneRequest => {}
+        }
+    }
+    Ok((faults, apart))
+}
