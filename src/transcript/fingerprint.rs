@@ -8,10 +8,10 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use super::beside::Beside;
+use super::encodings::{basic, encodings, whole};
 use super::needles::{Needle, Needles};
 use super::{Answer, Exchange};
-use crate::oauth::params::form_encode;
-use crate::oauth::{Endpoint, Params, base64, base64url, hmac_sha256};
+use crate::oauth::{Endpoint, Params, hmac_sha256};
 use crate::subject::{Brought, Login, Page, Subject, Target};
 
 /// Values below this length are replaced only where their name stands beside them: `a` is no secret
@@ -153,6 +153,7 @@ impl Redactor {
         for app in target.apps.values() {
             if let Some(secret) = &app.client_secret {
                 self.learn("client_secret", secret.expose());
+                self.learn_basic(&app.client_id, secret.expose());
             }
             // What a gateway wants in every request is a key more often than not; a scope is none.
             for (name, value) in app.extra.iter().filter(|(name, _)| name != "scope") {
@@ -245,6 +246,16 @@ impl Redactor {
                 self.learn(kind, value);
             }
         }
+        if let (Some(id), Some(secret)) = (params.get("client_id"), params.get("client_secret")) {
+            self.learn_basic(id, secret);
+        }
+    }
+
+    /// Learns what an app would send as HTTP Basic: a program may write it without ever sending it.
+    fn learn_basic(&mut self, client_id: &str, secret: &str) {
+        if !secret.is_empty() {
+            basic(client_id, secret).iter().for_each(|sent| self.learn("basic", sent));
+        }
     }
 
     fn learn_headers(&mut self, headers: &[(String, String)]) {
@@ -334,8 +345,9 @@ impl Redactor {
         out
     }
 
-    /// What a party said, with every known secret replaced, whether it stands there raw, form-encoded, in base64 or in
-    /// hexadecimal digits. One that may be a word is replaced where it stands by itself and is no name.
+    /// What a party said, with every known secret replaced, whether it stands there raw, URL-encoded, in base64 (inside
+    /// something longer as well), in base32 or in hexadecimal digits, and in one line or in several. One that may be a
+    /// word is replaced where it stands by itself and is no name.
     pub fn scrub(&mut self, text: &str) -> String {
         self.searched(|search| search.beside.replace(search.needles.replace(text, true)))
     }
@@ -425,13 +437,19 @@ impl Redactor {
         let (mut needles, mut short) = (Vec::new(), Vec::new());
         for (value, kind) in &self.known {
             let print = self.fingerprint(kind, value);
-            let forms = encodings(value).into_iter();
             if self.has_to_stand_beside(value) {
-                short.extend(forms.map(|form| (form, print.clone())));
+                short.extend(whole(value).into_iter().map(|form| (form, print.clone())));
                 continue;
             }
             let (alone, word) = (!is_strong(value), is_word(value));
-            needles.extend(forms.map(|text| Needle { text, stand_in: print.clone(), alone, word }));
+            // What has to stand alone does not stand inside something longer.
+            let forms = if alone { whole(value) } else { encodings(value) };
+            needles.extend(forms.into_iter().map(|text| Needle {
+                text,
+                stand_in: print.clone(),
+                alone,
+                word,
+            }));
         }
         let names = PARAMS.iter().map(|(name, _)| *name).chain(self.names.keys().map(String::as_str));
         Search { needles: Needles::new(needles), beside: Beside::new(names, short) }
@@ -463,49 +481,6 @@ fn hidden_fields(html: &str) -> Vec<(String, String)> {
     fields.filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// The forms in which a secret might turn up in an output.
-pub fn encodings(value: &str) -> Vec<String> {
-    let hex: String = value.bytes().map(|b| format!("{b:02x}")).collect();
-    let json = Value::from(value).to_string();
-    let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    let strict = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string();
-    // Of the escapes alone: the letters of the secret stay as they are.
-    let lower = strict.split('%').enumerate().map(|(i, part)| match part.split_at_checked(2) {
-        Some((escape, rest)) if i > 0 => format!("%{}{rest}", escape.to_lowercase()),
-        _ => part.to_owned(),
-    });
-    let lower: String = lower.collect();
-    // As those write JSON who keep to ASCII.
-    let ascii: String = json.chars().fold(String::new(), |mut out, c| {
-        let mut units = [0; 2];
-        match c.is_ascii() {
-            true => out.push(c),
-            false => c.encode_utf16(&mut units).iter().for_each(|unit| {
-                let _ = write!(out, "\\u{unit:04x}");
-            }),
-        }
-        out
-    });
-    let mut all = vec![
-        value.to_owned(),
-        form_encode(value),
-        strict,
-        lower,
-        base64(value),
-        base64url(value),
-        hex.to_uppercase(),
-        hex,
-        // PHP escapes the slash.
-        json[1..json.len() - 1].replace('/', "\\/"),
-        json[1..json.len() - 1].to_owned(),
-        ascii[1..ascii.len() - 1].to_owned(),
-        html,
-    ];
-    all.sort();
-    all.dedup();
-    all
-}
-
 /// What follows a name: `":"VALUE"`, `=VALUE` or `>VALUE<`.
 fn value_beside(rest: &str) -> Option<&str> {
     let (value, ends): (&str, &[char]) = if let Some(json) = rest.strip_prefix('"') {
@@ -533,6 +508,7 @@ fn is_fingerprint(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::params::form_encode;
 
     #[test]
     fn a_secret_is_replaced_in_every_encoding() {
@@ -542,6 +518,63 @@ mod tests {
         for form in encodings("aPrx+secret/code==") {
             assert_eq!(redactor.scrub(&format!("<{form}>")), format!("<{print}>"), "{form}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_found_and_replaced_inside_something_larger() {
+        use crate::oauth::base64;
+        use crate::subject::ConnectedApp;
+        let (id, secret, token) =
+            ("3MVG9.app", "s3cr3t+of/the.app=1", "00Dxx0000001gPL!AQ8AQFsecret.of_a_session");
+        let app = ConnectedApp {
+            client_id: id.into(),
+            client_secret: Some(secret.into()),
+            ..ConnectedApp::default()
+        };
+        let mut target = Target::default();
+        target.apps.insert("main".into(), app);
+        let mut redactor = Redactor::new([7; 32]);
+        redactor.learn_target(&target);
+        redactor.learn("access_token", token);
+        let wrapped = |text: &str, at: usize| {
+            let lines: Vec<&str> =
+                text.as_bytes().chunks(at).map(|l| std::str::from_utf8(l).unwrap()).collect();
+            lines.join("\r\n")
+        };
+        let hex: Vec<String> = token.bytes().map(|b| format!("{b:02x}")).collect();
+        for (text, kind) in [
+            (format!("Authorization: Basic {}", base64(format!("{id}:{secret}"))), "basic"),
+            (format!("{{\"note\": \"{}\"}}", base64(format!("{id}:{}", form_encode(secret)))), "basic"),
+            (base64(format!("Bearer {token}")), "access_token"),
+            (base64(format!("x{token}zzz")), "access_token"),
+            (wrapped(&base64(format!("Authorization: Bearer {token} and more of it")), 20), "access_token"),
+            (wrapped(token, 20), "access_token"),
+            (form_encode(&form_encode(token)), "access_token"),
+            (form_encode(&form_encode(&form_encode(token))), "access_token"),
+            (token.bytes().map(|b| format!("%{b:02x}")).collect(), "access_token"),
+            (hex.join(" "), "access_token"),
+        ] {
+            assert_eq!(redactor.kinds_in(&text), [kind], "{text}");
+            for scrubbed in [redactor.scrub(&text), redactor.scrub_own(&text)] {
+                assert!(scrubbed.contains(&format!("{kind}:")), "{text}: {scrubbed}");
+                // Of what stood inside base64 some letters are left, none of them the secret's own but for two bytes.
+                assert!(scrubbed.len() < text.len(), "{scrubbed}");
+                assert!(redactor.kinds_in(&scrubbed).is_empty(), "{scrubbed}");
+            }
+        }
+        for text in ["Bearer 00Dxx0000001gPL", "the app of the s3cr3t", "QmVhcmVyIA=="] {
+            assert_eq!(redactor.scrub(text), text);
+        }
+    }
+
+    #[test]
+    fn a_form_teaches_what_its_app_would_send_as_basic() {
+        use crate::transcript::script;
+        let transcript =
+            script::read("> POST token grant_type=x&client_id=app&client_secret=s3cr3t-of-it-1\n< 200 {}\n");
+        let mut redactor = Redactor::new([7; 32]);
+        transcript.exchanges.iter().for_each(|x| redactor.learn_exchange(x));
+        assert_eq!(redactor.kinds_in(&crate::oauth::base64("app:s3cr3t-of-it-1")), ["basic"]);
     }
 
     #[test]

@@ -2,18 +2,21 @@
 //! is about. Playing writes it, judges read it, and nothing is judged that does not stand here.
 
 mod beside;
+mod encodings;
 mod facts;
 mod fingerprint;
 mod har;
 mod needles;
 pub mod questions;
+mod readings;
 mod record;
 mod replay;
 pub mod script;
 
+pub use encodings::encodings;
 pub(crate) use facts::most_bits;
 pub use facts::{AssertionFacts, Facts, PRIVATE, TokenFacts, verify_id_token, verify_id_tokens};
-pub use fingerprint::{NOTHING, Redactor, encodings};
+pub use fingerprint::{NOTHING, Redactor};
 pub use har::{NoHar, is_har, read_har};
 pub use record::{Unreadable, read, write};
 pub(crate) use record::{redact, rows};

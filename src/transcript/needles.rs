@@ -2,8 +2,10 @@
 //! on, so the automaton knows beginnings alone; what stands behind one is compared as it is.
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+
+use super::readings::{Reading, STEPS};
 
 /// How much of a needle the automaton knows, in bytes.
 const HEAD: usize = 16;
@@ -59,32 +61,40 @@ impl Needles {
     /// The text with every needle replaced: of two at the same place the longer one. `words` says whether those are
     /// looked for that have to stand alone.
     pub fn replace(&self, text: &str, words: bool) -> String {
-        let found = self.find(text, words);
-        let text = put(text, found.into_iter());
-        // Pages and some JSON write single characters as escapes; which ones is up to their writer.
-        if !ESCAPES.iter().any(|escape| text.contains(escape)) {
-            return text;
-        }
-        let (plain, starts) = unescape(&text);
-        let escaped = self
-            .find(&plain, words)
-            .into_iter()
-            .map(|(range, stand_in)| (starts[range.start]..starts[range.end], stand_in));
-        put(&text, escaped)
+        let mut places = Places::default();
+        self.search(text, words, |range, stand_in| places.add(range, stand_in));
+        put(text, places.0.into_iter().map(|(start, (end, stand_in))| (start..end, stand_in)))
     }
 
     /// What stands in for the needles that are in a text, those left out that have to stand alone; each once.
     pub fn found(&self, text: &str) -> BTreeSet<&str> {
-        let mut found: BTreeSet<&str> =
-            self.find(text, false).into_iter().map(|(_, stand_in)| stand_in).collect();
-        if ESCAPES.iter().any(|escape| text.contains(escape)) {
-            let (plain, _) = unescape(text);
-            found.extend(self.find(&plain, false).into_iter().map(|(_, stand_in)| stand_in));
-        }
+        let mut found = BTreeSet::new();
+        self.search(text, false, |_, stand_in| {
+            found.insert(stand_in);
+        });
         found
     }
 
-    fn find(&self, text: &str, words: bool) -> Vec<(Range<usize>, &str)> {
+    /// Searches a text as it stands, and once more in each way in which it can be read otherwise.
+    fn search<'n>(&'n self, text: &str, words: bool, mut found: impl FnMut(Range<usize>, &'n str)) {
+        if self.behind.is_empty() {
+            return;
+        }
+        for (range, stand_in) in self.find(text, words) {
+            found(range, stand_in);
+        }
+        let mut last: Option<Reading> = None;
+        for step in STEPS {
+            let read = step(last.as_ref().map_or(text, |reading| &reading.plain));
+            let Some(reading) = read.map(|reading| reading.after(last.as_ref())) else { continue };
+            for (range, stand_in) in self.find(&reading.plain, words && reading.keeps_words) {
+                found(reading.place(&range), stand_in);
+            }
+            last = Some(reading);
+        }
+    }
+
+    fn find<'n>(&'n self, text: &str, words: bool) -> Vec<(Range<usize>, &'n str)> {
         let mut all = Vec::new();
         let mut from = 0;
         while let Some(found) = self.heads.find(Input::new(text).range(from..)) {
@@ -105,23 +115,29 @@ impl Needles {
     }
 }
 
-/// Escapes that are read before a text is searched once more.
-const ESCAPES: [&str; 6] = ["&#", "\\u00", "&apos;", "&equals;", "&plus;", "&sol;"];
+/// Where needles stand, by the beginning: the end, and what stands in for what is between. None reaches into another.
+#[derive(Default)]
+struct Places<'n>(BTreeMap<usize, (usize, &'n str)>);
 
-/// Characters that pages write by name.
-const NAMED: [(&str, char); 8] = [
-    ("&amp;", '&'),
-    ("&apos;", '\''),
-    ("&equals;", '='),
-    ("&gt;", '>'),
-    ("&lt;", '<'),
-    ("&plus;", '+'),
-    ("&quot;", '"'),
-    ("&sol;", '/'),
-];
-
-/// The longest escape, in bytes.
-const LONGEST_ESCAPE: usize = 10;
+impl<'n> Places<'n> {
+    /// Adds one. What it has in it gives way; where it stands in another, or reaches into one, that one stays.
+    fn add(&mut self, range: Range<usize>, stand_in: &'n str) {
+        let before = self.0.range(..range.start).next_back().filter(|(_, (end, _))| *end > range.start);
+        let within = self.0.range(range.clone());
+        let mut inside = within.map(|(start, (end, _))| (*start, *end));
+        if before.is_some() || inside.clone().any(|(_, end)| end > range.end) {
+            return;
+        }
+        if inside.next() == Some((range.start, range.end)) {
+            return;
+        }
+        let inside: Vec<usize> = self.0.range(range.clone()).map(|(start, _)| *start).collect();
+        for start in inside {
+            self.0.remove(&start);
+        }
+        self.0.insert(range.start, (range.end, stand_in));
+    }
+}
 
 fn put<'s>(text: &str, found: impl Iterator<Item = (Range<usize>, &'s str)>) -> String {
     let mut out = String::with_capacity(text.len());
@@ -133,43 +149,6 @@ fn put<'s>(text: &str, found: impl Iterator<Item = (Range<usize>, &'s str)>) -> 
     }
     out.push_str(&text[copied..]);
     out
-}
-
-/// A text with its escapes read, and where each of its bytes begins in what was read.
-fn unescape(text: &str) -> (String, Vec<usize>) {
-    let (mut plain, mut starts) = (String::with_capacity(text.len()), Vec::with_capacity(text.len() + 1));
-    let mut at = 0;
-    while let Some(c) = text[at..].chars().next() {
-        let (c, length) = match c {
-            '&' | '\\' => escape(&text[at..]).unwrap_or((c, 1)),
-            _ => (c, c.len_utf8()),
-        };
-        plain.push(c);
-        starts.resize(plain.len(), at);
-        at += length;
-    }
-    starts.push(text.len());
-    (plain, starts)
-}
-
-/// The character that an escape stands for, and its length.
-fn escape(text: &str) -> Option<(char, usize)> {
-    if let Some(rest) = text.strip_prefix("\\u") {
-        return Some((char::from_u32(u32::from_str_radix(rest.get(..4)?, 16).ok()?)?, 6));
-    }
-    if text.starts_with("\\/") {
-        return Some(('/', 2));
-    }
-    if let Some((name, c)) = NAMED.iter().find(|(name, _)| text.starts_with(name)) {
-        return Some((*c, name.len()));
-    }
-    let rest = text.strip_prefix("&#")?;
-    let end = rest.bytes().take(LONGEST_ESCAPE).position(|b| b == b';')?;
-    let code = match rest[..end].strip_prefix(['x', 'X']) {
-        Some(hex) => u32::from_str_radix(hex, 16),
-        None => rest[..end].parse(),
-    };
-    Some((char::from_u32(code.ok()?)?, end + 3))
 }
 
 /// Whether a needle that may be a part of something else stands by itself, and is no name of anything.
@@ -297,7 +276,37 @@ mod tests {
         assert_eq!(found.replace("&#;&#x;&#99999999999999;&\\u00", true), "&#;&#x;&#99999999999999;&\\u00");
     }
 
+    #[test]
+    fn what_was_broken_or_encoded_twice_is_found_as_one() {
+        let long = "abcd!efgh.ijkl+mnop";
+        let found = needles(&[long, "abcd!efgh"]);
+        for (text, replaced) in [
+            ("<abcd!efgh.\nijkl+mnop\n>", "<<19>\n>"),
+            ("<abcd!efgh\r\n  .ijkl+mn\top >", "<<19> >"),
+            ("<abcd!\u{1b}[1me\u{1b}[0mfgh.ijkl+mnop>", "<<19>>"),
+            ("a%20<abcd%2521efgh.ijkl%252Bmnop%25>", "a%20<<19>%25>"),
+            ("<%61%62%63%64%21%65%66%67%68.ijkl%2bmnop>é%C3%A9", "<<19>>é%C3%A9"),
+            ("<abcd%21efgh%0D%0A.ijkl+mnop>", "<<19>>"),
+            ("abcd!efgh.%", "<9>.%"),
+        ] {
+            assert_eq!(found.replace(text, true), replaced, "{text:?}");
+            assert!(found.found(text).iter().any(|there| replaced.contains(there)), "{text:?}");
+        }
+        let alone = Needle { text: "hunter".into(), stand_in: "*".into(), alone: true, word: true };
+        assert_eq!(Needles::new(vec![alone]).replace("hun ter hunt\ner", true), "hun ter hunt\ner");
+    }
+
     proptest! {
+        #[test]
+        fn places_never_reach_into_one_another(list in prop::collection::vec((0_usize..30, 1_usize..10), 0..20)) {
+            let mut places = Places::default();
+            for (start, length) in list {
+                places.add(start..start + length, "");
+                let ends: Vec<(usize, usize)> = places.0.iter().map(|(start, (end, _))| (*start, *end)).collect();
+                prop_assert!(ends.windows(2).all(|pair| pair[0].1 <= pair[1].0));
+            }
+        }
+
         #[test]
         fn it_finds_what_an_automaton_of_whole_needles_finds(
             list in prop::collection::btree_set("[abé]{1,24}", 1..8), text in "[abé]{0,80}",
