@@ -152,6 +152,10 @@ fn request_is_as_registered(t: &Transcript) -> Judgement {
         if !asked.split(' ').any(|word| word == "code") {
             return j.fail(&[x], "response_type=code", format!("response_type={asked}"));
         }
+        // Of traffic from elsewhere nobody may have said which apps there are.
+        if t.subject.apps.is_empty() {
+            return;
+        }
         let Some(app) = app_of(t, x) else {
             return j.fail(&[x], "the client_id of the app", "another one, or none");
         };
@@ -381,6 +385,21 @@ mod tests {
             "> GET authorize response_type=code+token&client_id=main\n< 302\n",
             Verdict::Fail,
         );
+    }
+
+    #[test]
+    fn where_no_app_is_known_none_can_be_another() {
+        let check = crate::catalog::find("login/request-is-as-registered").unwrap();
+        let mut t = crate::transcript::script::read(concat!(asks!("&state=S"), "< 302\n"));
+        t.subject.apps.clear();
+        assert_eq!(crate::catalog::judge_one(check, &t).verdict, Verdict::Skip);
+        t.exchanges[0].request = crate::transcript::Request::new(
+            "GET",
+            "https://org.example/services/oauth2/authorize?response_type=token&client_id=main",
+            Vec::new(),
+            String::new(),
+        );
+        assert_eq!(crate::catalog::judge_one(check, &t).verdict, Verdict::Fail);
     }
 
     #[test]
