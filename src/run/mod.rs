@@ -203,6 +203,9 @@ pub async fn run(
     let rows = rows.into_iter().map(|(_, row)| row).collect();
     let mut redactor = Redactor::new(crate::wire::dice::seed());
     redactor.learn_target(&options.target);
+    if let Client::Program(program) = &options.client {
+        program.secrets.iter().for_each(|secret| redactor.learn("secret", secret.expose()));
+    }
     let (mut report, transcript) = rows::report(options, &shared.surroundings, rows);
     report.duration_ms = watch.micros() / 1000;
     report.interrupted = interrupted || *stop.borrow();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Flow;
+use crate::oauth::Secret;
 
 /// How long a program may take where its file does not say, in milliseconds.
 pub const WITHIN: i64 = 30_000;
@@ -90,6 +91,8 @@ pub struct Program {
     pub network: bool,
     /// How it reaches the org.
     pub way: Way,
+    /// What was looked up for its variables: it is in no report.
+    pub secrets: Vec<Secret>,
 }
 
 /// How a client is set going that runs already.
@@ -292,6 +295,7 @@ mod tests {
             stores: false,
             network: false,
             way: Way::Plain,
+            secrets: Vec::new(),
         }
     }
 

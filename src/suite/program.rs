@@ -14,7 +14,7 @@ use super::shape::{Either, Form, Key, Never, Record, Shape, check, may, must, on
 use super::words::flows;
 use crate::client::Template;
 use crate::diagnostic::{Diagnostic, Span, Text, closest};
-use crate::oauth::duration;
+use crate::oauth::{Secret, duration};
 use crate::subject::program::{Trigger, VALUES, WITHIN, variable, verbatim};
 use crate::subject::{Flow, Program, Way};
 use crate::transcript::questions::is_loopback;
@@ -171,7 +171,7 @@ pub fn read_program(
 ) -> Result<Program, Vec<Diagnostic>> {
     let read = || {
         let node = parse(text)?;
-        let mut reader = Reader { text, lookup, problems: Vec::new() };
+        let mut reader = Reader { text, secrets: Vec::new(), lookup, problems: Vec::new() };
         check(text, &node, &PROGRAM, &mut reader.problems);
         left_over(text, &node, &mut reader.problems);
         let program = reader.program(&node, path);
@@ -190,6 +190,8 @@ enum Place {
 
 struct Reader<'r> {
     text: &'r Text,
+    /// What was looked up for variables of the program.
+    secrets: Vec<Secret>,
     lookup: &'r dyn Fn(Lookup<'_>) -> Option<String>,
     problems: Vec<Diagnostic>,
 }
@@ -273,6 +275,7 @@ impl Reader<'_> {
             stores: node.get("store").and_then(Node::text) == Some("true"),
             network: is_set("network"),
             way,
+            secrets: std::mem::take(&mut self.secrets),
         }
     }
 
@@ -311,6 +314,10 @@ impl Reader<'_> {
             }
         }
         unclosed(self.text, node.span, node.text()?, &mut self.problems);
+        if place == Place::Env {
+            let looked_up = template.names().filter(|name| from_outside(name));
+            self.secrets.extend(looked_up.filter_map(|name| found(self.lookup, name)).map(Secret::new));
+        }
         let fill = |name: &str| match (from_outside(name), place) {
             (true, Place::Folder) => found(self.lookup, name),
             // What stands in a variable or a file is no text with names.
@@ -415,6 +422,7 @@ mod tests {
         let launch = program.launch(&values, Vec::new()).unwrap();
         assert_eq!(launch.command, ["/opt/${flow}/run", "jwt-bearer", "3", "a$b"]);
         assert!(launch.env.contains(&("K".into(), "hush".into())));
+        assert_eq!(program.secrets, [Secret::new("hush")]);
         assert_eq!(launch.folder, Path::new("clients/..//opt/${flow}"));
         assert_eq!(launch.within.as_secs(), 120);
     }

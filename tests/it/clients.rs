@@ -40,6 +40,7 @@ fn shell(script: &str, within: i64) -> Client {
         stores: false,
         network: false,
         way: Way::Plain,
+        secrets: Vec::new(),
     }))
 }
 
