@@ -12,8 +12,9 @@ use crate::oauth::duration;
 use crate::org::Org;
 use crate::org::fault::{self, Fault};
 use crate::report;
-use crate::subject::{Behaviour, Subject, Target};
+use crate::subject::{Behaviour, Callback, Subject, Target};
 use crate::suite::read_behaviour;
+use crate::transcript::questions::is_loopback;
 use crate::transcript::{self, Exchange, Part, Redactor, Transcript};
 use crate::wire::counterpart::{Counterpart, Door, Place};
 use crate::wire::host::{Cut, Handler};
@@ -174,11 +175,15 @@ impl Fixture {
         exchanges.iter().for_each(|x| redactor.learn_exchange(x));
         drop(redactor);
         let subject = Subject { program: Some(CLIENT.to_owned()), ..self.placed().subject() };
-        Transcript { subject, exchanges, ..Transcript::default() }
+        Transcript { subject, exchanges, waive: self.target.waive.clone(), ..Transcript::default() }
     }
 
     fn behave(&self, body: &str) -> Result<Value, Problem> {
         let behaviour = read_behaviour(&Text::new("body", body))?;
+        if behaviour.callback != Callback::default() {
+            let why = "`callback` is done to the user's browser, which is the tester's own here: change the callback there";
+            return Err(Problem(why.into()));
+        }
         let mut state = self.state();
         let seen = state.counterpart.seen().exchanges;
         state.past.extend(seen);
@@ -240,6 +245,24 @@ impl Fixture {
         self.redactor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The host that a request names, where it is neither this machine nor where the org listens. Where that is every
+    /// address of the machine, any address is right: what leads here by deceit is a name.
+    fn foreign_host<'r>(&self, request: &'r Request<Bytes>) -> Option<&'r str> {
+        let header = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or("?"));
+        let named = header.or(request.uri().authority().map(|authority| authority.as_str()))?;
+        let host = |url: &str| Some(url::Url::parse(url).ok()?.host()?.to_owned());
+        let asked = host(&format!("http://{named}"));
+        let listens = self.url.get().and_then(|url| host(url));
+        let everywhere = listens.as_ref().is_some_and(|host| match host {
+            url::Host::Ipv4(address) => address.is_unspecified(),
+            url::Host::Ipv6(address) => address.is_unspecified(),
+            url::Host::Domain(_) => false,
+        });
+        let by_address = matches!(&asked, Some(url::Host::Ipv4(_) | url::Host::Ipv6(_)));
+        let ours = is_loopback(&format!("http://{named}/")) || asked.is_some() && asked == listens;
+        (!(ours || everywhere && by_address)).then_some(named)
+    }
+
     /// Answers a request to the API.
     fn administer(&self, path: &str, request: &Request<Bytes>) -> Response<Bytes> {
         let mut routes = ROUTES.iter().filter(|route| route.path == path).peekable();
@@ -247,6 +270,13 @@ impl Fixture {
             let known = ROUTES.iter().map(|route| format!("{} {PREFIX}{}", route.method, route.path));
             let error = format!("there is no such route; known are {}", known.collect::<Vec<_>>().join(", "));
             return told(StatusCode::NOT_FOUND, &json!({ "error": error }));
+        }
+        // A name of somebody else that leads here makes a page of theirs one of this origin, which could read everything.
+        if let Some(host) = self.foreign_host(request) {
+            let error = format!(
+                "the API is not served under the name {host}; ask it by the address it listens on, or localhost"
+            );
+            return told(StatusCode::FORBIDDEN, &json!({ "error": error }));
         }
         // A page of another site could send a form without asking; it could not read what comes back.
         if request.method() != Method::GET && request.headers().contains_key(header::ORIGIN) {

@@ -206,7 +206,13 @@ pub fn read_suite(text: &Text, id: &str) -> Result<Suite, Vec<Diagnostic>> {
 /// # Errors
 /// Every problem of the text.
 pub fn read_behaviour(text: &Text) -> Result<crate::subject::Behaviour, Vec<Diagnostic>> {
-    client::read_behaviour(text, &parse::parse(text)?)
+    let node = parse::parse(text)?;
+    // In a suite the shape of the whole tells of it.
+    if matches!(node.json(), Value::Array(_) | Value::Null) {
+        let problem = Diagnostic::at("wrong-type", text, node.span, "the behaviour of an org is a mapping");
+        return Err(vec![problem.help("write `{}` for nothing, or for example `{\"expire\": ...}`")]);
+    }
+    client::read_behaviour(text, &node)
 }
 
 /// What kind of file a text is by its keys: `suite`, `target` or `program`; none where it is none of them.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::support::{embedded, golden};
 use grantcheck::report::Report;
 use grantcheck::run::fixture::{Fixture, PREFIX, openapi};
+use grantcheck::subject::Waiver;
 use grantcheck::wire::host::Host;
 use serde_json::{Value, json};
 
@@ -148,6 +149,48 @@ async fn a_page_of_another_site_is_not_let_in() {
     let url = format!("{}{PREFIX}/reset", served.host.url());
     let answer = served.http.post(url).header("origin", "https://evil.example").send().await.unwrap();
     assert_eq!(answer.status(), 403);
+}
+
+#[tokio::test]
+async fn a_name_of_somebody_else_that_leads_here_is_not_served() {
+    let served = Served::new().await;
+    let port = served.host.url().rsplit_once(':').map(|(_, port)| port.to_owned()).unwrap();
+    let status = |host: String| {
+        let url = format!("{}{PREFIX}/transcript", served.host.url());
+        let request = served.http.get(url).header("host", host);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    for (host, expected) in [
+        (format!("evil.example:{port}"), 403),
+        ("localhost.evil.example".to_owned(), 403),
+        (format!("192.0.2.7:{port}"), 403),
+        (format!("127.0.0.1:{port}"), 200),
+        (format!("localhost:{port}"), 200),
+        ("[::1]:80".to_owned(), 200),
+    ] {
+        assert_eq!(status(host.clone()).await, expected, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn what_would_do_nothing_is_refused_with_the_reason() {
+    let served = Served::new().await;
+    for (body, why) in [
+        ("[]", "the behaviour of an org is a mapping"),
+        ("{\"callback\": {\"deny\": true}}", "the tester's own"),
+    ] {
+        let (status, told) = served.admin("PUT", "/behaviour", body).await;
+        assert!(status == 400 && told["error"].as_str().unwrap().contains(why), "{told}");
+    }
+}
+
+#[test]
+fn waivers_of_the_target_hold_for_what_is_served() {
+    let mut target = embedded();
+    target.waive = vec![Waiver { check: "calling/token-stays-out-of-urls".into(), because: "known".into() }];
+    let fixture = Fixture::new(target.clone(), &[], true);
+    let recorded = grantcheck::transcript::read(&fixture.recording()).unwrap();
+    assert_eq!(recorded.waive, target.waive);
 }
 
 #[tokio::test]
