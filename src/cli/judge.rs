@@ -53,20 +53,21 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let har = super::load_files::har(&arguments.file, arguments.target.as_deref())?;
     // A recording is without secrets, a HAR file is full of them.
     let (transcript, secrets) = match har {
-        Some(transcript) => (transcript, true),
+        Some((transcript, target)) => (transcript, Some(target)),
         None if arguments.target.is_some() => {
             return Err(Diagnostic::bare("bad-flag", "a recording has its target in it")
                 .help("leave `--target` out; it is for HAR files")
                 .into());
         }
-        None => (super::load_files::transcript(&arguments.file)?, false),
+        None => (super::load_files::transcript(&arguments.file)?, None),
     };
     let mut report = match arguments.suite.as_slice() {
         [] => judge_recording(&transcript, &shown, profile),
         suites => listened(&transcript, suites, profile)?,
     };
-    if secrets {
+    if let Some(target) = secrets {
         let mut redactor = Redactor::new(dice::seed());
+        redactor.learn_target(&target);
         transcript.exchanges.iter().for_each(|x| redactor.learn_exchange(x));
         report = redacted(&report, &mut redactor);
     }
@@ -84,6 +85,11 @@ fn listened(heard: &Transcript, suites: &[PathBuf], profile: Option<Profile>) ->
     if heard.subject.program.is_none() {
         return Err(Diagnostic::bare("bad-flag", "the recording is of an org, and `--suite` is for clients")
             .help("leave `--suite` out")
+            .into());
+    }
+    if heard.exchanges.is_empty() {
+        return Err(Diagnostic::bare("bad-flag", "there is no traffic in the recording")
+            .help("record it while the client is at work: `serve --record FILE`, or a HAR file")
             .into());
     }
     if !is_one_play(heard) {

@@ -164,8 +164,11 @@ pub(super) fn transcript(path: &Path) -> Result<Transcript, super::CannotStart> 
     Ok(read)
 }
 
-/// The record of a HAR file, where it is one, with what a target says of the server.
-pub(super) fn har(path: &Path, target: Option<&str>) -> Result<Option<Transcript>, super::CannotStart> {
+/// The record of a HAR file, where it is one, with what a target says of the server, and that target.
+pub(super) fn har(
+    path: &Path,
+    target: Option<&str>,
+) -> Result<Option<(Transcript, Target)>, super::CannotStart> {
     let text = files::read(path)?;
     if !transcript::is_har(&text) {
         return Ok(None);
@@ -179,7 +182,7 @@ pub(super) fn har(path: &Path, target: Option<&str>) -> Result<Option<Transcript
             "save it with bodies; `--target FILE` says which apps there are and where the server answers",
         )
     })?;
-    Ok(Some(read))
+    Ok(Some((read, target)))
 }
 
 /// A recording that answers in place of that target. What the target sends as its own must be what was sent then.

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::elsewhere::Elsewhere;
 use super::questions::origin;
+use super::record::NOT_RECORDED;
 use super::{Answer, Exchange, Facts, Failure, Part, Request, Response, Transcript};
 use crate::oauth::salesforce::{Profile, endpoint_of};
 use crate::oauth::{Endpoint, from_base64};
@@ -58,6 +60,7 @@ struct Posted {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Answered {
     #[serde(default)]
     status: i64,
@@ -65,10 +68,15 @@ struct Answered {
     headers: Vec<Named>,
     #[serde(default)]
     content: Content,
+    // Some writers have -1 or null for what they do not know.
+    #[serde(default)]
+    body_size: Value,
 }
 
 #[derive(Default, Deserialize)]
 struct Content {
+    #[serde(default)]
+    size: Value,
     #[serde(default)]
     text: String,
     #[serde(default)]
@@ -107,7 +115,8 @@ pub fn is_har(text: &str) -> bool {
 }
 
 /// Reads a HAR file as the record of a client. The target says what is known of the server and its apps; where it names
-/// no endpoints, they are known by what is asked there.
+/// no endpoints, they are known by what is asked there. What went to hosts of others is kept where a secret of the record
+/// went along.
 ///
 /// # Errors
 /// [`NoHar`], where there is nothing to judge.
@@ -122,44 +131,34 @@ pub fn read_har(text: &str, target: &Target) -> Result<Transcript, NoHar> {
     let mut exchanges: Vec<Exchange> = Vec::new();
     let mut callbacks: Vec<String> = target.apps.values().flat_map(|app| app.redirect_uris.clone()).collect();
     let mut known = target.clone();
+    let mut others: Vec<(&Entry, Request)> = Vec::new();
     for entry in &entries {
         let request = entry.request.read();
-        let Some(endpoint) = endpoint(&request, &known, &callbacks) else { continue };
+        let Some(endpoint) = endpoint(&request, &known, &callbacks) else {
+            others.push((entry, request));
+            continue;
+        };
         if endpoint == Endpoint::Authorize {
             callbacks.extend(request.query().get("redirect_uri").map(str::to_owned));
         }
         learn(&mut known, endpoint, &request);
-        let answer = entry.response.read();
-        let told = match &answer {
-            Answer::Response(response) => Some(response),
-            Answer::Nothing(_) => None,
-        };
-        let facts = Facts::of(&request, told, &known);
-        let client = request.form().get("client_id").or(request.query().get("client_id"));
-        let app = target.apps.iter().find(|(_, app)| Some(app.client_id.as_str()) == client);
-        let browser = matches!(endpoint, Endpoint::Authorize | Endpoint::Callback);
-        exchanges.push(Exchange {
-            number: exchanges.len(),
-            over_at: 0,
-            scenario: "recorded".into(),
-            part: Part::Scenario,
-            step: 0,
-            action: if browser { "browser" } else { "program" }.into(),
-            tweak: None,
-            endpoint,
-            app: app.map_or("main", |(role, _)| role.as_str()).to_owned(),
-            user: None,
-            at: entry.began(),
-            took: entry.took(),
-            race: None,
-            request,
-            answer,
-            facts,
-        });
+        exchanges.push(exchange(entry, endpoint, request, &known));
+    }
+    let mut elsewhere = Elsewhere::of(&exchanges, target, &known, &callbacks);
+    exchanges.retain_mut(|x| elsewhere.keeps(x));
+    for (entry, request) in others {
+        if let Some(facts) = elsewhere.facts(&request) {
+            let endpoint = elsewhere.endpoint(&request);
+            let x = exchange(entry, endpoint, request, &known);
+            let facts = Facts { stranger: facts.stranger, secret_in: facts.secret_in, ..x.facts.clone() };
+            exchanges.push(Exchange { facts, ..x });
+        }
     }
     if exchanges.is_empty() {
         return Err(NoHar::Nothing(all));
     }
+    exchanges.sort_by_key(|x| x.at);
+    exchanges.iter_mut().enumerate().for_each(|(number, x)| x.number = number);
     if known.org.is_none() {
         let server = known.endpoints.token.as_ref().or(known.endpoints.authorize.as_ref());
         let server = server.unwrap_or(&exchanges[0].request.url);
@@ -172,7 +171,37 @@ pub fn read_har(text: &str, target: &Target) -> Result<Transcript, NoHar> {
         x.over_at = begins.partition_point(|at| *at < over).max(x.number + 1);
     }
     let subject = Subject { program: Some(CLIENT.to_owned()), ..known.subject() };
-    Ok(Transcript { subject, exchanges, ..Transcript::default() })
+    Ok(Transcript { subject, exchanges, waive: target.waive.clone(), ..Transcript::default() })
+}
+
+fn exchange(entry: &Entry, endpoint: Endpoint, request: Request, known: &Target) -> Exchange {
+    let answer = entry.response.read(endpoint);
+    let told = match &answer {
+        Answer::Response(response) => Some(response),
+        Answer::Nothing(_) => None,
+    };
+    let facts = Facts::of(&request, told, known);
+    let client = request.form().get("client_id").or(request.query().get("client_id"));
+    let app = known.apps.iter().find(|(_, app)| Some(app.client_id.as_str()) == client);
+    let browser = matches!(endpoint, Endpoint::Authorize | Endpoint::Callback);
+    Exchange {
+        number: 0,
+        over_at: 0,
+        scenario: "recorded".into(),
+        part: Part::Scenario,
+        step: 0,
+        action: if browser { "browser" } else { "program" }.into(),
+        tweak: None,
+        endpoint,
+        app: app.map_or("main", |(role, _)| role.as_str()).to_owned(),
+        user: None,
+        at: entry.began(),
+        took: entry.took(),
+        race: None,
+        request,
+        answer,
+        facts,
+    }
 }
 
 /// What kind of endpoint a request is for; none where it is for nothing that is judged.
@@ -251,7 +280,7 @@ impl Asked {
 }
 
 impl Answered {
-    fn read(&self) -> Answer {
+    fn read(&self, endpoint: Endpoint) -> Answer {
         let Some(status) = u16::try_from(self.status).ok().filter(|status| *status >= 100) else {
             return Answer::Nothing(Failure::Broken("the file has no answer".into()));
         };
@@ -260,6 +289,20 @@ impl Answered {
                 .map_or_else(String::new, |bytes| String::from_utf8_lossy(&bytes).into_owned()),
             _ => self.content.text.clone(),
         };
+        // Many writers leave bodies out, or take none that is long. Of what is judged by its answer nothing can be said then.
+        let judged = matches!(
+            endpoint,
+            Endpoint::Token
+                | Endpoint::Introspect
+                | Endpoint::Userinfo
+                | Endpoint::Keys
+                | Endpoint::Discovery
+        );
+        let is_some = |size: &Value| size.as_f64().is_some_and(|size| size > 0.0);
+        let there = is_some(&self.content.size) || is_some(&self.body_size) || status == 200;
+        if judged && there && body.is_empty() && !matches!(status, 204 | 304) {
+            return Answer::Response(Response::new(status, fields(&self.headers), NOT_RECORDED.to_owned()));
+        }
         Answer::Response(Response::new(status, fields(&self.headers), body))
     }
 }
@@ -342,6 +385,83 @@ mod tests {
             (Endpoint::Callback, "browser")
         );
         assert!(t.exchanges[0].response().is_none());
+    }
+
+    const LOGIN: [&str; 2] = ["https://login.example/services/oauth2/token", "s3cr3t-of-the-app-0001"];
+
+    /// A grant with an access token and a refresh token of realistic length, and what came after it.
+    fn granted(body: &str, after: &[(&str, &str, &str)]) -> Transcript {
+        let [at, secret] = LOGIN;
+        let form = format!(
+            "grant_type=authorization_code&code=aPrxCode.0123456789&client_id=c&client_secret={secret}"
+        );
+        let token = entry(
+            "2026-11-01T10:00:00Z",
+            5,
+            &serde_json::json!({"method": "POST", "url": at, "headers": [], "postData":
+                {"mimeType": "application/x-www-form-urlencoded", "text": form}})
+            .to_string(),
+            &serde_json::json!({"status": 200, "headers": [], "content": {"size": 9, "text": body}})
+                .to_string(),
+        );
+        let after = after.iter().map(|(url, header, form)| {
+            let (name, value) = header.split_once(": ").unwrap_or(("x", "y"));
+            let request = serde_json::json!({"method": "POST", "url": url, "headers": [{"name": name, "value": value}],
+                "postData": {"mimeType": "application/x-www-form-urlencoded", "text": form}});
+            entry("2026-11-01T10:00:02Z", 5, &request.to_string(), r#"{"status": 200}"#)
+        });
+        let entries: Vec<String> = std::iter::once(token).chain(after).collect();
+        read_har(&har(&entries.join(",")), &Target::default()).unwrap()
+    }
+
+    const BODY: &str = r#"{"access_token":"00Dxx!AccessToken0001","refresh_token":"5Aep861RefreshToken01","instance_url":"https://acme.example"}"#;
+
+    #[test]
+    fn what_goes_elsewhere_is_kept_where_a_secret_goes_along() {
+        let bearer = "Authorization: Bearer 00Dxx!AccessToken0001";
+        let referer = "Referer: https://client.test/cb?code=aPrxCode.0123456789";
+        for (url, header, form, place) in [
+            ("https://evil.test/x", bearer, "", None),
+            ("https://evil.test/x?t=00Dxx%21AccessToken0001", "", "", None),
+            ("https://evil.test/x", "", "refresh=5Aep861RefreshToken01", None),
+            ("https://evil.test/x", referer, "", None),
+            ("https://evil.test/x", "", "s=s3cr3t-of-the-app-0001", Some("the parameter s")),
+        ] {
+            let t = granted(BODY, &[(url, header, form)]);
+            assert_eq!(t.exchanges.len(), 2, "{header} {form}");
+            let facts = &t.exchanges[1].facts;
+            assert_eq!(
+                (facts.stranger.as_deref(), facts.secret_in.as_deref()),
+                (Some("https://evil.test"), place)
+            );
+        }
+        for (url, header) in [
+            ("https://evil.test/x", "Accept: */*"),
+            ("https://evil.test/x", "Authorization: Bearer of-another-service-01"),
+            ("https://cdn.login.example/x", referer),
+        ] {
+            assert_eq!(granted(BODY, &[(url, header, "")]).exchanges.len(), 1, "{url} {header}");
+        }
+        let own = granted(BODY, &[("https://api.acme.example/x", bearer, "")]);
+        assert_eq!((own.exchanges.len(), own.exchanges[1].facts.stranger.as_deref()), (2, None));
+        // Nothing says where its resources are.
+        let open = granted(&BODY.replace("instance_url", "x"), &[("https://api.test/x", bearer, "")]);
+        assert_eq!(open.exchanges[1].facts.stranger, None);
+    }
+
+    #[test]
+    fn an_answer_without_its_body_is_cut_and_waivers_come_from_the_target() {
+        assert!(granted("", &[]).exchanges[0].is_cut() && !granted(BODY, &[]).exchanges[0].is_cut());
+        let waive = vec![crate::subject::Waiver { check: "calling/x".into(), because: "known".into() }];
+        let token = entry(
+            "",
+            1,
+            r#"{"method": "GET", "url": "https://login.example/t?grant_type=x"}"#,
+            r#"{"status": 400}"#,
+        );
+        let t = read_har(&har(&token), &Target { waive: waive.clone(), ..Target::default() }).unwrap();
+        assert_eq!(t.waive, waive);
+        assert!(!t.exchanges[0].is_cut());
     }
 
     #[test]

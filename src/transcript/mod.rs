@@ -2,6 +2,7 @@
 //! is about. Playing writes it, judges read it, and nothing is judged that does not stand here.
 
 mod beside;
+mod elsewhere;
 mod encodings;
 mod facts;
 mod fingerprint;

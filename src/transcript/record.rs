@@ -252,9 +252,12 @@ impl Row {
     }
 }
 
+/// What stands for a body of which a file has nothing.
+pub(super) const NOT_RECORDED: &str = "… (not recorded)";
+
 /// Whether a body was cut when it was recorded.
 pub(super) fn is_cut(body: &str) -> bool {
-    body.len() > LONGEST_BODY && body.ends_with(" bytes in all)")
+    body == NOT_RECORDED || body.len() > LONGEST_BODY && body.ends_with(" bytes in all)")
 }
 
 fn cut(body: &str, longest: usize) -> String {

