@@ -148,6 +148,24 @@ fn what_a_program_prints_tells_no_secret() {
 }
 
 #[test]
+fn what_a_program_file_takes_from_the_environment_stands_in_no_report() {
+    let source = "command: [sh, -c, 'echo \"key=$API_KEY\" >&2; exit 1']\nflows: refresh-token\n\
+                  env: { API_KEY: \"${KEY_OF_IT}\" }\nfolder: /\n";
+    let text = grantcheck::diagnostic::Text::new("shell.yaml", source);
+    let lookup = |_: grantcheck::suite::Lookup<'_>| Some("looked-up-key-0001".to_owned());
+    let program =
+        grantcheck::suite::read_program(&text, std::path::Path::new("shell.yaml"), &lookup).unwrap();
+    let outcome = outcome(&Options {
+        client: Client::Program(Arc::new(program)),
+        selection: Selection { patterns: vec!["with a live token".into()] },
+        ..options(embedded(), client_suites())
+    });
+    let mut redactor = outcome.redactor;
+    let told = grantcheck::report::json(&grantcheck::report::redacted(&outcome.report, &mut redactor));
+    assert!(told.contains("key=secret:") && !told.contains("looked-up-key"), "{told}");
+}
+
+#[test]
 fn a_program_of_somebody_else_is_judged_by_what_it_asks() {
     let path = at("suites/programs/naive.yaml");
     let text = grantcheck::diagnostic::Text::new("naive.yaml", std::fs::read_to_string(&path).unwrap());
