@@ -146,9 +146,11 @@ async fn every_route_that_is_described_is_there_and_no_other() {
 #[tokio::test]
 async fn a_page_of_another_site_is_not_let_in() {
     let served = Served::new().await;
-    let url = format!("{}{PREFIX}/reset", served.host.url());
-    let answer = served.http.post(url).header("origin", "https://evil.example").send().await.unwrap();
-    assert_eq!(answer.status(), 403);
+    let at = |path: &str| format!("{}{PREFIX}{path}", served.host.url());
+    for request in [served.http.post(at("/reset")), served.http.get(at("/transcript"))] {
+        let answer = request.header("origin", "https://evil.example").send().await.unwrap();
+        assert_eq!(answer.status(), 403);
+    }
 }
 
 #[tokio::test]
