@@ -11,6 +11,7 @@ use crate::metadata::{Form, Registration};
 use crate::oauth::salesforce::Profile;
 use crate::oauth::{Params, pkce};
 use crate::subject::{ConnectedApp, Flow, Target};
+use crate::transcript::questions::{is_loopback, moment};
 use crate::transcript::{Answer, Response};
 use crate::wire::{Transport, clock};
 
@@ -99,7 +100,7 @@ fn meant<'m>(target: &Target, metadata: &'m [Registration]) -> BTreeMap<String, 
 fn host(target: &Target, meant: &BTreeMap<String, &Registration>) -> Vec<Look> {
     let url = target.org.as_deref().and_then(|org| url::Url::parse(org).ok());
     let Some(host) = url.as_ref().and_then(url::Url::host_str) else { return Vec::new() };
-    let here = matches!(host, "127.0.0.1" | "localhost");
+    let here = target.org.as_deref().is_some_and(is_loopback);
     let mut looks = Vec::new();
     let my_domain = "name the My Domain: https://MYDOMAIN.my.salesforce.com (Setup › My Domain)";
     if url.as_ref().is_some_and(|url| url.scheme() == "http") && !here {
@@ -132,9 +133,8 @@ async fn clock_of(transport: &Transport, around: &Surroundings) -> Look {
     let answer = get(transport, &url).await;
     let now = i64::midpoint(before, clock::real_now());
     let date = answer.as_ref().and_then(|response| response.header("date"));
-    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
-    match date.and_then(|date| parser.parse_timestamp(date.trim()).ok()) {
-        Some(theirs) => skew(theirs.as_millisecond(), now),
+    match date.and_then(moment) {
+        Some(theirs) => skew(theirs, now),
         None => Look::unseen("clock", "the org told no Date"),
     }
 }

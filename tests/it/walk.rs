@@ -8,7 +8,7 @@ use crate::support::read;
 use regex::Regex;
 
 /// What the README calls a folder of the reader's.
-const THERE: &str = "/tmp/orders";
+const THERE: &str = "out/orders";
 
 /// The commands of a page's console blocks, each with the lines that are shown of its output.
 fn commands(page: &str) -> Vec<(String, Vec<String>)> {

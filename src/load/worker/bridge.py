@@ -37,6 +37,7 @@ class Scenario(User):
 
     @task
     def plays_elsewhere(self):
+        # The workers play; a user of the master's own has nothing to do, and must not spin.
         gevent.sleep(3600)
 
 
@@ -113,6 +114,7 @@ def test_ends(environment, **_):
 
     until = time.monotonic() + options.grantcheck_wait
     while late() and time.monotonic() < until:
+        # Lets the reports come in: Locust has no event for them.
         gevent.sleep(0.05)
     parts = {worker: report for worker, report in reports.items() if report}
     workers = len(played | set(parts))

@@ -38,6 +38,7 @@ impl Link {
     fn after(wait: Duration, master: &str, name: &str) -> Self {
         let (master, name) = (master.to_owned(), name.to_owned());
         Self::Down(Box::pin(async move {
+            // A master that is gone is not knocked at without a pause.
             tokio::time::sleep(wait).await;
             Dealer::connect(&master, &name).await
         }))
