@@ -6,14 +6,16 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::outputs::outputs;
-use super::run::faults_named;
+use super::run::{client_named, faults_named};
 use super::{CannotStart, Exit, Io, load_files, runtime};
-use crate::diagnostic::Diagnostic;
-use crate::explore::{self, Error, Exploration, Explored, Progress};
+use crate::catalog;
+use crate::diagnostic::{Diagnostic, closest};
+use crate::explore::{self, Error, Exploration, Explored, Progress, Side};
 use crate::oauth::salesforce::Profile;
 use crate::report;
-use crate::run::Options;
+use crate::run::{Client, Options};
 use crate::wire::files;
+use crate::wire::isolation::Wall;
 
 /// The moment at which every play begins, in milliseconds since the epoch, so that a seed plays the same tomorrow.
 const BEGIN: i64 = 1_800_000_000_000;
@@ -25,14 +27,20 @@ pub(super) struct Arguments {
     /// The org: a target file, a URL, or `embedded`
     #[arg(long, value_name = "FILE|URL")]
     target: Option<String>,
+    /// Explore a client program in place of an org: a program file, or `own` for grantcheck's own
+    #[arg(long, value_name = "FILE|own")]
+    program: Option<String>,
+    /// Make grantcheck's own client do something wrong on purpose, and explore it
+    #[arg(long, value_name = "NAME")]
+    wrong: Option<String>,
     /// Judge as `rfc` or `salesforce` has it, whatever the target says
     #[arg(long)]
     profile: Option<String>,
     /// Make the embedded org commit a fault on purpose
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
-    /// Propose only steps of this kind (`refresh`, `revoke`, ..., `at-once`), or with `!` before it none of it; `check:ID`
-    /// counts only checks that begin so
+    /// Propose only what is of this kind (`refresh`, `revoke`, ..., `at-once`; of a client `expire`, `token`, ...), or with
+    /// `!` before it none of it; `check:ID` counts only checks that begin so
     #[arg(long, value_name = "WORD")]
     select: Vec<String>,
     /// Decides what is proposed; the same seed plays the same on the embedded org. Drawn and told where it is not given
@@ -47,8 +55,9 @@ pub(super) struct Arguments {
     /// How many steps a program has at most
     #[arg(long, value_name = "N", default_value_t = 12)]
     steps: usize,
-    /// Explore each fault of the embedded org that needs a sequence or a race, or those of `--fault`, for a minute each or as
-    /// long as `--for` says, and write which are found as a Markdown table
+    /// Explore each fault of the embedded org that needs a sequence or a race, or those of `--fault`, or with `--program own`
+    /// each wrong of our own client, for a minute each or as long as `--for` says, and write which are found as a Markdown
+    /// table
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
     /// Go on after something that fails, for something else that does
@@ -78,7 +87,12 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let json = json_path(&arguments.report)?;
     let table = arguments.table.iter().map(|path| ("the table", path.as_path()));
     outputs(json.iter().map(|path| ("a report", path.as_path())).chain(table))?;
-    let exploration = exploration(arguments)?;
+    let mut exploration = exploration(arguments)?;
+    if matches!(exploration.options.client, Client::Program(_))
+        && let Some(own) = files::own_program()
+    {
+        exploration.options.wall = runtime()?.block_on(Wall::possible(&own));
+    }
     if let Some(path) = &arguments.table {
         return super::explore_table::exec(exploration, path, io);
     }
@@ -186,16 +200,41 @@ fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
         let message = format!("`--allow {name}` allows nothing");
         problems.push(Diagnostic::bare("bad-flag", message).help("write `--allow destructive`"));
     }
-    if let Some(word) = arguments.select.iter().find(|word| !explore::is_word(word)) {
-        let message = format!("`--select {word}` is no kind of step that is proposed");
-        let help = format!("the words are: {}", explore::WORDS.join(", "));
-        problems.push(Diagnostic::bare("bad-flag", message).help(help));
+    let side =
+        if arguments.program.is_some() || arguments.wrong.is_some() { Side::Client } else { Side::Org };
+    let client = client_named(arguments.program.as_deref(), arguments.wrong.as_slice(), &mut problems);
+    for word in &arguments.select {
+        let begins = |id: &str| catalog::all().any(|check| check.id.starts_with(id));
+        if !side.knows(word) {
+            let message = format!("`--select {word}` is no kind of step that is proposed");
+            let help = format!("the words are: {}", side.words().join(", "));
+            problems.push(Diagnostic::bare("bad-flag", message).help(help));
+        } else if let Some(id) = word.strip_prefix("check:").filter(|id| !begins(id)) {
+            let message = format!("no check begins with `{id}`");
+            let help = match closest(id, catalog::all().map(|check| check.id)) {
+                Some(near) => format!("did you mean `check:{near}`?"),
+                None => "docs/checks.md lists all checks".to_owned(),
+            };
+            problems.push(Diagnostic::bare("bad-flag", message).help(help));
+        }
     }
-    if arguments.steps == 0 {
-        problems
-            .push(Diagnostic::bare("bad-flag", "`--steps 0` leaves nothing to do").help("write 3 or more"));
+    if arguments.steps < 3 {
+        let message = format!("`--steps {}` leaves nothing to do", arguments.steps);
+        problems.push(Diagnostic::bare("bad-flag", message).help("write 3 or more"));
     }
     let foreign = !target.is_embedded();
+    if side == Side::Client && (foreign || !faults.is_empty()) {
+        problems.push(
+            Diagnostic::bare("bad-flag", "a client is explored against the embedded org, which is right")
+                .help("leave `--target` and `--fault` out"),
+        );
+    }
+    if side == Side::Client && arguments.table.is_some() && !matches!(client, Client::Own(_)) {
+        problems.push(
+            Diagnostic::bare("bad-flag", "`--table` is about wrongs of grantcheck's own client")
+                .help("write `--program own`"),
+        );
+    }
     if foreign && arguments.table.is_some() {
         problems.push(
             Diagnostic::bare("bad-flag", "`--table` is about faults of the embedded org")
@@ -234,11 +273,14 @@ fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
         destructive: true,
         budget: arguments.budget,
         begin: (!foreign).then_some(BEGIN),
-        jobs: arguments.jobs.unwrap_or(processors),
+        // A client waits for its org more than it computes.
+        jobs: arguments.jobs.unwrap_or(if side == Side::Client { processors * 8 } else { processors }),
         within: Duration::from_millis(within),
+        client,
         ..Options::new(target, Vec::new())
     };
     Ok(Exploration {
+        side,
         options,
         runs: arguments.runs.or_else(|| (millis.is_none() && arguments.table.is_none()).then_some(RUNS)),
         millis,

@@ -1,13 +1,15 @@
-//! `grantcheck explore --table FILE`: each fault that needs a sequence or a race, explored from nothing.
+//! `grantcheck explore --table FILE`: each fault that needs a sequence or a race, or each wrong of our own client, explored from
+//! nothing.
 
 use std::path::Path;
 use tokio::sync::{mpsc, watch};
 
 use super::{Exit, Io, load_files, runtime};
 use crate::catalog::Party;
-use crate::explore::{self, Error, Exploration, Row};
+use crate::client::wrong;
+use crate::explore::{self, Error, Exploration, Row, Side};
 use crate::org::fault::Fault;
-use crate::run::Options;
+use crate::run::{Client, Options};
 use crate::score::{self, Mutant, Needs, needs, profile_of};
 use crate::wire::files;
 
@@ -19,16 +21,24 @@ pub(super) fn exec(exploration: Exploration, path: &Path, io: &mut Io<'_>) -> Ex
     let runtime = runtime()?;
     let (tell, _told) = mpsc::unbounded_channel();
     let (stop, stopped) = watch::channel(false);
-    let mut faults = exploration.options.faults.clone();
+    let mut mutants: Vec<Mutant> = exploration.options.faults.iter().copied().map(Mutant::Org).collect();
     let mut apart = Vec::new();
-    if faults.is_empty() {
-        (faults, apart) = runtime.block_on(in_need(&exploration.options, stopped.clone()))?;
+    match (exploration.side, &exploration.options.client) {
+        (Side::Client, Client::Own(wrongs)) if wrongs.name().is_some() => {
+            mutants = wrong::all().filter(|wrong| wrongs.has(wrong)).map(Mutant::Client).collect();
+        }
+        (Side::Client, _) => mutants = wrong::all().map(Mutant::Client).collect(),
+        (Side::Org, _) if mutants.is_empty() => {
+            let (faults, others) = runtime.block_on(in_need(&exploration.options, stopped.clone()))?;
+            (mutants, apart) = (faults.into_iter().map(Mutant::Org).collect(), others);
+        }
+        (Side::Org, _) => {}
     }
     let millis = exploration.millis.or_else(|| exploration.runs.is_none().then_some(LONG));
     let mut rows = Vec::new();
-    for fault in faults {
-        let mut options = Options { faults: vec![fault], ..exploration.options.clone() };
-        options.target.profile = profile_of(Mutant::Org(fault), options.target.profile);
+    for mutant in mutants {
+        let mut options = mutant.played(&exploration.options);
+        options.target.profile = profile_of(mutant, options.target.profile);
         let one = Exploration { options, millis, select: exploration.select.clone(), ..exploration };
         let explored = runtime.block_on(async {
             let exploring = explore::explore(&one, &tell, stopped.clone());
@@ -54,15 +64,19 @@ pub(super) fn exec(exploration: Exploration, path: &Path, io: &mut Io<'_>) -> Ex
         if explored.interrupted {
             return Ok(super::INTERRUPTED);
         }
-        let row = Row { fault, profile: one.options.target.profile, explored };
+        let (name, doc) = (mutant.name(), mutant.doc());
+        let row = Row { name, doc, profile: one.options.target.profile, explored };
         let said = row.found().map_or("not found".to_owned(), |found| {
-            format!("run {}, {} steps: {}", found.run, found.program.steps(), found.program.words())
+            format!("run {}, {} steps: {}", found.run, found.size.steps, found.size.words)
         });
-        writeln!(io.out, "{:<28} {:>6.1} s  {said}", fault.name, row.explored.micros as f64 / 1e6)?;
+        writeln!(io.out, "{name:<28} {:>6.1} s  {said}", row.explored.micros as f64 / 1e6)?;
         io.out.flush()?;
         rows.push(row);
     }
-    files::write(path, &explore::markdown(&rows, &apart))?;
+    let program = if exploration.side == Side::Client { " --program own" } else { "" };
+    let seed = exploration.options.seed;
+    let command = format!("grantcheck explore{program} --table {} --seed {seed}", path.display());
+    files::write(path, &explore::markdown(exploration.side, &command, &rows, &apart))?;
     let found = rows.iter().filter(|row| row.found().is_some()).count();
     writeln!(io.out, "{found} of {} found", rows.len())?;
     Ok(if found == rows.len() { super::CONFORMS } else { super::FAILED })

@@ -204,7 +204,7 @@ fn options(arguments: &Arguments, io: &mut Io<'_>) -> Result<(Options, Vec<Regis
                 .help("write `--allow destructive`"),
         );
     }
-    let client = client(arguments, &mut problems);
+    let client = client_named(arguments.program.as_deref(), arguments.wrong.as_slice(), &mut problems);
     let within = crate::oauth::duration(&arguments.within)
         .and_then(|millis| u64::try_from(millis).ok())
         .filter(|m| *m > 0);
@@ -293,9 +293,13 @@ pub(super) fn faults_named(names: &[String], problems: &mut Vec<Diagnostic>) -> 
 }
 
 /// Who is the client of suites that judge clients.
-fn client(arguments: &Arguments, problems: &mut Vec<Diagnostic>) -> Client {
-    if let Some(name) = arguments.program.as_ref().filter(|name| *name != "own") {
-        if arguments.wrong.is_some() {
+pub(super) fn client_named(
+    program: Option<&str>,
+    wrong: &[String],
+    problems: &mut Vec<Diagnostic>,
+) -> Client {
+    if let Some(name) = program.filter(|name| *name != "own") {
+        if !wrong.is_empty() {
             problems.push(
                 Diagnostic::bare("bad-flag", "`--wrong` is for grantcheck's own client")
                     .help("leave `--program` out"),
@@ -311,9 +315,7 @@ fn client(arguments: &Arguments, problems: &mut Vec<Diagnostic>) -> Client {
         }
         return Client::default();
     }
-    wrongs_named(arguments.wrong.as_slice(), problems)
-        .first()
-        .map_or_else(Client::default, |wrong| Client::Own(Wrongs::of(wrong)))
+    wrongs_named(wrong, problems).first().map_or_else(Client::default, |wrong| Client::Own(Wrongs::of(wrong)))
 }
 
 /// The wrongs of grantcheck's own client that have these names.

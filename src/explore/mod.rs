@@ -1,22 +1,16 @@
-//! Plays orders that nobody wrote. A pure model of what a conforming org must do proposes what clients do, many at a time;
-//! each program is played as a suite, on the same way as those that people write; catalogue and model judge. What goes
-//! wrong is made small and written as a suite file that goes wrong in the same way.
+//! Plays orders that nobody wrote: for an org what clients do, many at a time; for a client program how the org behaves towards
+//! it. Both are played as suites, on the same way as those that people write; catalogue and model judge. What goes wrong is
+//! made small and written as a suite file that goes wrong in the same way.
 
-mod generate;
-mod history;
-mod model;
-mod play;
-mod program;
+mod client;
+mod game;
+mod org;
 mod shrink;
 mod table;
 mod tell;
-mod write;
 
-pub use generate::Ground;
-pub use history::{Event, Followed, Wrong, after, follow};
-pub use model::{Model, Op, Right, Rules, Seen};
-pub use play::{Error, Kind, Way};
-pub use program::Program;
+pub use game::{Error, Kind, Size, Way};
+pub use org::{Amiss, Event, Followed, Model, Op, Right, Rules, Seen, Wrong, after, follow};
 pub use table::{Row, markdown};
 pub use tell::{console, json};
 
@@ -25,52 +19,59 @@ use rand::rngs::StdRng;
 use std::collections::BTreeSet;
 use tokio::sync::{mpsc, watch};
 
-use crate::catalog;
 use crate::report::Word;
-use crate::run::{Options, Surroundings, look_around};
-use crate::subject::Settings;
+use crate::run::{Client, Options, Surroundings, look_around};
 use crate::wire::clock::Watch;
 use crate::wire::dice;
-use play::Player;
-use write::{Says, Scenario, suite};
+use client::ClientGame;
+use game::{Game, Played, Player};
+use org::{Ground, OrgGame};
 
-/// How many programs are played before time and findings are looked at.
+/// How many proposals are played before time and findings are looked at.
 const BATCH: u64 = 32;
 
-/// Words of what can be selected.
-pub const WORDS: [&str; 15] = [
-    "authorize",
-    "redeem",
-    "refresh",
-    "client-credentials",
-    "jwt-bearer",
-    "saml-bearer",
-    "revoke",
-    "introspect",
-    "userinfo",
-    "identity",
-    "call",
-    "soap",
-    "keys",
-    "advance",
-    "at-once",
-];
+/// Who is explored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The org of the target.
+    Org,
+    /// The client of the options, towards the embedded org.
+    Client,
+}
 
-/// Whether something can be selected.
-pub fn is_word(text: &str) -> bool {
-    text.starts_with("check:") || WORDS.contains(&text.strip_prefix('!').unwrap_or(text))
+impl Side {
+    /// Words of what can be selected.
+    pub fn words(self) -> &'static [&'static str] {
+        match self {
+            Side::Org => &org::WORDS,
+            Side::Client => &client::WORDS,
+        }
+    }
+
+    /// Whether something can be selected.
+    pub fn knows(self, text: &str) -> bool {
+        text.starts_with("check:") || self.words().contains(&text.strip_prefix('!').unwrap_or(text))
+    }
+}
+
+/// Whether somebody who selected these words wants that one.
+fn wants(select: &[String], word: &str) -> bool {
+    let named = |pattern: &str| select.iter().any(|one| one == pattern);
+    !named(&format!("!{word}")) && (select.iter().all(|one| one.starts_with('!')) || named(word))
 }
 
 /// What is explored.
 pub struct Exploration {
+    /// Who is explored.
+    pub side: Side,
     /// How plays are made: target, faults, seed, how many at a time.
     pub options: Options,
     /// How many programs are played; none means as many as there is time for.
     pub runs: Option<u64>,
     /// How long, in milliseconds of real time; none means until all were played.
     pub millis: Option<u64>,
-    /// Words of steps that are proposed, `at-once` for several at a time, with `!` those that are not; `check:ID` for the
-    /// checks that count. None means all.
+    /// Words of what is proposed, of [`Side::words`], with `!` what is not; `check:ID` for the checks that count. None means
+    /// all.
     pub select: Vec<String>,
     /// How many steps a program has at most.
     pub longest: usize,
@@ -93,7 +94,7 @@ pub struct Counterexample {
     /// What is wrong.
     pub way: Way,
     /// What is done.
-    pub program: Program,
+    pub size: Size,
     /// Number of the program in which it was found, from 1.
     pub run: u64,
     /// When it was found, in microseconds since the begin.
@@ -160,69 +161,87 @@ pub async fn explore(
     progress: &mpsc::UnboundedSender<Progress>,
     stop: watch::Receiver<bool>,
 ) -> Result<Explored, Error> {
-    let watch = Watch::start();
     let around = look_around(&exploration.options.target, exploration.options.within).await?;
-    let ground = exploration.ground(&around);
-    let player = exploration.player(around, stop.clone());
-    let rules = |settings: &Settings| player.rules(settings);
-    let mut explored = Explored { seed: exploration.options.seed, ..Explored::default() };
+    match exploration.side {
+        Side::Org => {
+            let mut ground =
+                Ground::of(&exploration.options.target, &|name| around.capabilities.contains(name));
+            ground.select = exploration.steps();
+            ground.longest = exploration.longest;
+            let player = exploration.player(around, stop);
+            play(exploration, &OrgGame { player, ground }, progress).await
+        }
+        Side::Client => {
+            let player = exploration.player(around, stop);
+            let game = ClientGame::new(player, exploration.steps(), exploration.longest);
+            play(exploration, &game, progress).await
+        }
+    }
+}
+
+async fn play<G: Game>(
+    exploration: &Exploration,
+    game: &G,
+    progress: &mpsc::UnboundedSender<Progress>,
+) -> Result<Explored, Error> {
+    let watch = Watch::start();
+    let seed = exploration.options.seed;
+    let stopped = || *game.player().stop.borrow();
+    let mut explored = Explored { seed, ..Explored::default() };
     let mut known: BTreeSet<Kind> = BTreeSet::new();
-    while !ground.is_barren() {
-        let left = exploration.runs.map_or(BATCH, |runs| runs.saturating_sub(explored.runs).min(BATCH));
+    let mut proposed = 0;
+    'batches: loop {
+        let left = exploration.runs.map_or(BATCH, |runs| runs.saturating_sub(proposed).min(BATCH));
         let over = exploration.millis.is_some_and(|millis| watch.micros() >= millis.saturating_mul(1000));
-        explored.interrupted = *stop.borrow();
+        explored.interrupted = stopped();
         if left == 0 || over || explored.interrupted {
             break;
         }
-        let programs: Vec<Program> = (explored.runs..explored.runs + left)
-            .map(|number| proposed(exploration.options.seed, number, &ground, &rules))
-            .collect();
-        let played = player.play(&programs).await?;
-        for (program, played) in programs.iter().zip(played) {
+        let numbers = proposed..proposed + left;
+        proposed += left;
+        let some = |number| game.propose(&mut dice_of(seed, number)).map(|case| (number + 1, case));
+        let (numbers, cases): (Vec<u64>, Vec<G::Case>) = numbers.filter_map(some).unzip();
+        // What was selected leaves nothing to do.
+        if cases.is_empty() {
+            break;
+        }
+        let played = game.play(&cases).await?;
+        for ((run, case), played) in numbers.into_iter().zip(&cases).zip(played) {
             explored.runs += 1;
-            explored.steps += program.steps() as u64;
+            explored.steps += game.size(case).steps as u64;
             explored.exchanges += played.exchanges as u64;
             explored.broken += u64::from(played.broken);
             if let Some(why) = &played.not_testable {
                 let (n, _) = explored.not_testable.get_or_insert((0, why.clone()));
                 *n += 1;
             }
-            for way in played.ways.clone() {
-                if *stop.borrow() || !known.insert(way.kind.clone()) {
+            for way in &played.ways {
+                if stopped() || !known.insert(way.kind.clone()) {
                     continue;
                 }
                 let _ = progress.send(Progress::Found(way.kind.to_string()));
-                let found = Found { run: explored.runs, at: watch.micros(), seed: explored.seed };
-                explored.found.push(counterexample(&player, program, &played, &way, &found).await?);
+                let found = Found { run, at: watch.micros(), exploration };
+                explored.found.push(counterexample(game, case, &played, way, &found).await?);
                 if !exploration.go_on && explored.is_done() {
-                    break;
+                    break 'batches;
                 }
-            }
-            if !exploration.go_on && explored.is_done() {
-                break;
             }
         }
         let _ = progress.send(Progress::Played(explored.runs));
-        if !exploration.go_on && explored.is_done() {
-            break;
-        }
     }
     explored.micros = watch.micros();
     Ok(explored)
 }
 
-/// The program of that number.
-fn proposed(seed: u64, number: u64, ground: &Ground, rules: &dyn Fn(&Settings) -> Rules) -> Program {
-    let mut dice = StdRng::from_seed(dice::seed_of(seed, &format!("program/{number}")));
-    generate::program(ground, rules, &mut dice)
+/// What decides about the proposal of that number.
+fn dice_of(seed: u64, number: u64) -> StdRng {
+    StdRng::from_seed(dice::seed_of(seed, &format!("program/{number}")))
 }
 
 impl Exploration {
-    fn ground(&self, around: &Surroundings) -> Ground {
-        let mut ground = Ground::of(&self.options.target, &|name| around.capabilities.contains(name));
-        ground.select = self.select.iter().filter(|one| !one.starts_with("check:")).cloned().collect();
-        ground.longest = self.longest;
-        ground
+    /// What is proposed, without the checks.
+    fn steps(&self) -> Vec<String> {
+        self.select.iter().filter(|one| !one.starts_with("check:")).cloned().collect()
     }
 
     fn player(&self, around: Surroundings, stop: watch::Receiver<bool>) -> Player {
@@ -230,59 +249,58 @@ impl Exploration {
             self.select.iter().filter_map(|one| one.strip_prefix("check:")).map(str::to_owned).collect();
         Player { options: self.options.clone(), around, stop, checks }
     }
+
+    /// How it is asked for, as far as it does not go without saying.
+    fn command(&self) -> String {
+        let mut command = format!("grantcheck explore --seed {}", self.options.seed);
+        for fault in &self.options.faults {
+            command.push_str(&format!(" --fault {}", fault.name));
+        }
+        if self.side == Side::Client {
+            let name = self.options.client.name();
+            match &self.options.client {
+                Client::Own(wrongs) => match wrongs.name() {
+                    Some(wrong) => command.push_str(&format!(" --wrong {wrong}")),
+                    None => command.push_str(" --program own"),
+                },
+                _ => command.push_str(&format!(" --program {name}")),
+            }
+        }
+        command
+    }
 }
 
 /// Where and when something was found.
-struct Found {
+struct Found<'e> {
     run: u64,
     at: u64,
-    seed: u64,
+    exploration: &'e Exploration,
 }
 
-async fn counterexample(
-    player: &Player,
-    program: &Program,
-    played: &play::Played,
+async fn counterexample<G: Game>(
+    game: &G,
+    case: &G::Case,
+    played: &Played,
     way: &Way,
-    found: &Found,
+    found: &Found<'_>,
 ) -> Result<Counterexample, Error> {
-    let small = shrink::shrink(player, program, played.clone(), &way.kind).await?;
+    let small = shrink::shrink(game, case, played.clone(), &way.kind).await?;
     let way = small.played.way(&way.kind).cloned().unwrap_or_else(|| way.clone());
-    let check = match &way.kind {
-        Kind::Check(id) => Some(id.as_str()),
-        _ => None,
-    };
-    let name = match check.and_then(catalog::find) {
-        Some(check) => check.title.to_owned(),
-        None => way.kind.to_string(),
-    };
-    let faults: Vec<String> = player.options.faults.iter().map(|f| format!(" --fault {}", f.name)).collect();
     let about = [
-        format!("Found by `grantcheck explore --seed {}{}`, run {}.", found.seed, faults.concat(), found.run),
+        format!("Found by `{}`, run {}.", found.exploration.command(), found.run),
         format!("Must hold: {}.", way.expected),
         format!("What came: {}.", way.observed),
     ];
-    let anew = check.is_none() && small.played.followed.wrong.as_ref().is_some_and(|wrong| wrong.stale);
-    let scenario = Scenario {
-        name: &name,
-        program: &small.program,
-        says: Says::Right(&small.played.followed.right),
-        check,
-        anew,
-    };
-    let text = suite("found by exploring", &about, &|settings| player.rules(settings), &[scenario]);
-    let row = player.play_suite(&text).await?;
-    let reproduced = row.is_some_and(|row| match check {
-        Some(check) => {
-            row.findings.iter().any(|f| f.check.as_deref() == Some(check) && f.verdict == way.verdict)
-        }
-        None => row.findings.iter().any(|f| f.check.is_none() && f.verdict == Word::Fail),
+    let text = game.suite(&about, &small.case, &small.played, &way);
+    let row = game.player().first(&text).await?;
+    let reproduced = row.is_some_and(|row| {
+        row.findings.iter().any(|f| f.check.as_deref() == way.kind.check() && f.verdict == way.verdict)
     });
     Ok(Counterexample {
         file: format!("{}.yaml", slug(&way.kind.to_string())),
+        steps_before: game.size(case).steps,
+        size: game.size(&small.case),
         way,
-        steps_before: program.steps(),
-        program: small.program,
         run: found.run,
         found: found.at,
         plays: small.plays,

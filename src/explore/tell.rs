@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-use super::{Explored, Kind};
+use super::{Explored, Size};
 use crate::report::visible;
 
 /// For a person at a terminal; with the suites themselves where they are written nowhere.
 pub fn console(explored: &Explored, whole: bool) -> String {
     let mut out = String::new();
     for one in &explored.found {
-        let (steps, clients) = (one.program.steps(), one.program.clients());
+        let Size { steps, clients, words, .. } = &one.size;
         let _ = writeln!(
             out,
             "{}  {}",
@@ -23,9 +23,9 @@ pub fn console(explored: &Explored, whole: bool) -> String {
             out,
             "      found in run {}; {steps} step{} of {clients} client{}: {}",
             one.run,
-            if steps == 1 { "" } else { "s" },
-            if clients == 1 { "" } else { "s" },
-            one.program.words()
+            if *steps == 1 { "" } else { "s" },
+            if *clients == 1 { "" } else { "s" },
+            words
         );
         if !one.reproduced {
             let _ = writeln!(
@@ -43,6 +43,12 @@ pub fn console(explored: &Explored, whole: bool) -> String {
     }
     if explored.broken > 0 {
         let _ = writeln!(out, "{} programs could not be judged: a bug of grantcheck", explored.broken);
+    }
+    if explored.runs == 0 && !explored.interrupted {
+        let _ = writeln!(
+            out,
+            "nothing could be proposed: what was selected, or the target, leaves nothing to do"
+        );
     }
     if explored.interrupted {
         let _ = writeln!(out, "interrupted");
@@ -68,24 +74,20 @@ fn visible_lines(text: &str) -> String {
 /// For programs.
 pub fn json(explored: &Explored) -> Value {
     let found = explored.found.iter().map(|one| {
-        let check = match &one.way.kind {
-            Kind::Check(id) => Some(id),
-            _ => None,
-        };
         json!({
             "kind": one.way.kind.to_string(),
-            "check": check,
+            "check": one.way.kind.check(),
             "verdict": one.way.verdict,
             "expected": one.way.expected,
             "observed": one.way.observed,
             "run": one.run,
             "found_ms": one.found / 1000,
             "steps_before": one.steps_before,
-            "steps": one.program.steps(),
-            "clients": one.program.clients(),
-            "delays_s": one.program.delays(),
+            "steps": one.size.steps,
+            "clients": one.size.clients,
+            "delays_s": one.size.delays,
             "plays": one.plays,
-            "does": one.program.words(),
+            "does": one.size.words,
             "file": one.file,
             "suite": one.text,
             "reproduced": one.reproduced,

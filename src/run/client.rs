@@ -82,12 +82,12 @@ impl Client {
     }
 
     /// Whether somebody else starts and ends it.
-    fn runs_already(&self) -> bool {
+    pub fn runs_already(&self) -> bool {
         matches!(self, Self::Program(program) if program.trigger.is_some())
     }
 
     /// Whether its processes and its starts share the tokens.
-    fn stores(&self) -> bool {
+    pub fn stores(&self) -> bool {
         match self {
             Self::Own(_) => true,
             Self::Program(program) => program.stores,

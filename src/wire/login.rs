@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::asking::ask;
 use super::host::{Cut, Handler, Host};
+use super::patience::in_time;
 use super::renewal::{Brought, Grant, brought};
 use super::{Error, Transport};
 use crate::client::id_token::{self, Doubt, Expected};
@@ -243,7 +244,8 @@ impl Desk {
             if !redemption.request.body().starts_with(b"{") {
                 *redemption.request.body_mut() = form.write().into();
             }
-            match brought(ask(&self.transport, &self.grant, &redemption).await, &self.grant) {
+            let asking = ask(&self.transport, &self.grant, &redemption);
+            match brought(in_time(&self.grant.clock, self.wrong, asking).await, &self.grant) {
                 Brought::Tokens(granted) => return Some(granted),
                 Brought::NothingYet(..) if tries > 0 => {
                     let other = session.verifier.take().map(|v| v.expose().chars().rev().collect::<String>());

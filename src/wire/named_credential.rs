@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::Transport;
 use super::asking::ask;
 use super::calls::Calls;
+use super::patience::in_time;
 use super::renewal::{Brought, Grant, brought};
 use crate::client::wrong::Wrongs;
 use crate::client::wrong::named_credential::{
@@ -132,7 +133,9 @@ impl Player {
             return signed.assertion;
         }
         self.asking.send_modify(|asking| *asking += 1);
-        let came = brought(ask(&self.transport, &self.grant, &outgoing).await, &self.grant);
+        let asking = ask(&self.transport, &self.grant, &outgoing);
+        let came = in_time(&self.grant.clock, self.grant.manner.wrong, asking).await;
+        let came = brought(came, &self.grant);
         let granted = match came {
             Brought::Tokens(granted) => granted,
             _ => {

@@ -26,6 +26,16 @@ fn our_own_client_passes_every_suite_for_clients() {
     assert_eq!(report.subject.program.as_deref(), Some("own"));
 }
 
+#[test]
+fn our_own_client_gives_up_a_redemption_that_is_not_answered() {
+    let suite = "suite: silence\njudges: client\nscenarios:\n  - scenario: nothing comes back for a code\n    flow: web-server\n    \
+        org: { answers: [{ to: token, times: 1, hang: 90s }] }\n    expect: { exit: any }\n    \
+        checks: [robustness/silent-server-is-given-up]\n";
+    let suites = vec![suite_of("silence.yaml", suite)];
+    let report = outcome(&options(embedded(), suites)).report;
+    assert_eq!((complaints(&report).as_str(), report.summary.pass), ("", 1));
+}
+
 /// A program that a shell plays.
 fn shell(script: &str, within: i64) -> Client {
     Client::Program(Arc::new(Program {

@@ -7,7 +7,7 @@ use crate::catalog::resource::{
     calls, handed_out, is_expired, is_forged, is_live, is_soap, let_in, owner, presented, sent_once,
 };
 use crate::catalog::revocation::{authenticated, revoked, shows_credentials};
-use crate::oauth::Endpoint;
+use crate::oauth::{Endpoint, Jwt};
 use crate::oauth::grant::{client_credentials, jwt_bearer, refresh_token, saml_bearer};
 use crate::oauth::salesforce::Profile;
 use crate::subject::Flow;
@@ -59,8 +59,11 @@ pub(super) fn rest_401_is_an_array(t: &Transcript) -> Judgement {
         if x.status() != 401 || xml {
             continue;
         }
-        let jwt =
-            handed_out(t, token, x).map_or(t.subject.settings.is("jwt_access_tokens"), |h| is_jwt(t, h));
+        // Of an ID token that is sent in place of an access token it says what it says of any JWT.
+        let jwt = handed_out(t, token, x).map_or_else(
+            || t.subject.settings.is("jwt_access_tokens") || Jwt::read(token).is_ok(),
+            |h| is_jwt(t, h),
+        );
         let first = x.response().and_then(|r| r.json()?.as_array()?.first());
         let text = |name: &str| first.and_then(|first| first.get(name)?.as_str());
         let code = text("errorCode");
@@ -281,6 +284,17 @@ mod tests {
                 assert_eq!(judge_one(check, &script::read(&text)).verdict, Verdict::Skip, "{}", check.id);
             }
         }
+    }
+
+    #[test]
+    fn an_id_token_in_place_of_an_access_token_is_refused_as_any_jwt() {
+        let id = "salesforce/rest-401-is-an-array";
+        let says = |token: &str| {
+            let body = r#"[{"message":"INVALID_JWT_FORMAT","errorCode":"INVALID_AUTH_HEADER"}]"#;
+            verdict(id, &format!("> GET api\n> Authorization: Bearer {token}\n< 401 {body}\n"))
+        };
+        assert_eq!(says("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"), Verdict::Pass);
+        assert_eq!(says("00Dxx0000000001!opaque"), Verdict::Fail);
     }
 
     #[test]

@@ -75,6 +75,11 @@ impl Wrongs {
         Self(Some(wrong.name))
     }
 
+    /// Its name, where there is one.
+    pub fn name(self) -> Option<&'static str> {
+        self.0
+    }
+
     /// Whether the client commits that one.
     pub fn has(self, wrong: &Wrong) -> bool {
         self.0 == Some(wrong.name)

@@ -65,7 +65,8 @@ impl Driver {
                 self.now += 1;
                 let code = self.authorize();
                 let challenge = Some(Method::S256.challenge(VERIFIER));
-                let op = explore::Op::Authorize { app: "main".into(), user: "main".into(), challenge };
+                let (app, user) = ("main".to_owned(), "main".to_owned());
+                let op = explore::Op::Authorize { app, user, challenge, narrow: false };
                 self.codes.push(code.clone());
                 self.take(&[Event { op, seen: Seen::Code(code), at: self.now }])
             }

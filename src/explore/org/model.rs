@@ -2,203 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::right::{Op, Right, Rules, Seen};
 use crate::oauth::Endpoint;
-use crate::oauth::salesforce::Profile;
-use crate::subject::{RefreshPolicy, Settings, Target};
+use crate::subject::{Flow, RefreshPolicy};
 
 /// How far the moment of an exchange may be from the one at which the org decided, in milliseconds.
 const SLACK: i64 = 2_000;
-/// How long Salesforce takes a code (REST API Developer Guide: Web Server OAuth Flow), in milliseconds.
-const CODE: i64 = 15 * 60_000;
-/// How long Salesforce's session lives where nothing says otherwise, in milliseconds.
-const SESSION: i64 = 2 * 3_600_000;
-/// The same where an RFC is the measure (RFC 6750 §5.3).
-const SESSION_RFC: i64 = 3_600_000;
 /// Approvals of one app by one user that live at the same time on Salesforce; the next one drops the oldest.
 const APPROVALS: usize = 5;
-/// How long a refresh token lives under a policy that names no time, in milliseconds.
-const POLICY: i64 = 365 * 86_400_000;
-
-/// What is known of the org that the model stands for. What is not known leaves the model unsure.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rules {
-    /// Whether each refresh answers with a new refresh token.
-    pub rotation: Option<bool>,
-    /// How long a code lives, in milliseconds.
-    pub code: Option<i64>,
-    /// How long an access token lives without use, in milliseconds.
-    pub session: Option<i64>,
-    /// What becomes of a refresh token with time.
-    pub policy: RefreshPolicy,
-    /// Whether it is known to do as Salesforce does: the reuse of a rotated refresh token ends its whole family, the
-    /// sixth approval drops the first, a second redemption of a code takes nothing away.
-    pub salesforce: bool,
-}
-
-impl Rules {
-    /// The rules of a target under the settings of a scenario.
-    pub fn of(target: &Target, settings: &Settings) -> Self {
-        let settings = target.settings.with(settings);
-        let embedded = target.is_embedded();
-        let known = |millis: Option<i64>, otherwise: i64| millis.or(embedded.then_some(otherwise));
-        let session = if target.profile == Profile::Rfc { SESSION_RFC } else { SESSION };
-        let ttl = settings.millis("refresh_token_ttl").unwrap_or(POLICY);
-        let policy = match settings.word("refresh_policy") {
-            Some("zero") => RefreshPolicy::Zero,
-            Some("lifetime") => RefreshPolicy::Lifetime(ttl),
-            Some("inactivity") => RefreshPolicy::Inactivity(ttl),
-            _ => RefreshPolicy::Infinite,
-        };
-        Self {
-            rotation: settings.flag("rotation"),
-            code: known(settings.millis("code_ttl"), CODE),
-            session: known(settings.millis("access_token_ttl"), session),
-            policy,
-            salesforce: embedded,
-        }
-    }
-}
-
-/// One operation on the store of an org. Roles of apps say who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// A user lets an app have a code; with the S256 challenge, where one was sent.
-    Authorize {
-        /// Who asks.
-        app: String,
-        /// Who logs in.
-        user: String,
-        /// The challenge.
-        challenge: Option<String>,
-    },
-    /// A code is redeemed.
-    Redeem {
-        /// Which.
-        code: String,
-        /// Who asks.
-        app: String,
-        /// The challenge that the verifier fits, where one came.
-        verifier: Option<String>,
-    },
-    /// A refresh token is used.
-    Refresh {
-        /// Which.
-        token: String,
-        /// Who asks.
-        app: String,
-        /// Whether less scope is asked for.
-        narrow: bool,
-    },
-    /// Tokens are asked for without a user agent: client credentials, an assertion.
-    Grant {
-        /// Who asks.
-        app: String,
-        /// Whether the same assertion was presented before.
-        again: bool,
-    },
-    /// A token is revoked.
-    Revoke {
-        /// Which.
-        token: String,
-        /// Who asks.
-        app: String,
-    },
-    /// The introspection endpoint is asked.
-    Introspect {
-        /// About which token.
-        token: String,
-        /// Who asks.
-        app: String,
-    },
-    /// A resource is asked for with a token.
-    Use {
-        /// Which.
-        token: String,
-        /// Where.
-        endpoint: Endpoint,
-    },
-}
-
-/// An answer, as far as it matters to the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// A code.
-    Code(String),
-    /// Tokens.
-    Granted {
-        /// The access token.
-        access: String,
-        /// A refresh token beside it.
-        refresh: Option<String>,
-    },
-    /// A refusal with this status; whether it speaks of a collision in flight.
-    Refused(u16, bool),
-    /// What introspection says.
-    Active(bool),
-    /// Any other status.
-    Status(u16),
-}
-
-/// What a conforming org answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Right {
-    /// A code.
-    Code,
-    /// Tokens; with a refresh token or without one, where that is known.
-    Granted(Option<bool>),
-    /// A refusal, by the name that suites have for it.
-    Refused(&'static str),
-    /// The resource.
-    In,
-    /// No resource.
-    Out,
-    /// What introspection says.
-    Active(bool),
-    /// The token is revoked.
-    Done,
-    /// Nothing that the model knows.
-    Any,
-}
-
-impl Right {
-    /// Whether an answer is like this.
-    pub fn fits(self, seen: &Seen) -> bool {
-        match (self, seen) {
-            (Right::Any, _) | (Right::Code, Seen::Code(_)) => true,
-            (Right::Granted(with), Seen::Granted { refresh, .. }) => {
-                with.is_none_or(|with| with == refresh.is_some())
-            }
-            (Right::Refused(_), Seen::Refused(status, _)) => (400..500).contains(status),
-            (Right::In | Right::Done, Seen::Status(status)) => (200..300).contains(status),
-            // Salesforce's SOAP API answers 500.
-            (Right::Out, Seen::Status(status)) => (400..=500).contains(status),
-            (Right::Active(right), Seen::Active(active)) => right == *active,
-            // Who is not told anything is not told that it lives.
-            (Right::Active(false), Seen::Status(status)) => (400..500).contains(status),
-            _ => false,
-        }
-    }
-
-    /// In words.
-    pub fn words(self) -> String {
-        match self {
-            Right::Code => "a code that was not there before".into(),
-            Right::Granted(None) => "tokens that were not there before".into(),
-            Right::Granted(Some(true)) => {
-                "an access token and a refresh token that were not there before".into()
-            }
-            Right::Granted(Some(false)) => {
-                "an access token that was not there before, and no refresh token".into()
-            }
-            Right::Refused(name) => format!("a refusal ({name})"),
-            Right::In => "the resource".into(),
-            Right::Out => "no resource: the access token is dead".into(),
-            Right::Active(active) => format!("active: {active}"),
-            Right::Done => "a revocation".into(),
-            Right::Any => "anything".into(),
-        }
-    }
-}
 
 /// Whether something lives; what an org may do either way leaves that open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,6 +24,7 @@ struct Code {
     app: String,
     user: String,
     challenge: Option<String>,
+    narrow: bool,
     issued: i64,
     used: bool,
 }
@@ -222,6 +34,7 @@ struct Family {
     app: String,
     user: String,
     life: Life,
+    narrow: bool,
     granted: i64,
     used: i64,
 }
@@ -288,6 +101,9 @@ impl Model {
                 right => right,
             },
             Op::Grant { again: true, .. } => Right::Any,
+            Op::Grant { app, flow: Flow::ClientCredentials, .. } if self.rules.unlisted.contains(app) => {
+                Right::Refused("flow-not-enabled")
+            }
             Op::Grant { .. } => Right::Granted(self.rules.salesforce.then_some(false)),
             Op::Revoke { token, app } => match self.owner(token) {
                 // Who revokes what belongs to somebody else is told in many ways.
@@ -327,11 +143,12 @@ impl Model {
             return Err(right);
         }
         match (op, seen) {
-            (Op::Authorize { app, user, challenge }, Seen::Code(code)) => {
+            (Op::Authorize { app, user, challenge, narrow }, Seen::Code(code)) => {
                 let code_of = Code {
                     app: app.clone(),
                     user: user.clone(),
                     challenge: challenge.clone(),
+                    narrow: *narrow,
                     issued: now,
                     used: false,
                 };
@@ -456,14 +273,15 @@ impl Model {
             return;
         };
         of.used = true;
-        let (app, user) = (of.app.clone(), of.user.clone());
+        let (app, user, narrow) = (of.app.clone(), of.user.clone(), of.narrow);
         let family = self.families.len();
-        self.families.push(Family { app: app.clone(), user, life: Life::Alive, granted: now, used: now });
+        let life = Life::Alive;
+        self.families.push(Family { app: app.clone(), user, life, narrow, granted: now, used: now });
         if let Some(refresh) = refresh {
             self.refresh.insert(refresh.clone(), Refresh { family, rotated: false });
             self.approve(family);
         }
-        self.open(access, app, Some(family), false, now);
+        self.open(access, app, Some(family), narrow, now);
     }
 
     fn refreshed(&mut self, token: &str, narrow: bool, right: Right, seen: &Seen, now: i64) {
@@ -482,8 +300,9 @@ impl Model {
             of.rotated = true;
             self.refresh.insert(new.clone(), Refresh { family, rotated: false });
         }
-        self.families[family].used = now;
-        let app = self.families[family].app.clone();
+        let of = &mut self.families[family];
+        of.used = now;
+        let (app, narrow) = (of.app.clone(), of.narrow || narrow);
         self.open(access, app, Some(family), narrow, now);
     }
 
@@ -531,7 +350,11 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::right::CODE;
     use super::*;
+    use crate::oauth::salesforce::Profile;
 
     const RULES: Rules = Rules {
         rotation: Some(true),
@@ -539,6 +362,9 @@ mod tests {
         session: Some(30 * 60_000),
         policy: RefreshPolicy::Infinite,
         salesforce: true,
+        profile: Profile::Salesforce,
+        unlisted: BTreeSet::new(),
+        listed: None,
     };
 
     fn redeem(code: &str) -> Op {
@@ -555,7 +381,8 @@ mod tests {
 
     fn with_tokens(rules: Rules) -> Model {
         let mut model = Model::new(rules);
-        let authorize = Op::Authorize { app: "main".into(), user: "main".into(), challenge: None };
+        let authorize =
+            Op::Authorize { app: "main".into(), user: "main".into(), challenge: None, narrow: false };
         model.take(&authorize, &Seen::Code("c".into()), 0).unwrap();
         model.take(&redeem("c"), &granted(1), 0).unwrap();
         model
@@ -567,8 +394,12 @@ mod tests {
         assert_eq!(model.right(&redeem("c"), 1), Right::Refused("code-already-used"));
         assert_eq!(model.right(&redeem("d"), 1), Right::Refused("code-unknown"));
         let mut fresh = Model::new(RULES);
-        let authorize =
-            Op::Authorize { app: "main".into(), user: "main".into(), challenge: Some("h".into()) };
+        let authorize = Op::Authorize {
+            app: "main".into(),
+            user: "main".into(),
+            challenge: Some("h".into()),
+            narrow: false,
+        };
         fresh.take(&authorize, &Seen::Code("c".into()), 0).unwrap();
         assert_eq!(fresh.right(&redeem("c"), 1), Right::Refused("verifier-wrong"));
         let right = |app: &str, now| {
@@ -612,7 +443,8 @@ mod tests {
     fn the_sixth_approval_drops_the_first() {
         let mut model = with_tokens(RULES);
         for n in 2..=6 {
-            let authorize = Op::Authorize { app: "main".into(), user: "main".into(), challenge: None };
+            let authorize =
+                Op::Authorize { app: "main".into(), user: "main".into(), challenge: None, narrow: false };
             model.take(&authorize, &Seen::Code(format!("c{n}")), 0).unwrap();
             assert_eq!(model.right(&refresh("r1"), 0), Right::Granted(Some(true)));
             model.take(&redeem(&format!("c{n}")), &granted(n), 0).unwrap();

@@ -4,9 +4,12 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use super::model::{Model, Op, Right, Rules, Seen};
+use super::model::Model;
+use super::right::{Op, Right, Rules, Seen};
 use crate::oauth::Endpoint;
 use crate::oauth::grant::{authorization_code, client_credentials, jwt_bearer, refresh_token, saml_bearer};
+use crate::oauth::salesforce::{Refusal, outcome};
+use crate::subject::Flow;
 use crate::transcript::{Exchange, Part};
 
 /// The most stores that a history may leave possible; beyond that nothing is said.
@@ -30,8 +33,19 @@ pub struct Wrong {
     pub together: usize,
     /// What came, in words.
     pub observed: String,
-    /// Whether it would have been right, had what was handed out not been handed out before.
-    pub stale: bool,
+    /// What is wrong with it.
+    pub amiss: Amiss,
+}
+
+/// What is wrong with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amiss {
+    /// No history explains it.
+    Impossible,
+    /// It would have been right, had what was handed out not been handed out before.
+    Stale,
+    /// It refuses what must be refused, and looks like another refusal.
+    Otherwise(&'static str),
 }
 
 impl Wrong {
@@ -43,6 +57,9 @@ impl Wrong {
                 self.together
             );
         }
+        if let Amiss::Otherwise(name) = self.amiss {
+            return format!("a refusal that looks like one ({name})");
+        }
         let words: Vec<String> = self.right.iter().map(|right| right.words()).collect();
         words.join(", or ")
     }
@@ -52,8 +69,7 @@ impl Wrong {
         if self.together > 1 {
             return format!("{} at once", self.action);
         }
-        let words: Vec<String> = self.right.iter().map(|right| right.words()).collect();
-        format!("{}: {}", self.action, words.join(", or "))
+        format!("{}: {}", self.action, self.expected())
     }
 }
 
@@ -64,6 +80,8 @@ pub struct Followed {
     pub right: BTreeMap<usize, Vec<Right>>,
     /// The first answer that no history explains.
     pub wrong: Option<Wrong>,
+    /// The first refusals that look like others, each kind once.
+    pub otherwise: Vec<Wrong>,
 }
 
 /// One operation with its answer.
@@ -106,6 +124,7 @@ pub fn follow(rules: &Rules, record: &[Exchange]) -> Followed {
         right.dedup();
         followed.right.entry(x.step).or_insert_with(|| right.clone());
         let stale = events.len() == 1 && right.iter().any(|right| right.fits(&first.seen));
+        let amiss = if stale { Amiss::Stale } else { Amiss::Impossible };
         states = after(states, &events);
         if states.is_empty() {
             let last = group[group.len() - 1];
@@ -117,15 +136,45 @@ pub fn follow(rules: &Rules, record: &[Exchange]) -> Followed {
                 right,
                 together: events.len(),
                 observed: counted(&answers),
-                stale,
+                amiss,
             });
             return followed;
+        }
+        if let ([_], [Right::Out]) = (&events[..], &right[..])
+            && let Some(name) = refused_otherwise(rules, x)
+        {
+            let wrong = Wrong {
+                at: x.number,
+                step: x.step,
+                action: x.action.clone(),
+                right,
+                together: 1,
+                observed: x.outcome(),
+                amiss: Amiss::Otherwise(name),
+            };
+            if followed.otherwise.iter().all(|known| known.kind() != wrong.kind()) {
+                followed.otherwise.push(wrong);
+            }
         }
         if states.len() > MOST {
             return followed;
         }
     }
     followed
+}
+
+/// The name of the refusal of a dead access token, where an answer that refuses one does not look like it. Of SOAP nothing
+/// is said here: the catalogue knows its faults.
+fn refused_otherwise(rules: &Rules, x: &Exchange) -> Option<&'static str> {
+    let response = x.response().filter(|_| !x.request.url.contains("/services/Soap"))?;
+    let outcome = outcome(x.endpoint, "access-token-invalid")?;
+    match outcome.refusal(rules.profile) {
+        Refusal::Resource { status, holds } => {
+            let held = holds.is_empty() || holds.iter().any(|text| response.body.contains(text));
+            (!(status.contains(&response.status) && held)).then_some(outcome.name)
+        }
+        _ => None,
+    }
 }
 
 /// `1x 200, 19x 400 invalid_grant`.
@@ -260,9 +309,11 @@ fn event(record: &[Exchange], x: &Exchange, assertions: &[&str]) -> Reading {
         Endpoint::Authorize | Endpoint::Page => {
             let Some(code) = x.code_issued() else { return Reading::Nothing };
             let first = record.iter().find(|y| y.step == x.step && y.part == x.part && y.race == x.race);
-            let challenge = first.and_then(|first| first.param("code_challenge")).map(str::to_owned);
+            let asked = |name: &str| first.and_then(|first| first.param(name));
+            let challenge = asked("code_challenge").map(str::to_owned);
+            let narrow = asked("scope").is_some_and(|s| !s.split(' ').any(|s| matches!(s, "api" | "full")));
             let user = x.user.clone().unwrap_or_default();
-            (Op::Authorize { app: app(), user, challenge }, Seen::Code(code))
+            (Op::Authorize { app: app(), user, challenge, narrow }, Seen::Code(code))
         }
         Endpoint::Token => {
             let op = match x.grant_type().unwrap_or("") {
@@ -274,9 +325,12 @@ fn event(record: &[Exchange], x: &Exchange, assertions: &[&str]) -> Reading {
                     app: app(),
                     narrow: x.param("scope").is_some(),
                 },
-                client_credentials::GRANT_TYPE => Op::Grant { app: app(), again: false },
-                jwt_bearer::GRANT_TYPE | saml_bearer::GRANT_TYPE => Op::Grant {
+                client_credentials::GRANT_TYPE => {
+                    Op::Grant { app: app(), flow: Flow::ClientCredentials, again: false }
+                }
+                grant @ (jwt_bearer::GRANT_TYPE | saml_bearer::GRANT_TYPE) => Op::Grant {
                     app: app(),
+                    flow: if grant == jwt_bearer::GRANT_TYPE { Flow::JwtBearer } else { Flow::SamlBearer },
                     again: x.param("assertion").is_some_and(|assertion| assertions.contains(&assertion)),
                 },
                 _ => return Reading::Nothing,

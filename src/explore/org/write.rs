@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::model::{Right, Rules};
 use super::program::{Brought, Foreseen, Held, Kind, Line, Program, What, Who, duration, setting};
+use super::right::{Right, Rules};
 use crate::subject::Settings;
 
 /// An expectation that holds whatever comes.
@@ -122,8 +122,12 @@ fn write_scenario(out: &mut String, scenario: &Scenario<'_>, rules: &Rules, cont
             key("capture", &format!("{{ {} }}", kept.join(", ")));
         }
         let (expect, control) = match &scenario.says {
+            // A flow that an app does not list is asked for only where that is refused.
+            Says::Nothing if is_unlisted(line, rules) => {
+                (Some("{ refused: flow-not-enabled }".into()), Some(control(program, line, rules)))
+            }
             Says::Nothing => (open(line), None),
-            Says::Right(right) => said(program, line, right.get(&i).map_or(&[][..], Vec::as_slice)),
+            Says::Right(right) => said(program, line, right.get(&i).map_or(&[][..], Vec::as_slice), rules),
         };
         let anew = before.is_some() && i + 1 == program.lines.len();
         let anew = anew.then(|| "{ body: { access_token: { not: \"${before}\" } } }".to_owned());
@@ -179,8 +183,7 @@ fn spoken<'p>(program: &'p Program, rules: &Rules) -> Vec<Spoken<'p>> {
             _ => {}
         }
         if let Some(held) = line.what.token() {
-            let what = if held.kind == Kind::Access { Brought::Access } else { Brought::Refresh };
-            spoken.usual = is_last(what, held.of);
+            spoken.usual = is_last(held.kind.brought(), held.of);
             spoken.token = Some(held);
         }
         all.push(spoken);
@@ -202,6 +205,7 @@ fn named(held: Held) -> String {
     match held.kind {
         Kind::Access => format!("access_{}", held.of),
         Kind::Refresh => format!("refresh_{}", held.of),
+        Kind::Id => format!("id_{}", held.of),
     }
 }
 
@@ -250,7 +254,7 @@ fn own_keys(line: &Line, spoken: &Spoken<'_>) -> Vec<(&'static str, String)> {
         match (held.kind, spoken.usual) {
             (Kind::Access, true) => {}
             (Kind::Refresh, true) => keys.push(("token", "refresh_token".into())),
-            (_, false) => keys.push(("token", format!("\"${{{}}}\"", named(held)))),
+            (Kind::Id, _) | (_, false) => keys.push(("token", format!("\"${{{}}}\"", named(held)))),
         }
     }
     if let What::Revoke { hint: Some(hint), .. } | What::Introspect { hint: Some(hint), .. } = line.what {
@@ -269,7 +273,12 @@ fn kept(line: &Line, spoken: &[Spoken<'_>]) -> Vec<(String, String)> {
     if spoken.iter().any(|s| s.code.is_some_and(|(_, verifier)| verifier == id)) {
         kept.push((format!("verifier_{id}"), "\"${code_verifier}\"".into()));
     }
-    for (kind, from) in [(Kind::Access, "body.access_token"), (Kind::Refresh, "body.refresh_token")] {
+    let members = [
+        (Kind::Access, "body.access_token"),
+        (Kind::Refresh, "body.refresh_token"),
+        (Kind::Id, "body.id_token"),
+    ];
+    for (kind, from) in members {
         let held = Held { kind, of: id };
         if spoken.iter().any(|s| s.token == Some(held) && !s.usual) {
             kept.push((named(held), from.into()));
@@ -281,18 +290,28 @@ fn kept(line: &Line, spoken: &[Spoken<'_>]) -> Vec<(String, String)> {
     kept
 }
 
+/// Whether a line asks for client credentials for an app that does not list them.
+fn is_unlisted(line: &Line, rules: &Rules) -> bool {
+    line.what == What::ClientCredentials && rules.unlisted.contains(&line.who.app)
+}
+
 /// An expectation that lets everything pass; a login has to bring a code.
 fn open(line: &Line) -> Option<String> {
     (!matches!(line.what, What::Authorize { .. })).then(|| ANYTHING.to_owned())
 }
 
 /// What must come of a line, and the control of a refusal: its name and its steps.
-fn said(program: &Program, line: &Line, right: &[Right]) -> (Option<String>, Option<(String, String)>) {
+fn said(
+    program: &Program,
+    line: &Line,
+    right: &[Right],
+    rules: &Rules,
+) -> (Option<String>, Option<(String, String)>) {
     let [right] = right else { return (open(line), None) };
     if line.times > 1 {
-        return (Some(of_race(line, *right)), None).into_control(program, line, *right);
+        return (Some(of_race(line, *right)), None).into_control(program, line, *right, rules);
     }
-    let refused = |name: &str| (Some(format!("{{ refused: {name} }}")), Some(control(program, line)));
+    let refused = |name: &str| (Some(format!("{{ refused: {name} }}")), Some(control(program, line, rules)));
     match right {
         Right::Code | Right::In | Right::Done | Right::Active(true) | Right::Granted(None) => (None, None),
         Right::Granted(Some(with)) => {
@@ -301,7 +320,7 @@ fn said(program: &Program, line: &Line, right: &[Right]) -> (Option<String>, Opt
         }
         Right::Refused(name) => refused(name),
         Right::Out if matches!(line.what, What::Soap { .. }) => {
-            (Some("{ status: [4xx, 5xx] }".into()), Some(control(program, line)))
+            (Some("{ status: [4xx, 5xx] }".into()), Some(control(program, line, rules)))
         }
         Right::Out => refused("access-token-invalid"),
         Right::Active(false) => refused("token-inactive"),
@@ -310,14 +329,14 @@ fn said(program: &Program, line: &Line, right: &[Right]) -> (Option<String>, Opt
 }
 
 trait IntoControl {
-    fn into_control(self, program: &Program, line: &Line, right: Right) -> Self;
+    fn into_control(self, program: &Program, line: &Line, right: Right, rules: &Rules) -> Self;
 }
 
 impl IntoControl for (Option<String>, Option<(String, String)>) {
     /// Where all of a race must be refused, a control proves it.
-    fn into_control(mut self, program: &Program, line: &Line, right: Right) -> Self {
+    fn into_control(mut self, program: &Program, line: &Line, right: Right, rules: &Rules) -> Self {
         if matches!(right, Right::Refused(_) | Right::Out | Right::Active(false)) {
-            self.1 = Some(control(program, line));
+            self.1 = Some(control(program, line, rules));
         }
         self
     }
@@ -347,16 +366,20 @@ fn of_race(line: &Line, right: Right) -> String {
 }
 
 /// The play that shows that a request like this one can succeed: a fresh grant, used at once.
-fn control(program: &Program, line: &Line) -> (String, String) {
+fn control(program: &Program, line: &Line, rules: &Rules) -> (String, String) {
     let of = match (&line.what, line.what.token()) {
         (What::Redeem { code, .. }, _) => Some(*code),
         (_, Some(held)) => Some(held.of),
         _ => None,
     };
     let origin = of.and_then(|of| program.lines.iter().find(|line| line.id == of));
-    let who = origin.map_or(&line.who, |origin| &origin.who);
+    let listed = rules.listed.clone().map(|app| Who { app, user: "main".into() });
+    // Who is refused for what it is has another one beside it.
+    let other = listed.filter(|_| line.what == What::ClientCredentials);
+    let who = other.as_ref().unwrap_or_else(|| origin.map_or(&line.who, |origin| &origin.who));
     let word = line.what.word();
     let mut steps: Vec<String> = match origin.map(|origin| &origin.what) {
+        _ if line.what == What::ClientCredentials => Vec::new(),
         Some(What::ClientCredentials | What::JwtBearer { .. } | What::SamlBearer { .. }) => {
             vec![format!("do: {}", origin.map_or("", |origin| origin.what.word()))]
         }
@@ -377,13 +400,15 @@ fn control(program: &Program, line: &Line) -> (String, String) {
         (app, "main") => format!(" of the app {app}"),
         (app, user) => format!(" of the app {app} and the user {user}"),
     };
-    let origin = if steps[0] == "do: authorize" { "a login" } else { &steps[0][4..] };
+    let first = steps[0].trim_start_matches("do: ");
+    let after = if first == "authorize" { " after a login".into() } else { format!(" after {first}") };
+    let after = if steps.len() > 1 { after } else { String::new() };
     let what = if kind == Some(Kind::Refresh) && !matches!(line.what, What::Refresh { .. }) {
         " with a refresh token"
     } else {
         ""
     };
-    let name = format!("what must succeed{by}: {word}{what} after {origin}");
+    let name = format!("what must succeed{by}: {word}{what}{after}");
     let mut text = String::from("    steps:\n");
     for step in &steps {
         let _ = writeln!(text, "      - {step}");

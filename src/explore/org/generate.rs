@@ -4,18 +4,40 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 
-use super::model::Rules;
 use super::program::{Brought, Foreseen, Held, Kind, Line, Program, What, Who};
+use super::right::Rules;
+use crate::explore::wants;
 use crate::subject::{ClientAuth, Flow, Setting, Settings, Target};
 
 /// The scope of a login that asks for no more than it needs.
 const PLAIN: &[&str] = &["api", "id", "refresh_token"];
+/// That of a login that wants nothing from the API.
+const WITHOUT_API: &[&str] = &["id", "refresh_token"];
 /// How much time may go by, in seconds.
 const DELAYS: [i64; 9] = [2, 60, 7 * 60, 11 * 60, 16 * 60, 31 * 60, 3 * 3_600, 20 * 86_400, 31 * 86_400];
 /// The same where refresh tokens die with time.
 const LONG_DELAYS: [i64; 4] = [11 * 86_400, 20 * 86_400, 20 * 86_400, 31 * 86_400];
 /// How many of one kind are done at once: a few mostly, for many take their time.
 const AT_ONCE: [u32; 12] = [2, 2, 2, 2, 2, 2, 3, 3, 3, 8, 8, 20];
+
+/// Words of what can be selected.
+pub const WORDS: [&str; 15] = [
+    "authorize",
+    "redeem",
+    "refresh",
+    "client-credentials",
+    "jwt-bearer",
+    "saml-bearer",
+    "revoke",
+    "introspect",
+    "userinfo",
+    "identity",
+    "call",
+    "soap",
+    "keys",
+    "advance",
+    "at-once",
+];
 
 /// What can be proposed to an org.
 #[derive(Clone, Debug)]
@@ -38,6 +60,10 @@ struct Client {
     logs_in: bool,
     refreshes: bool,
     by_secret: bool,
+    /// Whether it has a secret, and does not list client credentials.
+    unlisted: bool,
+    /// Whether a login brings an ID token.
+    openid: bool,
     by_jwt: bool,
     by_saml: bool,
     /// Whether it shows neither secret nor key.
@@ -70,6 +96,8 @@ impl Ground {
                     by_secret: works(Flow::ClientCredentials)
                         && is_main
                         && (!embedded || policy.run_as.is_some()),
+                    unlisted: !works(Flow::ClientCredentials) && is_main,
+                    openid: app.scopes.iter().any(|scope| scope == "openid"),
                     by_jwt: works(Flow::JwtBearer) && app.key.is_some() && approved,
                     by_saml: works(Flow::SamlBearer) && app.key.is_some() && approved,
                     public: app.client_auth == ClientAuth::None,
@@ -92,17 +120,16 @@ impl Ground {
         Self { clients, embedded, endpoints, select: Vec::new(), longest: 12 }
     }
 
-    /// Whether there is anybody who could do anything.
-    pub fn is_barren(&self) -> bool {
-        self.clients.is_empty()
+    /// Whether anybody is granted client credentials, so that a refusal can be told from an org that has none.
+    fn grants_by_secret(&self) -> bool {
+        self.clients.iter().any(|client| client.by_secret)
     }
 
     fn takes(&self, word: &str) -> bool {
-        let named = |pattern: &str| self.select.iter().any(|one| one == pattern);
-        let asked: Vec<&String> = self.select.iter().filter(|one| !one.starts_with('!')).collect();
         // Without a login or a grant there is nothing to do anything with.
         let basic = matches!(word, "authorize" | "redeem" | "client-credentials" | "jwt-bearer");
-        !named(&format!("!{word}")) && (asked.is_empty() || named(word) || basic)
+        let left_out = self.select.iter().any(|one| one.strip_prefix('!') == Some(word));
+        wants(&self.select, word) || basic && !left_out
     }
 
     fn has(&self, word: &'static str) -> bool {
@@ -123,8 +150,10 @@ pub fn program(ground: &Ground, rules: &dyn Fn(&Settings) -> Rules, dice: &mut S
         dice,
     };
     // Who does a few kinds of things does more of each: what takes three of one kind is not drowned by all others.
-    for word in super::WORDS {
-        if !matches!(word, "authorize" | "redeem" | "at-once") && making.dice.random_bool(0.45) {
+    for word in WORDS {
+        let always = matches!(word, "authorize" | "redeem" | "at-once")
+            || making.ages && matches!(word, "refresh" | "advance");
+        if !always && making.dice.random_bool(0.45) {
             making.left_out.push(word);
         }
     }
@@ -201,7 +230,11 @@ impl Making<'_> {
         }
         let raced = !matches!(
             what,
-            What::Authorize { .. } | What::Advance(_) | What::Keys | What::Identity | What::SamlBearer { .. }
+            What::Authorize { .. }
+                | What::Advance(_)
+                | What::Keys
+                | What::Identity { .. }
+                | What::SamlBearer { .. }
         );
         let token_race = what.asks_for_tokens() || matches!(what, What::Revoke { .. });
         let chance = if token_race { 0.22 } else { 0.06 };
@@ -218,12 +251,13 @@ impl Making<'_> {
         self.foreseen.take(&line);
         // A client that crashes before it hears the answer goes on with what it had.
         let crashes = line.what.asks_for_tokens() && self.dice.random_bool(0.06);
-        for what in [Brought::Code, Brought::Access, Brought::Refresh, Brought::Assertion] {
-            if self.foreseen.has(id, what) && !crashes {
+        self.lines.push(line);
+        for what in [Brought::Code, Brought::Access, Brought::Refresh, Brought::Id, Brought::Assertion] {
+            let there = what != Brought::Id || self.brings_an_id_token(client, id);
+            if self.foreseen.has(id, what) && there && !crashes {
                 self.holds.push((client.who.clone(), id, what));
             }
         }
-        self.lines.push(line);
     }
 
     fn what(&mut self, client: &Client) -> Option<What> {
@@ -231,6 +265,7 @@ impl Making<'_> {
         let code = self.held(client, Brought::Code);
         let access = self.held(client, Brought::Access);
         let refresh = self.held(client, Brought::Refresh).filter(|_| client.refreshes);
+        let identity = self.held(client, Brought::Id);
         let token = |kind: Kind, of: Option<u32>| of.map(|of| Held { kind, of });
         let either = match (token(Kind::Access, access), token(Kind::Refresh, refresh)) {
             (Some(one), Some(other)) => Some(if self.dice.random_bool(0.6) { one } else { other }),
@@ -239,7 +274,8 @@ impl Making<'_> {
         let mut may: Vec<(u32, What)> = Vec::new();
         let unused = code.is_some_and(|code| !self.was_redeemed(code));
         if client.logs_in {
-            let scope = (self.ground.embedded && self.dice.random_bool(0.3)).then_some(PLAIN);
+            let less = if self.dice.random_bool(0.7) { PLAIN } else { WITHOUT_API };
+            let scope = (self.ground.embedded && self.dice.random_bool(0.3)).then_some(less);
             let nonce = self.dice.random_bool(0.3) && scope.is_none();
             let prompt = self.dice.random_bool(0.1) && self.ground.embedded;
             let weight = if code.is_none() || access.is_none() && !unused { 12 } else { 3 };
@@ -261,10 +297,11 @@ impl Making<'_> {
             may.extend(has("call").then_some((7, What::Call { token })));
             may.extend(has("userinfo").then_some((2, What::Userinfo { token })));
             may.extend(has("soap").then_some((1, What::Soap { token })));
-            may.extend(has("identity").then_some((1, What::Identity)));
+            may.extend(has("identity").then_some((3, What::Identity { token })));
         }
-        if let Some(token) = token(Kind::Refresh, refresh).filter(|_| has("call")) {
-            may.push((1, What::Call { token }));
+        // What is no access token opens nothing.
+        for token in [token(Kind::Refresh, refresh), token(Kind::Id, identity)].into_iter().flatten() {
+            may.extend(has("call").then_some((1, What::Call { token })));
         }
         if let Some(token) = either {
             let hints = ["access_token", "refresh_token", "a-kind-that-nobody-knows"];
@@ -279,6 +316,8 @@ impl Making<'_> {
         let grant = if access.is_none() && !client.logs_in { 12 } else { 2 };
         if client.by_secret {
             may.push((grant, What::ClientCredentials));
+        } else if client.unlisted && self.ground.grants_by_secret() {
+            may.push((1, What::ClientCredentials));
         }
         let assertion = self.held(client, Brought::Assertion);
         let mut again = |made: &dyn Fn(&What) -> bool| {
@@ -332,6 +371,13 @@ impl Making<'_> {
             14..18 => own.choose(self.dice).copied(),
             _ => all.choose(self.dice).copied(),
         }
+    }
+
+    /// Whether that line brought an ID token: a code of a login that asked for everything that the app has.
+    fn brings_an_id_token(&self, client: &Client, line: u32) -> bool {
+        let of = |id: u32| self.lines.iter().find(|line| line.id == id).map(|line| &line.what);
+        let all = |code: u32| matches!(of(code), Some(What::Authorize { scope: None, .. }));
+        client.openid && matches!(of(line), Some(What::Redeem { code, .. }) if all(*code))
     }
 
     fn was_redeemed(&self, code: u32) -> bool {

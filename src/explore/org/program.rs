@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{Model, Op, Right, Rules, Seen};
+use super::model::Model;
+use super::right::{Op, Right, Rules, Seen};
 use crate::oauth::Endpoint;
-use crate::subject::{Setting, Settings};
+use crate::subject::{Flow, Setting, Settings};
 
 /// How long a request takes, in milliseconds; in a program nothing depends on it.
 const MOMENT: i64 = 10;
@@ -55,6 +56,7 @@ pub struct Held {
 pub enum Kind {
     Access,
     Refresh,
+    Id,
 }
 
 /// What is done. Names are those of steps in suites.
@@ -92,7 +94,9 @@ pub enum What {
     Userinfo {
         token: Held,
     },
-    Identity,
+    Identity {
+        token: Held,
+    },
     Call {
         token: Held,
     },
@@ -117,7 +121,7 @@ impl What {
             What::Revoke { .. } => "revoke",
             What::Introspect { .. } => "introspect",
             What::Userinfo { .. } => "userinfo",
-            What::Identity => "identity",
+            What::Identity { .. } => "identity",
             What::Call { .. } => "call",
             What::Soap { .. } => "soap",
             What::Keys => "keys",
@@ -132,6 +136,7 @@ impl What {
             | What::Revoke { token, .. }
             | What::Introspect { token, .. }
             | What::Userinfo { token }
+            | What::Identity { token }
             | What::Call { token }
             | What::Soap { token } => Some(*token),
             _ => None,
@@ -157,17 +162,24 @@ impl What {
             What::JwtBearer { again: Some(of) } | What::SamlBearer { again: Some(of) } => {
                 Some((*of, Brought::Assertion))
             }
-            what => what.token().map(|held| match held.kind {
-                Kind::Access => (held.of, Brought::Access),
-                Kind::Refresh => (held.of, Brought::Refresh),
-            }),
+            what => what.token().map(|held| (held.of, held.kind.brought())),
         };
         let other = match self {
             What::Redeem { verifier, .. } => Some((*verifier, Brought::Code)),
-            // An identity URL comes with any token.
             _ => None,
         };
         one.into_iter().chain(other)
+    }
+}
+
+impl Kind {
+    /// As something that a line brings.
+    pub fn brought(self) -> Brought {
+        match self {
+            Kind::Access => Brought::Access,
+            Kind::Refresh => Brought::Refresh,
+            Kind::Id => Brought::Id,
+        }
     }
 }
 
@@ -178,6 +190,8 @@ pub enum Brought {
     Code,
     Access,
     Refresh,
+    /// An ID token, where the app has the scope for one.
+    Id,
     Assertion,
 }
 
@@ -203,9 +217,7 @@ impl Foreseen {
 
     /// Whether everything that a line speaks of is there.
     pub fn can(&self, line: &Line) -> bool {
-        let any_token = || self.brought.iter().any(|(_, what)| *what == Brought::Access);
         line.what.speaks_of().all(|(of, what)| self.has(of, what))
-            && (line.what != What::Identity || any_token())
     }
 
     /// What a conforming org answers a line; none where it is asked nothing that the model knows of.
@@ -234,7 +246,11 @@ impl Foreseen {
                     Seen::Code(again(text('c')))
                 }
                 Right::Granted(refresh) => {
-                    let refresh = refresh.unwrap_or(matches!(line.what, What::Redeem { .. }));
+                    let redeemed = matches!(line.what, What::Redeem { .. });
+                    let refresh = refresh.unwrap_or(redeemed);
+                    if redeemed {
+                        self.brought.insert((line.id, Brought::Id));
+                    }
                     self.brought.insert((line.id, Brought::Access));
                     if refresh {
                         self.brought.insert((line.id, Brought::Refresh));
@@ -262,6 +278,7 @@ fn name(held: Held) -> String {
     match held.kind {
         Kind::Access => format!("a{}", held.of),
         Kind::Refresh => format!("r{}", held.of),
+        Kind::Id => format!("i{}", held.of),
     }
 }
 
@@ -272,20 +289,23 @@ fn op(line: &Line) -> Option<Op> {
     let challenge = |of: u32| format!("h{of}");
     let used = |token: Held, endpoint| Some(Op::Use { token: name(token), endpoint });
     match &line.what {
-        What::Authorize { .. } => Some(Op::Authorize { app, user, challenge: Some(challenge(line.id)) }),
+        What::Authorize { scope, .. } => {
+            let narrow = scope.is_some_and(|scope| !scope.contains(&"api"));
+            Some(Op::Authorize { app, user, challenge: Some(challenge(line.id)), narrow })
+        }
         What::Redeem { code, verifier } => {
             Some(Op::Redeem { code: format!("c{code}"), app, verifier: Some(challenge(*verifier)) })
         }
         What::Refresh { token, narrow } => Some(Op::Refresh { token: name(*token), app, narrow: *narrow }),
-        What::ClientCredentials => Some(Op::Grant { app, again: false }),
-        What::JwtBearer { again } | What::SamlBearer { again } => {
-            Some(Op::Grant { app, again: again.is_some() })
-        }
+        What::ClientCredentials => Some(Op::Grant { app, flow: Flow::ClientCredentials, again: false }),
+        What::JwtBearer { again } => Some(Op::Grant { app, flow: Flow::JwtBearer, again: again.is_some() }),
+        What::SamlBearer { again } => Some(Op::Grant { app, flow: Flow::SamlBearer, again: again.is_some() }),
         What::Revoke { token, .. } => Some(Op::Revoke { token: name(*token), app }),
         What::Introspect { token, .. } => Some(Op::Introspect { token: name(*token), app }),
         What::Userinfo { token } => used(*token, Endpoint::Userinfo),
         What::Call { token } | What::Soap { token } => used(*token, Endpoint::Resource),
-        What::Identity | What::Keys | What::Advance(_) => None,
+        What::Identity { token } => used(*token, Endpoint::Identity),
+        What::Keys | What::Advance(_) => None,
     }
 }
 
@@ -316,9 +336,19 @@ impl Program {
     }
 
     /// What goes by between the lines, in seconds.
-    pub fn delays(&self) -> i64 {
-        let delay = |line: &Line| if let What::Advance(seconds) = line.what { seconds } else { 0 };
-        self.lines.iter().map(delay).sum()
+    pub fn delays(&self) -> Vec<i64> {
+        let delay = |line: &Line| if let What::Advance(seconds) = line.what { Some(seconds) } else { None };
+        self.lines.iter().filter_map(delay).collect()
+    }
+
+    /// The same with another delay at that place among the delays.
+    #[must_use]
+    pub fn with_delay(mut self, at: usize, seconds: i64) -> Self {
+        let delays = self.lines.iter_mut().filter(|line| matches!(line.what, What::Advance(_)));
+        if let Some(line) = delays.into_iter().nth(at) {
+            line.what = What::Advance(seconds);
+        }
+        self
     }
 
     /// In a few words: what is done, in order.

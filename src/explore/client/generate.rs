@@ -1,0 +1,169 @@
+//! Plays of a client program out of dice. Pure.
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+
+use super::case::{Case, Expiry, Starts, Turn};
+use super::happening::{ALL, Happening, Harm, Place};
+use crate::explore::wants;
+use crate::run::Client;
+use crate::subject::{Flow, Target};
+
+/// Words of what can be selected.
+pub const WORDS: [&str; 8] = ["expire", "token", "api", "revoke", "login", "starts", "at-once", "does"];
+/// How many calls are made, few mostly.
+const CALLS: [u32; 12] = [1, 2, 2, 3, 4, 4, 5, 6, 8, 8, 10, 30];
+/// How many at a time.
+const AT_A_TIME: [u32; 6] = [2, 2, 4, 5, 10, 30];
+/// When a program is killed.
+const MOMENTS: [&str; 4] = ["token-request", "token-response", "api-request", "api-response"];
+
+/// What can be proposed to a program.
+pub struct Ground {
+    /// Flows of the program that the target has, by weight.
+    flows: Vec<(u32, Flow)>,
+    /// Apps of the target that log a user in.
+    apps: Vec<&'static str>,
+    /// What its calls may do.
+    does: Vec<&'static str>,
+    logs_out: bool,
+    /// Whether several of it can share a grant, and it can be killed.
+    shares: bool,
+    /// Whether waiting costs it nothing.
+    own: bool,
+    select: Vec<String>,
+    /// How many things the org does at most.
+    longest: usize,
+}
+
+impl Ground {
+    /// What a program can do towards a target.
+    pub fn of(client: &Client, target: &Target, select: Vec<String>, longest: usize) -> Self {
+        let main = target.apps.get("main");
+        let weight = |flow| if matches!(flow, Flow::RefreshToken | Flow::WebServer) { 4 } else { 2 };
+        let listed = |flow: &Flow| main.is_some_and(|app| app.flows.contains(flow));
+        let flows = client.flows().iter().copied().filter(listed).map(|flow| (weight(flow), flow)).collect();
+        let own = matches!(client, Client::Own(_));
+        let others = ["basic", "public"].into_iter().filter(|role| own && target.apps.contains_key(*role));
+        let does = if client.takes("does") { vec!["create", "userinfo", "soap"] } else { Vec::new() };
+        let shares = client.stores() && !client.runs_already();
+        let (does, logs_out) = (if own { does } else { Vec::new() }, own && client.takes("ends"));
+        Self { flows, apps: others.collect(), does, logs_out, shares, own, select, longest }
+    }
+
+    fn takes(&self, word: &str) -> bool {
+        wants(&self.select, word)
+    }
+}
+
+/// Proposes a play.
+pub fn case(ground: &Ground, dice: &mut StdRng) -> Option<Case> {
+    let (_, flow) = *ground.flows.choose_weighted(dice, |(weight, _)| *weight).ok()?;
+    let mut app = "main";
+    if flow == Flow::WebServer && dice.random_bool(0.25) {
+        app = ground.apps.choose(dice).copied().unwrap_or(app);
+    }
+    let calls = *CALLS.choose(dice)?;
+    let mut case = Case {
+        flow,
+        app,
+        rotation: matches!(flow, Flow::RefreshToken | Flow::WebServer) && dice.random_bool(0.5),
+        calls,
+        concurrency: 1,
+        does: None,
+        logs_out: ground.logs_out && ground.takes("revoke") && dice.random_bool(0.12),
+        starts: starts(ground, flow, calls, dice),
+        expiry: None,
+        turns: Vec::new(),
+    };
+    if ground.takes("does") && dice.random_bool(0.15) {
+        case.does = ground.does.choose(dice).copied();
+    }
+    // A user info endpoint has nothing for a grant without a user.
+    if case.does == Some("userinfo") && flow != Flow::WebServer {
+        case.does = None;
+    }
+    if ground.takes("at-once") && dice.random_bool(0.45) {
+        case.concurrency = *AT_A_TIME.choose(dice)?;
+        case.calls = case.calls.max(case.concurrency);
+    }
+    if ground.takes("expire") && case.does != Some("userinfo") && dice.random_bool(0.7) {
+        case.expiry = Some(expiry(&case, dice));
+    }
+    let most = ground.longest.min(3);
+    let turns = [0, 1, 1, 1, 2, 2, 3].choose(dice).copied().unwrap_or(0).min(most);
+    for _ in 0..turns {
+        if let Some(turn) = turn(ground, &case, dice) {
+            case.turns.push(turn);
+        }
+    }
+    Some(case)
+}
+
+fn starts(ground: &Ground, flow: Flow, calls: u32, dice: &mut StdRng) -> Starts {
+    if !ground.takes("starts") {
+        return Starts::Once;
+    }
+    match dice.random_range(0..20) {
+        0..3 if ground.shares => Starts::Times(dice.random_range(2..=3)),
+        3..5 if ground.shares && flow != Flow::WebServer => {
+            Starts::Processes([2, 2, 4][dice.random_range(0..3)])
+        }
+        5..7 if ground.shares => {
+            // At a moment that its first start comes to.
+            let after = MOMENTS[dice.random_range(if flow == Flow::RefreshToken { 2..4 } else { 0..4 })];
+            let most = if after.starts_with("api") { calls.min(4) } else { 1 };
+            Starts::Killed { after, nth: dice.random_range(1..=most) }
+        }
+        _ => Starts::Once,
+    }
+}
+
+fn expiry(case: &Case, dice: &mut StdRng) -> Expiry {
+    let in_flight = match case.starts {
+        Starts::Processes(n) => case.concurrency * n,
+        _ => case.concurrency,
+    };
+    if in_flight > 1 && dice.random_bool(0.7) {
+        let late = if dice.random_bool(0.3) { dice.random_range(1..in_flight) } else { 0 };
+        return Expiry::AtOnce { calls: in_flight, late };
+    }
+    // Where several share a token that dies again and again, each may find it dead more than once.
+    if in_flight > 1 || dice.random_bool(0.6) {
+        Expiry::After(dice.random_range(1..=2))
+    } else {
+        Expiry::Every(dice.random_range(1..=3))
+    }
+}
+
+fn turn(ground: &Ground, case: &Case, dice: &mut StdRng) -> Option<Turn> {
+    let logs_in = case.flow == Flow::WebServer;
+    let refreshes = matches!(case.flow, Flow::WebServer | Flow::RefreshToken);
+    let fits = |one: &&'static Happening| {
+        let there = match one.place {
+            Place::Token => true,
+            Place::Api => case.does.is_none(),
+            Place::Refresh => refreshes && case.expiry.is_some(),
+            Place::Revoke => case.logs_out,
+            Place::Code => logs_in,
+            Place::Callback | Place::Keys => {
+                logs_in && case.turns.iter().all(|turn| turn.what.place != one.place)
+            }
+        };
+        // A minute of waiting is one of a clock of ours, or one that goes by.
+        // Whoever begins anew after a failure that was for good may try anew.
+        let alone = case.starts == Starts::Once || one.harm == Harm::None;
+        there && alone && ground.takes(one.place.word()) && (ground.own || one.name != "silence")
+    };
+    let may: Vec<&'static Happening> = ALL.iter().filter(fits).collect();
+    let what = *may.choose(dice)?;
+    if case.turns.iter().any(|turn| turn.what == what) {
+        return None;
+    }
+    let from = [1, 1, 1, 2, 2, 3][dice.random_range(0..6)];
+    let times = [1, 1, 1, 2][dice.random_range(0..4)];
+    // A first login is right mostly, so that there is something to compare a second one with.
+    let many = matches!(what.place, Place::Keys);
+    Some(Turn { what, from: if many { 1 } else { from }, times: if many { 1 } else { times } })
+}
