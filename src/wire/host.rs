@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -122,7 +122,7 @@ impl Host {
         S: Future<Output = ()> + Send + 'static,
     {
         let fail = |why| Error::Listen { address: address.to_owned(), why };
-        let listener = TcpListener::bind(address).await.map_err(fail)?;
+        let listener = listen(address).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(accept(listener, serve, stopped));
@@ -155,6 +155,28 @@ impl Drop for Host {
         let _ = self.stop.send(true);
         self.task.abort();
     }
+}
+
+/// Listens on an address, with room for as many connections that nobody has accepted yet as there may be at all: what finds
+/// no room is only asked for again by the client after a second (RFC 6298 §2), and a load run would measure that.
+pub(super) async fn listen(address: &str) -> std::io::Result<TcpListener> {
+    let mut last = None;
+    for address in tokio::net::lookup_host(address).await? {
+        match bound(address) {
+            Ok(listener) => return Ok(listener),
+            Err(why) => last = Some(why),
+        }
+    }
+    Err(last.unwrap_or_else(|| std::io::Error::other("it names no address")))
+}
+
+fn bound(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // On Windows that would let somebody else take the port away; everywhere else it lets us have it again at once.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(MOST_CONNECTIONS as u32)
 }
 
 async fn accept<F, S>(listener: TcpListener, serve: F, mut stopped: watch::Receiver<bool>)
@@ -337,4 +359,24 @@ fn status(status: u16) -> Response<Full<Bytes>> {
     *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::BAD_REQUEST);
     response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn many_may_come_at_once() {
+        let text = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap_or_default();
+        let room: usize = text.trim().parse().unwrap_or(0);
+        let listener = listen("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // Nobody accepts them; a connection without room would be there after a second at the earliest.
+        let mut there = Vec::new();
+        for _ in 0..room.min(300) {
+            let within = Duration::from_millis(900);
+            there.push(std::net::TcpStream::connect_timeout(&address, within).unwrap());
+        }
+    }
 }

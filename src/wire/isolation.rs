@@ -66,7 +66,7 @@ impl Ways {
         if let Some(port) = back {
             let address = format!("127.0.0.1:{port}");
             let fail = |why| Error::Listen { address: address.clone(), why };
-            let listener = TcpListener::bind(&address).await.map_err(fail)?;
+            let listener = super::host::listen(&address).await.map_err(fail)?;
             let path = ways.at(BACK);
             ways.carry(async move {
                 while let Ok((outside, _)) = listener.accept().await {
