@@ -115,7 +115,8 @@ fn flags(arguments: &Arguments, problems: &mut Vec<Diagnostic>) -> Workload {
     let asked = arguments.playing.asked(problems);
     let length = time(problems, "--for", &arguments.length);
     let abort_after = time(problems, "--abort-after", &arguments.abort_after);
-    let rate = |text: &str| level(text).is_some_and(|rate| rate > 0.0);
+    // At 0 a run with stages begins; a plan knows whether anybody ever plays.
+    let rate = |text: &str| level(text).is_some();
     reading(problems, "--rate", &arguments.rate, &rate, "write how many plays begin in a second");
     for text in &arguments.stages {
         reading(problems, "--stages", &Some(text.clone()), &|text| Stage::read(text).is_some(), Stage::HELP);

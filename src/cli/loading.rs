@@ -2,7 +2,6 @@
 
 use clap::Args;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -10,12 +9,13 @@ use super::load_reports::{self, Format};
 use super::run::faults_named;
 use super::{CannotStart, Io, load_files, runtime};
 use crate::diagnostic::Diagnostic;
-use crate::load::drive::Options;
+use crate::load::drive::{Options, Selected, playable, steps};
 use crate::load::guard::LOGINS_AN_HOUR;
-use crate::load::{self, Plan};
+use crate::load::{self, Model, Plan};
 use crate::oauth::salesforce::Profile;
 use crate::report::{self, console};
 use crate::run::{self, Selection, look_around};
+use crate::subject::Target;
 use crate::subject::workload::{Arrivals, Assertions, Connections, Threshold, Tokens, Workload, micros};
 use crate::suite::{Scenario, Suite};
 use crate::wire::host::MOST_CONNECTIONS;
@@ -159,22 +159,24 @@ impl Playing {
         if planned.plays.is_empty() {
             return Err(nothing_selected().into());
         }
-        let playable = planned.plays.iter().filter(|play| play.not_testable.is_none());
+        let testable = planned.plays.iter().filter(|play| play.not_testable.is_none());
+        let testable: Vec<Selected> =
+            testable.map(|play| (play.suite.clone(), play.scenario.clone())).collect();
+        let (scenarios, unplayable) = playable(&testable, &target, plan.tokens);
+        for (suite, name, why) in &unplayable {
+            let name = report::visible(&format!("{suite} › {name}"));
+            writeln!(io.err, "{name} cannot be played under load: {why}; nothing here vouches for it")?;
+        }
+        known_steps(&plan, &scenarios)?;
         let allowed = self.allow.iter().any(|what| what == "logins");
         if target.org.is_some() && target.profile == Profile::Salesforce && !allowed {
-            guard(&plan, playable.map(|play| &*play.scenario))?;
+            guard(&plan, scenarios.iter().map(|(_, scenario)| &**scenario))?;
         }
         // Each is played once as `run` plays it, with the controls of its refusals: what does not hold then holds under no
         // load either, and a refusal without a control proves nothing.
         if let Some(exit) = rehearse(&rehearsal, &around, &runtime, io)? {
             return Ok(Prepared::DoesNotHold(exit));
         }
-        let scenarios: Vec<(String, Arc<Scenario>)> = planned
-            .plays
-            .iter()
-            .filter(|play| play.not_testable.is_none())
-            .map(|play| (play.suite.clone(), play.scenario.clone()))
-            .collect();
         let left_out = planned
             .plays
             .iter()
@@ -186,11 +188,23 @@ impl Playing {
             let names = scenarios.iter().map(|(suite, scenario)| format!("{suite} {}", scenario.name));
             let faults = faults.iter().map(|fault| fault.name.to_owned());
             let start = start_at.map(|at| at.to_string());
-            let all: Vec<String> = names.chain(faults).chain(start).chain(sources).collect();
+            let within = format!("within {} us", within.as_micros());
+            let around = [within, digest(&target, &plan)];
+            let all: Vec<String> = names.chain(faults).chain(start).chain(sources).chain(around).collect();
             plan.print(all.iter().map(String::as_str))
         };
-        let options =
-            Options { target, scenarios, left_out, faults, plan, within, start_at, print, master: None };
+        let options = Options {
+            target,
+            scenarios,
+            left_out,
+            unplayable,
+            faults,
+            plan,
+            within,
+            start_at,
+            print,
+            master: None,
+        };
         Ok(Prepared::Ready(Box::new(Ready { options, around, runtime })))
     }
 
@@ -250,6 +264,38 @@ impl Playing {
             ..Workload::default()
         }
     }
+}
+
+/// Refuses a threshold that no step is about: it would hold of nothing.
+fn known_steps(plan: &Plan, scenarios: &[Selected]) -> Result<(), Vec<Diagnostic>> {
+    /// The most names that are told.
+    const MOST: usize = 20;
+    let names = steps(scenarios.iter().map(|(suite, scenario)| (suite.as_str(), &**scenario)), plan.tokens);
+    let about = |threshold: &&Threshold| names.iter().any(|name| threshold.is_about(name));
+    let problems: Vec<Diagnostic> = plan
+        .thresholds
+        .iter()
+        .filter(|threshold| !names.is_empty() && !about(threshold))
+        .map(|threshold| {
+            let message = format!("no step that is counted is one that `{}` is about", threshold.text);
+            let mut told: Vec<String> = names.iter().take(MOST).map(|name| format!("`{name}`")).collect();
+            if names.len() > MOST {
+                told.push(format!("{} more", names.len() - MOST));
+            }
+            let help = format!("write a part of one of these before the colon: {}", told.join(", "));
+            Diagnostic::bare("bad-threshold", message).help(help)
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// What of a target has to be the same in all parts of a run. Workers of a master may have users of their own.
+fn digest(target: &Target, plan: &Plan) -> String {
+    let whose = match plan.model {
+        Model::Told(_) => None,
+        _ => Some(target.subject()),
+    };
+    format!("{:?} {:?} {:?} {:?} {whose:?}", target.org, target.profile, target.settings, target.waive)
 }
 
 /// Nothing would be played.

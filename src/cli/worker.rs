@@ -2,14 +2,16 @@
 
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::load::{done_showing, show};
 use super::load_reports::Format;
 use super::loading::{Playing, Prepared, Ready, nothing_selected};
-use super::{CANNOT_VOUCH, Exit, INTERRUPTED, Io, load_reports};
+use super::{CANNOT_VOUCH, Exit, INTERRUPTED, Io, load_files, load_reports};
 use crate::diagnostic::Diagnostic;
-use crate::load::worker::{Away, Tells, Worker, bridge, work};
+use crate::load::drive::{Selected, playable};
+use crate::load::worker::{Away, PATIENCE, Tells, Worker, bridge, work};
 use crate::load::{self, LoadReport, Plan};
 use crate::subject::workload::Workload;
 use crate::wire::{dice, files, process};
@@ -69,7 +71,8 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         Prepared::Ready(ready) => *ready,
         Prepared::DoesNotHold(exit) => return Ok(exit),
     };
-    let worker = Worker { master, name: arguments.name.clone().unwrap_or_else(own_name), options, around };
+    let name = arguments.name.clone().unwrap_or_else(own_name);
+    let worker = Worker { master, name, options, around, patience: PATIENCE };
     let (tell, mut told) = mpsc::unbounded_channel();
     let (stop, stopped) = watch::channel(false);
     let mut last = None;
@@ -120,17 +123,34 @@ fn hear(tells: Tells, reports: &[(&Format, PathBuf)], last: &mut Option<LoadRepo
 
 fn write_bridge(arguments: &Arguments, path: &std::path::Path, io: &mut Io<'_>) -> Exit {
     super::outputs::outputs(std::iter::once(("the bridge", path)))?;
-    let (suites, _) = arguments.playing.suites()?;
+    let (suites, in_file) = arguments.playing.suites()?;
+    let mut problems = Vec::new();
+    let asked = arguments.playing.asked(&mut problems).over(&in_file);
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let target = load_files::target(arguments.playing.target.as_deref())?;
     let selection = arguments.playing.selection();
-    let scenarios: Vec<_> = suites
-        .iter()
-        .flat_map(|suite| suite.scenarios.iter().map(move |scenario| (suite.id.as_str(), scenario)))
+    let selected: Vec<Selected> = suites
+        .into_iter()
+        .flat_map(|suite| {
+            suite.scenarios.into_iter().map(move |scenario| (suite.id.clone(), Arc::new(scenario)))
+        })
         .filter(|(suite, scenario)| selection.takes(suite, scenario))
         .collect();
+    // A class of users who could play nothing would be counted as users all the same.
+    let (scenarios, not) = playable(&selected, &target, asked.tokens.unwrap_or_default());
+    for (suite, name, why) in &not {
+        let name = crate::report::visible(&format!("{suite} › {name}"));
+        writeln!(io.err, "{name} cannot be played under load: {why}; the bridge has no class for it")?;
+    }
     if scenarios.is_empty() {
         return Err(nothing_selected().into());
     }
-    files::write(path, &bridge::bridge(scenarios.iter().copied()))?;
+    files::write(
+        path,
+        &bridge::bridge(scenarios.iter().map(|(suite, scenario)| (suite.as_str(), &**scenario))),
+    )?;
     let shown = path.display();
     writeln!(io.out, "wrote {shown}: {} scenarios", scenarios.len())?;
     writeln!(io.out, "  locust -f {shown} --master --expect-workers N")?;

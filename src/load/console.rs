@@ -17,6 +17,12 @@ pub fn console(report: &LoadReport, colour: bool) -> String {
     if let Some(part) = &report.run.part {
         let after = "what must hold of the whole is judged by `grantcheck merge`";
         let _ = writeln!(out, "{} of it; {after}", visible(&part.words()));
+        if report.run.idle {
+            let _ = writeln!(
+                out,
+                "nothing of the run falls to this part: there are more parts than plays or users"
+            );
+        }
     }
     let _ = writeln!(out, "{:.1} s counted\n", report.counted_ms / 1000.0);
     steps(&mut out, report);
@@ -105,6 +111,14 @@ fn steps(out: &mut String, report: &LoadReport) {
         )
         .collect();
     let _ = writeln!(out, "\nanswers: {}", statuses.join(", "));
+    for row in report.steps.iter().filter(|row| row.stopped + row.skipped > 0) {
+        let after = match row.skipped {
+            0 => String::new(),
+            skipped => format!(", {skipped} of them after something else that does not hold"),
+        };
+        let plays = row.stopped.saturating_add(row.skipped);
+        let _ = writeln!(out, "could not go on: {plays} plays{after}  {}", visible(&row.step));
+    }
 }
 
 fn plays(out: &mut String, report: &LoadReport) {
@@ -163,7 +177,7 @@ fn around(out: &mut String, report: &LoadReport) {
     if let Some(sessions) = &report.sessions {
         let _ = writeln!(
             out,
-            "sessions: {} (logins p50 {} ms); {} renewals (p50 {} ms), {} failed; {} requests refused and sent again",
+            "sessions: {} (logins p50 {} ms); {} renewals (p50 {} ms), {} failed; {} requests refused because their token was dead",
             sessions.sessions,
             short(sessions.logins.p50),
             sessions.renewals.count,

@@ -103,6 +103,14 @@ pub struct StepGauge {
     pub first_byte: Gauge,
     /// Requests of which an expectation did not hold, or that had no answer.
     pub errors: u64,
+    /// Expectations that did not hold.
+    pub fails: u64,
+    /// Expectations that prove nothing.
+    pub doubts: u64,
+    /// Plays that could not go on here, by what the server did: no request was sent.
+    pub stopped: u64,
+    /// Plays that could not go on here because something else had not held before.
+    pub skipped: u64,
     /// How often each status came; 0 is no answer.
     pub statuses: BTreeMap<u16, u64>,
     /// Requests that waited for a renewal of their access token. Neither the renewal nor the refused request is in
@@ -125,6 +133,10 @@ impl StepGauge {
         self.first_byte.add(&other.first_byte);
         self.wait.add(&other.wait);
         self.errors += other.errors;
+        self.fails += other.fails;
+        self.doubts += other.doubts;
+        self.stopped += other.stopped;
+        self.skipped += other.skipped;
         self.waited += other.waited;
         for (status, count) in &other.statuses {
             *self.statuses.entry(*status).or_default() += count;

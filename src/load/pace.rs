@@ -118,6 +118,30 @@ impl Course {
     }
 }
 
+/// When the plays of one user of a closed run should begin.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// The user plays as long as there are more than so many.
+    number: f64,
+    pacing: Option<u64>,
+    next: u64,
+}
+
+impl Turn {
+    /// Of the user of that number in the whole run, who begins a play each so often where a pace is given.
+    pub fn new(number: u64, pacing: Option<u64>) -> Self {
+        Self { number: number as f64, pacing, next: 0 }
+    }
+
+    /// When its next play should begin, asked when it could; none where it never plays again. With a pace what is overdue
+    /// stays as overdue as it is: the user waited for the server, and what it would have asked meanwhile was late too.
+    pub fn next(&mut self, course: &Course, now: u64) -> Option<u64> {
+        let at = course.above(self.number, if self.pacing.is_some() { self.next } else { now })?;
+        self.next = self.pacing.map_or(0, |pacing| at + pacing);
+        Some(at)
+    }
+}
+
 fn micros(seconds: f64) -> u64 {
     (seconds * SECOND as f64).round().max(0.0) as u64
 }
@@ -193,6 +217,40 @@ mod tests {
         assert_eq!((within(0, 10), within(10, 20)), (500, 1000));
         // The very last one falls on the end, where the rate is nothing.
         assert!((500..=501).contains(&within(20, 31)), "{}", within(20, 31));
+    }
+
+    #[test]
+    fn who_waited_for_the_server_is_as_late_as_it_is() {
+        // 20 users, each with a play every 100 ms for 10 s; the server stands still from second 4 to second 6.
+        let (course, length) = (Course::steady(20.0), 10 * SECOND);
+        let mut late = Vec::new();
+        for user in 0..20 {
+            let (mut turn, mut now) = (Turn::new(user, Some(SECOND / 10)), 0);
+            while let Some(at) = turn.next(&course, now).filter(|at| *at < length) {
+                let begins = at.max(now);
+                let stalls = (4 * SECOND..6 * SECOND).contains(&begins);
+                now = if stalls { 6 * SECOND } else { begins } + 300;
+                late.push(now - at);
+            }
+        }
+        late.sort_unstable();
+        let near = |share: f64, seconds: f64| {
+            let told = late[(late.len() as f64 * share).ceil() as usize - 1] as f64 / SECOND as f64;
+            assert!((told / seconds - 1.0).abs() < 0.06, "{share}: {told} instead of {seconds}");
+        };
+        assert_eq!((late.len(), late[1000]), (2000, 300));
+        near(0.9, 1.0);
+        near(0.95, 1.5);
+        near(0.99, 1.9);
+        // Without a pace nobody has a time: the next play should begin when it can.
+        let mut turn = Turn::new(0, None);
+        assert_eq!((turn.next(&course, 7), turn.next(&course, 9)), (Some(7), Some(9)));
+        assert_eq!(Turn::new(20, None).next(&course, 0), None);
+        // Who comes later has its first play then.
+        let mut third = Turn::new(2, Some(SECOND));
+        let course = Course::through(0.0, &[stage(4.0, 4)]);
+        let at = third.next(&course, 0).unwrap();
+        assert_eq!((at / SECOND, third.next(&course, 60 * SECOND)), (2, Some(at + SECOND)));
     }
 
     #[test]

@@ -241,13 +241,30 @@ impl Plan {
         match self.tokens {
             Tokens::Fresh => 0,
             Tokens::Pool(many) => usize::try_from(self.shard.share_or_one(many)).unwrap_or(usize::MAX),
-            Tokens::PerUser => self.own_users(),
+            // Callers of a herd need one where no user is.
+            Tokens::PerUser => self.own_users().max(usize::from(self.own_herd() > 0)),
         }
     }
 
-    /// Whether each user has a session of its own, and nobody knows beforehand how many come.
+    /// Whether each user has a session of its own, and nobody knows beforehand how many come: those of an open run, and
+    /// those of somebody else. A herd needs them all at once.
     pub fn users_log_in_late(&self) -> bool {
-        matches!(self.model, Model::Told(_)) && self.tokens == Tokens::PerUser
+        !matches!(self.model, Model::Users(..)) && self.tokens == Tokens::PerUser && self.herd == 0
+    }
+
+    /// Whether plays begin however the last ones went.
+    pub fn is_open(&self) -> bool {
+        matches!(self.model, Model::Rate(..) | Model::Told(Told { open: true, .. }))
+    }
+
+    /// Whether nothing falls to this part: no play ever begins here, and there is no caller of a herd.
+    pub fn is_idle(&self) -> bool {
+        let plays = match &self.model {
+            Model::Users(..) => self.own_users() > 0,
+            Model::Rate(..) => self.starts().next().is_some(),
+            Model::Told(_) => true,
+        };
+        (!plays || self.own_count() == Some(0)) && self.own_herd() == 0
     }
 
     /// The most users at a time that are here.
@@ -407,6 +424,31 @@ mod tests {
         assert!(problems(&Workload { herd: Some(10), ..users.clone() }).contains("herd"));
         let kept = Workload { tokens: Some(Tokens::PerUser), ..users };
         assert_eq!(Plan::new(&kept, 2, 1).unwrap().sessions(), 5);
+    }
+
+    #[test]
+    fn some_parts_have_nothing_to_do() {
+        let of = |asked: &Workload, of: u64| -> Vec<bool> {
+            parts(&Plan::new(asked, 1, 1).unwrap(), of).iter().map(Plan::is_idle).collect()
+        };
+        let users = Workload { users: Some(2.0), length: Some(10), ..Workload::default() };
+        assert_eq!(of(&users, 3), [false, false, true]);
+        assert_eq!(of(&Workload { count: Some(1), length: None, ..users.clone() }, 2), [false, true]);
+        let rate = Workload { rate: Some(1.0), length: Some(2_000_000), ..Workload::default() };
+        assert_eq!(of(&rate, 3), [false, false, true]);
+        // A caller of a herd is somebody, and has a session.
+        let herd = Workload { herd: Some(3), tokens: Some(Tokens::PerUser), ..users };
+        assert_eq!(of(&herd, 3), [false; 3]);
+        let last = Plan::new(&herd, 1, 1).unwrap().part(Shard::new(2, 3).unwrap());
+        assert_eq!((last.own_users(), last.own_sessions()), (0, 1));
+    }
+
+    #[test]
+    fn users_of_an_open_run_log_in_when_they_come() {
+        let asked = Workload { tokens: Some(Tokens::PerUser), length: Some(10), ..Workload::default() };
+        let open = Plan::new(&Workload { rate: Some(1.0), ..asked.clone() }, 1, 1).unwrap();
+        let closed = Plan::new(&Workload { users: Some(1.0), ..asked }, 1, 1).unwrap();
+        assert!(open.users_log_in_late() && !closed.users_log_in_late());
     }
 
     #[test]

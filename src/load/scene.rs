@@ -6,6 +6,7 @@ use super::quick::Quick;
 use crate::client::{Action, Asked, BodyForm, Edit, Missing, Outgoing, Session, TweakValue, build};
 use crate::client::{Context, Dice, Tweak};
 use crate::oauth::Endpoint;
+use crate::subject::workload::Tokens;
 use crate::subject::{ClientAuth, ConnectedApp, Endpoints, Login, Page, Subject, Target, User};
 use crate::suite::{Scenario, Step};
 use crate::transcript::{Answer, Exchange, Facts, Failure, Part, Request};
@@ -91,8 +92,7 @@ impl Scene {
 
     /// A step, by its position; those that clean up come last.
     pub(super) fn step(&self, i: usize) -> &Step {
-        let steps = &self.scenario.steps;
-        steps.get(i).unwrap_or_else(|| &self.scenario.cleanup[i - steps.len()])
+        step(&self.scenario, i)
     }
 
     /// The pages that an authorization passes, the last one first.
@@ -103,21 +103,6 @@ impl Scene {
         };
         pages.reverse();
         pages
-    }
-
-    /// How many of its first steps bring a session.
-    pub(super) fn steps_that_log_in(&self) -> usize {
-        let brings = |step: &&Step| {
-            matches!(
-                step.action,
-                Action::Authorize(_)
-                    | Action::Redeem
-                    | Action::JwtBearer
-                    | Action::SamlBearer
-                    | Action::ClientCredentials
-            ) && !step.expect.as_ref().is_some_and(crate::suite::Expect::is_refusal)
-        };
-        self.scenario.steps.iter().take_while(brings).count()
     }
 
     /// What a client knows and is, for one request.
@@ -269,14 +254,50 @@ fn changes(tweak: &Tweak) -> bool {
     })
 }
 
+fn step(scenario: &Scenario, i: usize) -> &Step {
+    scenario.steps.get(i).unwrap_or_else(|| &scenario.cleanup[i - scenario.steps.len()])
+}
+
+/// The name of a step in reports.
+pub(super) fn step_name(suite: &str, scenario: &Scenario, i: usize) -> String {
+    let step = step(scenario, i);
+    let label = step.label.as_ref().map_or(String::new(), |label| format!(" ({label})"));
+    format!("{suite} › {} › {} {}{label}", scenario.name, i + 1, step.action.name())
+}
+
+/// How many of its first steps bring a session that outlives a play; 0 where each play brings its own.
+pub(super) fn logins(scenario: &Scenario, tokens: Tokens) -> usize {
+    let brings = |step: &&Step| {
+        matches!(
+            step.action,
+            Action::Authorize(_)
+                | Action::Redeem
+                | Action::JwtBearer
+                | Action::SamlBearer
+                | Action::ClientCredentials
+        ) && !step.expect.as_ref().is_some_and(crate::suite::Expect::is_refusal)
+    };
+    match tokens {
+        Tokens::Fresh => 0,
+        _ => scenario.steps.iter().take_while(brings).count(),
+    }
+}
+
 /// Why a scenario cannot be played under load; none where it can.
-pub(super) fn unplayable(scenario: &Scenario, target: &Target) -> Option<String> {
+pub(super) fn unplayable(scenario: &Scenario, target: &Target, tokens: Tokens) -> Option<String> {
     if scenario.client.is_some() {
         return Some("it judges a client program, and load asks an org".into());
     }
     if scenario.stubs.is_some() {
         return Some(
             "its server of stubs keeps every request and has one lock; load would measure that".into(),
+        );
+    }
+    let (login, steps) = (logins(scenario, tokens), scenario.steps.len() + scenario.cleanup.len());
+    if tokens != Tokens::Fresh && (login == 0 || login == steps) {
+        return Some(
+            "its session is to outlive a play, and it has no step that logs in before others that use it"
+                .into(),
         );
     }
     scenario.steps.iter().chain(&scenario.cleanup).find_map(|step| match &step.action {

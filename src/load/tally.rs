@@ -42,7 +42,7 @@ pub(super) struct Tally {
     pub(super) herd_done: u64,
     pub(super) herd_failed: u64,
     pub(super) herd_end: u64,
-    /// Requests that were refused because their access token was dead, and sent again with a new one.
+    /// Requests that were refused because their access token was dead.
     pub(super) refused: u64,
     /// Grants that died: when, in microseconds, of which scene, and why.
     pub(super) deaths: Vec<(u64, usize, String)>,
@@ -81,7 +81,7 @@ pub(super) struct PlayGauge {
     pub(super) inconclusive: u64,
 }
 
-/// Something that does not hold, as often as it was seen.
+/// Something that does not hold, as often as it was seen: what was expected and came is of the first time.
 #[derive(Clone)]
 pub(super) struct Found {
     pub(super) scene: usize,
@@ -123,12 +123,12 @@ impl Tally {
         (times, first): (u64, u64),
         exchanges: impl FnOnce() -> Vec<Exchange>,
     ) {
+        let place = |finding: &Finding| finding.at.as_ref().map(|(_, span)| *span);
         let same = |found: &&mut Found| {
-            // What was observed may be another value each time; where and what was expected tells findings apart.
+            // What came, and what was expected where it is a value of the play, may be another each time: the place in
+            // the suite tells findings apart.
             (found.scene, found.step, found.finding.verdict) == (scene, step, finding.verdict)
-                && found.finding.expected == finding.expected
-                && found.finding.at.as_ref().map(|(_, span)| *span)
-                    == finding.at.as_ref().map(|(_, span)| *span)
+                && place(&found.finding) == place(&finding)
         };
         if let Some(found) = self.findings.iter_mut().find(same) {
             found.times += times;
@@ -210,5 +210,38 @@ impl Tally {
             let Found { scene, step, finding, times, first, exchanges } = found;
             self.found_often((scene, step), finding, (times, first), || exchanges);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::{Span, Text};
+    use crate::verdict::{Level, Verdict};
+
+    fn finding(expected: &str, from: usize) -> Finding {
+        Finding {
+            check: None,
+            verdict: Verdict::Fail,
+            level: Level::Must,
+            expected: expected.to_owned(),
+            observed: "something else".to_owned(),
+            exchanges: Vec::new(),
+            grave: false,
+            at: Some((Text::new("t.yaml", "x".repeat(1000)), Span { start: from, end: from + 1 })),
+        }
+    }
+
+    #[test]
+    fn values_of_the_plays_make_no_kinds_of_findings() {
+        let mut tally = Tally::new(2, 1);
+        for play in 0..200 {
+            tally.found((0, 0), finding(&format!("body echo \"{play}\""), 1), play, Vec::new);
+        }
+        tally.found((0, 1), finding("status 200", 1), 200, Vec::new);
+        let told: Vec<_> = tally.findings.iter().map(|found| (found.step, found.times)).collect();
+        assert_eq!((told, tally.more_findings), (vec![(0, 200), (1, 1)], 0));
+        (0..100).for_each(|place| tally.found((0, 1), finding("status 200", place), 0, Vec::new));
+        assert_eq!((tally.findings.len(), tally.more_findings), (MOST_FINDINGS, 51));
     }
 }

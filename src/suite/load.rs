@@ -14,10 +14,10 @@ const RATE: Form = Form {
     code: "wrong-type",
     expected: "a rate",
     help: "write how many plays begin in a second, for example `200` or `200/s`",
-    fits: |text| level(text).is_some_and(|rate| rate > 0.0),
+    fits: |text| level(text).is_some(),
     schema: || {
         json!({ "anyOf": [
-            { "type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000 },
+            { "type": "number", "minimum": 0, "maximum": 1_000_000 },
             { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(/s)?$" }
         ] })
     },
@@ -201,6 +201,13 @@ pub(super) fn read(text: &Text, node: &Node, problems: &mut Vec<Diagnostic>) -> 
         let message = "`pacing` is for users; in an open run the rate says when plays begin";
         problems.push(Diagnostic::at("contradiction", text, pacing.span, message).help("leave it out"));
     }
+    if let (Some(rate), None) = (node.get("rate"), node.get("stages"))
+        && rate.text().and_then(level) == Some(0.0)
+    {
+        let message = "at this rate no play ever begins";
+        let help = "write a rate above 0, or `stages` that lead away from it";
+        problems.push(Diagnostic::at("wrong-type", text, rate.span, message).help(help));
+    }
     let stages = node.get("stages").map(|stages| {
         let stage = |stage: &Node| {
             Some(Stage { to: level(stage.get("to")?.text()?)?, over: micros(stage.get("over")?.text()?)? })
@@ -262,12 +269,15 @@ mod tests {
         assert_eq!(load.assertion, Some(Assertions::Presigned(100)));
         assert_eq!(load.stages, Some(vec![Stage { to: 300.0, over: 10_000_000 }]));
         assert_eq!((load.thresholds.len(), load.connections), (1, Some(Connections::None)));
+        let rising = suite("{ rate: 0, stages: [{ to: 300, over: 10s }] }").unwrap();
+        assert_eq!(rising.rate, Some(0.0));
     }
 
     #[test]
     fn what_is_wrong_is_told_where_it_stands() {
         for (wrong, told) in [
             ("{ users: 0 }", "a whole number from 1"),
+            ("{ rate: 0, for: 10s }", "no play ever begins"),
             ("{ user: 5 }", "did you mean `users`"),
             ("{ users: 5, rate: 7 }", "contradict"),
             ("{ rate: 7, pacing: 1s }", "`pacing` is for users"),

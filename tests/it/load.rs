@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::{embedded, files, options, outcome, root, suite};
 
 /// Runs `load` in process: exit code, standard output with errors, and the JSON report where one was written.
-fn load(name: &str, arguments: &[&str]) -> (u8, String, Value) {
+pub fn load(name: &str, arguments: &[&str]) -> (u8, String, Value) {
     let report = scratch(&format!("load-{name}.json"));
     let json = format!("json={}", report.display());
     let mut all = vec!["grantcheck", "load", "--report", &json];
@@ -29,7 +29,7 @@ fn load(name: &str, arguments: &[&str]) -> (u8, String, Value) {
 }
 
 /// Runs any command in process: exit code and everything that it said.
-fn said(arguments: &[&str]) -> (u8, String) {
+pub fn said(arguments: &[&str]) -> (u8, String) {
     let arguments: Vec<String> =
         std::iter::once(&"grantcheck").chain(arguments).map(|a| (*a).to_owned()).collect();
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -108,11 +108,11 @@ fn scratch(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-fn path(name: &str) -> String {
+pub fn path(name: &str) -> String {
     root().join(name).display().to_string()
 }
 
-fn own(name: &str, source: &str) -> String {
+pub fn own(name: &str, source: &str) -> String {
     let path = scratch(&format!("load-{name}.yaml"));
     std::fs::write(&path, source).unwrap();
     path.display().to_string()
@@ -269,6 +269,11 @@ fn what_cannot_be_is_told_before_anything_is_played() {
         (&["--shard", "3/3"], "`--shard 3/3` is no part"),
         (&["--start-at", "2001-01-01T00:00:00Z"], "the run would be over"),
         (&["--start-at", "2999-01-01T00:00:00Z"], "more than a day ahead"),
+        (
+            &["--threshold", "no such step: p99 < 1ms"],
+            "`load/token › client credentials › 1 client-credentials`",
+        ),
+        (&["--rate", "0", "--for", "1s", "--warm-up", "0s"], "nobody ever plays"),
     ];
     for (arguments, told) in cases {
         let mut all = vec![suite.as_str()];
@@ -277,6 +282,100 @@ fn what_cannot_be_is_told_before_anything_is_played() {
         assert_eq!(exit, 2, "{text}");
         assert!(text.contains(told), "{arguments:?}: {text}");
     }
+}
+
+#[test]
+fn what_cannot_be_played_is_not_vouched_for() {
+    let source = "suite: s\njudges: org\nscenarios:\n- scenario: calls\n  steps: [{ do: jwt-bearer }, { do: call }]\n\
+                  - scenario: logs in\n  steps: [{ do: jwt-bearer }]\n";
+    let suite = own("two", source);
+    let arguments = [&*suite, "--users", "1", "--count", "5", "--tokens"];
+    let with = |tokens: &'static str| load(&format!("two-{tokens}"), &[&arguments[..], &[tokens]].concat());
+    let (exit, text, report) = with("shared");
+    assert_eq!((exit, &report["verdict"]), (3, &"inconclusive".into()), "{text}");
+    assert!(report["run"]["unplayed"][0].as_str().unwrap().ends_with(" › logs in"), "{text}");
+    assert!(text.contains(" › logs in: it was selected and not played"), "{text}");
+    assert_eq!(against_schema(&report), Vec::<String>::new());
+    assert_eq!(with("fresh").0, 0);
+    // The bridge has no class of it, and says so.
+    let bridge = scratch("load-two.py").display().to_string();
+    let (exit, text) = said(&["worker", "--bridge", &bridge, &suite, "--tokens", "shared"]);
+    assert!(
+        exit == 0 && text.contains("1 scenarios") && text.contains(" › logs in cannot be played"),
+        "{text}"
+    );
+    assert!(!std::fs::read_to_string(&bridge).unwrap().contains("logs in"));
+}
+
+#[test]
+fn a_part_without_users_has_nothing_to_do_and_is_merged() {
+    let suite = path("suites/load/soak.yaml");
+    let folder = scratch("load-idle");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let start = jiff_now();
+    for shard in ["0/2", "1/2"] {
+        let report = format!("json={}", folder.join(format!("{}.json", &shard[..1])).display());
+        let mut all = vec!["load", &suite, "--users", "1", "--pacing", "10ms", "--warm-up", "0s"];
+        all.extend(["--for", "20s", "--count", "10", "--start-at", &start, "--tokens", "per-user"]);
+        all.extend(["--shard", shard, "--report", &report]);
+        let (exit, text) = said(&all);
+        assert_eq!(
+            (exit, text.contains("nothing of the run falls to this part")),
+            (0, shard == "1/2"),
+            "{text}"
+        );
+    }
+    let (exit, text) = said(&["merge", &folder.display().to_string()]);
+    assert_eq!(exit, 0, "{text}");
+}
+
+#[test]
+fn callers_of_a_herd_have_a_session_where_no_user_is() {
+    let suite = path("suites/load/renewal-herd.yaml");
+    let mut all = vec![&*suite, "--users", "1", "--pacing", "50ms", "--for", "400ms", "--herd", "6"];
+    all.extend(["--tokens", "per-user", "--shard", "1/2"]);
+    let (exit, text, report) = load("herd-idle", &all);
+    assert_eq!((exit, &report["bugs"], &report["herd"]["failed"]), (0, &0.into(), &0.into()), "{text}");
+}
+
+#[test]
+fn a_run_that_reached_its_count_took_as_long_as_that() {
+    let suite = path("suites/load/token.yaml");
+    let arguments = [
+        &*suite,
+        "--users",
+        "1",
+        "--count",
+        "5",
+        "--for",
+        "1h",
+        "--warm-up",
+        "0s",
+        "--threshold",
+        "rate > 1/s",
+    ];
+    let (exit, text, report) = load("counted", &arguments);
+    assert_eq!(exit, 0, "{text}");
+    assert!(report["counted_ms"].as_f64().unwrap() < 600_000.0, "{text}");
+}
+
+#[test]
+fn users_of_an_open_run_log_in_when_they_come() {
+    let source =
+        "suite: s\njudges: org\nscenarios:\n- scenario: a\n  steps: [{ do: jwt-bearer }, { do: call }]\n";
+    let suite = own("open", source);
+    let arguments = ["--rate", "50", "--count", "20", "--warm-up", "0s", "--tokens", "per-user"];
+    let (exit, text, report) = load("open-per-user", &[&[&*suite][..], &arguments[..]].concat());
+    assert_eq!(exit, 0, "{text}");
+    let sessions = &report["sessions"];
+    let logins = sessions["logins"]["count"].as_u64().unwrap();
+    assert!((1..=20).contains(&logins), "{text}");
+    assert_eq!(
+        (&sessions["sessions"], &sessions["renewals"]["count"]),
+        (&logins.into(), &0.into()),
+        "{text}"
+    );
 }
 
 /// What the short way says yes to, the judge of a run has nothing against: on every exchange of every shipped suite, with
@@ -341,219 +440,4 @@ fn raw(response: &Response) -> Raw {
         headers.append(name.unwrap(), value.unwrap());
     }
     Raw { status: response.status, headers, body: Bytes::from(response.body.clone()) }
-}
-
-/// A server that answers every token request at once, but stands still for two seconds, four seconds after the second one.
-fn stalling() -> u16 {
-    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-    use std::sync::{Arc, Mutex};
-    use std::time::{Duration, Instant};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let seen: Arc<Mutex<(u32, Option<Instant>)>> = Arc::default();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (Ok(stream), seen) = (stream, seen.clone()) else { continue };
-            let _ = stream.set_nodelay(true);
-            std::thread::spawn(move || {
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                let mut stream = stream;
-                loop {
-                    let (mut post, mut length) = (false, 0);
-                    loop {
-                        let mut line = String::new();
-                        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-                            return;
-                        }
-                        post |= line.starts_with("POST");
-                        if let Some(told) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                            length = told.trim().parse().unwrap();
-                        }
-                        if line.trim().is_empty() {
-                            break;
-                        }
-                    }
-                    let mut body = vec![0; length];
-                    reader.read_exact(&mut body).unwrap();
-                    let begun = {
-                        let mut seen = seen.lock().unwrap();
-                        seen.0 += u32::from(post);
-                        if seen.0 == 2 {
-                            seen.1.get_or_insert_with(Instant::now);
-                        }
-                        seen.1
-                    };
-                    let since = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
-                    if (Duration::from_secs(4)..Duration::from_secs(6)).contains(&since) {
-                        // This is the stall that is told of: a server that does nothing for two seconds.
-                        std::thread::sleep(Duration::from_secs(6).saturating_sub(since));
-                    }
-                    let (status, body) = match post {
-                        true => (
-                            "200 OK",
-                            "{\"access_token\":\"0123456789abcdef\",\"token_type\":\"Bearer\",\"expires_in\":60}",
-                        ),
-                        false => ("404 Not Found", "{}"),
-                    };
-                    let answer = format!(
-                        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nPragma: no-cache\r\nContent-Length: {}\r\n\r\n{body}",
-                        body.len()
-                    );
-                    if stream.write_all(answer.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    port
-}
-
-#[test]
-#[ignore = "needs ten seconds of a quiet machine; .ci/run --full plays it"]
-fn a_server_that_stands_still_for_two_seconds_is_told_within_five_percent() {
-    let target = own(
-        "stalling",
-        &format!(
-            "org: http://127.0.0.1:{port}\nendpoints: {{ token: http://127.0.0.1:{port}/token }}\napps:\n  \
-             main: {{ client_id: a, client_secret: a-secret-of-some-length, flows: [client-credentials] }}\n",
-            port = stalling()
-        ),
-    );
-    let suite = path("suites/load/token.yaml");
-    let arguments = ["--select", "client credentials", "--rate", "200", "--for", "10s", "--warm-up", "0s"];
-    let mut all = vec![suite.as_str(), "--target", &target];
-    all.extend(arguments);
-    let (exit, text, report) = load("stall", &all);
-    assert!(exit != 2, "{text}");
-    let latency = &report["total"]["latency"];
-    for (share, seconds) in [("p90", 1.0), ("p95", 1.5), ("p99", 1.9)] {
-        let told = latency[share].as_f64().unwrap() / 1000.0;
-        assert!((told / seconds - 1.0).abs() < 0.05, "{share} is {told} s\n{text}");
-    }
-    assert!(latency["p50"].as_f64().unwrap() < 20.0, "{text}");
-    assert_eq!(report["total"]["requests"], 2000, "{text}");
-    assert_eq!(report["timetable"]["dropped"], 0, "{text}");
-}
-
-mod line {
-    use super::*;
-    use grantcheck::client::{Outgoing, Remember};
-    use grantcheck::org::Org;
-    use grantcheck::transcript::Failure;
-    use grantcheck::wire::host::Host;
-    use grantcheck::wire::line::{Addressed, Lines, Way};
-    use grantcheck::wire::{Clock, Transport};
-    use std::sync::Arc;
-    use std::time::Duration;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
-
-    const WITHIN: Duration = Duration::from_secs(10);
-
-    fn way() -> Way {
-        Way::new(None, WITHIN, true).unwrap()
-    }
-
-    fn request(method: &str, url: String, body: &str) -> http::Request<Bytes> {
-        let form = "application/x-www-form-urlencoded";
-        let request = http::Request::builder().method(method).uri(url).header("content-type", form);
-        request.body(Bytes::from(body.to_owned())).unwrap()
-    }
-
-    /// What is heard of an org over a kept line is what is heard of it over every other way.
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_line_hears_what_every_transport_hears() {
-        let org = Arc::new(Org::new(&embedded(), &[], [7; 32]));
-        let host = Host::start(org, Clock::own(1_800_000_000_000), "127.0.0.1:0").await.unwrap();
-        let (base, mut lines) = (host.url(), Lines::default());
-        let transport = Transport::http(None, WITHIN, &base).unwrap();
-        let asked = [
-            ("GET", "/.well-known/openid-configuration", ""),
-            ("POST", "/services/oauth2/token", "grant_type=client_credentials&client_id=x&client_secret=y"),
-            ("POST", "/services/oauth2/token", "grant_type=%zz"),
-            ("GET", "/services/data/v62.0/limits", ""),
-            ("GET", "/id/keys", ""),
-            ("DELETE", "/nowhere?a=b%20c", ""),
-        ];
-        for (method, path, body) in asked {
-            let request = request(method, format!("{base}{path}"), body);
-            let (raw, phases) = lines.send(&way(), &Addressed::new(&request).unwrap()).await;
-            let outgoing = Outgoing { request, truncated: false, remember: Remember::default() };
-            let Answer::Response(other) = transport.send(&outgoing).await.0 else { panic!("{path}") };
-            let mut ours = raw.unwrap().response();
-            let mut other = other;
-            // One is asked to be kept, the other to be closed, and time goes by.
-            for response in [&mut ours, &mut other] {
-                response.headers.retain(|(name, _)| !["date", "connection"].contains(&name.as_str()));
-            }
-            assert_eq!(
-                (ours.status, ours.headers, ours.body),
-                (other.status, other.headers, other.body),
-                "{path}"
-            );
-            assert!(phases.first_byte <= phases.whole);
-            // One connection serves all of them.
-            assert_eq!(phases.connect.is_some(), path.starts_with("/.well"), "{path}");
-        }
-        host.stop().await;
-    }
-
-    /// Answers so many requests on each connection, in that way, and tells how many connections there were.
-    async fn peer(each: usize, answer: &'static str) -> (String, Arc<std::sync::atomic::AtomicUsize>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/token", listener.local_addr().unwrap());
-        let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let counted = count.clone();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-                for _ in 0..each {
-                    let mut buffer = [0; 4096];
-                    let _ = stream.read(&mut buffer).await;
-                    let _ = stream.write_all(answer.as_bytes()).await;
-                }
-            }
-        });
-        (url, count)
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_was_closed_meanwhile_is_made_anew() {
-        let (url, count) = peer(1, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
-        let addressed = Addressed::new(&request("POST", url, "a=b")).unwrap();
-        let (way, mut lines) = (way(), Lines::default());
-        for round in 1..=3 {
-            // The peer closes once it has answered; whoever sends before that is known was answered nothing, and it is
-            // nobody's fault.
-            let raw = loop {
-                match lines.send(&way, &addressed).await.0 {
-                    Ok(raw) => break raw,
-                    Err(Failure::Unreachable(_)) => {}
-                    Err(other) => panic!("{other}"),
-                }
-            };
-            assert_eq!((raw.status, &raw.body[..]), (200, &b"ok"[..]));
-            assert!(count.load(std::sync::atomic::Ordering::SeqCst) >= round);
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_no_http_and_what_breaks_off_is_the_peers() {
-        for answer in ["nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", ""] {
-            let (url, _) = peer(1, answer).await;
-            let addressed = Addressed::new(&request("POST", url, "a=b")).unwrap();
-            let answer = Lines::default().send(&way(), &addressed).await.0;
-            assert!(matches!(answer, Err(Failure::Broken(_))), "{answer:?}");
-        }
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        let addressed = Addressed::new(&request("GET", url, "")).unwrap();
-        let brief = Way::new(None, Duration::from_millis(50), true).unwrap();
-        let answer = Lines::default().send(&brief, &addressed).await.0;
-        assert_eq!(answer.unwrap_err(), Failure::TimedOut(50));
-        drop(listener);
-        let answer = Lines::default().send(&way(), &addressed).await.0;
-        assert!(matches!(answer, Err(Failure::Unreachable(_))), "{answer:?}");
-    }
 }

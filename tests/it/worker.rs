@@ -4,7 +4,7 @@ use flate2::read::ZlibDecoder;
 use grantcheck::load::Plan;
 use grantcheck::load::drive::{Options, class};
 use grantcheck::load::worker::message::{map, write};
-use grantcheck::load::worker::{Away, Tells, Worker, work};
+use grantcheck::load::worker::{Away, PATIENCE, Tells, Worker, work};
 use grantcheck::load::{LoadReport, report::PartRow};
 use grantcheck::run::look_around;
 use grantcheck::subject::workload::{Tokens, Workload};
@@ -116,17 +116,23 @@ struct Hired {
 
 /// A worker of the embedded org that looks for its master at that port.
 fn hire(port: u16, asked: Workload) -> Hired {
+    hire_with(port, asked, PATIENCE, SCENARIO)
+}
+
+/// One that plays that scenario, and waits so long for a word about its users.
+fn hire_with(port: u16, asked: Workload, patience: Duration, name: &'static str) -> Hired {
     let (stop, stopped) = watch::channel(false);
     let (tell, tells) = mpsc::unbounded_channel();
     let working = std::thread::spawn(move || {
         let target = embedded();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let around = runtime.block_on(look_around(&target, WITHIN)).unwrap();
-        let scenarios = suite("suites/load/token.yaml").scenarios.into_iter().filter(|s| s.name == SCENARIO);
+        let scenarios = suite("suites/load/token.yaml").scenarios.into_iter().filter(|s| s.name == name);
         let options = Options {
             target,
             scenarios: scenarios.map(|scenario| ("load/token".to_owned(), Arc::new(scenario))).collect(),
             left_out: Vec::new(),
+            unplayable: Vec::new(),
             faults: Vec::new(),
             plan: Plan::told(&asked, 100, 2, 1).unwrap(),
             within: Duration::from_secs(10),
@@ -134,7 +140,8 @@ fn hire(port: u16, asked: Workload) -> Hired {
             print: "print".into(),
             master: None,
         };
-        let worker = Worker { master: format!("127.0.0.1:{port}"), name: "w".into(), options, around };
+        let master = format!("127.0.0.1:{port}");
+        let worker = Worker { master, name: "w".into(), options, around, patience };
         runtime.block_on(work(&worker, &tell, stopped))
     });
     Hired { stop, tells, working }
@@ -287,6 +294,73 @@ async fn a_lost_master_is_joined_again_and_a_bad_one_breaks_nothing() {
     let report =
         tokio::task::spawn_blocking(|| hired.working.join().unwrap()).await.unwrap().unwrap().unwrap();
     assert!(report.total.requests > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_of_a_master_that_was_started_anew_are_ended() {
+    let (listener, port) = listener().await;
+    let hired = hire_with(port, Workload::default(), Duration::ZERO, SCENARIO);
+    let (mut peer, _) = Peer::next(&listener).await;
+    peer.join().await;
+    peer.spawn(1.0, &[(&played(), 2)]).await;
+    peer.hear("spawning_complete").await;
+    drop(peer);
+    // It is joined again, and knows nothing of any users.
+    let (mut peer, _) = Peer::next(&listener).await;
+    peer.join().await;
+    let (_, before) = peer.hear("exception").await;
+    assert!(before.iter().all(|(kind, _)| kind != "spawning"), "{before:?}");
+    while member(&peer.hear("stats").await.0, "user_count") != &0.into() {}
+    assert_eq!(member(&peer.hear("heartbeat").await.0, "state"), &"ready".into());
+    // Another test begins as if nothing had been.
+    peer.spawn(2.0, &[(&played(), 1)]).await;
+    peer.hear("spawning_complete").await;
+    peer.say("quit", Value::Nil).await;
+    tokio::task::spawn_blocking(|| hired.working.join().unwrap()).await.unwrap().unwrap();
+    let mut tells = hired.tells;
+    let mut lines = Vec::new();
+    while let Ok(told) = tells.try_recv() {
+        if let Tells::Line(line) = told {
+            lines.push(line);
+        }
+    }
+    assert!(lines[0].starts_with("looking for the master at 127.0.0.1:"), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_plays_nothing_is_no_user() {
+    let (listener, port) = listener().await;
+    // Its session cannot outlive a play: it is a login, and nothing else.
+    let asked = Workload { tokens: Some(Tokens::Pool(1)), ..Workload::default() };
+    let hired = hire_with(port, asked, PATIENCE, SCENARIO);
+    let (mut peer, _) = Peer::next(&listener).await;
+    peer.join().await;
+    peer.spawn(1.0, &[(&played(), 2)]).await;
+    let (told, before) = peer.hear("spawning_complete").await;
+    assert_eq!(member(&told, "user_count"), &0.into());
+    assert!(before.iter().any(|(kind, _)| kind == "exception"), "{before:?}");
+    peer.say("quit", Value::Nil).await;
+    let report = tokio::task::spawn_blocking(|| hired.working.join().unwrap()).await.unwrap().unwrap();
+    assert!(report.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_no_master_says_so_at_once() {
+    let port = listener().await.1;
+    let mut hired = hire(port, Workload::default());
+    let mut lines = Vec::new();
+    while lines.len() < 2 {
+        let told = timeout(WITHIN, hired.tells.recv()).await.unwrap();
+        if let Some(Tells::Line(line)) = told {
+            lines.push(line);
+        }
+    }
+    assert!(
+        lines[0].starts_with("looking for the master") && lines[1].contains("not there yet"),
+        "{lines:?}"
+    );
+    hired.stop.send(true).unwrap();
+    tokio::task::spawn_blocking(|| hired.working.join().unwrap()).await.unwrap().unwrap();
 }
 
 /// A child process that is ended with the test, and what it said on standard error.

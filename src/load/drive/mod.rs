@@ -20,22 +20,52 @@ use super::gauge::{Series, Slice, StepGauge};
 use super::pace::SECOND;
 use super::plan::Plan;
 use super::report::{LoadReport, Made, told};
-use super::scene::{Scene, unplayable};
+use super::scene::{self, Scene, logins, unplayable};
 use super::session::Live;
 use super::shard::{Shard, Turns};
 use super::sign::Signer;
 use super::tally::Tally;
 use super::threshold::value;
+use crate::client::Session;
 use crate::org::Org;
 use crate::org::fault::Fault;
 use crate::run::{Surroundings, embedded_endpoints};
-use crate::subject::workload::{Connections, Quantity};
+use crate::subject::workload::{Connections, Quantity, Tokens};
 use crate::subject::{Setting, Settings, Target};
 use crate::suite::Scenario;
+use crate::transcript::{Exchange, Redactor};
 use crate::wire::clock::{Watch, real_now};
 use crate::wire::host::Host;
 use crate::wire::line::Way;
 use crate::wire::{Clock, Error, dice};
+
+/// A scenario that is not played: its suite, its name, and why.
+pub type NotPlayed = (String, String, String);
+
+/// A scenario with the id of its suite.
+pub type Selected = (String, Arc<Scenario>);
+
+/// Those of the scenarios that can be played under load, and those that cannot.
+pub fn playable(scenarios: &[Selected], target: &Target, tokens: Tokens) -> (Vec<Selected>, Vec<NotPlayed>) {
+    let (mut can, mut cannot) = (Vec::new(), Vec::new());
+    for (suite, scenario) in scenarios {
+        match unplayable(scenario, target, tokens) {
+            Some(why) => cannot.push((suite.clone(), scenario.name.clone(), why)),
+            None => can.push((suite.clone(), scenario.clone())),
+        }
+    }
+    (can, cannot)
+}
+
+/// The names of the steps that are counted: `suite › scenario › n do (label)`.
+pub fn steps<'s>(scenarios: impl Iterator<Item = (&'s str, &'s Scenario)>, tokens: Tokens) -> Vec<String> {
+    scenarios
+        .flat_map(|(suite, scenario)| {
+            let all = scenario.steps.len() + scenario.cleanup.len();
+            (logins(scenario, tokens)..all).map(move |i| scene::step_name(suite, scenario, i))
+        })
+        .collect()
+}
 
 /// What is to be loaded.
 #[derive(Clone)]
@@ -43,9 +73,11 @@ pub struct Options {
     /// The org.
     pub target: Target,
     /// Scenarios, each with the id of its suite.
-    pub scenarios: Vec<(String, Arc<Scenario>)>,
+    pub scenarios: Vec<Selected>,
     /// Scenarios that the target cannot be asked: suite, name, and why.
-    pub left_out: Vec<(String, String, String)>,
+    pub left_out: Vec<NotPlayed>,
+    /// Scenarios that cannot be played under load, so that nobody vouches for them.
+    pub unplayable: Vec<NotPlayed>,
     /// Faults that the embedded org commits.
     pub faults: Vec<&'static Fault>,
     /// What is done.
@@ -124,9 +156,59 @@ pub(in crate::load) struct Job {
     herd_ready: AtomicU64,
     herd: watch::Sender<bool>,
     within: Duration,
+    /// Key of the fingerprints that stand in place of secrets in what is told of this run.
+    key: [u8; 32],
+    /// Plays of an open run that are under way.
+    in_flight: AtomicU64,
 }
 
 impl Job {
+    /// Knows the secrets of the target and those of every session that outlives a play.
+    pub(in crate::load) fn redactor(&self) -> Redactor {
+        let mut redactor = Redactor::new(self.key);
+        self.scenes.iter().for_each(|scene| redactor.learn_target(&scene.target));
+        self.lives.iter().flatten().for_each(|live| learn(&mut redactor, &live.known().0));
+        redactor
+    }
+
+    /// What a server said to a session that it did not grant or renew, without the secrets of that session and of these
+    /// exchanges: nobody keeps them, so that nobody could find them in it later.
+    pub(in crate::load) fn scrubbed(
+        &self,
+        text: &str,
+        session: &Session,
+        exchanges: impl Iterator<Item = Exchange>,
+    ) -> String {
+        let mut redactor = Redactor::new(self.key);
+        learn(&mut redactor, session);
+        exchanges.for_each(|x| redactor.learn_exchange(&x));
+        redactor.scrub(text)
+    }
+
+    /// How many sessions outlive a play.
+    pub(in crate::load) fn sessions(&self) -> usize {
+        let lives = self.lives.iter().flatten();
+        if self.plan.users_log_in_late() {
+            lives.filter(|live| live.is_there()).count()
+        } else {
+            lives.count()
+        }
+    }
+
+    /// Takes the place of one play more under way, where there is room; [`Job::leave`] gives it back.
+    fn enter(&self) -> bool {
+        let room = self.plan.own_in_flight() as u64;
+        let there = self.in_flight.fetch_add(1, Ordering::Relaxed) < room;
+        if !there {
+            self.leave();
+        }
+        there
+    }
+
+    fn leave(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// The name by which somebody knows this process who decides how many play.
     pub(in crate::load) fn worker(&self) -> Option<&str> {
         self.master.as_ref().map(|master| master.worker.as_str())
@@ -149,6 +231,21 @@ impl Job {
     }
 }
 
+/// Teaches the secrets of a session.
+fn learn(redactor: &mut Redactor, session: &Session) {
+    let secrets = [
+        ("access_token", &session.access_token),
+        ("refresh_token", &session.refresh_token),
+        ("id_token", &session.id_token),
+        ("code", &session.code),
+        ("code_verifier", &session.verifier),
+        ("assertion", &session.assertion),
+    ];
+    for (kind, secret) in secrets {
+        secret.iter().for_each(|secret| redactor.learn(kind, secret.expose()));
+    }
+}
+
 /// Plays under load. Ends early, with what was played by then, when `stop` turns true.
 ///
 /// # Errors
@@ -165,11 +262,13 @@ pub async fn load(
     let mut hosts: Vec<(Settings, Host, Arc<Org>)> = Vec::new();
     let mut scenes: Vec<Arc<Scene>> = Vec::new();
     let mut row = 0;
-    for (suite, scenario) in &options.scenarios {
-        if let Some(why) = unplayable(scenario, &options.target) {
-            made.not_testable.push((suite.clone(), scenario.name.clone(), why));
-            continue;
-        }
+    let (playable, not) = playable(&options.scenarios, &options.target, options.plan.tokens);
+    let not = options.unplayable.iter().cloned().chain(not);
+    for (suite, name, why) in not {
+        made.unplayed.push(format!("{suite} › {name}"));
+        made.not_testable.push((suite, name, why));
+    }
+    for (suite, scenario) in &playable {
         let mut target = options.target.clone();
         let org = if target.is_embedded() {
             target.settings = quiet(&target.settings.with(&scenario.settings));
@@ -191,14 +290,7 @@ pub async fn load(
             around.org.clone()
         };
         let mut scene = Scene::new(suite, scenario.clone(), target, org, row);
-        if options.plan.own_sessions() > 0 {
-            scene.login = scene.steps_that_log_in();
-            if scene.login == 0 || scene.login == scene.steps.len() {
-                let why = "its session is to outlive a play, and it has no step that logs in before others that use it";
-                made.not_testable.push((suite.clone(), scenario.name.clone(), why.into()));
-                continue;
-            }
-        }
+        scene.login = logins(scenario, options.plan.tokens);
         row += scene.steps.len();
         scenes.push(Arc::new(scene));
     }
@@ -231,6 +323,8 @@ pub async fn load(
         herd_ready: AtomicU64::new(0),
         herd,
         within: options.within,
+        key: dice::seed(),
+        in_flight: AtomicU64::new(0),
     });
     if job.scenes.is_empty() {
         return Ok(told(&options.target, &job, Tally::new(0, 0), &Series::default(), made));
@@ -382,7 +476,7 @@ async fn collect(
         }
         let mut lives = job.lives.iter().flatten().peekable();
         if made.aborted.is_none() && lives.peek().is_some() && lives.all(|live| live.is_dead()) {
-            made.aborted = Some("every grant died, so nobody can play".to_owned());
+            made.aborted = Some("every grant had died, so nobody could play".to_owned());
             let _ = halt.send(true);
         }
         if made.aborted.is_none()
@@ -442,14 +536,8 @@ fn broken_threshold(job: &Job, tallies: &[Arc<Mutex<Tally>>], now: u64) -> Optio
 pub(in crate::load) fn rows(scenes: &[Arc<Scene>]) -> Vec<(String, usize)> {
     let mut rows = Vec::new();
     for scene in scenes {
-        for (i, step) in
-            scene.scenario.steps.iter().chain(&scene.scenario.cleanup).enumerate().skip(scene.login)
-        {
-            let label = step.label.as_ref().map_or(String::new(), |label| format!(" ({label})"));
-            rows.push((
-                format!("{} › {} {}{label}", scene.name(), i + 1, step.action.name()),
-                scene.steps[i].row,
-            ));
+        for (i, step) in scene.steps.iter().enumerate().skip(scene.login) {
+            rows.push((scene::step_name(&scene.suite, &scene.scenario, i), step.row));
         }
     }
     rows

@@ -5,10 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Job, rows};
 use crate::load::gauge::Gauge;
 use crate::load::report::{FoundRow, found_row};
-use crate::load::tally::{Found, Tally};
-use crate::transcript::Redactor;
+use crate::load::tally::Tally;
 use crate::wire::clock::real_now;
-use crate::wire::dice;
 
 /// What was counted so far. Every secret in it is replaced by its fingerprint.
 #[derive(Clone, Debug, Default)]
@@ -71,19 +69,14 @@ impl<'j> Looker<'j> {
         let seen: u64 = whole.findings.iter().map(|found| found.times).sum();
         if seen != self.seen {
             self.seen = seen;
-            let mut redactor = self.redactor(&whole.findings);
+            let mut redactor = self.job.redactor();
+            let exchanges = whole.findings.iter().flat_map(|found| &found.exchanges);
+            exchanges.for_each(|x| redactor.learn_exchange(x));
             let rows =
                 whole.findings.iter().map(|found| found_row(self.job, &self.names, found, &mut redactor));
             self.findings = rows.collect();
         }
         let findings = self.findings.clone();
         let _ = master.hears.send(SoFar { at: real_now(), steps, findings, died: whole.died });
-    }
-
-    fn redactor(&self, findings: &[Found]) -> Redactor {
-        let mut redactor = Redactor::new(dice::seed());
-        self.job.scenes.iter().for_each(|scene| redactor.learn_target(&scene.target));
-        findings.iter().flat_map(|found| &found.exchanges).for_each(|x| redactor.learn_exchange(x));
-        redactor
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::super::LATE;
-use super::super::pace::SECOND;
+use super::super::pace::{SECOND, Turn};
 use super::super::plan::{Model, Told};
 use super::super::play::{Pool, User};
 use super::super::session::Live;
@@ -206,6 +206,9 @@ async fn herd(thread: &Rc<Thread>) {
     }
     let threads = thread.job.plan.threads.max(1);
     let lives: Vec<Arc<Live>> = thread.job.lives.iter().flatten().cloned().collect();
+    if lives.is_empty() {
+        return;
+    }
     let pool = Rc::new(Pool::new(HERD_CONNECTIONS.div_ceil(threads)));
     let mut tasks = tokio::task::JoinSet::new();
     for number in (thread.number..thread.job.plan.own_herd()).step_by(threads) {
@@ -274,19 +277,30 @@ pub(super) async fn finish(thread: &Rc<Thread>, mut all: std::pin::Pin<&mut impl
 async fn user(thread: &Rc<Thread>, here: u64) {
     let plan = &thread.job.plan;
     let Model::Users(course, pacing) = &plan.model else { return };
-    let number = plan.shard.number(here);
     let mut user = thread.user();
-    let mut next = 0;
+    let mut turn = Turn::new(plan.shard.number(here), *pacing);
+    // Who is behind its pace at the end may make up for it as long as an answer may take.
+    let last = plan.length.map(|length| length.saturating_add(thread.job.within.as_micros() as u64));
     loop {
-        let now = thread.now().max(next);
-        if thread.stopped() || plan.length.is_some_and(|length| now >= length) {
+        let now = thread.now();
+        if thread.stopped() {
             return;
         }
-        let Some(at) = course.above(number as f64, now) else { return };
-        if at > thread.now() && !thread.until(at).await {
+        let Some(at) = turn.next(course, now) else { return };
+        if plan.length.is_some_and(|length| at >= length) {
             return;
         }
-        if plan.length.is_some_and(|length| at >= length) || !thread.claim() {
+        if last.is_some_and(|last| now >= last) {
+            if !thread.claim() {
+                return;
+            }
+            dropped(thread, at);
+            continue;
+        }
+        if at > now && !thread.until(at).await {
+            return;
+        }
+        if !thread.claim() {
             return;
         }
         // Without pacing a play should begin when it can; with it, when its time has come.
@@ -302,9 +316,15 @@ async fn user(thread: &Rc<Thread>, here: u64) {
         thread.tally().in_flight += 1;
         user.play(thread, scene, live, intended, intended >= plan.warm_up).await;
         thread.tally().in_flight -= 1;
-        if let Some(pacing) = pacing {
-            next = intended + pacing;
-        }
+    }
+}
+
+/// Counts a play that should have begun and does not.
+fn dropped(thread: &Rc<Thread>, intended: u64) {
+    if intended >= thread.job.plan.warm_up {
+        let mut tally = thread.tally();
+        tally.dropped += 1;
+        tally.slice.dropped += 1;
     }
 }
 
@@ -350,7 +370,6 @@ async fn open(thread: &Rc<Thread>) {
 /// Begins plays of an open run, and knows those that are under way.
 pub(super) struct Starter {
     thread: Rc<Thread>,
-    room: u64,
     /// Users that do nothing at the moment, each with its number here.
     idle: Rc<RefCell<Vec<(u64, User)>>>,
     users: u64,
@@ -359,10 +378,8 @@ pub(super) struct Starter {
 
 impl Starter {
     pub(super) fn new(thread: &Rc<Thread>) -> Self {
-        let plan = &thread.job.plan;
-        let room = plan.own_in_flight().div_ceil(plan.threads.max(1)).max(1) as u64;
         let tasks = tokio::task::JoinSet::new();
-        Self { thread: thread.clone(), room, idle: Rc::default(), users: 0, tasks }
+        Self { thread: thread.clone(), idle: Rc::default(), users: 0, tasks }
     }
 
     /// Begins a play that should have begun at that moment, or drops it where too many are in flight.
@@ -371,13 +388,8 @@ impl Starter {
         let thread = &self.thread;
         let plan = &thread.job.plan;
         let counted = at >= plan.warm_up;
-        if thread.tally().in_flight >= self.room {
-            if counted {
-                let mut tally = thread.tally();
-                tally.dropped += 1;
-                tally.slice.dropped += 1;
-            }
-            return;
+        if !thread.job.enter() {
+            return dropped(thread, at);
         }
         started(thread, at);
         let free = self.idle.borrow_mut().pop();
@@ -391,6 +403,7 @@ impl Starter {
         self.tasks.spawn_local(async move {
             user.play(&thread, scene, live, at, counted).await;
             thread.tally().in_flight -= 1;
+            thread.job.leave();
             idle.borrow_mut().push((slot, user));
         });
     }

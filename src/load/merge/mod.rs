@@ -90,6 +90,10 @@ impl<'p> Adding<'p> {
             first_byte: self.sum(|report| of(report).map(|row| &row.first_byte)),
             wait: self.sum(|report| of(report).map(|row| &row.wait)),
             errors: self.count(|report| of(report).map_or(0, |row| row.errors)),
+            fails: self.count(|report| of(report).map_or(0, |row| row.fails)),
+            doubts: self.count(|report| of(report).map_or(0, |row| row.doubts)),
+            stopped: self.count(|report| of(report).map_or(0, |row| row.stopped)),
+            skipped: self.count(|report| of(report).map_or(0, |row| row.skipped)),
             waited: self.count(|report| of(report).map_or(0, |row| row.waited_for_renewal)),
             ..StepGauge::default()
         };
@@ -131,6 +135,7 @@ impl<'p> Adding<'p> {
                 parts: self.parts.iter().map(Part::words).collect(),
                 missing,
                 broken: self.parts.iter().find_map(|part| part.said(part.report.run.broken.as_deref())),
+                idle: self.reports().all(|r| r.run.idle),
                 ..first.run.clone()
             },
             warm_up_ms: first.warm_up_ms,
@@ -254,15 +259,15 @@ impl<'p> Adding<'p> {
                 let mut found = found.clone();
                 found.first_ms += later(report, began);
                 let same = |known: &&mut FoundRow| {
-                    (&known.step, known.verdict, &known.expected, &known.at)
-                        == (&found.step, found.verdict, &found.expected, &found.at)
+                    (&known.step, known.verdict, &known.at) == (&found.step, found.verdict, &found.at)
                 };
                 let full = all.len() >= MOST_FINDINGS;
                 match all.iter_mut().find(same) {
                     Some(known) => {
                         known.times = known.times.saturating_add(found.times);
                         if found.first_ms < known.first_ms {
-                            (known.first_ms, known.observed) = (found.first_ms, found.observed);
+                            (known.first_ms, known.expected, known.observed) =
+                                (found.first_ms, found.expected, found.observed);
                         }
                     }
                     None if !full => all.push(found),

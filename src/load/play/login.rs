@@ -117,6 +117,7 @@ impl User {
     ) -> Result<Session, Failed> {
         let scene = &thread.job.scenes[number];
         let failed = |why: String, is_final: bool| Failed { why, is_final };
+        self.kept.clear();
         if let Some(session) = known.filter(|session| session.refresh_token.is_some()) {
             return self.refresh(thread, scene, session).await;
         }
@@ -130,7 +131,11 @@ impl User {
             let x = self.kept.last().filter(|_| self.kept.len() > before).map(|kept| scene.exchange(kept, 0));
             match x {
                 Some(x) if comes_to_success(&scene.step(i).action, &x) => {}
-                Some(x) => return Err(failed(x.outcome(), (400..500).contains(&x.status()))),
+                Some(x) => {
+                    let told = self.kept.iter().map(|kept| scene.exchange(kept, 0));
+                    let why = thread.job.scrubbed(&x.outcome(), &playing.session, told);
+                    return Err(failed(why, (400..500).contains(&x.status())));
+                }
                 None => return Err(failed("it was not played".into(), true)),
             }
         }
@@ -158,8 +163,9 @@ impl User {
             .with_context(actor, &session, real_now(), &random, |cx| build(cx, &asked))
             .and_then(Sent::new)
             .map_err(|why| failed(why.to_string(), true))?;
-        let raw = self.send(thread, &outgoing.addressed).await.0;
-        let raw = raw.map_err(|why| failed(why.to_string(), false))?;
+        let at = real_now();
+        let (answer, phases) = self.send(thread, &outgoing.addressed).await;
+        let raw = answer.map_err(|why| failed(why.to_string(), false))?;
         let response = raw.response();
         let members = response.json().filter(|_| raw.status == 200);
         match members.filter(|json| json.get("access_token").is_some()) {
@@ -167,7 +173,13 @@ impl User {
                 session.granted(|name| json.get(name)?.as_str());
                 Ok(session)
             }
-            None => Err(failed(response.one_line(), (400..500).contains(&raw.status))),
+            None => {
+                let (is_final, took) = ((400..500).contains(&raw.status), phases.whole);
+                let outgoing = outgoing.outgoing.clone();
+                let kept = Kept { step: 0, endpoint: Endpoint::Token, outgoing, answer: Ok(raw), at, took };
+                let told = std::iter::once(scene.exchange(&kept, 0));
+                Err(failed(thread.job.scrubbed(&response.one_line(), &session, told), is_final))
+            }
         }
     }
 }
@@ -212,15 +224,21 @@ impl Playing<'_> {
 async fn renew(thread: &Rc<Thread>, live: &Arc<Live>, ticket: Ticket) {
     let begun = thread.now();
     let mut user = thread.renewer();
+    // Of a session that nobody knew yet this is the login.
+    let first = !live.is_there();
     let (known, _) = live.known();
     let outcome = user.grant(thread, live.scene, Some(known)).await;
     thread.give_back(user);
     let now = thread.now();
     let mut tally = thread.tally();
-    tally.renewals.record(now - begun);
-    tally.slice.renewals += 1;
+    if first {
+        tally.logins.record(now - begun);
+    } else {
+        tally.renewals.record(now - begun);
+        tally.slice.renewals += 1;
+    }
     if let Err(failed) = &outcome {
-        tally.failed_renewals += 1;
+        tally.failed_renewals += u64::from(!first);
         if failed.is_final && live.tells_of_death() {
             tally.death(now, live.scene, failed.why.clone());
         }

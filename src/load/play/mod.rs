@@ -71,6 +71,8 @@ struct Playing<'p> {
     sampled: bool,
     fails: u64,
     doubts: u64,
+    /// Whether it could not go on to its end.
+    stopped: bool,
     /// How long it waited for renewals.
     waited: u64,
     /// Whether the next request goes out with the token that it has, dead or alive.
@@ -153,7 +155,10 @@ impl User {
             () if doubts > 0 => plays.inconclusive += 1,
             () => plays.pass += 1,
         }
-        plays.latency.record(now.saturating_sub(intended).saturating_sub(waited));
+        // How long a play takes that could not go on says nothing of one that can.
+        if !playing.stopped {
+            plays.latency.record(now.saturating_sub(intended).saturating_sub(waited));
+        }
         if sampled {
             drop(tally);
             let exchanges = record(&scene, &self.kept);
@@ -375,6 +380,7 @@ impl<'p> Playing<'p> {
             sampled: false,
             fails: 0,
             doubts: 0,
+            stopped: false,
             waited: 0,
             sends_what_it_has: false,
             logs_in: false,
@@ -396,17 +402,31 @@ impl<'p> Playing<'p> {
         self.version = version();
     }
 
-    /// A step could not be done.
+    /// A step could not be done: nothing was sent, so there is no request with an error.
     fn could_not(&mut self, i: usize, step: &Step, why: Stopped, kept: &[Kept]) {
         let scene = self.scene;
+        let after = self.fails + self.doubts > 0;
         let (observed, verdict) = match why {
-            Stopped::Dead(failed) => (format!("the grant died: {}", failed.why), Verdict::Fail),
+            Stopped::Dead(failed) if failed.is_final => {
+                (format!("the grant died: {}", failed.why), Verdict::Fail)
+            }
+            Stopped::Dead(failed) => (format!("the renewal failed: {}", failed.why), Verdict::Fail),
             Stopped::Missing(why) => {
                 let server = matches!(&why, Missing::Value(name) if !name.starts_with("app."));
-                let verdict = if server && self.fails == 0 { Verdict::Fail } else { Verdict::Inconclusive };
+                let verdict = if server && !after { Verdict::Fail } else { Verdict::Inconclusive };
                 (why.to_string(), verdict)
             }
         };
+        self.stopped = true;
+        if self.counted {
+            let mut tally = self.thread.tally();
+            let gauge = &mut tally.steps[scene.steps[i].row];
+            match verdict {
+                Verdict::Fail => gauge.stopped += 1,
+                _ if after => gauge.skipped += 1,
+                _ => gauge.doubts += 1,
+            }
+        }
         let finding = Finding {
             check: None,
             verdict,
@@ -417,10 +437,10 @@ impl<'p> Playing<'p> {
             grave: false,
             at: Some((scene.scenario.text.clone(), step.span)),
         };
-        self.found(i, vec![finding], 1, || record(scene, kept));
+        self.tell(i, vec![finding], || record(scene, kept));
     }
 
-    /// Counts what does not hold.
+    /// Counts what does not hold of so many answers.
     fn found(
         &mut self,
         i: usize,
@@ -428,9 +448,22 @@ impl<'p> Playing<'p> {
         requests: u64,
         exchanges: impl Fn() -> Vec<Exchange>,
     ) {
-        if findings.is_empty() {
-            return;
+        if self.counted && !findings.is_empty() {
+            let fails = findings.iter().filter(|finding| finding.verdict == Verdict::Fail).count() as u64;
+            // Several findings about one answer are one error.
+            let errors = requests.min(findings.len() as u64);
+            let mut tally = self.thread.tally();
+            let gauge = &mut tally.steps[self.scene.steps[i].row];
+            gauge.errors += errors;
+            gauge.fails += fails;
+            gauge.doubts += findings.len() as u64 - fails;
+            tally.slice.errors += errors;
         }
+        self.tell(i, findings, exchanges);
+    }
+
+    /// Keeps what does not hold, to tell it.
+    fn tell(&mut self, i: usize, findings: Vec<Finding>, exchanges: impl Fn() -> Vec<Exchange>) {
         for finding in &findings {
             match finding.verdict {
                 Verdict::Fail => self.fails += 1,
@@ -442,10 +475,6 @@ impl<'p> Playing<'p> {
         }
         let now = self.thread.now();
         let mut tally = self.thread.tally();
-        // Several findings about one answer are one error.
-        let errors = requests.min(findings.len() as u64);
-        tally.steps[self.scene.steps[i].row].errors += errors;
-        tally.slice.errors += errors;
         for finding in findings {
             tally.found((self.number, i), finding, now, &exchanges);
         }

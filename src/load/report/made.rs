@@ -14,9 +14,9 @@ use super::{
 use crate::report::{At, CheckRow, FindingRow, Word};
 use crate::run::judge_recording;
 use crate::subject::Target;
+use crate::subject::workload::Tokens;
 use crate::transcript::{Redactor, Transcript};
 use crate::verdict::Verdict;
-use crate::wire::dice;
 
 /// The most findings of checks that are told.
 const MOST_FINDINGS: usize = 20;
@@ -36,6 +36,8 @@ pub(in crate::load) struct Made {
     pub(in crate::load) aborted: Option<String>,
     pub(in crate::load) broken: Option<String>,
     pub(in crate::load) not_testable: Vec<(String, String, String)>,
+    /// Of these, what was selected and cannot be played under load, in words.
+    pub(in crate::load) unplayed: Vec<String>,
     /// Of each thread: processor time and how long it ran, in microseconds.
     pub(in crate::load) threads: Vec<(u64, u64)>,
     /// When the herd went, and how many renewals there had been.
@@ -49,6 +51,10 @@ pub(in crate::load) fn step_row(name: &str, gauge: &StepGauge, time: u64) -> Ste
         requests: gauge.requests(),
         rate: rate(gauge.requests(), time),
         errors: gauge.errors,
+        fails: gauge.fails,
+        doubts: gauge.doubts,
+        stopped: gauge.stopped,
+        skipped: gauge.skipped,
         statuses: gauge.statuses.clone(),
         latency: Percentiles::of(&gauge.latency),
         service: Percentiles::of(&gauge.service),
@@ -67,11 +73,12 @@ pub(in crate::load) fn told(
     made: Made,
 ) -> LoadReport {
     let plan = &job.plan;
-    let end =
-        plan.length.filter(|_| !made.interrupted && made.aborted.is_none()).unwrap_or(0).max(tally.last);
+    // Who has played as often as it was to does not wait for the end.
+    let done = plan.own_count().is_some_and(|count| tally.counted + tally.warm_up >= count);
+    let whole = !made.interrupted && made.aborted.is_none() && !done && !plan.is_idle();
+    let end = plan.length.filter(|_| whole).unwrap_or(0).max(tally.last);
     let time = end.saturating_sub(plan.warm_up).max(1);
-    let mut redactor = Redactor::new(dice::seed());
-    redactor.learn_target(target);
+    let mut redactor = job.redactor();
     let exchanges = tally.samples.iter().map(|(_, x)| x).chain(tally.findings.iter().map(|f| &f.exchanges));
     exchanges.flatten().for_each(|x| redactor.learn_exchange(x));
     let names = rows(&job.scenes);
@@ -81,7 +88,7 @@ pub(in crate::load) fn told(
     let findings: Vec<FoundRow> =
         tally.findings.iter().map(|found| found_row(job, &names, found, &mut redactor)).collect();
     let signing = signing(job, &tally, &made, time);
-    let sessions = plan.own_sessions() * job.scenes.len();
+    let sessions = job.sessions();
     let mut report = LoadReport {
         version: VERSION,
         kind: "load".to_owned(),
@@ -99,9 +106,11 @@ pub(in crate::load) fn told(
                 None => (plan.shard != Shard::WHOLE).then_some(PartRow::Shard(plan.shard)),
             },
             thresholds: plan.thresholds.iter().map(|threshold| threshold.text.clone()).collect(),
-            in_flight: plan.in_flight as u64,
+            in_flight: if plan.is_open() { plan.in_flight as u64 } else { 0 },
             drops_allowed: plan.drops_allowed,
             broken: made.broken.as_deref().map(|why| redactor.scrub(why)),
+            unplayed: made.unplayed.clone(),
+            idle: plan.is_idle(),
             ..RunRow::default()
         },
         warm_up_ms: ms(plan.warm_up),
@@ -133,7 +142,7 @@ pub(in crate::load) fn told(
         connect: Percentiles::of(&tally.connect),
         tls: Percentiles::of(&tally.tls),
         signing,
-        sessions: (sessions > 0).then(|| SessionsRow {
+        sessions: (plan.tokens != Tokens::Fresh).then(|| SessionsRow {
             sessions: sessions as u64,
             logins: Percentiles::of(&tally.logins),
             renewals: Percentiles::of(&tally.renewals),
@@ -155,7 +164,8 @@ pub(in crate::load) fn told(
         findings,
         more_findings: tally.more_findings,
         catalogue,
-        threads: made.threads.iter().map(|(cpu, ran)| share(*cpu, *ran)).collect(),
+        // A thread that is done early does nothing for the rest of the time.
+        threads: made.threads.iter().map(|(cpu, ran)| share(*cpu, (*ran).max(end))).collect(),
         cpu_us_per_request: {
             let cpu: u64 = made.threads.iter().map(|(cpu, _)| cpu).sum();
             (cpu as f64 * 10.0 / total.requests().max(1) as f64).round() / 10.0

@@ -51,7 +51,7 @@ pub struct LoadReport {
     pub because: Vec<String>,
     /// Whether a person ended it.
     pub interrupted: bool,
-    /// Which threshold ended it.
+    /// Why it ended before its time: a threshold did not hold, or every grant had died.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aborted: Option<String>,
     /// All requests.
@@ -116,13 +116,19 @@ pub struct RunRow {
     pub missing: Vec<String>,
     /// What must hold, as it was written. Of a part nothing is judged by it.
     pub thresholds: Vec<String>,
-    /// The most plays in flight in an open run, of all parts together.
+    /// The most plays in flight in an open run, of all parts together; 0 in a closed one, where users are what bounds them.
     pub in_flight: u64,
     /// Whether dropped plays are no failure.
     pub drops_allowed: bool,
     /// Why it could not be prepared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken: Option<String>,
+    /// Scenarios that were selected and cannot be played under load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unplayed: Vec<String>,
+    /// Whether nothing of the run falls to this part of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub idle: bool,
 }
 
 /// A part of a run.
@@ -202,6 +208,18 @@ pub struct StepRow {
     pub rate: f64,
     /// Requests of which an expectation did not hold, or that had no answer.
     pub errors: u64,
+    /// Expectations that did not hold, whether or not they are told one by one.
+    #[serde(default)]
+    pub fails: u64,
+    /// Expectations that prove nothing.
+    #[serde(default)]
+    pub doubts: u64,
+    /// Plays that could not go on at this step, by what the server did; no request was sent for it.
+    #[serde(default)]
+    pub stopped: u64,
+    /// Plays that could not go on at this step because something else had not held before.
+    #[serde(default)]
+    pub skipped: u64,
     /// How often each status came; 0 is no answer.
     pub statuses: BTreeMap<u16, u64>,
     /// From the moment at which it should have begun.
@@ -229,7 +247,7 @@ pub struct PlayRow {
     pub inconclusive: u64,
     /// Plays a second.
     pub rate: f64,
-    /// From the moment at which it should have begun to its end.
+    /// From the moment at which it should have begun to its end; of plays that could go on to it.
     pub latency: Percentiles,
 }
 
@@ -240,7 +258,8 @@ pub struct TimetableRow {
     pub start_error: Percentiles,
     /// Plays that began more than 2 ms late.
     pub late: u64,
-    /// Plays that were not begun because too many were in flight.
+    /// Plays that were not begun because too many were in flight, or because their user waited for an answer until after
+    /// the end.
     pub dropped: u64,
 }
 
@@ -266,13 +285,13 @@ pub struct SigningRow {
 pub struct SessionsRow {
     /// How many there were.
     pub sessions: u64,
-    /// First grants, made before the timetable began.
+    /// First grants: made before the timetable began, or when a user came of whom nobody knew.
     pub logins: Percentiles,
     /// Renewals: refreshes and new grants.
     pub renewals: Percentiles,
     /// Renewals that brought no token.
     pub failed_renewals: u64,
-    /// Requests that were refused with a dead token and sent again.
+    /// Requests that were refused because their token was dead. Where a renewal brought another, they were sent again.
     pub refused: u64,
     /// Grants that died.
     pub died: u64,

@@ -120,9 +120,11 @@ pub fn schema() -> Value {
             ] })),
             ("parts?", texts()), ("missing?", texts()), ("thresholds", texts()), ("in_flight", count()),
             ("drops_allowed", json!({ "type": "boolean" })), ("broken?", text()),
+            ("unplayed?", texts()), ("idle?", json!({ "type": "boolean" })),
         ]),
         "step": object(&[
             ("step", text()), ("requests", count()), ("rate", number()), ("errors", count()),
+            ("fails", count()), ("doubts", count()), ("stopped", count()), ("skipped", count()),
             ("statuses", json!({ "type": "object", "propertyNames": { "pattern": "^[0-9]{1,3}$" }, "additionalProperties": count() })),
             ("latency", told()), ("service", told()), ("first_byte", told()), ("waited_for_renewal", count()), ("wait", told()),
         ]),

@@ -16,7 +16,7 @@ use std::io::Write as _;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-use super::drive::{Options, Progress, class};
+use super::drive::{Options, Progress, class, playable};
 use super::report::{LoadReport, json};
 use crate::run::Surroundings;
 use crate::wire::clock::Watch;
@@ -35,6 +35,8 @@ const SILENCE: u64 = 5_000_000;
 const AWAY: u64 = 60_000_000;
 /// How long one waits for a master that was never there, in microseconds.
 const NEVER: u64 = 300_000_000;
+/// How long a master that was joined anew may say nothing of the users that play.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A worker.
 pub struct Worker {
@@ -46,6 +48,9 @@ pub struct Worker {
     pub options: Options,
     /// The way to the org.
     pub around: Surroundings,
+    /// How long a master that was joined anew may say nothing of the users that play, before they are ended: one that was
+    /// started anew knows nothing of them. [`PATIENCE`].
+    pub patience: Duration,
 }
 
 /// What a worker tells whoever looks on.
@@ -98,7 +103,10 @@ pub async fn work(
     tell: &mpsc::UnboundedSender<Tells>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Option<LoadReport>, Away> {
-    let classes = worker.options.scenarios.iter().map(|(suite, scenario)| class(suite, &scenario.name));
+    // Users of what cannot be played would be told as users that play.
+    let Options { scenarios, target, plan, .. } = &worker.options;
+    let (playable, _) = playable(scenarios, target, plan.tokens);
+    let classes = playable.iter().map(|(suite, scenario)| class(suite, &scenario.name));
     let mut desk = Desk {
         worker,
         tell,
@@ -118,7 +126,9 @@ pub async fn work(
         ever: false,
         why: "nobody answered".to_owned(),
         gone: None,
+        forgotten: None,
     };
+    desk.line(format!("looking for the master at {}", worker.master));
     let mut ticks = tokio::time::interval(HEARTBEAT);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut beats = 0;
@@ -183,6 +193,8 @@ struct Desk<'w> {
     silence: Watch,
     ever: bool,
     why: String,
+    /// Since when it was joined anew, while users play of which it said nothing since.
+    forgotten: Option<Watch>,
     /// Nobody waits for it any more; a test that goes on is ended first, and told.
     gone: Option<Away>,
 }
@@ -210,6 +222,11 @@ impl Desk<'_> {
     fn cut(&mut self, why: &zmtp::Broken) {
         if self.known {
             self.line(format!("the connection to the master is lost: {why}"));
+        } else if !self.ever && self.why != why.to_string() {
+            let minutes = NEVER / 60_000_000;
+            self.line(format!(
+                "it is not there yet: {why}; it is looked for again and again, for {minutes} minutes"
+            ));
         }
         self.why = why.to_string();
         self.known = false;
@@ -236,6 +253,9 @@ impl Desk<'_> {
                 if !self.known {
                     let number = index.map_or(String::new(), |index| format!(" as worker {index}"));
                     self.line(format!("joined the master at {}{number}", self.worker.master));
+                }
+                if !self.known && self.ever && self.test.as_ref().is_some_and(|test| !test.ends()) {
+                    self.forgotten = Some(Watch::start());
                 }
                 (self.known, self.ever) = (true, true);
             }
@@ -265,7 +285,7 @@ impl Desk<'_> {
         if at <= self.last_spawn {
             return;
         }
-        self.last_spawn = at;
+        (self.last_spawn, self.forgotten) = (at, None);
         let strangers: Vec<String> = users
             .iter()
             .filter(|(name, n)| **n > 0 && !self.classes.contains(*name))
@@ -288,7 +308,8 @@ impl Desk<'_> {
                 return;
             }
             Some(test) => test.says(&users),
-            None if self.over => {}
+            // Where nothing of it can be played, there is nothing to begin.
+            None if self.over || self.classes.is_empty() => {}
             None => {
                 self.report = None;
                 self.test = Some(Test::begin(self.worker, &users));
@@ -310,6 +331,7 @@ impl Desk<'_> {
 
     /// The test is to end.
     fn end(&mut self) {
+        self.forgotten = None;
         if let Some(test) = &self.test {
             test.end();
             self.state = State::Cleanup;
@@ -386,6 +408,13 @@ impl Desk<'_> {
             self.wanted.leave = true;
             self.end();
             return;
+        }
+        let patience = u64::try_from(self.worker.patience.as_micros()).unwrap_or(u64::MAX);
+        if self.forgotten.as_ref().is_some_and(|since| since.micros() > patience) {
+            let text =
+                "the master that was joined anew knows nothing of the users that play here: they are ended";
+            self.exception(text).await;
+            self.end();
         }
         if !self.link.is_up() {
             return;

@@ -69,8 +69,7 @@ impl Stats {
         }
         for found in &so_far.findings {
             let same = |known: &&crate::load::report::FoundRow| {
-                (&known.step, &known.expected, &known.at, known.verdict)
-                    == (&found.step, &found.expected, &found.at, found.verdict)
+                (&known.step, &known.at, known.verdict) == (&found.step, &found.at, found.verdict)
             };
             let before = self.last.findings.iter().find(same).map_or(0, |known| known.times);
             let times = found.times.saturating_sub(before);
