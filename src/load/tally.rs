@@ -132,7 +132,10 @@ impl Tally {
         };
         if let Some(found) = self.findings.iter_mut().find(same) {
             found.times += times;
-            found.first = found.first.min(first);
+            // The first one of all threads is told.
+            if first < found.first {
+                (found.first, found.finding, found.exchanges) = (first, finding, exchanges());
+            }
         } else if self.findings.len() < MOST_FINDINGS {
             self.findings.push(Found { scene, step, finding, times, first, exchanges: exchanges() });
         } else {
@@ -241,6 +244,11 @@ mod tests {
         tally.found((0, 1), finding("status 200", 1), 200, Vec::new);
         let told: Vec<_> = tally.findings.iter().map(|found| (found.step, found.times)).collect();
         assert_eq!((told, tally.more_findings), (vec![(0, 200), (1, 1)], 0));
+        let mut other = Tally::new(2, 1);
+        other.found((0, 1), finding("what came first", 1), 7, Vec::new);
+        tally.add(other);
+        let found = &tally.findings[1];
+        assert_eq!((found.times, found.first, found.finding.expected.as_str()), (2, 7, "what came first"));
         (0..100).for_each(|place| tally.found((0, 1), finding("status 200", place), 0, Vec::new));
         assert_eq!((tally.findings.len(), tally.more_findings), (MOST_FINDINGS, 51));
     }

@@ -93,9 +93,11 @@ fn parts_of_a_run_are_put_together() {
     let (exit, text) = said(&["merge", &whole.display().to_string()]);
     assert!(exit == 2 && text.contains("report of a whole run"), "{text}");
     // The same shard of another plan.
-    let other = part("1/3", &["--seed", "2"]);
-    let (exit, text) = said(&["merge", &files[0], &other, &files[2]]);
-    assert!(exit == 2 && text.contains("of different runs"), "{text}");
+    for more in [["--seed", "2"], ["--within", "9s"]] {
+        let other = part("1/3", &more);
+        let (exit, text) = said(&["merge", &files[0], &other, &files[2]]);
+        assert!(exit == 2 && text.contains("of different runs"), "{more:?} {text}");
+    }
 }
 
 /// Now, as RFC 3339.

@@ -164,8 +164,7 @@ pub(in crate::load) fn told(
         findings,
         more_findings: tally.more_findings,
         catalogue,
-        // A thread that is done early does nothing for the rest of the time.
-        threads: made.threads.iter().map(|(cpu, ran)| share(*cpu, (*ran).max(end))).collect(),
+        threads: busy(&made.threads, end),
         cpu_us_per_request: {
             let cpu: u64 = made.threads.iter().map(|(cpu, _)| cpu).sum();
             (cpu as f64 * 10.0 / total.requests().max(1) as f64).round() / 10.0
@@ -219,6 +218,12 @@ fn herd(callers: usize, sessions: usize, tally: &Tally, made: &Made) -> HerdRow 
         failed: tally.herd_failed + callers.saturating_sub(tally.herd_done),
         took_ms: ms(tally.herd_end.saturating_sub(went)),
     }
+}
+
+/// How busy threads were, of which each has its processor time and how long it ran, in percent. One that is done early does
+/// nothing for the rest of the time.
+fn busy(threads: &[(u64, u64)], end: u64) -> Vec<f64> {
+    threads.iter().map(|(cpu, ran)| share(*cpu, (*ran).max(end))).collect()
 }
 
 fn share(part: u64, whole: u64) -> f64 {
@@ -324,5 +329,17 @@ fn catalogue(target: &Target, job: &Job, tally: &Tally, redactor: &mut Redactor)
         of: tally.counted,
         checks: checks.into_values().collect(),
         findings,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_is_done_early_is_not_busy_all_the_time() {
+        assert_eq!(busy(&[(900, 1_000), (950_000, 1_000_000)], 1_000_000), [0.1, 95.0]);
+        // What goes on after the end of the timetable counts too.
+        assert_eq!(busy(&[(900_000, 2_000_000)], 1_000_000), [45.0]);
     }
 }
