@@ -9,6 +9,7 @@ use crate::errors::{self, How, Match};
 use crate::metadata::{self, Rule};
 use crate::report::visible;
 use crate::subject::Flow;
+use crate::transcript::is_secret_parameter;
 
 /// How many entries are told in full where a text may be several.
 const FEW: usize = 3;
@@ -50,11 +51,13 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         return Ok(super::CONFORMS);
     }
     let found = errors::look_up(&what, flow);
-    // A slug with a slash that is nearly a check is meant to be one.
+    // A slug with a slash that is nearly a check is meant to be one, unless it is a code that is known.
     let near = closest(&what, all_ids());
     match (found.as_slice(), near) {
         ([], near) => Err(unknown(&what, near).into()),
-        ([first, ..], Some(near)) if first.how != How::Exact => Err(unknown(&what, Some(near)).into()),
+        ([first, ..], Some(near)) if what.contains('/') && !matches!(first.how, How::Exact | How::Code) => {
+            Err(unknown(&what, Some(near)).into())
+        }
         (found, _) => explain_error(found, &what, flow, io),
     }
 }
@@ -65,13 +68,46 @@ fn all_ids() -> impl Iterator<Item = &'static str> {
 }
 
 fn unknown(what: &str, near: Option<&str>) -> Diagnostic {
-    let shown: String = visible(what).chars().take(120).collect();
+    let shown: String = visible(&without_secrets(what)).chars().take(120).collect();
     let help = near.map_or(
         "give the whole answer of the server; `grantcheck checks` lists the checks, docs/errors.md the errors".to_owned(),
         |near| format!("did you mean `{near}`?"),
     );
     Diagnostic::bare("unknown-to-explain", format!("`{shown}` is no check and no error that is known"))
         .help(help)
+}
+
+/// What somebody pasted, without the values of what is secret: `name=value`, `"name": "value"` and bearer tokens.
+fn without_secrets(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((name, behind)) = next_name(rest) {
+        let quoted = behind.strip_prefix('"').map(str::trim_start).and_then(|rest| rest.strip_prefix(':'));
+        let opened = quoted.map(str::trim_start).map(|rest| rest.strip_prefix('"').unwrap_or(rest));
+        let bearer = name.eq_ignore_ascii_case("bearer") || name.eq_ignore_ascii_case("basic");
+        let value = match opened.or_else(|| behind.strip_prefix('=')) {
+            Some(value) if is_secret_parameter(name) => value,
+            _ if bearer && behind.starts_with(' ') => &behind[1..],
+            _ => {
+                out.push_str(&rest[..rest.len() - behind.len()]);
+                rest = behind;
+                continue;
+            }
+        };
+        out.push_str(&rest[..rest.len() - value.len()]);
+        let end = value.find(|c: char| c.is_whitespace() || "&\"',;}<>".contains(c)).unwrap_or(value.len());
+        out.push_str(if end > 0 { "***" } else { "" });
+        rest = &value[end..];
+    }
+    out + rest
+}
+
+/// The next word of a text that could be the name of a parameter, and what stands behind it.
+fn next_name(text: &str) -> Option<(&str, &str)> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begin = text.find(word)?;
+    let end = text[begin..].find(|c| !word(c)).map_or(text.len(), |length| begin + length);
+    Some((&text[begin..end], &text[end..]))
 }
 
 fn explain_error(found: &[Match], what: &str, flow: Option<Flow>, io: &mut Io<'_>) -> Exit {
@@ -143,4 +179,22 @@ fn wrap(text: &str, width: usize) -> String {
         column += word.chars().count();
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_secret_in_a_pasted_text_is_not_said_again() {
+        for (text, shown) in [
+            ("https://a.example/cb?code=aPrx1&state=x", "https://a.example/cb?code=***&state=x"),
+            ("grant_type=refresh_token&refresh_token=5Aep8", "grant_type=refresh_token&refresh_token=***"),
+            (r#"{"client_secret" : "5E", "a": "b"}"#, r#"{"client_secret" : "***", "a": "b"}"#),
+            ("Authorization: Bearer 00D!x y", "Authorization: Bearer *** y"),
+            ("the code is client_secret", "the code is client_secret"),
+        ] {
+            assert_eq!(without_secrets(text), shown);
+        }
+    }
 }

@@ -78,8 +78,9 @@ fn weigh(entry: &'static Entry, told: &Told) -> Option<(Match, usize)> {
     let how = match (code, text) {
         (Some(_), Some(_)) => How::Exact,
         (Some(_), None) if alone && !described => How::Exact,
-        // Where the code means one thing only, whatever is said beside it does not change it.
-        (Some(_), None) if entry.texts.is_empty() && only(entry) => How::Exact,
+        // Where the code means one thing only, whatever is said beside it does not change it. In another letter case it
+        // may be the code of another place.
+        (Some(true), None) if entry.texts.is_empty() && only(entry) => How::Exact,
         (Some(_), None) => How::Code,
         (None, Some(_)) if told.codes.is_empty() || entry.codes.is_empty() => How::Exact,
         (None, Some(_)) => How::Text,
@@ -113,9 +114,10 @@ fn code(entry: &Entry, told: &Told) -> Option<bool> {
     hits.max()
 }
 
-/// Whether every entry of these codes has no text.
+/// Whether every entry of these codes, in any letter case, has no text.
 fn only(entry: &Entry) -> bool {
-    let shares = |other: &&Entry| other.codes.iter().any(|code| entry.codes.contains(code));
+    let same = |code: &&str| entry.codes.iter().any(|own| own.eq_ignore_ascii_case(code));
+    let shares = |other: &&Entry| other.codes.iter().any(|code| same(&code));
     all().filter(shares).all(|other| other.texts.is_empty())
 }
 
@@ -203,7 +205,8 @@ fn bounded(text: &str, at: usize, length: usize, behind: bool) -> bool {
 
 /// An entry one of whose texts is near to what is told; or, where no code is known, one of whose codes is.
 fn near(entry: &'static Entry, told: &Told, misspelt: bool) -> Option<(Match, usize)> {
-    let said: Vec<String> = if told.texts.is_empty() { vec![told.plain.clone()] } else { told.texts.clone() };
+    let said: Vec<String> =
+        if told.texts.is_empty() { vec![without_codes(&told.plain)] } else { told.texts.clone() };
     let texts =
         entry.texts.iter().filter(|text| text.len() > 8 && !text.contains('*')).map(|text| fold(text));
     let codes = entry.codes.iter().map(|code| code.to_lowercase());
@@ -231,11 +234,39 @@ fn near(entry: &'static Entry, told: &Told, misspelt: bool) -> Option<(Match, us
             })
             .fold(0.0_f64, f64::max)
     };
-    let best = if alike >= NEAR || !misspelt { alike } else { in_codes() - 0.08 };
-    let weight = if code(entry, told).is_some() { WEIGHT } else { 0 };
+    let by_code = alike < NEAR && misspelt;
+    let best = if by_code { in_codes() - 0.08 } else { alike };
+    // Many entries share a code: the text says which of them it is, be it only by some of its words.
+    let words =
+        if by_code { said.iter().map(|said| shared_words(entry, said)).max().unwrap_or(0) } else { 0 };
+    let weight = words + if code(entry, told).is_some() { WEIGHT } else { 0 };
     // Scores are between 0 and 1.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     (best >= NEAR).then(|| (Match { entry, how: How::Near }, weight + (best * 999.0) as usize))
+}
+
+/// A text without the codes in it: that one of them is like a text of another error says nothing.
+fn without_codes(plain: &str) -> String {
+    let is_code = |word: &str| {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let same = |code: &&str| code.eq_ignore_ascii_case(bare);
+        bare.contains('_') && all().any(|entry| entry.codes.iter().any(|code| same(&code)))
+    };
+    plain.split(' ').filter(|word| !is_code(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// How many percent of the words of a text of the entry stand in a text, nearly or quite.
+fn shared_words(entry: &Entry, said: &str) -> usize {
+    let words = |text: &str| -> Vec<String> {
+        let folded = fold(text);
+        let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 2);
+        words.take(WORDS).map(str::to_owned).collect()
+    };
+    let said = words(said);
+    let there =
+        |word: &String| said.iter().any(|own| strsim::normalized_damerau_levenshtein(own, word) >= NEAR);
+    let known = entry.texts.iter().map(|text| words(text)).filter(|known| !known.is_empty());
+    known.map(|known| known.iter().filter(|word| there(word)).count() * 100 / known.len()).max().unwrap_or(0)
 }
 
 /// How alike a known text is to the part of a text that is most like it.
@@ -283,6 +314,22 @@ mod tests {
     fn letter_case_decides_between_codes_of_two_places() {
         assert_eq!(ids("403 Invalid_Scope"), [("identity/invalid-scope", How::Exact)]);
         assert_eq!(ids("invalid_scope"), [("error/invalid-scope", How::Exact)]);
+    }
+
+    #[test]
+    fn letter_case_is_no_sure_match_beside_an_unknown_text() {
+        for text in
+            ["invalid_scope: who knows", r#"{"error":"invalid_scope","error_description":"who knows"}"#]
+        {
+            let found = ids(text);
+            assert_eq!(found[0], ("error/invalid-scope", How::Code), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn of_entries_that_share_a_misspelt_code_the_text_chooses() {
+        let found = ids("invalid_gant: expired acces token");
+        assert_eq!(found[0], ("error/expired-refresh-token", How::Near), "{found:?}");
     }
 
     #[test]

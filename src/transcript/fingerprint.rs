@@ -94,6 +94,11 @@ const PARAMS: &[(&str, &str)] = &[
     ("xsrf", "page_field"),
 ];
 
+/// Whether a parameter of that name has a secret value, whoever sends it.
+pub fn is_secret_parameter(name: &str) -> bool {
+    PARAMS.iter().any(|(own, _)| *own == name)
+}
+
 /// Members of JSON answers whose values are secret.
 const MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "signature", "device_code"];
 

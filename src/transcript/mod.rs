@@ -17,7 +17,7 @@ pub mod script;
 pub use encodings::encodings;
 pub(crate) use facts::most_bits;
 pub use facts::{AssertionFacts, Facts, PRIVATE, TokenFacts, verify_id_token, verify_id_tokens};
-pub use fingerprint::{NOTHING, Redactor};
+pub use fingerprint::{NOTHING, Redactor, is_secret_parameter};
 pub use har::{NoHar, is_har, read_har};
 pub use record::{Unreadable, read, write};
 pub(crate) use record::{redact, rows};

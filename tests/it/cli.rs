@@ -124,6 +124,13 @@ fn an_error_is_explained_as_somebody_has_it() {
             assert!(out.contains(told), "{what}: {out}");
         }
     }
+    // A code that is known is one, whatever check it is like.
+    for what in ["app_not_found", "error=app_not_found"] {
+        let (exit, out, err) = grantcheck(&["explain", what]);
+        assert!(exit == 0 && out.contains("error/app-not-found"), "{what}: {out}{err}");
+    }
+    let (exit, _, err) = grantcheck(&["explain", "https://a/cb?code=aPrx.s3cr3t&refresh_token=5Aep.s3cr3t"]);
+    assert!(exit == 2 && !err.contains("s3cr3t"), "{err}");
     let (exit, out, _) = grantcheck(&["explain", "tokens/policy-fits-the-scope"]);
     assert!(exit == 0 && out.contains("MUST: an app with refresh tokens") && out.contains("XML"), "{out}");
     let (exit, out, _) = grantcheck(&["explain", "invalid_grant: no client credential user enable"]);
