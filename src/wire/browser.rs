@@ -45,6 +45,10 @@ struct Turn {
     listeners: HashMap<u16, JoinHandle<()>>,
     /// Who is logged in, as far as is known.
     user: Option<String>,
+    /// Whether anybody ever came back.
+    came: bool,
+    /// How many authorizations one after the other nobody came back from.
+    missed: u32,
 }
 
 /// What the pages are made from.
@@ -85,7 +89,7 @@ impl Default for Person {
 
 impl Person {
     /// Leads the browser to an authorize URL and gives path and query of the callback; none when nobody came within
-    /// that time. `tell` is called with the page to open where the person has to do something that the browser
+    /// that time, and at once when nobody came the times before. `tell` is called with the page to open where the person has to do something that the browser
     /// cannot do for itself: begin, or change the user.
     ///
     /// # Errors
@@ -100,6 +104,11 @@ impl Person {
     ) -> Result<Option<String>, Error> {
         let callback = loopback(redirect_uri)?;
         let mut turn = self.turn.lock().await;
+        // Nobody is there, or went away: the rest of the run does not wait for them again and again. An authorization that
+        // leads to a page of an error is no sign of that, two are.
+        if turn.missed >= if turn.came { 2 } else { 1 } {
+            return Ok(None);
+        }
         let port = callback.port().unwrap_or(80);
         if turn.listeners.get(&port).is_none_or(JoinHandle::is_finished) {
             let fail = |why| Error::Listen { address: redirect_uri.to_owned(), why };
@@ -120,6 +129,8 @@ impl Person {
         self.desk.stage.send_replace(Stage::Wait);
         // Who did not come back may have closed the page: it is told again next time.
         turn.user = heard.is_some().then_some(user);
+        turn.came |= heard.is_some();
+        turn.missed = if heard.is_some() { 0 } else { turn.missed + 1 };
         Ok(heard)
     }
 
@@ -261,4 +272,21 @@ fn page(status: u16, body: &str) -> Response<Full<Bytes>> {
         response.headers_mut().insert(name, http::HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_did_not_come_is_not_waited_for_again() {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let callback = format!("http://127.0.0.1:{port}/callback");
+        let person = Person::default();
+        let asked = |within| person.authorize("http://a/".into(), &callback, "u".into(), within, |_| ());
+        assert_eq!(asked(Duration::from_millis(1)).await.unwrap(), None);
+        let again = tokio::time::timeout(Duration::from_secs(60), asked(WITHIN)).await;
+        assert_eq!(again.expect("it waits for nobody").unwrap(), None);
+        person.leave().await;
+    }
 }
