@@ -205,10 +205,10 @@ fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) 
     options.replay.as_ref().and_then(|recording| replay::stands_in_the_way(recording, scenario))
 }
 
-/// Whether metadata keeps a user out of an app, and the step is about something else.
+/// Whether metadata keeps a user out of an app, and the step is about something else. A flow that the app does not have is
+/// refused before anybody looks at the user.
 fn is_kept_out(app: &ConnectedApp, role: &str, user: &User, step: &Step) -> bool {
-    let about_it =
-        |item: &Item| matches!(item.kind, ItemKind::Refused(outcome) if outcome.name == "user-not-admitted");
+    let about_it = |item: &Item| matches!(item.kind, ItemKind::Refused(outcome) if matches!(outcome.name, "user-not-admitted" | "flow-not-enabled"));
     let expected = step.expect.as_ref().is_some_and(|expect| expect.items.iter().any(about_it));
     let policy = &app.policy;
     policy.fixed && policy.admin_approved && !user.approved.iter().any(|one| one == role) && !expected

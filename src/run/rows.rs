@@ -13,6 +13,7 @@ use crate::report::{
     At, CheckRow, FindingRow, ProgramRow, Report, ScenarioRow, StepRow, Summary, VERSION, Word, visible,
 };
 use crate::subject::{Flow, Settings, Subject, Waiver};
+use crate::suite::Scenario;
 use crate::transcript::{Exchange, Staged, Transcript};
 use crate::verdict::{Finding, Level, Verdict};
 
@@ -42,8 +43,8 @@ pub(super) struct Judged {
     /// What each check came to here.
     checks: Vec<(&'static str, Verdict, Option<Word>)>,
     bugs: usize,
-    /// Flows that it plays.
-    flows: Vec<Flow>,
+    /// Flows that it plays, each with the role of the app.
+    flows: Vec<(String, Flow)>,
     /// What the server was set up for.
     settings: Settings,
     /// What it is let off here.
@@ -70,7 +71,7 @@ pub(super) fn not_testable(planned: &Planned, reason: String) -> Judged {
         exchanges: Vec::new(),
         checks: Vec::new(),
         bugs: 0,
-        flows: planned.scenario.flows(),
+        flows: flows(&planned.scenario),
         settings: Settings::default(),
         waive: Vec::new(),
         staged: None,
@@ -211,11 +212,15 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         exchanges: transcript.exchanges,
         checks,
         bugs,
-        flows: scenario.flows(),
+        flows: flows(scenario),
         settings: scenario.settings.clone(),
         waive: waivers(&scenario.waive),
         staged: seen.staged,
     }
+}
+
+fn flows(scenario: &Scenario) -> Vec<(String, Flow)> {
+    scenario.flows().into_iter().map(|(role, flow)| (role.to_owned(), flow)).collect()
 }
 
 /// What a suite lets off, as a recording holds it.
@@ -352,6 +357,12 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
         ..Transcript::default()
     };
     let mut checks: BTreeMap<&'static str, Vec<(Verdict, Option<Word>)>> = BTreeMap::new();
+    // A flow that the app of a scenario, or the client program, says must work, and of which nothing that was selected could
+    // be played.
+    let listed = |role: &str, flow: Flow| match clients {
+        true => options.client.flows().contains(&flow),
+        false => options.target.apps.get(role).is_some_and(|app| app.flows.contains(&flow)),
+    };
     let mut played: BTreeMap<Flow, bool> = BTreeMap::new();
     for mut one in judged {
         let offset = transcript.exchanges.len();
@@ -379,7 +390,7 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
         }
         count(&mut report.summary, one.row.verdict);
         report.summary.bugs += one.bugs;
-        for flow in one.flows {
+        for (_, flow) in one.flows.into_iter().filter(|(role, flow)| listed(role, *flow)) {
             *played.entry(flow).or_insert(false) |= one.row.verdict != Word::NotTestable;
         }
         for (check, verdict, word) in one.checks {
@@ -387,16 +398,8 @@ pub(super) fn report(options: &Options, around: &Surroundings, judged: Vec<Judge
         }
         report.scenarios.push(one.row);
     }
-    // A flow that the target, or the client program, says must work, and of which nothing that was selected could be played.
-    let listed = |flow: &Flow| match clients {
-        true => options.client.flows().contains(flow),
-        false => options.target.apps.values().any(|app| app.flows.contains(flow)),
-    };
-    report.listed_not_testable = played
-        .iter()
-        .filter(|(flow, played)| !**played && listed(flow))
-        .map(|(flow, _)| flow.name().to_owned())
-        .collect();
+    report.listed_not_testable =
+        played.iter().filter(|(_, played)| !**played).map(|(flow, _)| flow.name().to_owned()).collect();
     report.summary.listed_but_not_testable = report.listed_not_testable.len();
     let mut used = BTreeSet::new();
     for check in catalog::all() {

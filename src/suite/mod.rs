@@ -99,10 +99,19 @@ impl Scenario {
         format!("{} › {}", self.suite, self.name)
     }
 
-    /// The flows that its steps belong to.
-    pub fn flows(&self) -> Vec<crate::subject::Flow> {
-        let told = self.client.iter().map(|play| play.flow);
-        self.steps.iter().filter_map(|step| step.action.flow()).chain(told).collect()
+    /// The flows that its steps belong to, each with the role of the app that uses it.
+    pub fn flows(&self) -> Vec<(&str, crate::subject::Flow)> {
+        let told = self.client.iter().map(|play| (self.app.as_str(), play.flow));
+        let steps = self.steps.iter();
+        let used =
+            steps.filter_map(|step| Some((step.app.as_ref().unwrap_or(&self.app), step.action.flow()?)));
+        used.map(|(role, flow)| (role.as_str(), flow)).chain(told).collect()
+    }
+
+    /// The roles of the apps that its steps use.
+    pub fn apps(&self) -> impl Iterator<Item = &str> {
+        let own = core::iter::once(self.app.as_str());
+        own.chain(self.steps.iter().filter_map(|step| step.app.as_deref()))
     }
 }
 
