@@ -1,17 +1,20 @@
 //! From metadata on disk to apps of the embedded org.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::{CannotStart, Io, load_files};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span, Text};
 use crate::metadata::{self, Joined, Keys, LONGEST, Note, Project, Registration};
 use crate::report::visible;
-use crate::wire::files;
+use crate::wire::{clock, files};
 
 /// The metadata at these paths. What a person names is read whatever it is called; a folder is searched by the names of its
 /// files.
 pub(super) fn project(paths: &[PathBuf]) -> Result<Project, CannotStart> {
     let mut project = Project::default();
+    // A file may be below several of the paths, or be named twice.
+    let mut seen = BTreeSet::new();
     for path in paths {
         if !files::exists(path) {
             let message = format!("{} is not there", path.display());
@@ -20,12 +23,15 @@ pub(super) fn project(paths: &[PathBuf]) -> Result<Project, CannotStart> {
                 .into());
         }
         let single = !files::is_folder(path);
-        for file in files::under(path, &|name| metadata::is_metadata(name) || name.ends_with("-meta.xml"))? {
+        let all = files::under(path, &|name| metadata::is_metadata(name) || name.ends_with("-meta.xml"))?;
+        for file in all.into_iter().filter(|file| seen.insert(files::canonical(file))) {
             let name = file.display().to_string();
             let known = project.add_bytes(&name, files::bytes(&file, LONGEST)?);
             if single && !known {
-                let message = format!("{name} is no metadata of an app or a credential");
-                project.problems.push(Diagnostic::bare("metadata-type", message).help("connected apps, external client apps, named and external credentials, auth providers and SAML configurations are read"));
+                let message = "the file is no metadata of an app or a credential";
+                let at =
+                    Diagnostic::at("metadata-type", &Text::new(name.as_str(), ""), Span::new(0, 0), message);
+                project.problems.push(at.help("connected apps, external client apps, named and external credentials, auth providers and SAML configurations are read"));
             }
         }
     }
@@ -78,6 +84,10 @@ pub(super) fn tell(joined: &Joined, io: &mut Io<'_>) -> Result<(), CannotStart> 
         let flows = if flows.is_empty() { "no flow".to_owned() } else { flows.join(", ") };
         let scopes = app.scopes.join(" ");
         writeln!(io.err, "the app {} as `{role}`: {flows}; scopes {}", visible(name), visible(&scopes))?;
+        let now = clock::real_now() / 1000;
+        if app.policy.in_force.is_some_and(|(from, to)| !(from..=to).contains(&now)) {
+            writeln!(io.err, "  certificate: it is not in force today, so every assertion is refused")?;
+        }
         for line in lines(notes) {
             writeln!(io.err, "  {line}")?;
         }

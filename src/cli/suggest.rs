@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::{CannotStart, Exit, Io, apps};
 use crate::diagnostic::Diagnostic;
 use crate::metadata::suggest;
+use crate::report::visible;
 use crate::wire::files;
 
 #[derive(Args)]
@@ -36,6 +37,14 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
             .help("name another folder with `--out`, or write over it with `--force`")
             .into());
     }
+    let left_out = suggest::left_out(&named);
+    if written.len() == 1 {
+        for line in &left_out {
+            writeln!(io.err, "left out: {}", visible(line))?;
+        }
+        writeln!(io.err, "there is nothing to play, so nothing was written")?;
+        return Ok(super::CANNOT_VOUCH);
+    }
     files::make_folder(&arguments.out)?;
     for (path, content, count) in &written {
         files::write(path, content)?;
@@ -45,13 +54,16 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
             Some(count) => writeln!(io.out, "wrote {}: {count} scenarios", path.display())?,
         }
     }
+    for line in &left_out {
+        writeln!(io.out, "left out: {}", visible(line))?;
+    }
     tell_what_is_missing(&written[0].1, io)?;
     let suites: Vec<String> = written[1..].iter().map(|(path, ..)| path.display().to_string()).collect();
     let metadata: Vec<String> =
         arguments.paths.iter().map(|path| format!("--app {}", path.display())).collect();
     writeln!(io.out, "before deployment: grantcheck run {} {}", suites.join(" "), metadata.join(" "))?;
     writeln!(io.out, "afterwards:        grantcheck run {} --target {}", suites.join(" "), target.display())?;
-    Ok(super::CONFORMS)
+    Ok(if suggest::suites(&named).len() < named.len() { super::CANNOT_VOUCH } else { super::CONFORMS })
 }
 
 /// The variables and files that the target takes from outside.

@@ -2,6 +2,7 @@
 
 use super::kinds::Kind;
 use super::project::{Item, Project};
+use super::registration::scopes::of_wire;
 use super::rules::Place;
 use super::xml::Element;
 use crate::diagnostic::Span;
@@ -78,6 +79,9 @@ pub mod settings {
         external: (Kind::OauthSettings, "commaSeparatedOauthScopes"),
     };
 }
+
+/// Counts of hours, days or months in a refresh token policy. Nought is the policy `zero` in other words, or none at all.
+const PERIODS: core::ops::RangeInclusive<u64> = 1..=100_000;
 
 /// How long refresh tokens are good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,9 +190,11 @@ impl<'p> App<'p> {
         }
     }
 
-    /// Whether it has one of these scopes.
+    /// Whether it has one of these scopes, be it under the name that requests have.
     pub fn has_scope(&self, names: &[&str]) -> bool {
-        self.scopes().iter().any(|(scope, _)| names.contains(&scope.as_str()))
+        self.scopes().iter().any(|(scope, _)| {
+            names.contains(&scope.as_str()) || of_wire(scope).is_some_and(|own| names.contains(&own))
+        })
     }
 
     /// Whether it grants refresh tokens.
@@ -208,7 +214,7 @@ impl<'p> App<'p> {
     pub fn lifetime(&self) -> Option<Result<Lifetime, ()>> {
         let said = self.text(&settings::REFRESH_POLICY)?;
         let hours = |count: &str, unit: &str| {
-            let count: u64 = count.parse().ok()?;
+            let count: u64 = count.parse().ok().filter(|count| PERIODS.contains(count))?;
             let hours = match unit.to_ascii_uppercase().as_str() {
                 "HOURS" => 1,
                 "DAYS" => 24,
@@ -301,7 +307,8 @@ fn split(item: &Item, list: &Element, separator: char) -> Vec<(String, Place)> {
     let mut members = Vec::new();
     for member in list.value.split(separator).filter(|member| !member.trim().is_empty()) {
         let trimmed = if separator == '\n' { member.trim_end_matches('\r') } else { member.trim() };
-        let found = source.get(from..list.value_span.end).and_then(|rest| rest.find(trimmed));
+        let shown = super::masking::urls(trimmed);
+        let found = source.get(from..list.value_span.end).and_then(|rest| rest.find(&shown));
         let span = match found {
             Some(at) => Span::new(from + at, from + at + trimmed.len()),
             None => list.value_span,
@@ -350,6 +357,29 @@ mod tests {
                 vec!["three/z.ecaPlcy"],
             ]
         );
+    }
+
+    #[test]
+    fn a_period_has_bounds() {
+        for (policy, read) in [
+            ("specific_lifetime:0:HOURS", Err(())),
+            ("specific_inactivity:99999999999999999:HOURS", Err(())),
+            ("specific_inactivity:100001:DAYS", Err(())),
+            ("specific_lifetime:100000:HOURS", Ok(Lifetime::Hours(100_000))),
+        ] {
+            let source = format!(
+                "<ConnectedApp><oauthConfig/><oauthPolicy><refreshTokenPolicy>{policy}</refreshTokenPolicy></oauthPolicy></ConnectedApp>"
+            );
+            let project = project(&[("C.connectedApp", &source)]);
+            assert_eq!(project.apps()[0].lifetime(), Some(read), "{policy}");
+        }
+    }
+
+    #[test]
+    fn a_scope_under_the_name_of_requests_is_that_scope() {
+        let source = "<ConnectedApp><oauthConfig><scopes>refresh_token</scopes></oauthConfig></ConnectedApp>";
+        let project = project(&[("C.connectedApp", source)]);
+        assert!(project.apps()[0].is_offline());
     }
 
     #[test]

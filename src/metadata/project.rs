@@ -1,7 +1,8 @@
 //! The files of a project that are metadata of OAuth, and what belongs together.
 
 use super::app::App;
-use super::kinds::{Kind, SECRETS};
+use super::kinds::Kind;
+use super::masking::masked;
 use super::xml::{self, Element};
 use crate::diagnostic::{Diagnostic, Span, Text};
 
@@ -50,7 +51,7 @@ impl Project {
         let by_name = kind_of(text.name());
         let read = xml::read(text);
         // Whatever is told shows lines of the file, and a secret must not be on them.
-        let text = &masked(text);
+        let text = &Text::new(text.name(), masked(text.source(), read.as_ref().ok()));
         let root = match read {
             Ok(root) => root,
             Err(mut problem) => {
@@ -95,18 +96,20 @@ impl Project {
     /// Adds a file of which only the bytes are known.
     pub fn add_bytes(&mut self, name: &str, bytes: Vec<u8>) -> bool {
         let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        // Whoever shows problems beside lines of files needs a file and a line of it.
+        let at = |code, message: String| Diagnostic::at(code, &Text::new(name, ""), Span::new(0, 0), message);
         let refused = |bytes: Vec<u8>| -> Result<String, Diagnostic> {
             if bytes.len() as u64 > LONGEST {
-                return Err(Diagnostic::bare(
-                    "xml-too-large",
-                    format!("{name}: longer than {LONGEST} bytes"),
-                )
-                .help("no metadata of this type is"));
+                return Err(at("xml-too-large", format!("the file is longer than {LONGEST} bytes"))
+                    .help("no metadata of this type is"));
             }
             String::from_utf8(bytes).map_err(|why| {
-                let at = why.utf8_error().valid_up_to();
-                let what = if utf16 { "it is UTF-16".to_owned() } else { format!("byte {at} is no UTF-8") };
-                Diagnostic::bare("xml-encoding", format!("{name}: {what}")).help("store it as UTF-8")
+                let byte = why.utf8_error().valid_up_to();
+                let what = match utf16 {
+                    true => "the file is UTF-16".to_owned(),
+                    false => format!("byte {byte} of the file is no UTF-8"),
+                };
+                at("xml-encoding", what).help("store it as UTF-8")
             })
         };
         match refused(bytes) {
@@ -136,36 +139,6 @@ impl Item {
     /// The place of an element.
     pub fn place(&self, element: &Element) -> (Text, Span) {
         (self.text.clone(), element.value_span)
-    }
-}
-
-/// The text with every secret in it, and every private key, as stars: byte for byte, so that places stay.
-fn masked(text: &Text) -> Text {
-    let source = text.source();
-    let mut bytes = source.as_bytes().to_vec();
-    let mut hide = |from: usize, to: usize| {
-        bytes[from..to].iter_mut().filter(|b| !matches!(b, b'\n' | b'\r')).for_each(|b| *b = b'*');
-    };
-    for name in SECRETS {
-        for (at, opening) in source.match_indices(&format!("<{name}")) {
-            let rest = &source[at + opening.len()..];
-            let Some(begin) = rest.find('>').filter(|_| rest.starts_with(['>', ' ', '\n', '\r', '\t']))
-            else {
-                continue;
-            };
-            let from = at + opening.len() + begin + 1;
-            let to = source[from..].find(&format!("</{name}")).map_or(source.len(), |length| from + length);
-            hide(from, to);
-        }
-    }
-    for (at, armour) in source.match_indices("PRIVATE KEY-----") {
-        let from = at + armour.len();
-        let to = source[from..].find("-----END").map_or(source.len(), |length| from + length);
-        hide(from, to);
-    }
-    match String::from_utf8(bytes) {
-        Ok(shown) => Text::new(text.name(), shown),
-        Err(_) => Text::new(text.name(), ""),
     }
 }
 
@@ -207,6 +180,46 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_hidden_under_any_prefix_and_nothing_else_is() {
+        let mut project = Project::default();
+        let source = "<m:ConnectedApp xmlns:m=\"n\"><!-- no <consumerSecret> here -->\n<m:label>shown</m:label>\n\
+            <m:consumerSecret a='>'>s3cr3t</m:consumerSecret><!-- <consumerSecret>0ld</consumerSecret> -->\n\
+            <m:oauthConfig><m:callbackUrl>https://user:p4ss@a.example/cb</m:callbackUrl></m:oauthConfig></m:ConnectedApp>";
+        project.add(&Text::new("a.connectedApp", source));
+        project.add(&Text::new("b.connectedApp", source.replace("</m:label>", "")));
+        let (item, problem) = (&project.items[0], project.problems[0].to_string());
+        assert_eq!(item.root.text("consumerSecret"), Some("s3cr3t"));
+        for told in [item.text.source(), &problem] {
+            assert!(!told.contains("s3cr3t") && !told.contains("p4ss") && !told.contains("0ld"), "{told}");
+        }
+        assert!(item.text.source().contains("<m:label>shown</m:label>"), "{}", item.text.source());
+        // A callback keeps its place.
+        let places = project.apps()[0].callbacks();
+        assert_eq!(item.text.line_column(places[0].1.span.start).0, 4);
+    }
+
+    #[test]
+    fn a_value_that_authenticates_is_hidden() {
+        let mut project = Project::default();
+        let parameter = |kind: &str, value: &str| {
+            format!(
+                "<externalCredentialParameters><parameterValue>{value}</parameterValue><parameterName>N</parameterName>\
+                 <parameterType>{kind}</parameterType></externalCredentialParameters>"
+            )
+        };
+        let source = format!(
+            "<ExternalCredential>{}{}{}{}</ExternalCredential>",
+            parameter("AuthProviderClientSecret", "s3cr3t"),
+            parameter("AuthHeader", "Bearer s3cr3t"),
+            parameter("AuthHeader", "{!$Credential.A.B}"),
+            parameter("AuthProviderUrl", "https://a.example/?api_key=s3cr3t"),
+        );
+        project.add(&Text::new("a.externalCredential", source));
+        let shown = project.items[0].text.source();
+        assert!(!shown.contains("s3cr3t") && shown.contains("{!$Credential.A.B}"), "{shown}");
+    }
+
+    #[test]
     fn bytes_that_are_no_text_are_a_diagnostic() {
         let mut project = Project::default();
         assert!(project.add_bytes("a.eca", b"\xff\xfe<\0a\0".to_vec()));
@@ -217,5 +230,7 @@ mod tests {
             told[0].contains("UTF-16") && told[1].contains("byte 3") && told[2].contains("longer than"),
             "{told:?}"
         );
+        // Each has a file and a line, which is where code scanning shows it.
+        assert!(project.problems.iter().all(|problem| problem.at.is_some()));
     }
 }

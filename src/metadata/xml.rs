@@ -9,6 +9,8 @@ use crate::diagnostic::{Diagnostic, Span, Text};
 const NODES: u32 = 200_000;
 /// How deep elements may be nested; real ones are five deep.
 const DEPTH: usize = 64;
+/// The most attributes of a tag, each of which is compared with every other; real ones have two.
+const ATTRIBUTES: usize = 64;
 
 /// An element, with all that is in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Element {
     pub value: String,
     /// Where the text stands; the name, where there is none.
     pub value_span: Span,
+    /// Everything between its tags.
+    pub inside: Span,
     /// Elements in it, in order.
     pub children: Vec<Element>,
 }
@@ -75,6 +79,11 @@ pub fn read(text: &Text) -> Result<Element, Diagnostic> {
         return Err(Diagnostic::at("xml-encoding", text, span, message)
             .help("store it as UTF-8 and say `encoding=\"UTF-8\"`"));
     }
+    if let Some(at) = crowded(source) {
+        let message = format!("a tag has more than {ATTRIBUTES} attributes");
+        return Err(Diagnostic::at("xml-too-large", text, Span::new(at, at + 1), message)
+            .help("no metadata file has so many"));
+    }
     let options = ParsingOptions { nodes_limit: NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(source, options).map_err(|why| refused(text, &why))?;
     element(text, document.root_element(), DEPTH)
@@ -84,6 +93,55 @@ fn encoding(declaration: &str) -> Option<&str> {
     let rest = declaration.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
     let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     rest[1..].split(quote).next()
+}
+
+/// Where the first tag begins that has too many attributes. What is no XML at all is told by the parser.
+fn crowded(source: &str) -> Option<usize> {
+    let bytes = source.as_bytes();
+    let mut at = 0;
+    while let Some(begin) = source[at..].find('<').map(|found| at + found) {
+        let rest = &source[begin..];
+        let closing = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")]
+            .into_iter()
+            .find(|(opening, _)| rest.starts_with(opening));
+        if let Some((opening, closing)) = closing {
+            let from = begin + opening.len();
+            at = source[from..].find(closing).map_or(source.len(), |found| from + found + closing.len());
+            continue;
+        }
+        let (mut quote, mut count) = (None, 0);
+        at = begin + 1;
+        while let Some(byte) = bytes.get(at) {
+            match (quote, byte) {
+                (Some(open), byte) if open == *byte => quote = None,
+                (None, b'"' | b'\'') => quote = Some(*byte),
+                (None, b'=') => count += 1,
+                (None, b'>' | b'<') => break,
+                _ => {}
+            }
+            at += 1;
+        }
+        if count > ATTRIBUTES {
+            return Some(begin);
+        }
+    }
+    None
+}
+
+/// What stands between the opening tag of an element, which may have a `>` in its attributes, and its closing tag.
+fn inside(source: &str, begin: usize, end: usize) -> Span {
+    let mut quote = None;
+    let opening = source[begin..end].bytes().position(|byte| {
+        match (quote, byte) {
+            (Some(open), byte) if open == byte => quote = None,
+            (None, b'"' | b'\'') => quote = Some(byte),
+            _ => {}
+        }
+        quote.is_none() && byte == b'>'
+    });
+    let from = opening.map_or(end, |length| begin + length + 1);
+    let to = source[from..end].rfind("</").map_or(end, |length| from + length);
+    Span::new(from, to)
 }
 
 fn refused(text: &Text, why: &roxmltree::Error) -> Diagnostic {
@@ -154,6 +212,7 @@ fn element(text: &Text, node: Node<'_, '_>, deep: usize) -> Result<Element, Diag
         span,
         value: value.trim().to_owned(),
         value_span: value_span.unwrap_or(span),
+        inside: inside(text.source(), range.start, range.end),
         children,
     })
 }
@@ -229,6 +288,25 @@ mod tests {
         assert!(told("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a/>").contains("`ISO-8859-1`"));
         assert!(told(&format!("{}{}", "<a>".repeat(70), "</a>".repeat(70))).contains("xml-too-deep"));
         assert!(told(&format!("<a>{}</a>", "<b/>".repeat(210_000))).contains("xml-too-large"));
+    }
+
+    #[test]
+    fn a_tag_of_sixty_thousand_attributes_is_not_looked_into() {
+        let many: String = (0..60_000).map(|number| format!(" a{number}='='")).collect();
+        assert!(told(&format!("<a{many}/>")).contains("xml-too-large"));
+        assert!(told(&format!("<!-- <b{many}> --><a{many}></a>")).contains("xml-too-large"));
+        for source in [format!("<a><!-- <b{many}> --></a>"), format!("<a><![CDATA[<b{many}>]]></a>")] {
+            assert!(read(&Text::new("a", source)).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_is_inside_stands_between_the_tags() {
+        let text = Text::new("a", "<a b='>'><c/>x<d>y</d ></a>");
+        let root = read(&text).unwrap();
+        let inside = |element: &Element| text.source()[element.inside.start..element.inside.end].to_owned();
+        assert_eq!(inside(&root), "<c/>x<d>y</d >");
+        assert_eq!([inside(&root.children[0]), inside(&root.children[1])], ["", "y"]);
     }
 
     fn trees() -> impl Strategy<Value = Element> {

@@ -87,6 +87,18 @@ pub fn duration(text: &str) -> Option<i64> {
     number.checked_mul(unit)
 }
 
+/// Whether a URL points to the machine itself, where a server may do without TLS (RFC 8252 §8.3).
+///
+/// What stands before an `@` is no host, and an address may be written in many ways: a reader of URLs decides.
+pub fn is_loopback(url: &str) -> bool {
+    match url::Url::parse(url).ok().as_ref().and_then(url::Url::host) {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +112,29 @@ mod tests {
             assert_eq!(duration(text), None, "{text}");
         }
         assert_eq!(duration("9223372036854775807ms"), Some(i64::MAX));
+    }
+
+    #[test]
+    fn what_points_to_the_machine_itself_is_its_host_and_nothing_else() {
+        for url in [
+            "http://127.0.0.1:8080/a",
+            "http://localhost",
+            "http://[::1]:1/",
+            "https://org.localhost/",
+            "http://127.1/",
+        ] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "http://127.0.0.1:80@rogue.example/",
+            "http://localhost:x@rogue.example/",
+            "http://127.0.0.1.rogue.example/",
+            "http://rogue.example/127.0.0.1",
+            "127.0.0.1",
+            "",
+        ] {
+            assert!(!is_loopback(url), "{url}");
+        }
     }
 
     proptest! {

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Endpoint, base64, hmac_sha256};
 
+/// Scopes that client credentials drop without a word (Salesforce Help: OAuth 2.0 Client Credentials Flow).
+pub const NEED_A_USER: [&str; 4] = ["full", "web", "refresh_token", "offline_access"];
+
 /// How an org speaks where RFC and Salesforce differ: names of outcomes, known deviations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -233,7 +233,7 @@ fn verify(org: &Org, ask: &Ask, app: &App, jwt: &Jwt) -> Result<Authenticated, R
     let now = ask.seconds();
     let has = |fault| org.faults.has(fault);
     let itself = Some(app.registered.client_id.as_str());
-    let signed = match &app.key {
+    let signed = match app.key_at(now) {
         Some(key) => {
             jwt.verifies(key)
                 || has(&fault::CLIENT_ASSERTION_NONE) && jwt.is_unsigned()

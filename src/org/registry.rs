@@ -7,11 +7,8 @@ use super::scopes::Scopes;
 use super::{MY_DOMAIN, ORG_ID};
 use crate::oauth::Secret;
 use crate::oauth::keys::PublicKey;
-use crate::oauth::salesforce::{Profile, id18};
+use crate::oauth::salesforce::{NEED_A_USER, Profile, id18};
 use crate::subject::{ConnectedApp, Flow, Kind, RefreshPolicy, SETTINGS, Settings, Target, User};
-
-/// Scopes that client credentials drop without a word (Salesforce Help: OAuth 2.0 Client Credentials Flow).
-const NEED_A_USER: [&str; 4] = ["full", "web", "refresh_token", "offline_access"];
 
 /// Place of an app in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -193,6 +190,13 @@ impl Registry {
 }
 
 impl App {
+    /// What verifies its assertions at a moment, in seconds since the epoch: nothing does with a certificate that is not in
+    /// force (Salesforce Help: OAuth 2.0 JWT Bearer Flow).
+    pub fn key_at(&self, now: i64) -> Option<&PublicKey> {
+        let in_force = |(from, to): (i64, i64)| (from..=to).contains(&now);
+        self.key.as_ref().filter(|_| self.registered.policy.in_force.is_none_or(in_force))
+    }
+
     /// Whether the app lists a flow.
     pub fn may(&self, flow: Flow) -> bool {
         self.registered.flows.contains(&flow)

@@ -111,13 +111,16 @@ fn at(text: &Text, span: Span) -> At {
     let end = span.end.min(text.source().len());
     let length =
         text.source().get(span.start..end).map_or(1, |s| s.lines().next().unwrap_or("").chars().count());
-    let shown: String = text.source().lines().nth(line - 1).unwrap_or("").chars().take(400).collect();
+    let left_out = left_out(column);
+    let whole = text.source().lines().nth(line - 1).unwrap_or("");
+    let shown: String = whole.chars().skip(left_out).take(400).collect();
+    let sign = if left_out > 0 { "…" } else { "" };
     At {
         file: text.name().to_owned(),
         line,
         column,
         length: length.max(1),
-        text: shown.trim_end().to_owned(),
+        text: format!("{sign}{}", shown.trim_end()),
     }
 }
 
@@ -194,7 +197,7 @@ impl LintReport {
         let mut ids: Vec<&str> = self.findings.iter().map(|row| row.rule.as_str()).collect();
         ids.sort_unstable();
         ids.dedup();
-        let rules: Vec<Value> = ids
+        let mut rules: Vec<Value> = ids
             .iter()
             .filter_map(|id| crate::metadata::find(id))
             .map(|rule| {
@@ -206,6 +209,16 @@ impl LintReport {
                 })
             })
             .collect();
+        // What a file cannot be read for is a rule as well to whoever shows results.
+        let mut codes: Vec<&str> = self.problems.iter().map(|problem| problem.code.as_str()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let known = rules.len();
+        rules.extend(
+            codes
+                .iter()
+                .map(|code| json!({ "id": code, "shortDescription": { "text": "the file can be read" } })),
+        );
         let mut results: Vec<Value> = self
             .findings
             .iter()
@@ -229,7 +242,11 @@ impl LintReport {
             .collect();
         results.extend(self.problems.iter().map(|problem| {
             let locations: Vec<Value> = problem.at.iter().map(location).collect();
-            json!({ "ruleId": problem.code, "level": "error", "message": { "text": problem.message }, "locations": locations })
+            let index = codes.iter().position(|code| *code == problem.code).map(|at| known + at);
+            json!({
+                "ruleId": problem.code, "ruleIndex": index, "level": "error",
+                "message": { "text": problem.message }, "locations": locations
+            })
         }));
         let (name, version) = self.tool.split_once(' ').unwrap_or((&self.tool, "0"));
         json!({
@@ -275,12 +292,23 @@ impl LintReport {
     }
 }
 
+/// The most characters of a line that are shown.
+const WIDTH: usize = 160;
+
+/// How many characters of a line are left out in front of what is shown of it: of a long line, the part is shown that a
+/// place far behind is in.
+fn left_out(column: usize) -> usize {
+    if column > WIDTH { column - WIDTH / 4 } else { 0 }
+}
+
 fn place(out: &mut String, at: &At, paint: impl Fn(&str) -> String) {
     let gutter = at.line.to_string();
     let blank = " ".repeat(gutter.len());
-    let line: String = at.text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(160).collect();
-    let column = at.column.saturating_sub(1).min(160);
-    let carets = "^".repeat(at.length.clamp(1, 161 - column));
+    let line: String = at.text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WIDTH).collect();
+    // A sign stands in place of what is left out.
+    let left_out = left_out(at.column);
+    let column = at.column.saturating_sub(1) - left_out + usize::from(left_out > 0);
+    let carets = "^".repeat(at.length.min(line.chars().count().saturating_sub(column)).max(1));
     let _ = writeln!(out, "  --> {}:{}:{}", visible(&at.file), at.line, at.column);
     let _ = writeln!(out, "   {gutter} | {line}\n   {blank} | {}{}", " ".repeat(column), paint(&carets));
 }
@@ -300,4 +328,24 @@ fn location(at: &At) -> Value {
         "artifactLocation": { "uri": uri.strip_prefix("./").unwrap_or(&uri) },
         "region": { "startLine": at.line, "startColumn": at.column, "endColumn": at.column + at.length, "snippet": { "text": at.text } }
     } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carets_stand_under_what_they_are_about_on_long_lines_too() {
+        for before in [0, 100, 158, 159, 160, 161, 399, 1000, 20_000] {
+            let source = format!("{}WRONG{}", "é".repeat(before), "x".repeat(500));
+            let start = before * 2;
+            let at = at(&Text::new("a", source), Span::new(start, start + 5));
+            let mut out = String::new();
+            place(&mut out, &at, str::to_owned);
+            let lines: Vec<Vec<char>> = out.lines().map(|line| line.chars().collect()).collect();
+            let column = lines[2].iter().position(|c| *c == '^').unwrap();
+            assert_eq!((at.column, lines[1][column]), (before + 1, 'W'), "{out}");
+            assert!(lines[1].len() < 200, "{out}");
+        }
+    }
 }

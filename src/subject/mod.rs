@@ -22,7 +22,7 @@ use std::fmt;
 
 use crate::oauth::Secret;
 use crate::oauth::keys::{Certificate, PrivateKey};
-use crate::oauth::salesforce::Profile;
+use crate::oauth::salesforce::{NEED_A_USER, Profile};
 
 /// A flow, under the name that suites use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -114,7 +114,7 @@ pub struct AppPolicy {
     pub secret_for_refresh: bool,
     /// `isAdminApproved`: only pre-authorized users; otherwise everyone may approve for themselves.
     pub admin_approved: bool,
-    /// `oauthClientCredentialUser`: role of the user whom client credentials act for.
+    /// `oauthClientCredentialUser`: role of the user whom client credentials act for; what a target says of any org.
     pub run_as: Option<String>,
     /// `ipRelaxation`: whether IP ranges are not enforced.
     pub ip_relaxed: bool,
@@ -134,6 +134,8 @@ pub struct AppPolicy {
     pub jwt_access_tokens: bool,
     /// `isEnabled` or `isOauthPluginEnabled` of an external client app is off.
     pub disabled: bool,
+    /// First and last second, since the epoch, in which the registered certificate is in force; none: it always is.
+    pub in_force: Option<(i64, i64)>,
     /// Taken from metadata: what a suite sets up the org for does not change it.
     pub fixed: bool,
 }
@@ -190,6 +192,7 @@ impl Default for AppPolicy {
             blocked: false,
             jwt_access_tokens: false,
             disabled: false,
+            in_force: None,
             fixed: false,
         }
     }
@@ -339,15 +342,16 @@ impl Target {
         if policy.blocked || policy.disabled || !policy.installed {
             return Vec::new();
         }
-        let for_users = ["full", "web", "refresh_token", "offline_access", "visualforce"];
-        let concrete = app.scopes.iter().any(|scope| !for_users.contains(&scope.as_str()));
+        let concrete = app.scopes.iter().any(|scope| !NEED_A_USER.contains(&scope.as_str()));
         let runs = policy.run_as.is_some() && concrete;
         app.flows.iter().copied().filter(|flow| *flow != Flow::ClientCredentials || runs).collect()
     }
 
-    /// Whom client credentials of an app act for: by its policy or, on a foreign org, by the role `integration`.
+    /// Whom client credentials of an app act for: whom it names or, on a foreign org where it is the only app with the
+    /// flow, the user `integration`. Where several apps have it, nobody knows whose that user is.
     fn run_as(&self, app: &ConnectedApp) -> Option<&User> {
-        let foreign = || (!self.is_embedded()).then_some("integration");
+        let with_it = || self.apps.values().filter(|app| app.flows.contains(&Flow::ClientCredentials));
+        let foreign = || (!self.is_embedded() && with_it().count() < 2).then_some("integration");
         self.users.get(app.policy.run_as.as_deref().or_else(foreign)?)
     }
 
@@ -474,5 +478,27 @@ impl ClientAuth {
     /// Reads the name in suites.
     pub fn read(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_of_client_credentials_is_named_or_the_only_one_there_can_be() {
+        let app = |run_as: Option<&str>| ConnectedApp {
+            flows: vec![Flow::ClientCredentials],
+            policy: AppPolicy { run_as: run_as.map(str::to_owned), ..AppPolicy::default() },
+            ..ConnectedApp::default()
+        };
+        let user = |name: &str| User { username: name.to_owned(), ..User::default() };
+        let mut target = Target { org: Some("https://a.example".to_owned()), ..Target::default() };
+        target.users = [("integration".to_owned(), user("i")), ("billing".to_owned(), user("b"))].into();
+        target.apps = [("main".to_owned(), app(None))].into();
+        let run_as = |target: &Target, role: &str| target.subject().apps[role].run_as.clone();
+        assert_eq!(run_as(&target, "main").as_deref(), Some("i"));
+        target.apps.insert("billing".to_owned(), app(Some("billing")));
+        assert_eq!((run_as(&target, "main"), run_as(&target, "billing")), (None, Some("b".to_owned())));
     }
 }

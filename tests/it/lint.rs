@@ -78,6 +78,145 @@ fn each_rule_trips_on_its_bad_files_and_is_silent_on_its_good_ones() {
     golden("suites/apps/rules/expected.txt", &expected);
 }
 
+/// A connected app with these elements in and beside `oauthConfig`.
+fn connected(oauth: &str, rest: &str) -> (&'static str, String) {
+    let source = format!(
+        "<ConnectedApp xmlns=\"http://soap.sforce.com/2006/04/metadata\"><contactEmail>a@b</contactEmail><label>A</label>\
+         <oauthConfig>{oauth}</oauthConfig>{rest}</ConnectedApp>"
+    );
+    ("A.connectedApp", source)
+}
+
+/// The parts of an external client app.
+fn external(parts: &[(&'static str, &str, &str)]) -> Vec<(&'static str, String)> {
+    let part = |(file, root, inner): &(&'static str, &str, &str)| {
+        let of = "<externalClientApplication>Main</externalClientApplication>";
+        (*file, format!("<{root} xmlns=\"http://soap.sforce.com/2006/04/metadata\">{of}{inner}</{root}>"))
+    };
+    parts.iter().map(part).collect()
+}
+
+#[test]
+fn what_looks_right_and_is_not_is_told() {
+    const CALLBACK: &str = "<callbackUrl>https://a.acme.com/cb</callbackUrl>";
+    let secure = |ranges: &str| {
+        external(&[
+            ("x.ecaGlblOauth", "ExtlClntAppGlobalOauthSettings", CALLBACK),
+            (
+                "x.ecaOauth",
+                "ExtlClntAppOauthSettings",
+                "<commaSeparatedOauthScopes>Api, RefreshToken</commaSeparatedOauthScopes>",
+            ),
+            ("x.ecaOauthSecurity", "ExtlClntAppOauthSecuritySettings", ranges),
+        ])
+    };
+    let range = |first: &str, last: &str| {
+        secure(&format!(
+            "<tokenIpRanges><startIpAddress>{first}</startIpAddress><endIpAddress>{last}</endIpAddress></tokenIpRanges>"
+        ))
+    };
+    let whole = range("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+    let credential = |inner: &str| {
+        let head = "<authenticationProtocol>Oauth</authenticationProtocol><label>B</label>";
+        let source = format!(
+            "<ExternalCredential xmlns=\"http://soap.sforce.com/2006/04/metadata\">{head}{inner}</ExternalCredential>"
+        );
+        vec![("B.externalCredential", source)]
+    };
+    let alone = "<isClientCredentialEnabled>true</isClientCredentialEnabled>";
+    let zero = "<oauthPolicy><ipRelaxation>ENFORCE</ipRelaxation><refreshTokenPolicy>zero</refreshTokenPolicy></oauthPolicy>";
+    let loopback = |host: &str| {
+        vec![connected(&format!("<callbackUrl>http://{host}/cb</callbackUrl><scopes>Api</scopes>"), "")]
+    };
+    let callback =
+        |url: &str| vec![connected(&format!("<callbackUrl>{url}</callbackUrl><scopes>Api</scopes>"), "")];
+    let parameter = |kind: &str| {
+        format!(
+            "<externalCredentialParameters><parameterName>P</parameterName><parameterType>{kind}</parameterType>\
+             </externalCredentialParameters>"
+        )
+    };
+    let basic = "<externalCredentialParameters><parameterName>P</parameterName><parameterType>AuthProtocolVariant</parameterType>\
+         <parameterValue>ClientCredentialsClientSecretBasic</parameterValue></externalCredentialParameters>";
+    let provider = |handler: &str| {
+        let source = format!(
+            "<AuthProvider xmlns=\"http://soap.sforce.com/2006/04/metadata\"><friendlyName>F</friendlyName>\
+             <providerType>Google</providerType>{handler}</AuthProvider>"
+        );
+        vec![("P.authprovider", source)]
+    };
+    let rows: Vec<(&str, bool, Vec<(&str, String)>)> = vec![
+        (
+            "tokens/pkce-is-required",
+            true,
+            vec![connected(&format!("{CALLBACK}<scopes>Api</scopes>{alone}"), "")],
+        ),
+        ("access/range-is-narrow", true, whole.clone()),
+        ("access/range-is-narrow", false, range("2001:db8::", "2001:db8::ffff")),
+        ("tokens/ip-allow-list-is-there", true, whole),
+        ("tokens/ip-allow-list-is-there", true, secure("<tokenIpRanges/>")),
+        ("tokens/ip-allow-list-is-there", false, range("192.0.2.0", "192.0.2.255")),
+        ("tokens/idle-lifetime-is-a-month-at-most", true, secure("")),
+        (
+            "tokens/lifetime-is-not-infinite",
+            true,
+            vec![connected(&format!("{CALLBACK}<scopes>RefreshToken</scopes>"), "")],
+        ),
+        (
+            "tokens/policy-fits-the-scope",
+            true,
+            vec![connected(&format!("{CALLBACK}<scopes>refresh_token</scopes>"), zero)],
+        ),
+        (
+            "scopes/usable-without-a-user",
+            false,
+            vec![connected(&format!("{CALLBACK}<scopes>CustomApplications</scopes>{alone}"), "")],
+        ),
+        ("callbacks/url-is-https", true, loopback("127.evil.com")),
+        ("callbacks/url-is-https", false, loopback("127.0.0.2:8080")),
+        ("callbacks/url-is-https", false, loopback("[::1]")),
+        ("callbacks/url-is-absolute", true, callback("https://a..acme.com/cb")),
+        ("callbacks/url-is-absolute", true, callback("https://acme.com:99999/cb")),
+        ("callbacks/url-is-absolute", true, callback("https:///cb")),
+        ("callbacks/url-is-absolute", false, callback("com.acme.app:/cb")),
+        ("credentials/variant-is-known", true, credential(&parameter("AuthProtocolVariant"))),
+        (
+            "credentials/variant-has-its-parameters",
+            true,
+            credential(&format!("{basic}{}", parameter("AuthProviderUrl"))),
+        ),
+        ("access/handler-has-a-user", false, vec![connected(CALLBACK, "<plugin/>")]),
+        ("access/handler-has-a-user", true, vec![connected(CALLBACK, "<plugin>P</plugin>")]),
+        ("credentials/registration-handler-has-a-user", false, provider("<registrationHandler/>")),
+    ];
+    for (rule, trips, files) in rows {
+        let mut project = Project::default();
+        for (name, source) in &files {
+            assert!(project.add(&Text::new(*name, source.as_str())));
+        }
+        assert!(project.problems.is_empty(), "{:?}", project.problems);
+        let found = findings(&project, Profile::Partner2026);
+        assert_eq!(found.iter().any(|f| f.rule.id == rule), trips, "{rule}: {:#?}\n{files:#?}", told(&found));
+    }
+}
+
+#[test]
+fn a_certificate_of_an_external_client_app_is_told_of_the_app() {
+    let bad = read("suites/apps/rules/certificates/it-has-not-expired/bad/Main.connectedApp-meta.xml");
+    let certificate = bad.split("<certificate>").nth(1).and_then(|rest| rest.split("</").next()).unwrap();
+    let mut project = Project::default();
+    for (name, source) in external(&[(
+        "Main_glbloauth.ecaGlblOauth",
+        "ExtlClntAppGlobalOauthSettings",
+        &format!("<certificate>{certificate}</certificate>"),
+    )]) {
+        project.add(&Text::new(name, source));
+    }
+    let found = findings(&project, Profile::General);
+    let expired = found.iter().find(|f| f.rule.id == "certificates/it-has-not-expired").unwrap();
+    assert_eq!(expired.of, "Main");
+}
+
 #[test]
 fn no_folder_of_files_is_of_no_rule() {
     let ids: BTreeSet<String> = rules().map(|rule| rule.id.to_owned()).collect();
@@ -108,7 +247,8 @@ fn every_element_and_value_is_read_kept_and_written() {
             }
         }
         let written = metadata::write(&item.root);
-        assert_eq!(written, item.text.source().replace("*********", "${SECRET}"), "{}", item.text.name());
+        let name = item.text.name();
+        assert_eq!(written, read(&format!("suites/apps/elements/{name}")), "{name}");
     }
     for kind in metadata::Kind::ALL {
         for field in kind.fields() {
@@ -165,6 +305,10 @@ fn the_command_tells_with_carets_and_exits_by_the_heaviest() {
     let (exit, out, _) =
         grantcheck(&["lint", &rule_folder("callbacks/url-has-no-wildcard", "good"), "--on", ON]);
     assert_eq!(exit, 0, "{out}");
+    // A file is one, however often and under whatever path it is named.
+    let (_, once, _) = grantcheck(&["lint", &bad, "--on", ON]);
+    let (_, twice, _) = grantcheck(&["lint", &bad, &format!("{bad}/../bad"), &bad, "--on", ON]);
+    assert_eq!(once, twice);
     // What only the profile asks for.
     let idle = rule_folder("tokens/idle-lifetime-is-a-month-at-most", "bad");
     assert_eq!(grantcheck(&["lint", &idle, "--on", ON]).0, 0);
@@ -275,6 +419,17 @@ fn files_that_cannot_be_read_are_told_and_the_others_judged() {
     let (_, out, _) = grantcheck(&["lint", &folder.display().to_string(), "--on", ON, "--format", "json"]);
     let validator = jsonschema::validator_for(&grantcheck::report::lint_schema()).unwrap();
     assert!(validator.is_valid(&serde_json::from_str(&out).unwrap()), "{out}");
+    // Code scanning takes no result without a place, nor one of a rule that is not listed.
+    let (_, out, _) = grantcheck(&["lint", &folder.display().to_string(), "--on", ON, "--format", "sarif"]);
+    let sarif: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let run = &sarif["runs"][0];
+    for result in run["results"].as_array().unwrap() {
+        assert_eq!(result["locations"].as_array().map(Vec::len), Some(1), "{result}");
+        let index = result["ruleIndex"].as_u64().unwrap() as usize;
+        assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
+    }
+    let (_, out, _) = grantcheck(&["lint", &folder.display().to_string(), "--on", ON, "--format", "github"]);
+    assert!(out.lines().all(|line| line.contains(" file=")), "{out}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

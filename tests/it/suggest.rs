@@ -281,3 +281,151 @@ fn files_are_written_once_and_hold_no_secret() {
     }
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// Connected apps of these names and elements of `oauthConfig`.
+fn connected(apps: &[(&str, &str)]) -> Vec<Registration> {
+    let mut project = Project::default();
+    for (name, oauth) in apps {
+        let source = format!("<ConnectedApp><oauthConfig>{oauth}</oauthConfig></ConnectedApp>");
+        assert!(project.add(&Text::new(format!("{name}.connectedApp"), source)));
+    }
+    project.apps().iter().filter_map(registration).collect()
+}
+
+const ALONE: &str = "<isClientCredentialEnabled>true</isClientCredentialEnabled>";
+
+#[test]
+fn each_app_of_a_target_has_the_user_that_it_runs_as() {
+    let run_as = |user: &str| {
+        format!(
+            "<callbackUrl>https://a.example/cb</callbackUrl><scopes>Api</scopes>{ALONE}\
+             <oauthClientCredentialUser>{user}@acme.com</oauthClientCredentialUser>"
+        )
+    };
+    let apps = connected(&[("A", &run_as("a")), ("B", &run_as("b")), ("C", &run_as("A"))]);
+    let written = suggest::target(&suggest::named(&apps));
+    let anything = |lookup: Lookup<'_>| match lookup {
+        Lookup::Variable("SF_ORG") => Some("https://acme.my.salesforce.com".to_owned()),
+        Lookup::Variable(name) => Some(format!("value-of-{name}")),
+        Lookup::File(_) => None,
+    };
+    let target = read_target(&Text::new("target.yaml", written), &anything).unwrap();
+    let subject = target.subject();
+    let run_as: Vec<(&str, Option<&str>)> =
+        subject.apps.iter().map(|(role, app)| (role.as_str(), app.run_as.as_deref())).collect();
+    assert_eq!(run_as, [("B", Some("b@acme.com")), ("C", Some("a@acme.com")), ("main", Some("a@acme.com"))]);
+}
+
+#[test]
+fn visualforce_is_a_scope_that_works_without_a_user() {
+    for more in ["", "<scopes>Full</scopes><scopes>Web</scopes>"] {
+        let oauth = format!(
+            "<callbackUrl>https://a.example/cb</callbackUrl><scopes>CustomApplications</scopes>{more}{ALONE}\
+             <oauthClientCredentialUser>integration@acme.com</oauthClientCredentialUser>"
+        );
+        let report = played_together(connected(&[("A", &oauth)]));
+        assert_eq!(wrong(&report, true), None, "{more}");
+    }
+}
+
+#[test]
+fn a_callback_that_stands_twice_is_played_once_and_one_with_a_password_never() {
+    let oauth = "<callbackUrl>https://a.example/cb\nhttps://a.example/cb\nhttps://u:s3cr3t@a.example/cb\n\
+        https://a.example/#x</callbackUrl><scopes>Api</scopes>";
+    let apps = connected(&[("A", oauth)]);
+    let left_out = suggest::left_out(&suggest::named(&apps)).join("\n");
+    assert!(
+        left_out.contains("a secret stands in it") && left_out.contains("it has a fragment"),
+        "{left_out}"
+    );
+    let written = suggest::target(&suggest::named(&apps));
+    assert!(!(written + &left_out).contains("s3cr3t"));
+    assert_eq!(wrong(&played_together(apps), false), None);
+}
+
+#[test]
+fn an_app_that_nothing_can_be_played_of_has_no_suite() {
+    let folder = std::env::temp_dir().join(format!("grantcheck-suggest-nothing-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let source = "<ConnectedApp><oauthConfig><scopes>RefreshToken</scopes></oauthConfig></ConnectedApp>";
+    let xml = folder.join("A.connectedApp");
+    std::fs::write(&xml, source).unwrap();
+    let out = folder.join("out");
+    let (exit, told, err) =
+        grantcheck(&["suggest", &xml.display().to_string(), "--out", &out.display().to_string()]);
+    assert_eq!((exit, told.as_str()), (3, ""), "{err}");
+    assert!(err.contains("left out: the suite of A: nothing can be played") && !out.exists(), "{err}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_policy_that_is_none_or_endless_writes_what_can_be_read() {
+    for policy in [
+        "specific_lifetime:0:HOURS",
+        "specific_inactivity:99999999999999999:HOURS",
+        "specific_inactivity:100000:MONTHS",
+    ] {
+        let source = format!(
+            "<ConnectedApp><oauthConfig><callbackUrl>https://a.example/cb</callbackUrl><scopes>Api</scopes>\
+             <scopes>RefreshToken</scopes></oauthConfig><oauthPolicy><ipRelaxation>ENFORCE</ipRelaxation>\
+             <refreshTokenPolicy>{policy}</refreshTokenPolicy></oauthPolicy></ConnectedApp>"
+        );
+        let mut project = Project::default();
+        assert!(project.add(&Text::new("A.connectedApp", source)));
+        assert_eq!(wrong(&played(&project), false), None, "{policy}");
+    }
+}
+
+#[test]
+fn an_app_with_an_expired_certificate_is_refused_whatever_stands_in_for_its_key() {
+    let bad = read("suites/apps/rules/certificates/it-has-not-expired/bad/Main.connectedApp-meta.xml");
+    let certificate = bad.split("<certificate>").nth(1).and_then(|rest| rest.split("</").next()).unwrap();
+    let oauth = format!(
+        "<callbackUrl>https://a.example/cb</callbackUrl><scopes>Api</scopes><scopes>RefreshToken</scopes>\
+         <certificate>{certificate}</certificate>"
+    );
+    let report = played_together(connected(&[("A", &oauth)]));
+    for flow in ["jwt-bearer", "saml-bearer"] {
+        let name = format!("{flow} brings an access token and no refresh token");
+        let row = report.scenarios.iter().find(|row| row.scenario == name).unwrap();
+        let refused =
+            row.findings.iter().any(|f| f.check.is_none() && f.observed.contains("invalid assertion"));
+        assert!(row.verdict.word() == "fail" && refused, "{row:?}");
+    }
+}
+
+#[test]
+fn a_flow_that_only_another_app_lists_is_not_missed() {
+    let certificate = in_force();
+    let callback = "<callbackUrl>https://a.example/cb</callbackUrl><scopes>Api</scopes>";
+    let apps =
+        connected(&[("A", callback), ("B", &format!("{callback}<certificate>{certificate}</certificate>"))]);
+    let joined = join(apps, None, &embedded(), Keys::StandIn);
+    let source = "suite: s\njudges: org\nscenarios:\n  - scenario: a token comes\n    needs: [jwt-bearer]\n    \
+        steps:\n      - do: jwt-bearer\n";
+    let suite = read_suite(&Text::new("s.yaml", source), "s").unwrap();
+    let report = outcome(&options(joined.target, vec![suite])).report;
+    assert_eq!((report.summary.not_testable, report.listed_not_testable), (1, Vec::new()));
+}
+
+/// A certificate that is in force.
+fn in_force() -> String {
+    let certificate = grantcheck::oauth::keys::Certificate::read(&read("tests/keys/app-main.crt")).unwrap();
+    certificate.base64()
+}
+
+#[test]
+fn a_flow_that_is_off_is_refused_also_where_nobody_may_use_the_app() {
+    let oauth = format!(
+        "<callbackUrl>https://a.example/cb</callbackUrl><scopes>Api</scopes><isAdminApproved>true</isAdminApproved>{ALONE}\
+         <oauthClientCredentialUser>integration@acme.com</oauthClientCredentialUser>"
+    );
+    let report = played_together(connected(&[("A", &oauth)]));
+    assert_eq!(wrong(&report, false), None);
+    for flow in ["jwt-bearer", "saml-bearer"] {
+        let name = format!("{flow} is refused");
+        let row = report.scenarios.iter().find(|row| row.scenario == name).unwrap();
+        assert_eq!(row.verdict.word(), "pass", "{row:?}");
+    }
+}

@@ -72,7 +72,7 @@ fn role(
     if let Some((role, _)) = same.filter(|_| written) {
         return role.clone();
     }
-    let own = plain(&registration.name);
+    let own = registration.role();
     if written && target.apps.contains_key(&own) && !taken.contains(&own) {
         return own;
     }

@@ -3,7 +3,7 @@
 
 mod elements;
 mod join;
-mod scopes;
+pub(super) mod scopes;
 
 pub use elements::{Effect, KINDS, effect, table};
 pub use join::{Joined, Keys, join};
@@ -69,6 +69,13 @@ pub struct Registration {
     pub notes: Vec<Note>,
 }
 
+impl Registration {
+    /// Its developer name as a target writes roles.
+    pub fn role(&self) -> String {
+        plain(&self.name)
+    }
+}
+
 /// Hours in milliseconds.
 const HOUR: i64 = 3_600_000;
 /// What a new external client app has (Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide).
@@ -80,9 +87,11 @@ pub fn registration(app: &App<'_>) -> Option<Registration> {
         return None;
     }
     let mut reader = Reader { app, notes: Vec::new() };
-    let (policy, run_as) = (reader.policy(), app.text(&settings::RUN_AS).map(str::to_owned));
+    let (mut policy, run_as) = (reader.policy(), app.text(&settings::RUN_AS).map(str::to_owned));
     let scopes = reader.scopes();
     let certificate = reader.certificate();
+    // What is registered expires, whatever pair of keys stands in for it.
+    policy.in_force = certificate.as_ref().map(|certificate| (certificate.not_before, certificate.not_after));
     let redirect_uris: Vec<String> = app.callbacks().into_iter().map(|(uri, _)| uri).collect();
     let offline = scopes.iter().any(|scope| matches!(scope.as_str(), "refresh_token" | "offline_access"));
     let by_itself = reader.client_credentials();
@@ -178,6 +187,7 @@ impl Reader<'_, '_> {
             blocked: false,
             jwt_access_tokens: self.jwt_access_tokens(),
             disabled: external && !(self.plugin("isEnabled") && self.plugin("isOauthPluginEnabled")),
+            in_force: None,
             fixed: true,
         }
     }

@@ -49,9 +49,14 @@ const GUESSED: &[(&str, &str)] = &[
 ];
 
 /// A scope of metadata as it goes over the wire, and whether that is known; none for one that metadata does not have.
-pub(super) fn wire(name: &str) -> Option<(&'static str, bool)> {
+pub(in crate::metadata) fn wire(name: &str) -> Option<(&'static str, bool)> {
     let of = |list: &[(&str, &'static str)]| list.iter().find(|(own, _)| *own == name).map(|(_, wire)| *wire);
     of(WIRE).map(|wire| (wire, true)).or(of(GUESSED).map(|wire| (wire, false)))
+}
+
+/// What metadata writes for a scope as it goes over the wire; none for one that never does.
+pub(in crate::metadata) fn of_wire(value: &str) -> Option<&'static str> {
+    WIRE.iter().chain(GUESSED).find(|(_, wire)| *wire == value).map(|(own, _)| *own)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use super::{Place, Rule};
 use crate::metadata::app::{App, Form, settings};
 use crate::metadata::kinds::Kind;
-use crate::metadata::xml::Element;
 use crate::verdict::{Basis, Level};
 use core::net::IpAddr;
 
@@ -11,24 +10,52 @@ const POLICIES: &str = "Salesforce Help: Manage OAuth Access Policies";
 const USERS: &str = "Policies › App Policies, and OAuth Policies › Permitted Users (connected app: Manage Connected Apps › the app).";
 const IP: &str = "Policies › OAuth Policies › IP Relaxation (connected app: Edit Policies).";
 
-/// Ranges of addresses of an app: the element, first and last.
-fn ranges<'p>(app: &App<'p>) -> Vec<(Place, &'p Element, &'p str, &'p str)> {
-    let lists = [
-        ("ipRanges", "start", "end"),
-        ("trustedIpRanges", "startIpAddress", "endIpAddress"),
-        ("tokenIpRanges", "startIpAddress", "endIpAddress"),
-    ];
+/// The lists of ranges that apps have, and how each names the first and the last address.
+const LISTS: [(&str, &str, &str); 3] = [
+    ("ipRanges", "start", "end"),
+    ("trustedIpRanges", "startIpAddress", "endIpAddress"),
+    ("tokenIpRanges", "startIpAddress", "endIpAddress"),
+];
+
+/// Ranges of addresses of an app: the place, first and last.
+fn ranges<'p>(app: &App<'p>) -> Vec<(Place, &'p str, &'p str)> {
+    let whole = |(_, first, last): &(Place, &str, &str)| !first.is_empty() && !last.is_empty();
+    LISTS.iter().flat_map(|(list, ..)| ranges_in(app, list)).filter(whole).collect()
+}
+
+/// Ranges in one list of an app; an address that is not there is empty.
+pub(super) fn ranges_in<'p>(app: &App<'p>, list: &str) -> Vec<(Place, &'p str, &'p str)> {
     let mut found = Vec::new();
-    for item in &app.parts {
-        for (list, first, last) in lists {
-            for range in item.root.all(list) {
-                if let (Some(first), Some(last)) = (range.text(first), range.text(last)) {
-                    found.push((Place { text: item.text.clone(), span: range.span }, range, first, last));
-                }
+    for (name, first, last) in LISTS.into_iter().filter(|(name, ..)| *name == list) {
+        for item in &app.parts {
+            for range in item.root.children.iter().filter(|child| child.name == name) {
+                let place = Place { text: item.text.clone(), span: range.span };
+                found.push((place, range.text(first).unwrap_or(""), range.text(last).unwrap_or("")));
             }
         }
     }
     found
+}
+
+/// Whether two addresses are of one kind and in order.
+pub(super) fn is_range(first: &str, last: &str) -> bool {
+    match (first.parse::<IpAddr>(), last.parse::<IpAddr>()) {
+        (Ok(first), Ok(last)) => first.is_ipv4() == last.is_ipv4() && first <= last,
+        _ => false,
+    }
+}
+
+/// Whether a range is more than a site has: 65,536 addresses, or of IPv6 a network of 48 bits (RFC 6177 §2).
+pub(super) fn is_wide(first: &str, last: &str) -> bool {
+    match (first.parse(), last.parse()) {
+        (Ok(IpAddr::V4(first)), Ok(IpAddr::V4(last))) => {
+            u32::from(last).saturating_sub(u32::from(first)) >= 1 << 16
+        }
+        (Ok(IpAddr::V6(first)), Ok(IpAddr::V6(last))) => {
+            u128::from(last).saturating_sub(u128::from(first)) >= 1 << 80
+        }
+        _ => false,
+    }
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -162,12 +189,8 @@ pub(super) const RULES: &[Rule] = &[
         "start and end, or startIpAddress and endIpAddress, in order.",
         |c, told| {
             for app in &c.apps {
-                for (place, _, first, last) in ranges(app) {
-                    let right = match (first.parse::<IpAddr>(), last.parse::<IpAddr>()) {
-                        (Ok(first), Ok(last)) => first.is_ipv4() == last.is_ipv4() && first <= last,
-                        _ => false,
-                    };
-                    if !right {
+                for (place, first, last) in ranges(app) {
+                    if !is_range(first, last) {
                         told.at(&app.name, place, format!("`{first}` to `{last}` is no range"));
                     }
                 }
@@ -180,19 +203,14 @@ pub(super) const RULES: &[Rule] = &[
         Should,
         Derived,
         &["RFC 9700 §4.14"],
-        "A range of more than 65,536 addresses is a country or a cloud, not a client.",
+        "A range of more than 65,536 addresses, or of IPv6 more than a network of 48 bits, is a country or a cloud, not a client.",
         IP,
         "The addresses from which the client really comes.",
         |c, told| {
             for app in &c.apps {
-                for (place, _, first, last) in ranges(app) {
-                    let (Ok(IpAddr::V4(from)), Ok(IpAddr::V4(to))) = (first.parse(), last.parse()) else {
-                        continue;
-                    };
-                    let many = u64::from(u32::from(to)).saturating_sub(u64::from(u32::from(from))) + 1;
-                    if many > 65_536 {
-                        told.at(&app.name, place, format!("`{first}` to `{last}` are {many} addresses"));
-                    }
+                for (place, first, last) in ranges(app).into_iter().filter(|(_, a, b)| is_wide(a, b)) {
+                    let message = format!("`{first}` to `{last}` is more than a site has");
+                    told.at(&app.name, place, message);
                 }
             }
         }
@@ -213,7 +231,8 @@ pub(super) const RULES: &[Rule] = &[
                     Kind::ConnectedApp => ("plugin", "pluginExecutionUser"),
                     _ => continue,
                 };
-                if let Some(handler) = item.root.child(pair.0).filter(|_| item.root.text(pair.1).is_none()) {
+                let handler = item.root.child(pair.0).filter(|handler| !handler.value.is_empty());
+                if let Some(handler) = handler.filter(|_| item.root.text(pair.1).is_none()) {
                     told.item(item, handler, format!("{} is set, and {} is missing", pair.0, pair.1));
                 }
             }

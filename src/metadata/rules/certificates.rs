@@ -34,7 +34,7 @@ fn each(c: &Context<'_>, mut with: impl FnMut(&str, Place, &str, Option<Read>)) 
             // Carets under the first line are enough.
             let line = item.text.source()[place.span.start..place.span.end].find('\n');
             place.span.end = line.map_or(place.span.end, |at| place.span.start + at);
-            with(&item.name, place, &element.value, read(&element.value));
+            with(item.of(), place, &element.value, read(&element.value));
         }
     }
 }

@@ -11,6 +11,16 @@ const EXTERNAL: &str = "Salesforce Metadata API Developer Guide: ExternalCredent
 const PROVIDER: &str = "Salesforce Metadata API Developer Guide: AuthProvider";
 const SETUP: &str = "Setup › Named Credentials › the credential › Edit.";
 
+/// Variants of protocols (Metadata API Developer Guide: ExternalCredential).
+const VARIANTS: [&str; 6] = [
+    "ClientCredentialsClientSecret",
+    "ClientCredentialsClientSecretBasic",
+    "ClientCredentialsJwtAssertion",
+    "JwtBearer",
+    "AwsSv4_STS",
+    "RolesAnywhere",
+];
+
 /// Parameters of a credential: element, type, name.
 fn parameters(item: &Item) -> impl Iterator<Item = (&Element, &str, &str)> {
     let list = match item.kind {
@@ -232,8 +242,38 @@ pub(super) const RULES: &[Rule] = &[
                     }
                     _ => continue,
                 };
-                for kind in needs.iter().filter(|kind| parameter(item, kind).is_none()) {
-                    told.item(item, &item.root, format!("{variant} needs a parameter of type {kind}"));
+                for kind in needs {
+                    let part = if *kind == "SigningCertificate" { "certificate" } else { "parameterValue" };
+                    match parameter(item, kind) {
+                        None => {
+                            told.item(item, &item.root, format!("{variant} needs a parameter of type {kind}"))
+                        }
+                        Some(element) if element.text(part).or(element.text("parameterValue")).is_none() => {
+                            told.item(item, element, format!("the parameter of type {kind} has no {part}"))
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+        }
+    ),
+    rule!(
+        "credentials/variant-is-known",
+        "the variant of a protocol is one that exists",
+        Should,
+        Vendor,
+        &[EXTERNAL],
+        "What is misspelt is refused on deployment, or is taken for the browser flow; of a variant that is newer than this list nothing is judged.",
+        SETUP,
+        "parameterValue ClientCredentialsClientSecret, ClientCredentialsClientSecretBasic, ClientCredentialsJwtAssertion, JwtBearer, AwsSv4_STS or RolesAnywhere.",
+        |c, told| {
+            for item in c.project.of(Kind::ExternalCredential) {
+                for (element, ..) in parameters(item).filter(|(_, kind, _)| *kind == "AuthProtocolVariant") {
+                    let variant = element.text("parameterValue").unwrap_or("");
+                    if !VARIANTS.contains(&variant) {
+                        let place = element.nearest("parameterValue");
+                        told.item(item, place, format!("`{variant}` is no variant that is known here"));
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use super::{Context, Rule, Told};
 use crate::metadata::kinds::{Field, Kind, SECRETS, Shape};
+use crate::metadata::masking;
 use crate::metadata::project::Item;
 use crate::metadata::xml::Element;
 use crate::verdict::{Basis, Level};
@@ -144,7 +145,10 @@ pub(super) const RULES: &[Rule] = &[
                         format!("`{path}` holds a secret of {} characters", element.value.chars().count()),
                     );
                 }
-            })
+            });
+            for item in &c.project.items {
+                written_out(item, told);
+            }
         },
     },
     Rule {
@@ -190,6 +194,28 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// Tells the parameters of a credential, and its URLs, that hold a secret which was written out.
+fn written_out(item: &Item, told: &mut Told) {
+    for list in ["namedCredentialParameters", "externalCredentialParameters"] {
+        for parameter in item.root.all(list) {
+            let Some(value) = parameter.child("parameterValue") else { continue };
+            let kind = parameter.text("parameterType").unwrap_or("");
+            let name = parameter.text("parameterName").unwrap_or("");
+            if masking::is_written_out(kind, name, &value.value) && is_secret(&value.value) {
+                told.item_name(item, value, format!("`{list}/parameterValue` of type {kind} holds a secret"));
+            } else if masking::url_gives_away(&value.value) {
+                told.item_name(item, value, format!("`{list}/parameterValue` is a URL with a secret in it"));
+            }
+        }
+    }
+    for name in ["endpoint", "authTokenEndpointUrl", "authorizeUrl", "tokenUrl", "userInfoUrl"] {
+        let urls = item.root.child(name).filter(|element| masking::url_gives_away(&element.value));
+        if let Some(element) = urls {
+            told.item_name(item, element, format!("`{name}` is a URL with a secret in it"));
+        }
+    }
+}
 
 /// Whether a text is a secret: not a placeholder that a build fills in, nor the mask of a retrieved one.
 fn is_secret(value: &str) -> bool {

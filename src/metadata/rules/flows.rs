@@ -133,6 +133,32 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
+        "flows/refresh-token-can-be-had",
+        "an app with a scope for refresh tokens has a flow that brings one",
+        Should,
+        Derived,
+        &["Salesforce Help: OAuth 2.0 Refresh Token Flow"],
+        "Refresh tokens come of a login: by the web server flow, which needs a callback, or by the device flow. Without either no flow can bring one, and the scope does nothing.",
+        FLOWS,
+        "A callbackUrl, or no RefreshToken and OfflineAccess among the scopes.",
+        |c, told| {
+            // Who signs for users may have the scope for the sake of their approval.
+            for app in c.apps.iter().filter(|app| {
+                app.has_oauth()
+                    && app.is_offline()
+                    && app.callbacks().is_empty()
+                    && app.flag(&settings::DEVICE) != Some(true)
+                    && app.text(&settings::CERTIFICATE).is_none()
+            }) {
+                told.app(
+                    app,
+                    &settings::SCOPES,
+                    "the app has a scope for refresh tokens, and no flow that could bring one",
+                );
+            }
+        }
+    ),
+    rule!(
         "flows/device-flow-is-needed",
         "the device flow is on only where it is needed",
         BestPractice,

@@ -36,6 +36,7 @@ mod scopes;
 mod tokens;
 
 use super::app::{App, Setting};
+use super::masking;
 use super::project::{Item, Project};
 use super::xml::Element;
 use crate::diagnostic::{Span, Text};
@@ -131,7 +132,8 @@ impl Told {
     }
 
     fn at(&mut self, of: &str, place: Place, message: impl Into<String>) {
-        self.findings.push((place, of.to_owned(), message.into()));
+        // A message may name a URL, which may have a password in it.
+        self.findings.push((place, of.to_owned(), masking::urls(&message.into())));
     }
 
     fn item(&mut self, item: &Item, element: &Element, message: impl Into<String>) {

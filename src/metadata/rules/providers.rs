@@ -92,7 +92,8 @@ pub(super) const RULES: &[Rule] = &[
             for item in
                 c.project.of(Kind::AuthProvider).filter(|item| item.root.text("executionUser").is_none())
             {
-                if let Some(handler) = item.root.child("registrationHandler") {
+                let handler = item.root.child("registrationHandler");
+                if let Some(handler) = handler.filter(|handler| !handler.value.is_empty()) {
                     told.item(item, handler, "registrationHandler is set, and executionUser is missing");
                 }
             }

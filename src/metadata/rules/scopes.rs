@@ -3,6 +3,8 @@
 use super::Rule;
 use crate::metadata::app::{App, Form, settings};
 use crate::metadata::kinds::{Kind, SCOPES};
+use crate::metadata::registration::scopes::{of_wire, wire};
+use crate::oauth::salesforce::NEED_A_USER;
 use crate::verdict::{Basis, Level};
 
 const SETUP: &str = "Settings › OAuth Settings › OAuth Scopes (connected app: App Manager › the app › Edit).";
@@ -41,13 +43,32 @@ pub(super) const RULES: &[Rule] = &[
         Should,
         Vendor,
         &["Salesforce Metadata API types: ConnectedAppOauthAccessScope"],
-        "Metadata names scopes otherwise than the wire: `RefreshToken` where requests say refresh_token. What is neither is refused on deployment; a scope that is newer than this list is told as well.",
+        "What is no scope is refused on deployment; a scope that is newer than this list is told as well.",
         |c, told| {
             for app in &c.apps {
-                for (scope, place) in
-                    app.scopes().into_iter().filter(|(scope, _)| !SCOPES.contains(&scope.as_str()))
+                for (scope, place) in app
+                    .scopes()
+                    .into_iter()
+                    .filter(|(scope, _)| !SCOPES.contains(&scope.as_str()) && of_wire(scope).is_none())
                 {
                     told.at(&app.name, place, format!("`{scope}` is no scope that is known here"));
+                }
+            }
+        }
+    ),
+    rule!(
+        "scopes/scope-has-its-name-of-metadata",
+        "no scope has the name that requests have",
+        Must,
+        Vendor,
+        &["Salesforce Metadata API types: ConnectedAppOauthAccessScope"],
+        "Requests say refresh_token, metadata says `RefreshToken`. A deployment refuses the one in place of the other. The other rules take it for the scope that is meant.",
+        |c, told| {
+            for app in &c.apps {
+                for (scope, place) in app.scopes() {
+                    if let Some(own) = of_wire(&scope) {
+                        told.at(&app.name, place, format!("`{scope}` is written `{own}` in metadata"));
+                    }
                 }
             }
         }
@@ -109,8 +130,10 @@ pub(super) const RULES: &[Rule] = &[
         "full, web and refresh_token do not count in this flow. With no other the token request is refused: no valid scopes defined.",
         |c, told| {
             for app in with_oauth(c).filter(|app| app.flag(&settings::CLIENT_CREDENTIALS) == Some(true)) {
-                let without_user =
-                    |scope: &str| !matches!(scope, "Full" | "Web" | "RefreshToken" | "OfflineAccess");
+                let without_user = |scope: &str| {
+                    let wire = wire(scope).map_or(scope, |(wire, _)| wire);
+                    !NEED_A_USER.contains(&wire)
+                };
                 let scopes = app.scopes();
                 if !scopes.is_empty() && !scopes.iter().any(|(scope, _)| without_user(scope)) {
                     told.app(app, &settings::SCOPES, "none of its scopes works without a user");

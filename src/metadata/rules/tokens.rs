@@ -1,6 +1,6 @@
 //! PKCE, secrets, and how long tokens are good.
 
-use super::Rule;
+use super::{Rule, access};
 use crate::metadata::app::{App, Form, Lifetime, settings};
 use crate::metadata::kinds::Kind;
 use crate::verdict::{Basis, Level};
@@ -11,9 +11,10 @@ const REFRESH: &str = "Salesforce Help: OAuth 2.0 Refresh Token Flow";
 /// Thirty days in hours.
 const MONTH: u64 = 30 * 24;
 
-/// Whether users log in to it in a browser, as far as its settings say.
+/// Whether users can log in to it in a browser: where it has a callback, the authorization endpoint serves it, whatever
+/// other flows it has.
 fn has_users(app: &App<'_>) -> bool {
-    app.has_oauth() && (app.is_offline() || app.flag(&settings::CLIENT_CREDENTIALS) != Some(true))
+    app.has_oauth() && !app.callbacks().is_empty()
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -138,10 +139,8 @@ pub(super) const RULES: &[Rule] = &[
         "Policies › OAuth Policies › Refresh Token Policy › Expire refresh token if not used for: 30 Days.",
         "refreshTokenPolicy `specific_inactivity:30:DAYS`; or refreshTokenPolicyType SpecificInactivity, refreshTokenValidityPeriod 30, refreshTokenValidityUnit Days.",
         |c, told| {
-            // Policies that are not in the project have a rule of their own.
-            let known =
-                |app: &App<'_>| app.form == Form::Connected || app.part(Kind::OauthPolicies).is_some();
-            for app in c.apps.iter().filter(|app| app.is_offline() && known(app)) {
+            // Without its policies an external client app has the default of a year.
+            for app in c.apps.iter().filter(|app| app.is_offline()) {
                 let long = match app.lifetime() {
                     Some(Ok(Lifetime::IdleHours(hours) | Lifetime::Hours(hours))) => hours > MONTH,
                     Some(Ok(Lifetime::Zero)) => false,
@@ -169,10 +168,16 @@ pub(super) const RULES: &[Rule] = &[
         "Policies › OAuth Policies › Refresh Token Policy › Expire refresh token if not used for.",
         "refreshTokenPolicy `specific_inactivity:90:DAYS`; or refreshTokenPolicyType SpecificInactivity with period and unit.",
         |c, told| {
-            for app in
-                c.apps.iter().filter(|app| app.is_offline() && app.lifetime() == Some(Ok(Lifetime::Infinite)))
-            {
-                told.app(app, &settings::REFRESH_POLICY, "refresh tokens are good until they are revoked");
+            for app in c.apps.iter().filter(|app| app.is_offline()) {
+                let message = match app.lifetime() {
+                    Some(Ok(Lifetime::Infinite)) => "refresh tokens are good until they are revoked",
+                    // What holds where nothing stands there.
+                    None if app.form == Form::Connected => {
+                        "no refresh token policy stands there: refresh tokens are good until they are revoked"
+                    }
+                    _ => continue,
+                };
+                told.app(app, &settings::REFRESH_POLICY, message);
             }
         }
     ),
@@ -201,7 +206,7 @@ pub(super) const RULES: &[Rule] = &[
         None,
         Vendor,
         &["Salesforce Metadata API Developer Guide: ConnectedApp, ExtlClntAppOauthConfigurablePolicies"],
-        "In a connected app the policy is one text: infinite, zero, specific_lifetime:N:UNIT or specific_inactivity:N:UNIT with HOURS, DAYS or MONTHS. In an external client app a specific one needs period and unit.",
+        "In a connected app the policy is one text: infinite, zero, specific_lifetime:N:UNIT or specific_inactivity:N:UNIT with HOURS, DAYS or MONTHS. In an external client app a specific one needs period and unit. N is from 1 to 100,000: a policy of nought ends refresh tokens at once, which `zero` says, and longer ones are no time.",
         "Policies › OAuth Policies › Refresh Token Policy.",
         "`specific_inactivity:30:DAYS`; or refreshTokenValidityPeriod and refreshTokenValidityUnit beside the type.",
         |c, told| {
@@ -210,7 +215,7 @@ pub(super) const RULES: &[Rule] = &[
                 told.app(
                     app,
                     &settings::REFRESH_POLICY,
-                    format!("`{said}` is no policy, or lacks period or unit"),
+                    format!("`{said}` is no policy, lacks period or unit, or has a period that is none"),
                 );
             }
         }
@@ -278,15 +283,17 @@ pub(super) const RULES: &[Rule] = &[
         "tokenIpRanges in ExtlClntAppOauthSecuritySettings; for a connected app ipRanges with ipRelaxation ENFORCE, until it is moved.",
         |c, told| {
             for app in c.apps.iter().filter(|app| app.is_offline()) {
-                let listed = match app.form {
-                    Form::External => app
-                        .part(Kind::OauthSecurity)
-                        .is_some_and(|item| item.root.child("tokenIpRanges").is_some()),
-                    Form::Connected => {
-                        app.parts[0].root.child("ipRanges").is_some()
-                            && app.relaxation().as_deref() == Some("ENFORCE")
-                    }
+                let (list, enforced) = match app.form {
+                    Form::External => ("tokenIpRanges", true),
+                    Form::Connected => ("ipRanges", app.relaxation().as_deref() == Some("ENFORCE")),
                 };
+                let ranges = access::ranges_in(app, list);
+                // A range that is none, or everything, is no list of addresses.
+                let listed = enforced
+                    && !ranges.is_empty()
+                    && ranges.iter().all(|(_, first, last)| {
+                        access::is_range(first, last) && !access::is_wide(first, last)
+                    });
                 if !listed {
                     told.at(
                         &app.name,

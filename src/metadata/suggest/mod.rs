@@ -8,7 +8,9 @@ pub use target::target;
 
 use suite::suite;
 
+use super::masking;
 use super::registration::{Registration, free, plain};
+use crate::oauth::salesforce::NEED_A_USER;
 use crate::subject::Flow;
 
 /// An app in the files that are written for it.
@@ -35,17 +37,63 @@ impl Named<'_> {
     }
 }
 
-/// The suite of each app, under the name of its file and with the number of its scenarios.
+/// What is left out of the files of an app, and why, one line each. A URL stands there without what it gives away.
+pub fn left_out(apps: &[Named<'_>]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for one in apps {
+        for uri in &one.app.app.redirect_uris {
+            if let Some(why) = unusable(uri) {
+                lines.push(format!("the callback {} of {}: {why}", masking::urls(uri), one.app.name));
+            }
+        }
+        if suite(one).1 == 0 {
+            let why = "nothing can be played: no flow of it works, or none has what it needs (a callback, a certificate, a user to run as)";
+            lines.push(format!("the suite of {}: {why}", one.app.name));
+        }
+    }
+    lines
+}
+
+/// Why a callback cannot be written down for a play, where it cannot.
+fn unusable(uri: &str) -> Option<&'static str> {
+    match url::Url::parse(uri) {
+        _ if uri.contains("${") => Some("a build fills it in"),
+        Err(_) => Some("it is no URL"),
+        Ok(url) if url.fragment().is_some() => Some("it has a fragment"),
+        Ok(_) if masking::url_gives_away(uri) => Some("a secret stands in it"),
+        Ok(_) => None,
+    }
+}
+
+/// The suite of each app that has any scenario, under the name of its file and with the number of its scenarios.
 pub fn suites(apps: &[Named<'_>]) -> Vec<(String, String, usize)> {
     let mut taken: Vec<String> = Vec::new();
     let mut found = Vec::new();
     for one in apps {
         let name = one.file(&taken);
-        taken.push(name.clone());
         let (text, count) = suite(one);
-        found.push((format!("{name}.yaml"), text, count));
+        if count > 0 {
+            taken.push(name.clone());
+            found.push((format!("{name}.yaml"), text, count));
+        }
     }
     found
+}
+
+/// Role and name of each user whom client credentials run as: `integration` first, another by the role of its app.
+fn run_as<'r>(apps: &[Named<'r>]) -> Vec<(String, &'r str)> {
+    let mut users: Vec<(String, &str)> = Vec::new();
+    for named in apps {
+        let Some(username) = named.app.run_as.as_deref() else { continue };
+        if !users.iter().any(|(_, known)| known.eq_ignore_ascii_case(username)) {
+            let role = match users.is_empty() {
+                true => "integration".to_owned(),
+                false => format!("integration-{}", named.role),
+            };
+            users.push((role, username));
+        }
+    }
+    users
 }
 
 /// The apps under the roles that `run --app` gives them: the first is `main`.
@@ -105,13 +153,15 @@ fn time(millis: i64) -> String {
 }
 
 impl Named<'_> {
-    /// Callbacks that can be written down: no placeholder of a build, no fragment, nothing that is no URL.
+    /// Callbacks that can be written down, each once: no placeholder of a build, no fragment, no secret, nothing that is no
+    /// URL.
     fn callbacks(&self) -> Vec<&str> {
-        let usable = |uri: &&str| {
-            !uri.contains("${") && url::Url::parse(uri).is_ok_and(|url| url.fragment().is_none())
-        };
-        let mut all: Vec<&str> =
-            self.app.app.redirect_uris.iter().map(String::as_str).filter(usable).collect();
+        let mut all: Vec<&str> = Vec::new();
+        for uri in self.app.app.redirect_uris.iter().filter(|uri| unusable(uri).is_none()) {
+            if !all.contains(&uri.as_str()) {
+                all.push(uri);
+            }
+        }
         // With `login: browser` the first must come back to the machine of the person.
         all.sort_by_key(|uri| !is_here(uri));
         all
@@ -139,8 +189,7 @@ impl Named<'_> {
 
     /// Whether the app gets a token of its own: client credentials, a user to run as, and a scope that needs no user.
     fn runs_alone(&self) -> bool {
-        let for_users = ["full", "web", "refresh_token", "offline_access", "visualforce"];
-        let concrete = self.app.app.scopes.iter().any(|scope| !for_users.contains(&scope.as_str()));
+        let concrete = self.app.app.scopes.iter().any(|scope| !NEED_A_USER.contains(&scope.as_str()));
         self.lists(Flow::ClientCredentials)
             && self.app.run_as.is_some()
             && concrete

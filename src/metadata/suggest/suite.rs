@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use super::{Named, list, text, time};
 use crate::subject::{ClientAuth, Flow, RefreshPolicy};
 
+/// A hundred years in milliseconds: no clock of a test goes on for longer.
+const CENTURY: i64 = 100 * 366 * 86_400_000;
+
 /// A callback that nobody registers.
 const STRANGE: &str = "https://not-registered.example/callback";
 
@@ -69,7 +72,12 @@ impl Writer<'_, '_> {
 
     /// A play at the token endpoint that works, as the control of one that must not; none where no flow works.
     fn control(&self) -> Option<&'static str> {
-        if self.named.runs_alone() {
+        self.control_with(self.named.runs_alone())
+    }
+
+    /// The same, by client credentials only where they do.
+    fn control_with(&self, alone: bool) -> Option<&'static str> {
+        if alone {
             Some("- do: client-credentials\n  step: what works\n")
         } else if self.named.signs() {
             Some("- do: jwt-bearer\n  step: what works\n")
@@ -313,6 +321,9 @@ impl Writer<'_, '_> {
             RefreshPolicy::Inactivity(ttl) => (ttl, true),
             RefreshPolicy::Infinite | RefreshPolicy::Zero => return,
         };
+        if ttl > CENTURY {
+            return;
+        }
         // A third before the end, and a third after it; where use counts, after the last use.
         let (before, beyond) = (ttl / 3 * 2, if slides { ttl / 3 * 4 } else { ttl / 3 * 2 });
         let end = format!(
@@ -340,7 +351,9 @@ impl Writer<'_, '_> {
 
     /// The life of an access token: up to its end and not after. What introspects itself as over is told by a call.
     fn sessions(&mut self) {
-        let Some(control) = self.control().filter(|_| self.named.calls()) else { return };
+        // Client credentials drop the scope full, which calls REST for users.
+        let alone = self.named.runs_alone() && self.named.has("api");
+        let Some(control) = self.control_with(alone).filter(|_| self.named.calls()) else { return };
         let policy = &self.named.app.app.policy;
         let token = control.replace("  step: what works\n", "");
         let steps = format!(

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Named, is_here, list, text, time};
+use super::{Named, is_here, list, run_as, text, time};
 use crate::subject::{ClientAuth, Flow, RefreshPolicy};
 
 /// The target file. It is for the org that the apps are deployed to; the embedded org takes them by `--app`.
@@ -13,8 +13,9 @@ pub fn target(apps: &[Named<'_>]) -> String {
          org: ${SF_ORG} # https://MYDOMAIN.my.salesforce.com: client credentials and external client apps work there only\n\
          apps:\n",
     );
-    apps.iter().for_each(|named| app(&mut out, named));
-    users(&mut out, apps);
+    let users_of_apps = run_as(apps);
+    apps.iter().for_each(|named| app(&mut out, named, &users_of_apps));
+    users(&mut out, apps, &users_of_apps);
     let browser = apps.iter().any(|named| named.logs_in())
         && apps
             .iter()
@@ -42,7 +43,7 @@ fn variable(named: &Named<'_>, what: &str) -> String {
     format!("SF_{role}_{what}")
 }
 
-fn app(out: &mut String, named: &Named<'_>) {
+fn app(out: &mut String, named: &Named<'_>, run_as: &[(String, &str)]) {
     let app = &named.app.app;
     let _ = writeln!(out, "  {}: # {}", named.role, named.app.name.replace(['\n', '\r'], " "));
     let key = match app.client_id.as_str() {
@@ -75,12 +76,17 @@ fn app(out: &mut String, named: &Named<'_>) {
         flows.clear();
     }
     let _ = writeln!(out, "    flows: {}", list(flows));
+    let own = |(_, username): &&(String, &str)| {
+        named.app.run_as.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(username))
+    };
+    if let Some((role, _)) = run_as.iter().find(own) {
+        let _ = writeln!(out, "    run_as: {role}");
+    }
 }
 
-fn users(out: &mut String, apps: &[Named<'_>]) {
+fn users(out: &mut String, apps: &[Named<'_>], run_as: &[(String, &str)]) {
     let asked = apps.iter().any(|named| named.lists(Flow::WebServer) || named.lists(Flow::JwtBearer));
-    let run_as = apps.iter().find_map(|named| named.app.run_as.as_deref());
-    if !asked && run_as.is_none() {
+    if !asked && run_as.is_empty() {
         return;
     }
     out.push_str("users:\n");
@@ -96,12 +102,9 @@ fn users(out: &mut String, apps: &[Named<'_>]) {
             "  # unapproved: { username: \"${SF_OTHER_USERNAME}\" } # one who may not, or never did\n",
         );
     }
-    if let Some(username) = run_as {
-        let _ = writeln!(
-            out,
-            "  integration: {{ username: {} }} # client credentials run as this user",
-            text(username)
-        );
+    for (role, username) in run_as {
+        let name = text(username);
+        let _ = writeln!(out, "  {role}: {{ username: {name} }} # client credentials run as this user");
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Checked, Kind, approved, missing, not_approved, user_may};
 use crate::oauth::Params;
 use crate::oauth::jwt::Jwt;
+use crate::oauth::keys::PublicKey;
 use crate::org::answer::{Refused, invalid_client, invalid_grant, invalid_request, refused};
 use crate::org::ask::{Ask, given};
 use crate::org::authentication::{LONGEST_JTI, admit, unknown};
@@ -27,7 +28,7 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     if org.faults.has(&fault::JWT_EXTRA_REFUSED) && jwt.claims.keys().any(strange) {
         return Err(invalid());
     }
-    signature(org, app, &jwt)?;
+    signature(org, app.key_at(ask.seconds()), &jwt)?;
     times(org, &jwt, ask.seconds())?;
     audience(org, ask, &jwt)?;
     let user = subject(org, id, &jwt)?;
@@ -48,7 +49,7 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
 pub(in crate::org) fn signed_by_client(org: &Org, ask: &Ask, text: &str) -> bool {
     let good = |jwt: Jwt| {
         let app = org.registry.app(issuer(org, &jwt)?);
-        signature(org, app, &jwt)?;
+        signature(org, app.key_at(ask.seconds()), &jwt)?;
         times(org, &jwt, ask.seconds())?;
         audience(org, ask, &jwt)
     };
@@ -92,17 +93,16 @@ fn issuer(org: &Org, jwt: &Jwt) -> Result<AppId, Refused> {
 }
 
 /// RS256 with the certificate of the app and nothing else.
-fn signature(org: &Org, app: &App, jwt: &Jwt) -> Result<(), Refused> {
+fn signature(org: &Org, key: Option<&PublicKey>, jwt: &Jwt) -> Result<(), Refused> {
     let has = |fault| org.faults.has(fault);
-    let good = app.key.as_ref().is_some_and(|key| jwt.verifies(key))
+    let good = key.is_some_and(|key| jwt.verifies(key))
         || has(&fault::JWT_NONE) && jwt.is_unsigned()
         || has(&fault::JWT_UNVERIFIED) && !jwt.is_unsigned() && jwt.alg() == "RS256"
-        || has(&fault::JWT_HS_CONFUSION)
-            && app.key.as_ref().is_some_and(|key| jwt.verifies_hs256(key.pem().as_bytes()))
+        || has(&fault::JWT_HS_CONFUSION) && key.is_some_and(|key| jwt.verifies_hs256(key.pem().as_bytes()))
         || has(&fault::JWT_HEADER_KEY)
             && jwt.header.get("jwk").is_some_and(|jwk| jwt.verifies_with_set(&json!({ "keys": [jwk] })))
         || has(&fault::JWT_ALG_ANY)
-            && app.key.as_ref().is_some_and(|key| {
+            && key.is_some_and(|key| {
                 let jwk = key.jwk("");
                 jwt.alg() != "RS256" && jwt.verifies_with_set(&json!({ "keys": [jwk] }))
             });

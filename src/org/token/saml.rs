@@ -26,7 +26,7 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     let id = org.registry.app_of(&issuer).or_else(by_key).ok_or_else(|| unknown(org))?;
     let app = org.registry.app(id);
     admit(app, Flow::SamlBearer)?;
-    let key = app.key.as_ref().ok_or_else(invalid)?;
+    let key = app.key_at(ask.seconds()).ok_or_else(invalid)?;
     let said = verified(org, key, &xml)?;
     confirmation(org, ask, &said)?;
     times(org, &said, ask.seconds())?;

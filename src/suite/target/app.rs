@@ -47,7 +47,13 @@ impl Reader<'_> {
                 .collect(),
             flows,
             extra,
-            policy: policy(node.get("policy")),
+            policy: {
+                let mut policy = policy(node.get("policy"));
+                if let Some(role) = node.get("run_as").and_then(Node::text) {
+                    policy.run_as = Some(role.to_owned());
+                }
+                policy
+            },
         }
     }
 

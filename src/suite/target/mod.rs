@@ -215,9 +215,10 @@ impl Reader<'_> {
         };
         let mut found = Vec::new();
         for (_, app) in entries(node, "apps") {
-            let run_as = app.get("policy").and_then(|policy| policy.get("run_as"));
-            let known = || users.keys().map(String::as_str).collect();
-            found.extend(run_as.and_then(|at| missing(at, "user", known())));
+            let set_up = app.get("policy").and_then(|policy| policy.get("run_as"));
+            for at in app.get("run_as").into_iter().chain(set_up) {
+                found.extend(missing(at, "user", users.keys().map(String::as_str).collect()));
+            }
         }
         for (_, user) in entries(node, "users") {
             for at in user.get("approved").map(Node::items).unwrap_or_default() {

@@ -216,6 +216,11 @@ pub(in crate::suite) fn app() -> Vec<Key> {
             Shape::Map(None, Box::new(Shape::Text), None),
             "parameters that this server wants in every token request",
         ),
+        may(
+            "run_as",
+            Shape::Name,
+            "role of the user whom client credentials act for; `integration` where one app alone has the flow",
+        ),
         may("policy", record(policy()), "what the embedded org decides by"),
     ]
 }
