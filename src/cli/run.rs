@@ -135,7 +135,9 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
         return Ok(super::CONFORMS);
     }
     if options.replay.is_none() {
-        for look in runtime.block_on(look_before(&options.target, &around, &metadata)) {
+        let plays = planned.plays.iter();
+        let roles = plays.flat_map(|play| play.scenario.apps()).map(str::to_owned).collect();
+        for look in runtime.block_on(look_before(&options.target, &around, &metadata, &roles)) {
             tell(&look, io)?;
         }
     }

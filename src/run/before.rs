@@ -2,12 +2,12 @@
 //! agree, and whether consumer key, callbacks, PKCE and certificate are as the target or the metadata says. A few requests
 //! without credentials, as a browser makes them before anybody logs in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Surroundings;
 use crate::client::{Outgoing, Remember};
 use crate::errors;
-use crate::metadata::{Form, Registration};
+use crate::metadata::{Form, Registration, without_secrets};
 use crate::oauth::salesforce::Profile;
 use crate::oauth::{Params, pkce};
 use crate::subject::{ConnectedApp, Flow, Target};
@@ -60,9 +60,15 @@ impl Look {
     }
 }
 
-/// Looks at a foreign target. `metadata` are the apps as they were meant to be deployed; they are found in the target by
-/// consumer key, the first of them else as `main`.
-pub async fn look_before(target: &Target, around: &Surroundings, metadata: &[Registration]) -> Vec<Look> {
+/// Looks at a foreign target: at the apps whose roles are named, which are those that are about to be played, and at those
+/// of the metadata. `metadata` are the apps as they were meant to be deployed; they are found in the target by consumer
+/// key, else by their developer name as a role, and the first of them else as `main`.
+pub async fn look_before(
+    target: &Target,
+    around: &Surroundings,
+    metadata: &[Registration],
+    roles: &BTreeSet<String>,
+) -> Vec<Look> {
     let Some(transport) = &around.transport else { return Vec::new() };
     let meant = meant(target, metadata);
     let mut looks = Vec::new();
@@ -78,7 +84,7 @@ pub async fn look_before(target: &Target, around: &Surroundings, metadata: &[Reg
     for (role, app) in &target.apps {
         let registration = meant.get(role.as_str()).copied();
         looks.extend(registration.and_then(|one| certificate(app, one, clock::real_now() / 1000)));
-        if app.flows.contains(&Flow::WebServer) && (role == "main" || registration.is_some()) {
+        if app.flows.contains(&Flow::WebServer) && (roles.contains(role) || registration.is_some()) {
             looks.extend(doors(target, around, transport, app, registration).await);
         }
     }
@@ -87,13 +93,22 @@ pub async fn look_before(target: &Target, around: &Surroundings, metadata: &[Reg
 
 /// Which app of the target each piece of metadata is about.
 fn meant<'m>(target: &Target, metadata: &'m [Registration]) -> BTreeMap<String, &'m Registration> {
-    let role = |(number, one): (usize, &'m Registration)| {
+    let named = |one: &Registration| {
         let key = one.app.client_id.as_str();
         let same = target.apps.iter().find(|(_, app)| !key.is_empty() && app.client_id == key);
-        let role = same.map(|(role, _)| role.clone()).or_else(|| (number == 0).then(|| "main".to_owned()))?;
-        Some((role, one))
+        let own = || target.apps.get_key_value(&one.role());
+        same.or_else(own).map(|(role, _)| role.clone())
     };
-    metadata.iter().enumerate().filter_map(role).collect()
+    let mut found: BTreeMap<String, &Registration> = BTreeMap::new();
+    for one in metadata {
+        if let Some(role) = named(one) {
+            found.entry(role).or_insert(one);
+        }
+    }
+    if let Some(first) = metadata.first().filter(|first| named(first).is_none()) {
+        found.entry("main".to_owned()).or_insert(first);
+    }
+    found
 }
 
 /// Whether the host serves OAuth, and every flow that the target lists.
@@ -214,14 +229,15 @@ async fn doors(
     let mut open = None;
     for callback in callbacks.iter().take(CALLBACKS) {
         let answer = get(transport, &ask(endpoint, app, callback, Some(&challenge))).await;
+        let shown = without_secrets(callback);
         match answer.as_ref().map(said) {
-            None => looks.push(Look::unseen("callback", format!("{callback}: no answer"))),
+            None => looks.push(Look::unseen("callback", format!("{shown}: no answer"))),
             Some(None) => {
-                looks.push(Look::right("callback", format!("{callback} is registered")));
+                looks.push(Look::right("callback", format!("{shown} is registered")));
                 open.get_or_insert(callback);
             }
             Some(Some(error)) if error.code.contains("redirect_uri") => {
-                let seen = format!("{callback} is not registered ({error})");
+                let seen = format!("{shown} is not registered ({error})");
                 looks.push(Look::wrong("callback", seen, error.cure()));
             }
             Some(Some(error)) => {

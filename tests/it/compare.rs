@@ -61,6 +61,10 @@ fn a_run_is_like_itself_and_differs_from_one_with_a_fault_where_the_fault_is() {
         let (exit, _, err) = grantcheck(&arguments);
         assert!(exit == 2 && err.contains(cure), "{err}");
     }
+    // What is compared is not written over.
+    let (exit, _, err) =
+        grantcheck(&["compare", &path("a.json"), &path("c.json"), "--drift", &path("./a.json")]);
+    assert!(exit == 2 && err.contains("is one of the reports that are compared"), "{err}");
     let (exit, _, err) =
         grantcheck(&["compare", &path("a.json"), &path("b.json"), "--known", &path("b.json")]);
     assert!(exit == 2 && err.contains("is no drift"), "{err}");
@@ -78,14 +82,20 @@ fn app(oauth: &str) -> Registration {
 
 /// What is told before an org is played against that has the shipped apps.
 async fn told(change: impl Fn(&mut Target), metadata: &[Registration]) -> Vec<(How, String)> {
+    told_of("main", change, metadata).await
+}
+
+/// The same, where the target has that app alone.
+async fn told_of(app: &str, change: impl Fn(&mut Target), metadata: &[Registration]) -> Vec<(How, String)> {
     let mut org = embedded();
     change(&mut org);
     let host =
         Host::start(Arc::new(Org::new(&org, &[], [3; 32])), Clock::real(), "127.0.0.1:0").await.unwrap();
     let mut target = Target { org: Some(host.url()), ..target("suites/targets/embedded.yaml") };
-    target.apps.retain(|role, _| role == "main");
+    target.apps.retain(|role, _| role == app);
     let around = look_around(&target, std::time::Duration::from_secs(10)).await.unwrap();
-    let looks = look_before(&target, &around, metadata).await;
+    let roles = [app.to_owned()].into();
+    let looks = look_before(&target, &around, metadata, &roles).await;
     looks.into_iter().map(|look| (look.how, format!("{}: {}; {}", look.what, look.seen, look.cure))).collect()
 }
 
@@ -143,4 +153,30 @@ async fn an_app_that_the_org_does_not_have_is_told_once() {
         wrong[0].starts_with("consumer key: the org does not begin a login (invalid_client_id"),
         "{wrong:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_app_that_is_played_is_looked_at() {
+    let looks = told_of(
+        "other",
+        |org| {
+            org.apps.get_mut("other").unwrap().client_id = "another".into();
+        },
+        &[],
+    )
+    .await;
+    let wrong = wrong(&looks);
+    assert_eq!(wrong.len(), 1, "{looks:?}");
+    assert!(wrong[0].starts_with("consumer key: the org does not begin a login"), "{wrong:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_without_a_consumer_key_is_of_the_app_of_its_name() {
+    // It stands first, and is not the target's `main` all the same.
+    let callback = "<callbackUrl>https://new.example/callback</callbackUrl><scopes>Api</scopes>";
+    let meant = Registration { name: "other".into(), ..app(callback) };
+    let looks = told_of("other", |_| {}, &[meant]).await;
+    let wrong = wrong(&looks);
+    let missing = "callback: https://new.example/callback is not registered";
+    assert!(wrong.iter().any(|line| line.starts_with(missing)), "{looks:?}");
 }
