@@ -116,8 +116,8 @@ fn code(entry: &Entry, told: &Told) -> Option<bool> {
 
 /// Whether every entry of these codes, in any letter case, has no text.
 fn only(entry: &Entry) -> bool {
-    let same = |code: &&str| entry.codes.iter().any(|own| own.eq_ignore_ascii_case(code));
-    let shares = |other: &&Entry| other.codes.iter().any(|code| same(&code));
+    let same = |code: &str| entry.codes.iter().any(|own| own.eq_ignore_ascii_case(code));
+    let shares = |other: &&Entry| other.codes.iter().any(|code| same(code));
     all().filter(shares).all(|other| other.texts.is_empty())
 }
 
@@ -249,8 +249,8 @@ fn near(entry: &'static Entry, told: &Told, misspelt: bool) -> Option<(Match, us
 fn without_codes(plain: &str) -> String {
     let is_code = |word: &str| {
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-        let same = |code: &&str| code.eq_ignore_ascii_case(bare);
-        bare.contains('_') && all().any(|entry| entry.codes.iter().any(|code| same(&code)))
+        let same = |code: &str| code.eq_ignore_ascii_case(bare);
+        bare.contains('_') && all().any(|entry| entry.codes.iter().any(|code| same(code)))
     };
     plain.split(' ').filter(|word| !is_code(word)).collect::<Vec<_>>().join(" ")
 }

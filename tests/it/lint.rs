@@ -96,6 +96,9 @@ fn external(parts: &[(&'static str, &str, &str)]) -> Vec<(&'static str, String)>
     parts.iter().map(part).collect()
 }
 
+/// A rule, whether it trips, and the files.
+type Row = (&'static str, bool, Vec<(&'static str, String)>);
+
 #[test]
 fn what_looks_right_and_is_not_is_told() {
     const CALLBACK: &str = "<callbackUrl>https://a.acme.com/cb</callbackUrl>";
@@ -145,7 +148,7 @@ fn what_looks_right_and_is_not_is_told() {
         );
         vec![("P.authprovider", source)]
     };
-    let rows: Vec<(&str, bool, Vec<(&str, String)>)> = vec![
+    let rows: Vec<Row> = vec![
         (
             "tokens/pkce-is-required",
             true,
