@@ -7,8 +7,9 @@ use crate::catalog::resource::{
     calls, handed_out, is_expired, is_forged, is_live, is_soap, let_in, owner, presented, sent_once,
 };
 use crate::catalog::revocation::{authenticated, revoked, shows_credentials};
-use crate::oauth::{Endpoint, Jwt};
+use crate::oauth::Endpoint;
 use crate::oauth::grant::{client_credentials, jwt_bearer, refresh_token, saml_bearer};
+use crate::oauth::jwt::Jwt;
 use crate::oauth::salesforce::Profile;
 use crate::subject::Flow;
 use crate::transcript::{Exchange, Transcript};
