@@ -142,6 +142,11 @@ fn server_to_server_asks_for_a_new_grant(t: &Transcript) -> Judgement {
             // Who was refused with the same access token shares it, and so the renewal.
             let beside = grant.requests.iter().find(|y| y.overlaps(new) && y.began_after(call));
             match beside.filter(|_| refused_beside(grant, call)) {
+                Some(other) if (other.at - new.at).abs() > PROMPT => {
+                    let observed =
+                        "two requests for it at the same time, but the first may have been given up";
+                    j.unproved(&[call, new, other], expected, observed);
+                }
                 Some(other) => {
                     j.fail(&[call, new, other], expected, "two requests for it at the same time");
                     break;
@@ -157,6 +162,22 @@ fn server_to_server_asks_for_a_new_grant(t: &Transcript) -> Judgement {
 mod tests {
     use crate::catalog::testing::comes_to;
     use crate::verdict::Verdict;
+
+    #[test]
+    fn a_grant_that_was_given_up_is_none_beside_the_next() {
+        let id = "renewal/server-to-server-asks-for-a-new-grant";
+        let grant = "> POST token grant_type=client_credentials&client_id=main\n";
+        let refused = |path: &str| format!("> GET api {path}\n> Authorization: Bearer A1\n< 401\n");
+        let begin = format!(
+            "{grant}< 200 {{\"access_token\":\"A1\"}}\n= race\n{}{}= end\n",
+            refused("/a"),
+            refused("/b")
+        );
+        let again = format!("{grant}< 200 {{\"access_token\":\"A2\"}}\n");
+        let beside = |gone: &str| format!("{begin}{grant}< nothing\n= hold\n+ {gone}\n{again}= release\n");
+        comes_to(id, &beside("10s"), Verdict::Inconclusive);
+        comes_to(id, &beside("0s"), Verdict::Fail);
+    }
 
     #[test]
     fn the_refresh_of_another_user_is_none_of_this_grant() {
