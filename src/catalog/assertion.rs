@@ -460,14 +460,28 @@ pub(super) fn refused(t: &Transcript, grant: Grant, flaw: Flaw, errors: &[&str],
 /// Whom an access token acts for, as userinfo or the identity URL say later.
 pub(super) fn shown_user<'t>(t: &'t Transcript, x: &Exchange) -> Option<(&'t Exchange, &'t str)> {
     let token = x.text("access_token")?;
+    // Another user's identity URL tells of that one, to whoever has the scope of the API.
+    let own = |z: &Exchange| {
+        z.endpoint == Endpoint::Userinfo || x.text("id").is_none_or(|id| same_path(id, &z.request.url))
+    };
     let uses = |z: &Exchange| {
         let sent = z.request.bearer().or(z.param("access_token")).or(z.param("oauth_token"));
         matches!(z.endpoint, Endpoint::Userinfo | Endpoint::Identity)
             && sent == Some(token)
             && z.status() == 200
+            && own(z)
     };
     let told = |z: &'t Exchange| Some((z, z.text("preferred_username").or(z.text("username"))?));
     t.after(x).filter(|z| uses(z)).find_map(told)
+}
+
+/// Whether two URLs have the same path; a host may answer under several names.
+fn same_path(one: &str, other: &str) -> bool {
+    let path = |url: &str| {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        rest.find('/').map(|at| rest[at..].split(['?', '#']).next().unwrap_or("").to_owned())
+    };
+    path(one) == path(other)
 }
 
 /// The user's part of Salesforce's identity URL.
@@ -475,4 +489,23 @@ pub(super) fn user_id(x: &Exchange) -> Option<&str> {
     let (_, path) = x.text("id")?.split_once("/id/")?;
     let (_, user) = path.split_once('/')?;
     Some(user.get(..15).unwrap_or(user))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_user;
+    use crate::transcript::script;
+
+    #[test]
+    fn the_identity_url_of_another_user_says_nothing_of_whose_token_it_is() {
+        let shown = |path: &str| {
+            let t = script::read(&format!(
+                "> POST token grant_type=x\n< 200 {{\"access_token\":\"A\",\"id\":\"https://login.test/id/00D/005A\"}}\n\
+                 > GET identity {path}\n> Authorization: Bearer A\n< 200 {{\"username\":\"somebody\"}}\n"
+            ));
+            shown_user(&t, &t.exchanges[0]).map(|(_, name)| name.to_owned())
+        };
+        assert_eq!(shown("/id/00D/005A"), Some("somebody".to_owned()));
+        assert_eq!(shown("/id/00D/005B"), None);
+    }
 }

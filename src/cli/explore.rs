@@ -287,5 +287,6 @@ fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
         select: arguments.select.clone(),
         longest: arguments.steps,
         go_on: arguments.go_on,
+        anything: arguments.table.is_some(),
     })
 }

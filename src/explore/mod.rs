@@ -77,6 +77,8 @@ pub struct Exploration {
     pub longest: usize,
     /// Whether to go on after something was found, for something else.
     pub go_on: bool,
+    /// Whether to end with whatever is found first, though no MUST is broken.
+    pub anything: bool,
 }
 
 /// What is told while it goes on.
@@ -140,9 +142,9 @@ impl Explored {
         self.found.iter().any(|one| one.way.verdict == Word::Fail)
     }
 
-    /// Whether something was found that breaks a MUST and that its suite shows again.
-    fn is_done(&self) -> bool {
-        self.found.iter().any(|one| one.way.verdict == Word::Fail && one.reproduced)
+    /// Whether something was found that breaks a MUST, or does anything wrong, and that its suite shows again.
+    fn is_done(&self, anything: bool) -> bool {
+        self.found.iter().any(|one| (anything || one.way.verdict == Word::Fail) && one.reproduced)
     }
 
     /// Whether it can vouch for anything.
@@ -222,7 +224,7 @@ async fn play<G: Game>(
                 let _ = progress.send(Progress::Found(way.kind.to_string()));
                 let found = Found { run, at: watch.micros(), exploration };
                 explored.found.push(counterexample(game, case, &played, way, &found).await?);
-                if !exploration.go_on && explored.is_done() {
+                if !exploration.go_on && explored.is_done(exploration.anything) {
                     break 'batches;
                 }
             }

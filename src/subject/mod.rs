@@ -347,11 +347,11 @@ impl Target {
         app.flows.iter().copied().filter(|flow| *flow != Flow::ClientCredentials || runs).collect()
     }
 
-    /// Whom client credentials of an app act for: whom it names or, on a foreign org where it is the only app with the
-    /// flow, the user `integration`. Where several apps have it, nobody knows whose that user is.
+    /// Whom client credentials of an app act for: whom it names or, on a foreign org of which no app names anybody, the user
+    /// `integration`. Where some apps name somebody, nobody knows of the others.
     fn run_as(&self, app: &ConnectedApp) -> Option<&User> {
-        let with_it = || self.apps.values().filter(|app| app.flows.contains(&Flow::ClientCredentials));
-        let foreign = || (!self.is_embedded() && with_it().count() < 2).then_some("integration");
+        let named = || self.apps.values().any(|app| app.policy.run_as.is_some());
+        let foreign = || (!self.is_embedded() && !named()).then_some("integration");
         self.users.get(app.policy.run_as.as_deref().or_else(foreign)?)
     }
 

@@ -463,7 +463,8 @@ fn collision_spares_the_winner(t: &Transcript) -> Judgement {
                 j.fail(&[winner, z], "the tokens of the one that succeeded go on working", z.outcome());
                 break;
             }
-            if refreshed || family.disturbs(t, z) {
+            // Whatever else it asked for, what it was given replaces what the winner has.
+            if refreshed || its_own && z.hands_out_a_token() || family.disturbs(t, z) {
                 break;
             }
         }
@@ -601,6 +602,15 @@ mod tests {
         );
         let again = fails.replace("= end\n", concat!("= end\n", refresh!("R1" => dead)));
         assert_eq!(verdict(id, &again), Verdict::Skip);
+    }
+
+    #[test]
+    fn what_the_winner_replaced_itself_is_no_loss() {
+        let id = "refresh/collision-spares-the-winner";
+        let fails = find(id).unwrap().fails;
+        let at = fails.find(refresh!("R2" => dead)).unwrap();
+        let narrower = refresh!("R2" => "A3" "R3").replace("refresh_token=R2", "refresh_token=R2&scope=id");
+        assert_eq!(verdict(id, &format!("{}{narrower}{}", &fails[..at], &fails[at..])), Verdict::Skip);
     }
 
     #[test]

@@ -77,14 +77,19 @@ pub fn case(ground: &Ground, dice: &mut StdRng) -> Option<Case> {
         expiry: None,
         turns: Vec::new(),
     };
-    if ground.takes("does") && dice.random_bool(0.15) {
+    // Who is started again does again what it did before it logged out.
+    let once = case.starts == Starts::Once;
+    case.logs_out &= once;
+    if once && ground.takes("does") && dice.random_bool(0.15) {
         case.does = ground.does.choose(dice).copied();
     }
     // A user info endpoint has nothing for a grant without a user.
     if case.does == Some("userinfo") && flow != Flow::WebServer {
         case.does = None;
     }
-    if ground.takes("at-once") && dice.random_bool(0.45) {
+    // Of callers that are killed together nobody can tell who would have gone on.
+    let killed = matches!(case.starts, Starts::Killed { .. });
+    if !killed && ground.takes("at-once") && dice.random_bool(0.45) {
         case.concurrency = *AT_A_TIME.choose(dice)?;
         case.calls = case.calls.max(case.concurrency);
     }
@@ -140,16 +145,16 @@ fn expiry(case: &Case, dice: &mut StdRng) -> Expiry {
 fn turn(ground: &Ground, case: &Case, dice: &mut StdRng) -> Option<Turn> {
     let logs_in = case.flow == Flow::WebServer;
     let refreshes = matches!(case.flow, Flow::WebServer | Flow::RefreshToken);
+    let none_of = |place| case.turns.iter().all(|turn| turn.what.place != place);
     let fits = |one: &&'static Happening| {
         let there = match one.place {
             Place::Token => true,
-            Place::Api => case.does.is_none(),
+            // A call that is refused in two ways at once may be given up with good reason.
+            Place::Api => case.does.is_none() && case.expiry.is_none() && none_of(Place::Api),
             Place::Refresh => refreshes && case.expiry.is_some(),
             Place::Revoke => case.logs_out,
             Place::Code => logs_in,
-            Place::Callback | Place::Keys => {
-                logs_in && case.turns.iter().all(|turn| turn.what.place != one.place)
-            }
+            Place::Callback | Place::Keys => logs_in && none_of(one.place),
         };
         // A minute of waiting is one of a clock of ours, or one that goes by.
         // Whoever begins anew after a failure that was for good may try anew.
@@ -163,7 +168,10 @@ fn turn(ground: &Ground, case: &Case, dice: &mut StdRng) -> Option<Turn> {
     }
     let from = [1, 1, 1, 2, 2, 3][dice.random_range(0..6)];
     let times = [1, 1, 1, 2][dice.random_range(0..4)];
-    // A first login is right mostly, so that there is something to compare a second one with.
-    let many = matches!(what.place, Place::Keys);
-    Some(Turn { what, from: if many { 1 } else { from }, times: if many { 1 } else { times } })
+    let (from, times) = match what.place {
+        Place::Keys => (1, 1),
+        Place::Api => (from, 1),
+        _ => (from, times),
+    };
+    Some(Turn { what, from, times })
 }

@@ -65,7 +65,6 @@ pub const ALL: &[Happening] = happenings! {
     Token Some "429 for a second" "respond: { status: 429, headers: { retry-after: \"1\" } }"
     Token Some "500" "respond: { status: 500 }"
     Token Some "a page with 200" "respond: { status: 200, headers: { content-type: text/html }, body: \"<html><body>Back soon</body></html>\" }"
-    Token Some "half an answer" "respond: { status: 200, headers: { content-type: application/json }, body: '{\"access_token\":\"00Dxx0000000001!broken.off.in.the.middle' }"
     Token Some "a connection cut before" "cut: before"
     Token Some "a connection cut after" "cut: after"
     Token Some "a connection cut in the middle" "cut: middle"
