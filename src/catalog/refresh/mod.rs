@@ -455,7 +455,10 @@ fn collision_spares_the_winner(t: &Transcript) -> Judgement {
             let called = calls_with(t, z, winner);
             // What another client makes of it says nothing about the winner.
             let its_own = presented(z) == Some(current) && z.client_id() == winner.client_id();
-            let refreshed = its_own && sound(t, z) && in_time(t, winner, z);
+            // A lifetime counts from the grant, which is no older than the record.
+            let lifetime = t.subject.settings.word("refresh_policy") == Some("lifetime");
+            let since = if lifetime { &t.exchanges[0] } else { winner };
+            let refreshed = its_own && sound(t, z) && in_time(t, since, z);
             if called && (200..300).contains(&z.status()) || refreshed && z.granted() {
                 j.pass();
             } else if (called && rejected(z) && works(t, z) || refreshed) && lost.iter().all(|x| collided(x))
@@ -602,6 +605,19 @@ mod tests {
         );
         let again = fails.replace("= end\n", concat!("= end\n", refresh!("R1" => dead)));
         assert_eq!(verdict(id, &again), Verdict::Skip);
+    }
+
+    #[test]
+    fn a_grant_whose_lifetime_is_over_is_no_loss() {
+        let id = "refresh/collision-spares-the-winner";
+        let fails = find(id).unwrap().fails;
+        let at = fails.find(refresh!("R2" => dead)).unwrap();
+        let late = |policy: &str| {
+            let settings = format!("= setting refresh_policy {policy}\n= setting refresh_token_ttl 30d\n");
+            let begin = format!("{settings}{}+ 20d\n", code!());
+            verdict(id, &format!("{begin}{}+ 20d\n{}", &fails[..at].replace(code!(), ""), &fails[at..]))
+        };
+        assert_eq!((late("lifetime"), late("inactivity")), (Verdict::Skip, Verdict::Fail));
     }
 
     #[test]
