@@ -462,7 +462,8 @@ pub(super) fn shown_user<'t>(t: &'t Transcript, x: &Exchange) -> Option<(&'t Exc
     let token = x.text("access_token")?;
     // Another user's identity URL tells of that one, to whoever has the scope of the API.
     let own = |z: &Exchange| {
-        z.endpoint == Endpoint::Userinfo || x.text("id").is_none_or(|id| same_path(id, &z.request.url))
+        let is_own = |id: &str| id.find("/id/").is_some_and(|at| z.request.path() == &id[at..]);
+        z.endpoint == Endpoint::Userinfo || x.text("id").is_none_or(is_own)
     };
     let uses = |z: &Exchange| {
         let sent = z.request.bearer().or(z.param("access_token")).or(z.param("oauth_token"));
@@ -473,15 +474,6 @@ pub(super) fn shown_user<'t>(t: &'t Transcript, x: &Exchange) -> Option<(&'t Exc
     };
     let told = |z: &'t Exchange| Some((z, z.text("preferred_username").or(z.text("username"))?));
     t.after(x).filter(|z| uses(z)).find_map(told)
-}
-
-/// Whether two URLs have the same path; a host may answer under several names.
-fn same_path(one: &str, other: &str) -> bool {
-    let path = |url: &str| {
-        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-        rest.find('/').map(|at| rest[at..].split(['?', '#']).next().unwrap_or("").to_owned())
-    };
-    path(one) == path(other)
 }
 
 /// The user's part of Salesforce's identity URL.

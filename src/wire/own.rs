@@ -177,7 +177,7 @@ pub async fn work(job: Job) -> Result<bool, Error> {
     }
     let numbers = (0..job.calls).collect();
     let first = access_token.clone();
-    let session =
+    let mut session =
         Renewing::committing(transport.clone(), grant.clone(), access_token, refresh_token, job.wrong);
     let _process = Process(session.clone());
     session.begins_with(&brought);
@@ -199,7 +199,8 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         let Some((granted, _)) = desk.login().await? else { return Ok(false) };
         let (access_token, refresh_token) =
             (Some(granted.access_token.clone()), granted.refresh_token.clone());
-        let session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
+        // What is ended in the end is this one.
+        session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
         let _process = Process(session.clone());
         session.begins_with(&granted);
         if let Some(store) = &job.store {
