@@ -36,6 +36,16 @@ fn our_own_client_gives_up_a_redemption_that_is_not_answered() {
     assert_eq!((complaints(&report).as_str(), report.summary.pass), ("", 1));
 }
 
+#[test]
+fn our_own_client_logs_out_of_the_login_that_it_has() {
+    let suite = "suite: ends\njudges: client\nscenarios:\n  - scenario: a second login is ended\n    flow: web-server\n    \
+        program: { calls: 2, args: { ends: log-out } }\n    org:\n      expire: { after_calls: 1 }\n      \
+        answers: [{ to: token, grant_type: refresh_token, times: 1, respond: { status: 400, json: { error: invalid_grant } } }]\n    \
+        checks: [logging-out/refresh-token-is-revoked]\n";
+    let report = outcome(&options(embedded(), vec![suite_of("ends.yaml", suite)])).report;
+    assert_eq!((complaints(&report).as_str(), report.summary.pass), ("", 1));
+}
+
 /// A program that a shell plays.
 fn shell(script: &str, within: i64) -> Client {
     Client::Program(Arc::new(Program {
