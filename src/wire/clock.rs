@@ -1,7 +1,8 @@
 //! Time: the real one, or one of the org's own that passes when it is told to.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
@@ -27,6 +28,51 @@ pub struct Standing {
     at: AtomicI64,
     /// Tells those who wait for a moment that it went on.
     moved: Notify,
+    /// The moments that somebody waits for, by number.
+    awaited: Mutex<BTreeMap<u64, i64>>,
+    /// How many waits there were, which numbers them.
+    waits: AtomicU64,
+    /// How many of them came to their end.
+    ended: AtomicU64,
+}
+
+/// Somebody who waits for a moment, until it is dropped.
+struct Waiter {
+    standing: Arc<Standing>,
+    number: u64,
+    end: i64,
+}
+
+impl Standing {
+    fn awaited(&self) -> MutexGuard<'_, BTreeMap<u64, i64>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiter {
+    fn new(standing: Arc<Standing>, time: Duration) -> Self {
+        let end = standing.at.load(Ordering::Relaxed).saturating_add(millis(time));
+        let number = standing.waits.fetch_add(1, Ordering::Relaxed);
+        standing.awaited().insert(number, end);
+        Self { standing, number, end }
+    }
+
+    async fn until_the_end(self) {
+        loop {
+            let moved = self.standing.moved.notified();
+            if self.standing.at.load(Ordering::Relaxed) >= self.end {
+                self.standing.ended.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            moved.await;
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.standing.awaited().remove(&self.number);
+    }
 }
 
 impl Clock {
@@ -37,7 +83,13 @@ impl Clock {
 
     /// A clock of its own that begins at that moment.
     pub fn own(begin: i64) -> Self {
-        Self::Own(Arc::new(Standing { at: AtomicI64::new(begin), moved: Notify::new() }))
+        Self::Own(Arc::new(Standing {
+            at: AtomicI64::new(begin),
+            moved: Notify::new(),
+            awaited: Mutex::default(),
+            waits: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+        }))
     }
 
     /// Milliseconds since the epoch.
@@ -56,16 +108,33 @@ impl Clock {
         }
     }
 
-    /// Waits until so much time has gone by, which is for others to let go by where the clock stands still.
-    pub async fn until_gone_by(&self, time: Duration) {
-        let Clock::Own(standing) = self else { return tokio::time::sleep(time).await };
-        let end = standing.at.load(Ordering::Relaxed).saturating_add(millis(time));
-        loop {
-            let moved = standing.moved.notified();
-            if standing.at.load(Ordering::Relaxed) >= end {
-                return;
+    /// Waits until so much time has gone by, which is for others to let go by where the clock stands still. It counts from
+    /// this call on, whenever it is awaited.
+    pub fn until_gone_by(&self, time: Duration) -> impl Future<Output = ()> + use<> {
+        let waiter = match self {
+            Clock::Own(standing) => Some(Waiter::new(standing.clone(), time)),
+            Clock::Real(_) => None,
+        };
+        async move {
+            match waiter {
+                Some(waiter) => waiter.until_the_end().await,
+                None => tokio::time::sleep(time).await,
             }
-            moved.await;
+        }
+    }
+
+    /// Whether somebody waits for a moment that has come, and did not get round to noticing it.
+    pub fn is_overdue(&self) -> bool {
+        let Clock::Own(standing) = self else { return false };
+        let now = standing.at.load(Ordering::Relaxed);
+        standing.awaited().values().any(|end| *end <= now)
+    }
+
+    /// How many waits for a moment came to their end.
+    pub fn waits_ended(&self) -> u64 {
+        match self {
+            Clock::Own(standing) => standing.ended.load(Ordering::Relaxed),
+            Clock::Real(_) => 0,
         }
     }
 
@@ -164,9 +233,17 @@ mod tests {
         tokio::task::yield_now().await;
         clock.advance(9_000);
         tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
+        assert!(!waiting.is_finished() && !clock.is_overdue());
         clock.advance(1_000);
+        assert!(clock.is_overdue());
         waiting.await.unwrap();
+        assert_eq!((clock.is_overdue(), clock.waits_ended()), (false, 1));
+        // It counts from the call on, and who does not wait any more is not waited for.
+        let late = clock.until_gone_by(Duration::from_secs(1));
+        clock.advance(1_000);
+        assert!(clock.is_overdue());
+        drop(late);
+        assert!(!clock.is_overdue());
     }
 
     #[test]

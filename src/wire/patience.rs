@@ -22,10 +22,12 @@ pub(super) async fn in_time(clock: &Clock, wrong: Wrongs, asking: impl Future<Ou
     if wrong.has(&WAITS_FOR_EVER) {
         return asking.await;
     }
+    // From before it is asked.
+    let over = clock.until_gone_by(WITHIN);
     tokio::select! {
         biased;
         answer = asking => answer,
-        () = clock.until_gone_by(WITHIN) => {
+        () = over => {
             Answer::Nothing(Failure::TimedOut(u64::try_from(WITHIN.as_millis()).unwrap_or(u64::MAX)))
         }
     }

@@ -14,6 +14,10 @@ const OWN_RENEWAL_TAKES: Duration = Duration::from_millis(20);
 const STEP: u64 = 1000;
 /// The same for the machine's clock.
 const REAL_STEP: u64 = 50;
+/// How long somebody may take to notice that the moment has come that they wait for, in real time.
+const NOTICED_WITHIN: Duration = Duration::from_secs(10);
+/// How long it may take until a connection that was given up is seen to be gone, in real time.
+const HUNG_UP_WITHIN: Duration = Duration::from_millis(500);
 
 impl Counterpart {
     /// What is done to a call before the org sees it. Tells whether its answer has to wait for a renewal.
@@ -110,11 +114,30 @@ impl Counterpart {
         let step = if own { STEP } else { REAL_STEP };
         for _ in 0..millis.div_ceil(step) {
             if own {
-                self.clock.advance(i64::try_from(step).unwrap_or(0));
+                self.go_on(step).await;
+            } else {
+                tokio::time::sleep(Duration::from_millis(step)).await;
             }
-            // Where the clock is told to go on, who waits for it must be able to find out.
-            tokio::time::sleep(Duration::from_millis(if own { 1 } else { step })).await;
             gone.fetch_add(step, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells the clock to go on, and lets who waits for it find out before it goes on again: on a busy machine that takes a
+    /// while, which is none of theirs.
+    async fn go_on(&self, millis: u64) {
+        let ended = self.clock.waits_ended();
+        self.clock.advance(i64::try_from(millis).unwrap_or(0));
+        let a_moment = || tokio::time::sleep(Duration::from_millis(1));
+        a_moment().await;
+        let noticed = async {
+            while self.clock.is_overdue() {
+                a_moment().await;
+            }
+        };
+        let _ = tokio::time::timeout(NOTICED_WITHIN, noticed).await;
+        // Who gave up hangs up, and this ends with the connection.
+        if self.clock.waits_ended() != ended {
+            tokio::time::sleep(HUNG_UP_WITHIN).await;
         }
     }
 
