@@ -7,6 +7,7 @@ use http::response::Builder;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::ask::{Ask, given};
@@ -36,6 +37,11 @@ pub(super) enum Format {
     Xml,
     Form,
 }
+
+/// What a token response holds, in the order of the wire. Its names are known beforehand, so none of them is copied: it is
+/// made for every token.
+#[derive(Default)]
+pub(super) struct Members(Vec<(&'static str, Value)>);
 
 /// How the token endpoint writes what it answers.
 #[derive(Clone, Copy, Debug)]
@@ -95,10 +101,10 @@ impl Refused {
     }
 
     /// As the body of a token response.
-    pub fn members(&self) -> Map<String, Value> {
-        let mut members = Map::new();
-        members.insert("error".into(), self.error.as_ref().into());
-        members.insert("error_description".into(), self.description.as_ref().into());
+    pub fn members(&self) -> Members {
+        let mut members = Members::default();
+        members.put("error", self.error.as_ref());
+        members.put("error_description", self.description.as_ref());
         members
     }
 
@@ -106,6 +112,33 @@ impl Refused {
     pub fn form(&self) -> String {
         let spaced = |text: &str| form_encode(text).replace('+', "%20");
         format!("error={}&error_description={}", spaced(&self.error), spaced(&self.description))
+    }
+}
+
+impl Members {
+    /// With room for those of a token response.
+    pub fn new() -> Self {
+        Self(Vec::with_capacity(12))
+    }
+
+    /// Adds one after the others.
+    pub fn put(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.0.push((name, value.into()));
+    }
+
+    /// One of them that is a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| *n == name)?.1.as_str()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+}
+
+impl Serialize for Members {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 
@@ -137,7 +170,7 @@ impl Style {
 }
 
 /// A successful token response.
-pub(super) fn granted(org: &Org, members: &Map<String, Value>, style: Style, now: i64) -> Reply {
+pub(super) fn granted(org: &Org, members: &Members, style: Style, now: i64) -> Reply {
     let mut response = members_in(StatusCode::OK, members, style, now);
     let headers = response.headers_mut();
     if org.faults.has(&fault::NO_STORE_MISSING) {
@@ -178,10 +211,10 @@ pub(super) fn challenge(response: &mut Response<Bytes>, scheme: &'static str) {
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
 }
 
-fn members_in(status: StatusCode, members: &Map<String, Value>, style: Style, now: i64) -> Response<Bytes> {
+fn members_in(status: StatusCode, members: &Members, style: Style, now: i64) -> Response<Bytes> {
     let (kind, body) = match style.format {
         Format::Json => ("application/json;charset=UTF-8", json_text(members, style.pretty)),
-        Format::Xml => ("application/xml;charset=UTF-8", xml_text("OAuth", members)),
+        Format::Xml => ("application/xml;charset=UTF-8", xml_text("OAuth", members.iter())),
         Format::Form => ("application/x-www-form-urlencoded;charset=UTF-8", form_text(members)),
     };
     let mut response = Response::new(Bytes::from(body));
@@ -208,7 +241,7 @@ fn members_in(status: StatusCode, members: &Map<String, Value>, style: Style, no
 }
 
 /// JSON, on lines where that was asked for.
-pub(super) fn json_text(members: &Map<String, Value>, pretty: bool) -> String {
+pub(super) fn json_text(members: &impl Serialize, pretty: bool) -> String {
     // Room for a token response without an ID token.
     let mut out = Vec::with_capacity(1024);
     let written = match pretty {
@@ -219,21 +252,26 @@ pub(super) fn json_text(members: &Map<String, Value>, pretty: bool) -> String {
 }
 
 /// One element for each member; nested ones nest, null is `xsi:nil`.
-pub(super) fn xml_text(root: &str, members: &Map<String, Value>) -> String {
+pub(super) fn xml_text<'m>(root: &str, mut members: impl Iterator<Item = (&'m str, &'m Value)>) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
     out.push_str(&format!("<{root}>"));
-    xml_members(&mut out, members);
+    xml_members(&mut out, &mut members);
     out.push_str(&format!("</{}>", root.split(' ').next().unwrap_or(root)));
     out
 }
 
-fn xml_members(out: &mut String, members: &Map<String, Value>) {
+/// Each member of an object.
+pub(super) fn each(members: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
+    members.iter().map(|(name, value)| (name.as_str(), value))
+}
+
+fn xml_members<'m>(out: &mut String, members: &mut dyn Iterator<Item = (&'m str, &'m Value)>) {
     for (name, value) in members {
         match value {
             Value::Null => out.push_str(&format!("<{name} xsi:nil=\"true\"/>")),
             Value::Object(inner) => {
                 out.push_str(&format!("<{name}>"));
-                xml_members(out, inner);
+                xml_members(out, &mut each(inner));
                 out.push_str(&format!("</{name}>"));
             }
             Value::String(text) => out.push_str(&format!("<{name}>{}</{name}>", escape(text))),
@@ -242,9 +280,9 @@ fn xml_members(out: &mut String, members: &Map<String, Value>) {
     }
 }
 
-fn form_text(members: &Map<String, Value>) -> String {
+fn form_text(members: &Members) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    members.iter().map(|(name, value)| (name.clone(), text(value))).collect::<Params>().write()
+    members.iter().map(|(name, value)| (name, text(value))).collect::<Params>().write()
 }
 
 /// A text inside of HTML or XML, in an attribute as well.
@@ -338,7 +376,7 @@ pub(super) fn is_get_or_post(ask: &Ask) -> bool {
 mod tests {
     use super::*;
 
-    fn members() -> Map<String, Value> {
+    fn members() -> Members {
         refused("invalid_grant", "a <b> & c").members()
     }
 
@@ -348,7 +386,7 @@ mod tests {
             json_text(&members(), false),
             r#"{"error":"invalid_grant","error_description":"a <b> & c"}"#
         );
-        assert!(xml_text("OAuth", &members()).ends_with(
+        assert!(xml_text("OAuth", members().iter()).ends_with(
             "<OAuth><error>invalid_grant</error><error_description>a &lt;b&gt; &amp; c</error_description></OAuth>"
         ));
         assert_eq!(form_text(&members()), "error=invalid_grant&error_description=a+%3Cb%3E+%26+c");

@@ -128,7 +128,7 @@ fn written(ask: &Ask, params: &Params, members: &Map<String, Value>) -> Reply {
         }
         (_, _, Format::Xml) => {
             let root = "user xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"";
-            ("application/xml;charset=UTF-8", answer::xml_text(root, members))
+            ("application/xml;charset=UTF-8", answer::xml_text(root, answer::each(members)))
         }
         _ => ("application/json;charset=UTF-8", json),
     };

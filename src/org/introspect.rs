@@ -1,6 +1,7 @@
 //! Introspection (RFC 7662): for clients that show who they are, about their own tokens.
 
 use http::{HeaderValue, Method, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::answer::{self, Refused, Style, invalid_client, invalid_request};
@@ -208,7 +209,7 @@ fn refuse(org: &Org, error: Refused, status: StatusCode, style: Style, now: i64)
     reply
 }
 
-fn reply(org: &Org, status: StatusCode, members: &Map<String, Value>, style: Style, now: i64) -> Reply {
+fn reply(org: &Org, status: StatusCode, members: &impl Serialize, style: Style, now: i64) -> Reply {
     let body = answer::json_text(members, style.pretty);
     let mut response = answer::text(status, "application/json;charset=UTF-8", body, now);
     if org.faults.has(&fault::INTROSPECT_CACHEABLE) {

@@ -47,7 +47,7 @@ impl Scopes {
 
     /// Each value.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.split(' ').filter(|value| !value.is_empty())
+        self.0.split_ascii_whitespace()
     }
 
     /// Whether it is one of them.

@@ -204,6 +204,8 @@ where
 
 async fn serve<H: Handler>(stream: TcpStream, handler: Arc<H>, mut stopped: watch::Receiver<bool>) {
     tokio::select! {
+        // Without dice: that it is to end is rare.
+        biased;
         () = serve_stream(stream, handler) => {}
         _ = stopped.changed() => {}
     }

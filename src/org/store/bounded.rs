@@ -1,5 +1,6 @@
 //! A map that forgets what is over, and the oldest half where it grows too large.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -11,9 +12,10 @@ pub(super) trait Aged {
     fn is_over(&self, now: i64) -> bool;
 }
 
-/// The map. Sweeping is paid for by the insertions that made it grow.
+/// The map. Sweeping is paid for by the insertions that made it grow. Values are boxed, so that growing, which happens within
+/// the lock of the store, moves little.
 pub(super) struct Bounded<K, V> {
-    map: HashMap<K, V>,
+    map: HashMap<K, Box<V>>,
     sweep_at: usize,
     swept: i64,
     most: usize,
@@ -27,41 +29,50 @@ impl<K: Eq + Hash, V: Aged> Bounded<K, V> {
         Self { map: HashMap::new(), sweep_at: 1024, swept: i64::MIN, most }
     }
 
-    pub fn get(&self, key: &K) -> Option<&V> {
-        self.map.get(key)
+    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.map.get(key).map(Box::as_ref)
     }
 
-    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.map.get_mut(key)
+    pub fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.map.get_mut(key).map(Box::as_mut)
     }
 
-    pub fn remove(&mut self, key: &K) -> Option<V> {
-        self.map.remove(key)
+    pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.map.remove(key).map(|value| *value)
     }
 
     pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.map.values()
+        self.map.values().map(Box::as_ref)
     }
 
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.map.values_mut()
+        self.map.values_mut().map(Box::as_mut)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.map.iter()
+        self.map.iter().map(|(key, value)| (key, value.as_ref()))
     }
 
     pub fn insert(&mut self, key: K, value: V, now: i64) {
         if self.map.len() >= self.sweep_at.min(self.most) || now.saturating_sub(self.swept) >= SWEEP_EVERY {
             self.sweep(now);
         }
-        self.map.insert(key, value);
+        self.map.insert(key, Box::new(value));
     }
 
     fn sweep(&mut self, now: i64) {
         self.map.retain(|_, value| !value.is_over(now));
         if self.map.len() >= self.most {
-            let mut ages: Vec<i64> = self.map.values().map(Aged::born).collect();
+            let mut ages: Vec<i64> = self.values().map(Aged::born).collect();
             let half = ages.len() / 2;
             let (_, middle, _) = ages.select_nth_unstable(half);
             let middle = *middle;

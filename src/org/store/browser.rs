@@ -63,19 +63,19 @@ impl State {
 
     /// The request of a handle, for the browser that brought it.
     pub fn visit(&self, handle: &str, browser: &str, now: i64) -> Option<&Visit> {
-        self.visits.get(&handle.to_owned()).filter(|visit| visit.browser == browser && !visit.is_over(now))
+        self.visits.get(handle).filter(|visit| visit.browser == browser && !visit.is_over(now))
     }
 
     /// Notes who logged in for a request.
     pub fn arrive(&mut self, handle: &str, user: UserId) {
-        if let Some(visit) = self.visits.get_mut(&handle.to_owned()) {
+        if let Some(visit) = self.visits.get_mut(handle) {
             visit.user = Some(user);
         }
     }
 
     /// Ends a request; none where somebody else did it first.
     pub fn end_visit(&mut self, handle: &str) -> Option<Visit> {
-        self.visits.remove(&handle.to_owned())
+        self.visits.remove(handle)
     }
 
     /// Logs a user in; returns what the cookie holds.
@@ -87,19 +87,19 @@ impl State {
 
     /// Who is logged in.
     pub fn logged_in(&mut self, sid: &str, now: i64) -> Option<UserId> {
-        let login = self.logins_of_browsers.get_mut(&sid.to_owned()).filter(|login| !login.is_over(now))?;
+        let login = self.logins_of_browsers.get_mut(sid).filter(|login| !login.is_over(now))?;
         login.used = now;
         Some(login.user)
     }
 
     /// When the user of a browser logged in.
     pub fn login_at(&self, sid: &str) -> Option<i64> {
-        self.logins_of_browsers.get(&sid.to_owned()).map(|login| login.at)
+        self.logins_of_browsers.get(sid).map(|login| login.at)
     }
 
     /// Logs out.
     pub fn log_out(&mut self, sid: &str) {
-        self.logins_of_browsers.remove(&sid.to_owned());
+        self.logins_of_browsers.remove(sid);
     }
 }
 

@@ -121,13 +121,13 @@ impl State {
 
     /// The code of that text, used or not.
     pub fn code(&self, text: &str) -> Option<&Code> {
-        self.codes.get(&text.to_owned())
+        self.codes.get(text)
     }
 
     /// Uses a code up; false where somebody else did it first.
     #[must_use]
     pub fn use_code(&mut self, text: &str) -> bool {
-        self.codes.get_mut(&text.to_owned()).is_some_and(|code| {
+        self.codes.get_mut(text).is_some_and(|code| {
             code.tries += 1;
             !std::mem::replace(&mut code.used, true)
         })
@@ -183,7 +183,7 @@ impl State {
 
     /// A refresh token that was issued once, with its family; the family may be dead.
     pub fn refresh(&self, token: &str) -> Option<Found<'_>> {
-        let refresh = self.refresh_tokens.get(&token.to_owned())?;
+        let refresh = self.refresh_tokens.get(token)?;
         let family = self.families.get(&refresh.family)?;
         Some(Found { id: refresh.family, family, rotated: refresh.rotated, born: refresh.born })
     }
@@ -223,12 +223,12 @@ impl State {
 
     /// Forgets a refresh token.
     pub fn forget_refresh(&mut self, token: &str) {
-        self.refresh_tokens.remove(&token.to_owned());
+        self.refresh_tokens.remove(token);
     }
 
     /// Whether a request was turned away while another works on that refresh token.
     pub fn collided(&self, token: &str) -> bool {
-        self.refresh_tokens.get(&token.to_owned()).is_some_and(|refresh| refresh.collided)
+        self.refresh_tokens.get(token).is_some_and(|refresh| refresh.collided)
     }
 
     /// Whether the user was asked about these scopes before.
@@ -247,7 +247,7 @@ impl State {
     /// Marks a refresh token as being worked on; none where another request works on it.
     pub fn hold(&mut self, token: &str, now: i64) -> Option<u64> {
         let ticket = self.number();
-        let refresh = self.refresh_tokens.get_mut(&token.to_owned())?;
+        let refresh = self.refresh_tokens.get_mut(token)?;
         if refresh.flight.is_some_and(|(_, since)| now - since < FLIGHT) {
             refresh.collided = true;
             return None;
@@ -260,7 +260,7 @@ impl State {
     /// Ends the work of a request on a refresh token. None where it had lost its hold to another one;
     /// otherwise whether others were turned away meanwhile.
     pub fn release(&mut self, token: &str, ticket: u64) -> Option<bool> {
-        let refresh = self.refresh_tokens.get_mut(&token.to_owned())?;
+        let refresh = self.refresh_tokens.get_mut(token)?;
         let held = refresh.flight.is_some_and(|(holder, _)| holder == ticket);
         if held {
             refresh.flight = None;
@@ -271,7 +271,7 @@ impl State {
     /// Puts a new refresh token in the place of one, and of whatever else is alive in its family unless it is
     /// to be `alone`. What was replaced stays known, so that its reuse is seen.
     pub fn rotate(&mut self, token: &str, alone: bool, now: i64) -> Option<String> {
-        let id = self.refresh_tokens.get(&token.to_owned())?.family;
+        let id = self.refresh_tokens.get(token)?.family;
         let retired: Vec<String> = match alone {
             true => vec![token.to_owned()],
             false => self.families.get(&id)?.tokens.iter().cloned().collect(),

@@ -116,9 +116,11 @@ impl State {
         const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
         let mut bytes = vec![0; length];
         self.rng.fill_bytes(&mut bytes);
+        bytes.iter_mut().for_each(|byte| *byte = ALPHABET[usize::from(*byte & 63)]);
         let mut out = String::with_capacity(text.len() + length);
         out.push_str(text);
-        out.extend(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 63)])));
+        // All of them are ASCII.
+        out.push_str(std::str::from_utf8(&bytes).unwrap_or_default());
         out
     }
 

@@ -69,7 +69,7 @@ impl State {
 
     /// The session of a key.
     pub fn session(&self, key: &str) -> Option<&Session> {
-        self.sessions.get(&key.to_owned())
+        self.sessions.get(key)
     }
 
     /// How a session ended for a resource, if it did.
@@ -97,7 +97,7 @@ impl State {
 
     /// A use of the session at a resource: past half of its timeout it is extended (Salesforce Help: OAuth 2.0 Refresh Token Flow; Metadata API Developer Guide).
     pub fn touch(&mut self, key: &str, now: i64) {
-        if let Some(session) = self.sessions.get_mut(&key.to_owned())
+        if let Some(session) = self.sessions.get_mut(key)
             && session.slides
             && session.expires > now
             && session.expires - now < session.ttl / 2
@@ -115,7 +115,7 @@ impl State {
 
     /// Revokes a session: for introspection at once, for resources from that moment on.
     pub fn revoke_session(&mut self, key: &str, now: i64, refused_from: Option<i64>) {
-        if let Some(session) = self.sessions.get_mut(&key.to_owned()) {
+        if let Some(session) = self.sessions.get_mut(key) {
             session.revoked_at = Some(now);
             session.refused_from = refused_from;
         }

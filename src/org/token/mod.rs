@@ -161,7 +161,7 @@ pub(super) fn earlier_login(
     let issued = first_tokens(org, &mut org.store.lock(), id, user, scopes, now);
     let host = Host { origin: origin.to_owned(), login: false };
     let members = response::members(org, id, &host, &issued, now);
-    let access_token = members.get("access_token")?.as_str()?.into();
+    let access_token = members.text("access_token")?.into();
     Some((access_token, issued.refresh_token.map(Secret::from)))
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Issued;
 use crate::oauth::jwt::{Draft, Signing};
 use crate::oauth::{base64url, salesforce, sha256};
+use crate::org::answer::Members;
 use crate::org::ask::Host;
 use crate::org::registry::{Account, App, AppId, my_domain_name, org_id};
 use crate::org::store::Grant;
@@ -17,7 +18,7 @@ const ID_TOKEN_TTL: i64 = 120;
 const OTHER_INSTANCE: &str = "https://elsewhere.my.salesforce.com";
 
 /// The members, in the order of the wire.
-pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i64) -> Map<String, Value> {
+pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i64) -> Members {
     let (app, account) = (org.registry.app(id), org.registry.user(issued.session.user));
     let has = |fault| org.faults.has(fault);
     let grant = issued.session.grant;
@@ -40,8 +41,9 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
         false => now,
     };
 
-    let mut members = Map::with_capacity(12);
-    let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    let at = issued_at.to_string();
+    let mut members = Members::new();
+    let mut put = |name, value: Value| members.put(name, value);
     // A SAML bearer answer was seen in an order of its own.
     let saml = grant == Grant::SamlBearer;
     if !saml {
@@ -55,7 +57,7 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
             true => "another secret",
             false => app.signing_secret.expose(),
         };
-        put("signature", salesforce::signature(secret, &identity, &issued_at.to_string()).into());
+        put("signature", salesforce::signature(secret, &identity, &at).into());
     }
     if jwt {
         put("token_format", "jwt".into());
@@ -85,7 +87,7 @@ pub(super) fn members(org: &Org, id: AppId, host: &Host, issued: &Issued, now: i
     if signed {
         let value = match has(&fault::SF_ISSUED_AT_INT) {
             true => issued_at.into(),
-            false => issued_at.to_string().into(),
+            false => at.into(),
         };
         put("issued_at", value);
     }
