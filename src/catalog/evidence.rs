@@ -73,7 +73,17 @@ pub(super) fn again<'t>(
     refused: &'t Exchange,
     same: impl Fn(&Exchange) -> bool,
 ) -> Vec<&'t Exchange> {
-    t.after(refused).filter(|y| y.began_after(refused) && same(y)).collect()
+    // One that is started again, or another process, does its own work.
+    let others = usize::try_from(t.processes()).unwrap_or(1).saturating_sub(1);
+    let again = |y: &&Exchange| y.began_after(refused) && y.same_start(refused) && same(y);
+    t.after(refused).filter(again).skip(others).collect()
+}
+
+/// Whether a client has no reason to refuse the tokens of an answer: no error beside them, no type that it does not know, no
+/// strange host.
+pub(super) fn is_sound(x: &Exchange) -> bool {
+    let known = x.text("token_type").is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
+    x.granted() && known && x.member("error").is_none() && x.facts.stranger.is_none()
 }
 
 /// Judges what a client does after a refusal that asking again cannot mend. One more attempt a while later may be that
@@ -180,7 +190,9 @@ pub(super) fn prompted<'t>(t: &'t Transcript, x: &'t Exchange) -> Option<&'t Exc
     let token = presented(x);
     let asked = t.after(x).find(|y| {
         let asks = matches!(y.endpoint, Endpoint::Token | Endpoint::Authorize);
-        asks && y.began_after(x) && y.at.saturating_sub(ended(x)) <= PROMPT && same_client(x, y)
+        // One that is started again asks because it begins.
+        let soon = y.at.saturating_sub(ended(x)) <= PROMPT && y.same_start(x);
+        asks && y.began_after(x) && soon && same_client(x, y)
     })?;
     let target = |call: &Exchange| call.request.url[origin(&call.request.url).len()..].to_owned();
     let next = calls(t).find(|call| {

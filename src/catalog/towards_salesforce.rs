@@ -288,6 +288,25 @@ mod tests {
     }
 
     #[test]
+    fn each_start_and_each_process_meets_the_limit_by_itself() {
+        let id = "towards-salesforce/request-limit-is-respected";
+        let limit = call!("403 [{\"errorCode\":\"REQUEST_LIMIT_EXCEEDED\",\"message\":\"x\"}]");
+        let three = format!("{}{}", grant!(), limit.repeat(3));
+        comes_to(id, &format!("= told ends work\n{three}"), Verdict::Fail);
+        comes_to(id, &format!("= processes 3\n{three}"), Verdict::Pass);
+        let starts = format!("{}{limit}{limit}! step 1\n{limit}! step 2\n", grant!());
+        comes_to(id, &format!("= told ends work\n{starts}"), Verdict::Pass);
+    }
+
+    #[test]
+    fn who_is_started_again_asks_because_it_begins() {
+        let id = "towards-salesforce/maintenance-is-no-reason-to-log-in";
+        let fails = find(id).unwrap().fails;
+        comes_to(id, &format!("= told ends work\n{fails}"), Verdict::Fail);
+        comes_to(id, &format!("= told ends work\n{fails}! step 1\n"), Verdict::Pass);
+    }
+
+    #[test]
     fn a_page_of_maintenance_is_a_page() {
         let id = "towards-salesforce/maintenance-is-no-reason-to-log-in";
         let fails = find(id).unwrap().fails;

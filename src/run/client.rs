@@ -476,7 +476,9 @@ async fn once(
         endpoints: target.endpoints.clone(),
         redirect_uris: own.map(|app| (scenario.app.clone(), app.redirect_uris.clone())).into_iter().collect(),
         processes: play.told.processes,
+        calls: play.told.all_calls(),
         store: play.told.store,
+        killed: play.told.kill.is_some(),
         args: play.told.args.iter().cloned().collect(),
         traces: life.traces(&mut redactor),
     };

@@ -63,9 +63,15 @@ pub struct Staged {
     /// How many processes of the program there were at a time.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub processes: u32,
+    /// How many calls it was told to make, all its processes and starts together.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub calls: u32,
     /// Whether it was given a place for its tokens that its processes and its starts share.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub store: bool,
+    /// Whether it was killed on the way and started again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub killed: bool,
     /// What the program was told besides, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub args: BTreeMap<String, String>,
@@ -110,7 +116,9 @@ impl Default for Staged {
             endpoints,
             redirect_uris: BTreeMap::new(),
             processes: 1,
+            calls: 1,
             store: false,
+            killed: false,
             args: BTreeMap::new(),
             traces: Vec::new(),
         }

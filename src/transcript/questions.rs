@@ -151,9 +151,23 @@ impl Transcript {
         self.staged.values().map(|staged| staged.processes).max().unwrap_or(1)
     }
 
+    /// How many calls the client was told to make, one where that is not known.
+    pub fn calls(&self) -> u32 {
+        self.staged.values().map(|staged| staged.calls).max().unwrap_or(1)
+    }
+
     /// Whether the client was given a place for its tokens that outlives it.
     pub fn has_store(&self) -> bool {
         self.staged.values().any(|staged| staged.store)
+    }
+
+    /// Whether the start of a program in which this was sent was killed, as far as is known: it was killed at some time, and
+    /// started again later.
+    pub fn was_killed(&self, x: &Exchange) -> bool {
+        let later = |y: &Exchange| y.action == x.action && y.scenario == x.scenario && y.step > x.step;
+        x.action == "program"
+            && self.staged.values().any(|staged| staged.killed)
+            && self.exchanges.iter().any(later)
     }
 }
 

@@ -23,6 +23,9 @@
 //! = rfc | salesforce                     profile of the subject
 //! = unlisted                             the app `other` may not use client credentials
 //! = setting rotation true                what is known of the subject
+//! = calls 3                              how many calls the client was told to make
+//! = store                                the client has a place for its tokens that outlives it
+//! = killed                               it was killed on the way, and started again
 //! = named-credential jwt-bearer 403      the client is a Named Credential, which renews on these statuses too
 //! = unlisted other client-credentials    a flow that an app does not list
 //! ```
@@ -186,11 +189,16 @@ pub fn read(text: &str) -> Transcript {
                     staged.processes = number.parse().unwrap_or_else(|_| panic!("{line}"));
                     staged.store = true;
                 }
+                ["calls", number] => {
+                    let staged = transcript.staged.entry("example".into()).or_default();
+                    staged.calls = number.parse().unwrap_or_else(|_| panic!("{line}"));
+                }
                 ["told", name, word] => {
                     let staged = transcript.staged.entry("example".into()).or_default();
                     staged.args.insert(name.to_owned(), word.to_owned());
                 }
                 ["store"] => transcript.staged.entry("example".into()).or_default().store = true,
+                ["killed"] => transcript.staged.entry("example".into()).or_default().killed = true,
                 ["unlisted"] => {
                     for app in transcript.subject.apps.values_mut().filter(|app| app.client_id == "other") {
                         app.flows.retain(|flow| *flow != Flow::ClientCredentials);

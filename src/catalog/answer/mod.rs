@@ -2,7 +2,7 @@
 //! and uses no token of what is wrong.
 
 use super::Cite::{Rfc, Salesforce};
-use super::evidence::{PROMPT, has_reason, holds, same_client, uses};
+use super::evidence::{PROMPT, has_reason, holds, is_sound, same_client, uses};
 use super::resource::{calls, ended, let_in, presented};
 use super::{Check, Judgement, Party};
 use crate::oauth::Endpoint;
@@ -147,8 +147,11 @@ const KNOWN: [&str; 14] = [
 fn taken_up(t: &Transcript, expected: &str, odd: impl Fn(&Exchange) -> bool) -> Judgement {
     let mut j = Judgement::new();
     let mut left = Vec::new();
-    for x in t.grants().filter(|x| odd(x)) {
-        let asks = |y: &&Exchange| y.began_after(x) && y.grant_type() == x.grant_type() && same_client(x, y);
+    for x in t.grants().filter(|x| odd(x) && is_sound(x)) {
+        // One that is started again asks because it begins.
+        let asks = |y: &&Exchange| {
+            y.began_after(x) && y.same_start(x) && y.grant_type() == x.grant_type() && same_client(x, y)
+        };
         if uses(t, x).next().is_some() {
             j.pass();
         } else if t.at(Endpoint::Token).any(|y| asks(&y)) {
@@ -246,6 +249,10 @@ mod tests {
         comes_to(id, odd, Verdict::Inconclusive);
         comes_to(id, &format!("{odd}{}", grant!("A2")), Verdict::Inconclusive);
         comes_to(id, concat!(grant!(), call!()), Verdict::Skip);
+        // Each of these was killed before its first call.
+        let killed = format!("= told ends work\n{odd}{odd}! step 1\n{odd}! step 2\n");
+        comes_to(id, &killed, Verdict::Inconclusive);
+        comes_to(id, &odd.repeat(3), Verdict::Fail);
     }
 
     #[test]

@@ -96,7 +96,9 @@ fn invalid_grant_is_final(t: &Transcript) -> Judgement {
             let reissued = |z: &Exchange| {
                 grant.answers().any(|y| given(y) == token && y.number > x.number && z.began_after(y))
             };
-            let same = |z: &&Exchange| refresh_token(z) == token && z.began_after(x) && same_client(x, z);
+            let same = |z: &&Exchange| {
+                refresh_token(z) == token && z.began_after(x) && same_client(x, z) && knows(t, z, x)
+            };
             let later: Vec<&Exchange> = grant.refreshes().filter(same).filter(|z| !reissued(z)).collect();
             if later.is_empty() {
                 j.pass();
@@ -176,6 +178,23 @@ mod tests {
         comes_to(id, &format!("{begin}{anew}{again}"), Verdict::Pass);
         let collided = concat!(login!(), call!("A1" => "401"), collision!(), refresh!("R1" => "A2"));
         comes_to(id, collided, Verdict::Skip);
+    }
+
+    #[test]
+    fn what_a_program_was_told_before_it_ended_it_knows_where_it_could_write_it_down() {
+        let id = "renewal/invalid-grant-is-final";
+        let refused = refresh!("R1" => error "invalid_grant");
+        let begin = format!("{}{}{refused}", login!(), call!("A1" => "401"));
+        let lived_on = format!("{begin}{}", call!("A1" => "401"));
+        let again = format!("+ 1m\n{refused}! step 1\n");
+        comes_to(id, &format!("= store\n{lived_on}{again}"), Verdict::Fail);
+        comes_to(id, &format!("= store\n{begin}{again}"), Verdict::Pass);
+        comes_to(id, &format!("= told ends work\n{lived_on}{again}"), Verdict::Pass);
+        let idle = "renewal/idle-grant-needs-a-login";
+        let begin = format!("{}{}{}", login!(), call!("A1" => "401"), idle!());
+        let again = format!("+ 1m\n{}", idle!());
+        comes_to(idle, &format!("= told ends work\n{begin}{again}"), Verdict::Fail);
+        comes_to(idle, &format!("= told ends work\n{begin}{again}! step 1\n"), Verdict::Pass);
     }
 
     #[test]

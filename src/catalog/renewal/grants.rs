@@ -200,7 +200,8 @@ impl<'t> Grants<'t> {
         let mut repeats = HashSet::new();
         let mut found = Vec::new();
         for &call in &grant.calls {
-            if !is_dead(call) || repeats.contains(&call.number) {
+            // What is refused in other words may be repeated with a new token as well, and its repetition is no call of its own.
+            if !is_dead(call) && call.status() != 401 || repeats.contains(&call.number) {
                 continue;
             }
             let fits = |r: &Exchange| {
@@ -214,7 +215,9 @@ impl<'t> Grants<'t> {
             let all = || calls(self.t).skip_while(|r| r.number < call.number);
             let repeat = all().find(|r| fits(r) && same_key(call, r)).or_else(|| all().find(|r| fits(r)));
             repeats.extend(repeat.map(|r| r.number));
-            found.push((call, repeat));
+            if is_dead(call) {
+                found.push((call, repeat));
+            }
         }
         found
     }

@@ -38,10 +38,13 @@ fn calls_use_a_live_access_token(t: &Transcript) -> Judgement {
     for grant in Grants::of(t).iter() {
         for &z in &grant.calls {
             let token = presented(z);
-            let newer = |y: &&Exchange| z.began_after(y) && grant.is_newer(token, y.text("access_token"));
+            // One that is started again without a place for its tokens begins with those of the login.
+            let knows = |y: &Exchange| y.same_start(z) || t.has_store();
+            let newer =
+                |y: &&Exchange| z.began_after(y) && grant.is_newer(token, y.text("access_token")) && knows(y);
             // The last renewal that was over when the call began, and had brought something newer.
             let Some(renewal) = grant.answers().rfind(newer) else {
-                if grant.refreshes().any(|y| y.granted() && z.began_after(y)) {
+                if grant.refreshes().any(|y| y.granted() && z.began_after(y) && knows(y)) {
                     j.pass();
                 }
                 continue;
@@ -67,7 +70,11 @@ fn calls_use_a_live_access_token(t: &Transcript) -> Judgement {
                     j.fail(&[dead, renewal, used, z], expected, "one that is known to be dead");
                 }
                 // A program that was ended before it read the answer would hardly be at the same call again so soon.
-                None if grant.is_sequential(z) && within(z, renewal, PROMPT) && same_call(dead, z) => {
+                None if is_sound(renewal)
+                    && grant.is_sequential(z)
+                    && within(z, renewal, PROMPT)
+                    && same_call(dead, z) =>
+                {
                     j.fail(&[dead, renewal, z], expected, "one that is known to be dead");
                 }
                 _ => {
@@ -107,6 +114,37 @@ mod tests {
         comes_to(ID, &format!("{begin}{used}+ 1s\n{old}"), Verdict::Fail);
         // A program that was ended before it read the answer knows nothing of it.
         comes_to(ID, &format!("{begin}+ 1m\n{old}"), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn who_is_started_again_without_a_place_for_tokens_begins_with_the_old_ones() {
+        let begin = concat!(
+            login!(),
+            call!("A1" => "401"),
+            refresh!("R1" => "A2"),
+            call!("A2" => "200 []"),
+            "+ 1m\n",
+            call!("A1", "GET api /b" => "401"),
+            "! step 1\n"
+        );
+        comes_to(ID, &format!("= store\n{begin}"), Verdict::Fail);
+        comes_to(ID, &format!("= told ends work\n{begin}"), Verdict::Pass);
+        let again = format!("{begin}{}! step 1\n", refresh!("R1" => "A3"));
+        let again = format!("= told ends work\n{again}{}! step 1\n", call!("A3" => "200 []"));
+        comes_to(ID, &again, Verdict::Pass);
+        comes_to(ID, &format!("{again}{}! step 1\n", call!("A1", "GET api /c" => "401")), Verdict::Fail);
+    }
+
+    #[test]
+    fn an_answer_that_a_client_may_refuse_brought_it_nothing() {
+        let renewed = |members: &str| {
+            let answer = format!("200 {{\"access_token\":\"A2\"{members}}}");
+            let refresh = refresh!("R1" => raw "200 {}").replace("200 {}", &answer);
+            format!("{}{}{refresh}{}", login!(), call!("A1" => "401"), call!("A1" => "401"))
+        };
+        comes_to(ID, &renewed(""), Verdict::Fail);
+        comes_to(ID, &renewed(",\"error\":\"invalid_grant\""), Verdict::Inconclusive);
+        comes_to(ID, &renewed(",\"token_type\":\"mac\""), Verdict::Inconclusive);
     }
 
     #[test]

@@ -7,8 +7,10 @@ pub(in crate::catalog) mod calls;
 pub(in crate::catalog) mod grants;
 
 use super::Cite::{Community, Rfc, Salesforce};
+use super::evidence::is_sound;
 use super::resource::{let_in, presented};
 use super::{Check, Judgement, Party};
+use crate::oauth::Endpoint;
 use crate::transcript::{Answer, Exchange, Failure, Transcript};
 use crate::verdict::{Basis, Level};
 use calls::{alike, gives_reason, is_bad_oauth_token, is_dead, is_incurable, mangled, same_call, same_key};
@@ -182,24 +184,34 @@ fn collided(x: &Exchange) -> bool {
     description.contains("already being processed")
 }
 
+/// Whether a client that sent `z` can know what it was answered to `x`: in the same start of a program, or in a later one where
+/// it has a place for what it knows and lived on after that answer, to write it down.
+fn knows(t: &Transcript, z: &Exchange, x: &Exchange) -> bool {
+    let lived_on = || t.after(x).any(|y| y.same_start(x) && y.began_after(x));
+    z.same_start(x) || t.has_store() && lived_on()
+}
+
 /// A call that was refused, is renewed, and was not repeated: fails only where neither the end of the program nor a
 /// caller that gave up explains it.
-fn not_repeated(j: &mut Judgement, grants: &Grants<'_>, grant: &Grant<'_>, call: &Exchange) {
+fn not_repeated(t: &Transcript, j: &mut Judgement, grants: &Grants<'_>, grant: &Grant<'_>, call: &Exchange) {
     let expected = "the call that was refused, once more, with the access token of the renewal";
     let token = presented(call);
-    let Some(renewal) = grant.answers().find(|y| grant.is_newer(token, y.text("access_token"))) else {
+    let newer = |y: &&Exchange| is_sound(y) && grant.is_newer(token, y.text("access_token"));
+    let Some(renewal) = grant.answers().find(newer) else {
         return;
     };
     let like =
         |r: &&&Exchange| r.number > call.number && grant.is_newer(token, presented(r)) && alike(call, r);
-    let failed = |y: &&Exchange| !y.granted() && y.over_at > call.over_at && y.number < renewal.number;
+    let failed = |y: &&Exchange| !is_sound(y) && y.over_at > call.over_at && y.number < renewal.number;
     if !renewal.same_start(call) {
         j.unproved(&[call, renewal], expected, "the program ended and was started again in between");
-    } else if let Some(failed) = grant.refreshes().find(failed) {
+    } else if t.was_killed(call) {
+        j.unproved(&[call, renewal], expected, "the program was killed, perhaps before it came to that");
+    } else if let Some(failed) = t.at(Endpoint::Token).filter(|y| same_client(y, renewal)).find(failed) {
         j.unproved(
             &[call, failed],
             expected,
-            "a refresh failed in between, and the caller may have been told",
+            "a token request failed in between, and the caller may have been told",
         );
     } else if !within(renewal, call, PATIENCE) || renewal.took / 1000 > PATIENCE.unsigned_abs() {
         j.unproved(&[call, renewal], expected, "the renewal took so long that the caller may have given up");

@@ -145,6 +145,7 @@ fn dead_grant_stops_the_work(t: &Transcript) -> Judgement {
             }
             let again = |z: &&&Exchange| {
                 z.began_after(x)
+                    && z.same_start(x)
                     && within(z, x, PROMPT)
                     && waiting.iter().any(|c| same_call(c, z) && presented(c) == presented(z))
             };
@@ -183,7 +184,8 @@ fn ended(t: &Transcript, such: impl Fn(&Grant<'_>, &Exchange) -> bool) -> Judgem
     let expected = "no further refresh, and a new login";
     for grant in Grants::of(t).iter() {
         let Some(x) = grant.refreshes().find(|x| such(grant, x)) else { continue };
-        let again = |z: &&Exchange| z.began_after(x) && refresh_token(z) == refresh_token(x);
+        let again =
+            |z: &&Exchange| z.began_after(x) && refresh_token(z) == refresh_token(x) && knows(t, z, x);
         let later: Vec<&Exchange> = grant.refreshes().filter(again).collect();
         match later.iter().find(|z| !grant.in_flight(z, x)) {
             Some(again) => j.fail(&[x, again], expected, "another refresh with the same refresh token"),

@@ -81,7 +81,7 @@ fn refused_call_is_repeated(t: &Transcript) -> Judgement {
                 // Callers that were refused together are the matter of another check, and so is a repetition that lost something.
                 let lost = |r: &Exchange| r.began_after(call) && mangled(call, r).is_some();
                 if !refused_beside(grant, call) && !grant.calls.iter().any(|r| lost(r)) {
-                    not_repeated(&mut j, &grants, grant, call);
+                    not_repeated(t, &mut j, &grants, grant, call);
                 }
             } else if grant.has_refresh_token(call) {
                 nothing_asked(&mut j, &grants, grant, call);

@@ -96,7 +96,8 @@ fn post_is_not_doubled(t: &Transcript) -> Judgement {
     for grant in Grants::of(t).iter() {
         let posts: Vec<&Exchange> = grant.calls.iter().copied().filter(|x| changes(x)).collect();
         for (i, x) in posts.iter().enumerate() {
-            let same = |y: &&Exchange| y.number != x.number && same_call(x, y);
+            // Who starts a program again asks for its work again.
+            let same = |y: &&Exchange| y.number != x.number && same_call(x, y) && y.same_start(x);
             if posts[..i].iter().any(same) {
                 continue;
             }
@@ -146,6 +147,9 @@ mod tests {
         comes_to(id, &format!("{}{keyed}{keyed}", login!()), Verdict::Skip);
         let usual = call!("A1", "POST api /data a=1" => "201");
         comes_to(id, &format!("{}{usual}{broken}{usual}", login!()), Verdict::Skip);
+        let again = format!("= told ends work\n{}{broken}{broken}", login!());
+        comes_to(id, &again, Verdict::Fail);
+        comes_to(id, &format!("{again}! step 1\n"), Verdict::Pass);
         let read = call!("A1", "GET api /data" => "nothing");
         comes_to(id, &format!("{}{read}{read}", login!()), Verdict::Skip);
         let renewed = concat!(

@@ -160,7 +160,7 @@ fn every_refused_caller_is_served(t: &Transcript) -> Judgement {
             match repeat {
                 Some(repeat) if is_dead(repeat) => {}
                 Some(_) => j.pass(),
-                None => not_repeated(&mut j, &grants, grant, call),
+                None => not_repeated(t, &mut j, &grants, grant, call),
             }
         }
     }
@@ -238,6 +238,16 @@ mod tests {
             "= release\n"
         );
         comes_to(id, given_up, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn who_was_killed_on_the_way_may_not_have_come_to_it() {
+        let id = "renewal/every-refused-caller-is-served";
+        let fails = find(id).unwrap().fails;
+        let again = format!("{}! step 1\n", call!("A2", "GET api /a" => "200"));
+        comes_to(id, &format!("= killed\n{fails}{again}"), Verdict::Inconclusive);
+        comes_to(id, &format!("= killed\n{fails}"), Verdict::Fail);
+        comes_to(id, &format!("= told ends work\n{fails}{again}"), Verdict::Fail);
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn rows(t: &Transcript, came_to: impl Fn(&Exchange) -> bool) -> Vec<Vec<&Exchang
     rows
 }
 
-/// How often one thing may be tried in a row.
+/// How often one thing may be tried in a row for each call that needs it.
 const TRIES: usize = 10;
 
 /// How many tries within a second leave no time between them.
@@ -73,10 +73,11 @@ const HURRIED: usize = 5;
 /// Judges tries by how many there are and how much time there is between them.
 fn patient(t: &Transcript, came_to: impl Fn(&Exchange) -> bool) -> Judgement {
     let mut j = Judgement::new();
+    let most = TRIES * usize::try_from(t.calls()).unwrap_or(1).max(1);
     for row in rows(t, came_to) {
         let hurried = row.windows(HURRIED).find(|few| few[HURRIED - 1].at - few[0].at < 1000);
-        if row.len() > TRIES {
-            let expected = format!("at most {TRIES} tries");
+        if row.len() > most {
+            let expected = format!("at most {most} tries");
             j.fail(&row, expected, format!("{} in a row", row.len()));
         } else if let Some(few) = hurried {
             j.fail(few, "more and more time between two tries", format!("{HURRIED} within a second"));

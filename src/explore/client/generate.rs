@@ -78,18 +78,15 @@ pub fn case(ground: &Ground, dice: &mut StdRng) -> Option<Case> {
         turns: Vec::new(),
     };
     // Who is started again does again what it did before it logged out.
-    let once = case.starts == Starts::Once;
-    case.logs_out &= once;
-    if once && ground.takes("does") && dice.random_bool(0.15) {
+    case.logs_out &= case.starts == Starts::Once;
+    if ground.takes("does") && dice.random_bool(0.15) {
         case.does = ground.does.choose(dice).copied();
     }
     // A user info endpoint has nothing for a grant without a user.
     if case.does == Some("userinfo") && flow != Flow::WebServer {
         case.does = None;
     }
-    // Of callers that are killed together nobody can tell who would have gone on.
-    let killed = matches!(case.starts, Starts::Killed { .. });
-    if !killed && ground.takes("at-once") && dice.random_bool(0.45) {
+    if ground.takes("at-once") && dice.random_bool(0.45) {
         case.concurrency = *AT_A_TIME.choose(dice)?;
         case.calls = case.calls.max(case.concurrency);
     }
@@ -149,17 +146,16 @@ fn turn(ground: &Ground, case: &Case, dice: &mut StdRng) -> Option<Turn> {
     let fits = |one: &&'static Happening| {
         let there = match one.place {
             Place::Token => true,
-            // A call that is refused in two ways at once may be given up with good reason.
-            Place::Api => case.does.is_none() && case.expiry.is_none() && none_of(Place::Api),
+            Place::Api => case.does.is_none() && none_of(Place::Api),
             Place::Refresh => refreshes && case.expiry.is_some(),
             Place::Revoke => case.logs_out,
             Place::Code => logs_in,
             Place::Callback | Place::Keys => logs_in && none_of(one.place),
         };
         // A minute of waiting is one of a clock of ours, or one that goes by.
-        // Whoever begins anew after a failure that was for good may try anew.
-        let alone = case.starts == Starts::Once || one.harm == Harm::None;
-        there && alone && ground.takes(one.place.word()) && (ground.own || one.name != "silence")
+        // Whoever gives up earlier does not come to the moment at which it was to be killed.
+        let comes = !matches!(case.starts, Starts::Killed { .. }) || one.harm == Harm::None;
+        there && comes && ground.takes(one.place.word()) && (ground.own || one.name != "silence")
     };
     let may: Vec<&'static Happening> = ALL.iter().filter(fits).collect();
     let what = *may.choose(dice)?;

@@ -14,16 +14,10 @@ use rand::rngs::StdRng;
 
 use super::game::{Error, Game, Kind, Played, Player, SUITE, Shown, Size, Way, is_bad, names};
 use crate::catalog;
-use crate::report::{FindingRow, Word};
+use crate::report::Word;
 use case::{Case, Starts};
 use generate::Ground;
 use write::{Scenario, suite};
-
-/// Whether a finding is about what we proposed: a program that came to its moment only when it was started for the last time is
-/// not started again.
-fn is_ours(finding: &FindingRow) -> bool {
-    finding.check.is_none() && finding.expected.contains("started again")
-}
 
 /// A client program under test.
 pub(super) struct ClientGame {
@@ -45,7 +39,7 @@ impl ClientGame {
         };
         let last = case.steps() - 1;
         let mut ways: Vec<Way> = Vec::new();
-        for finding in row.findings.iter().filter(|finding| is_bad(finding) && !is_ours(finding)) {
+        for finding in row.findings.iter().filter(|finding| is_bad(finding)) {
             // Where the program ends otherwise, or calls are not answered, one word for it is enough.
             let way = Way::of(finding, last).unwrap_or_else(|| Way {
                 kind: Kind::Model("the program does its work".to_owned()),

@@ -62,8 +62,13 @@ pub fn smaller(case: &Case) -> Vec<Case> {
     all
 }
 
-/// What no longer goes together is made to: so many in flight as there are.
+/// What no longer goes together is made to: so many in flight as there are, and killed at a call that there is.
 fn fit(case: &mut Case) {
+    if let Starts::Killed { after, nth } = &mut case.starts
+        && after.starts_with("api")
+    {
+        *nth = (*nth).min(case.calls);
+    }
     let processes = if let Starts::Processes(n) = case.starts { n } else { 1 };
     let in_flight = case.concurrency * processes;
     if let Some(Expiry::AtOnce { calls, late }) = case.expiry {
