@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Uri, header};
 use rand::SeedableRng as _;
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -139,6 +139,9 @@ pub struct Renewing {
     store: OnceLock<Arc<Store>>,
     /// Renewals under way, which end with the process that began them.
     flights: Mutex<JoinSet<()>>,
+    /// Until when the server wants to be left alone, in milliseconds since the epoch: the next renewal keeps a pause that
+    /// the last one was told of.
+    left_alone_until: AtomicI64,
 }
 
 /// A process in which a session lives: when it is gone, nothing of it goes on.
@@ -201,6 +204,7 @@ impl Renewing {
             id_token: OnceLock::new(),
             store: OnceLock::new(),
             flights: Mutex::default(),
+            left_alone_until: AtomicI64::new(0),
         })
     }
 
@@ -515,6 +519,17 @@ impl Flight {
             return;
         }
         let clock = &self.session.grant.clock;
+        let left_alone = &self.session.left_alone_until;
+        let pause = Duration::from_millis(
+            u64::try_from(left_alone.load(Ordering::Relaxed) - clock.now()).unwrap_or_default(),
+        );
+        if pause > LONGEST_WAIT {
+            self.outcome = Err(failed("the server wants to be left alone", false));
+            return;
+        }
+        if !pause.is_zero() {
+            clock.wait(pause).await;
+        }
         for tried in 1..=most {
             // Signing takes a millisecond of a processor: it happens here, outside of any lock.
             let brought = match self.session.asking(refresh_token.as_ref()) {
@@ -547,7 +562,13 @@ impl Flight {
                 }
                 Brought::NothingYet(why, _) if wrong.has(&STORMS) || why == UNREAD => (why, Duration::ZERO),
                 Brought::NothingYet(why, _) if wrong.has(&HURRIES) => (why, FIRST_WAIT),
-                Brought::NothingYet(why, wait) => (why, wait.unwrap_or(FIRST_WAIT * (1 << (tried - 1)))),
+                Brought::NothingYet(why, Some(pause)) => {
+                    let until =
+                        clock.now().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+                    left_alone.store(until, Ordering::Relaxed);
+                    (why, pause)
+                }
+                Brought::NothingYet(why, None) => (why, FIRST_WAIT * (1 << (tried - 1))),
             };
             self.outcome = Err(failed(&why, false));
             if wrong.has(&FORGETS_IN_OUTAGE) {
