@@ -5,7 +5,7 @@ mod suggest;
 mod text;
 
 pub use suggest::closest;
-pub use text::{Span, Text};
+pub use text::{Span, Text, carets, part};
 
 use std::fmt;
 

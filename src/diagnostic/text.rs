@@ -1,6 +1,5 @@
 //! A text with a name, and spans in it.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// A source text that diagnostics and findings point into. Cheap to clone.
@@ -17,6 +16,32 @@ pub struct Span {
     pub start: usize,
     /// One past the last byte.
     pub end: usize,
+}
+
+/// The most characters of a line that are shown.
+const WIDTH: usize = 160;
+
+/// How many characters of a line are left out in front of what is shown of it: of a long line, the part is shown that a
+/// place far behind is in.
+fn left_out(column: usize) -> usize {
+    if column > WIDTH { column - WIDTH / 4 } else { 0 }
+}
+
+/// What is shown of a line around a column from 1: the beginning of it, or a part, with a sign for what is left out in front.
+/// Each of its characters takes one place.
+pub fn part(line: &str, column: usize) -> String {
+    let left_out = left_out(column);
+    let sign = (left_out > 0).then_some('…');
+    let steady = |c: char| if c.is_control() { ' ' } else { c };
+    sign.into_iter().chain(line.chars().skip(left_out).take(WIDTH).map(steady)).collect()
+}
+
+/// What stands under a part that [`part`] made for that column: blanks, and carets under so many characters.
+pub fn carets(part: &str, column: usize, length: usize) -> (String, String) {
+    let left_out = left_out(column);
+    let before = column.saturating_sub(1) - left_out + usize::from(left_out > 0);
+    let room = part.chars().count().saturating_sub(before);
+    (" ".repeat(before), "^".repeat(length.min(room).max(1)))
 }
 
 impl Span {
@@ -50,33 +75,26 @@ impl Text {
         (line, before[start..].chars().count() + 1)
     }
 
-    /// The first line of the span with carets under it, each line behind `indent` and a gutter.
+    /// The first line of the span with carets under it, each line behind `indent` and a gutter. Of a long line a part.
     pub fn excerpt(&self, span: Span, indent: &str) -> String {
-        const WIDTH: usize = 160;
         let (number, column) = self.line_column(span.start);
-        let start = self.floor(span.start);
-        let line_start = self.source[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = self.source[start..].find('\n').map_or(self.source.len(), |n| start + n);
-        let line: String = self.source[line_start..line_end]
-            .trim_end_matches('\r')
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(WIDTH)
-            .collect();
-        let end = self.floor(span.end.max(start)).min(line_end);
-        let room = (WIDTH + 1).saturating_sub(column).max(1);
-        let carets = self.source[start..end].chars().count().clamp(1, room);
+        let line = part(self.line(number), column);
+        let (before, carets) = carets(&line, column, self.length(span));
         let gutter = number.to_string();
-        let mut out = String::new();
-        let _ = writeln!(out, "{indent}{gutter} | {line}");
-        let _ = writeln!(
-            out,
-            "{indent}{} | {}{}",
-            " ".repeat(gutter.len()),
-            " ".repeat(column.saturating_sub(1).min(WIDTH)),
-            "^".repeat(carets)
-        );
-        out
+        let blank = " ".repeat(gutter.len());
+        format!("{indent}{gutter} | {line}\n{indent}{blank} | {before}{carets}\n")
+    }
+
+    /// A line by its number from 1, without its end.
+    pub fn line(&self, number: usize) -> &str {
+        self.source.lines().nth(number.saturating_sub(1)).unwrap_or("").trim_end()
+    }
+
+    /// How many characters of its first line a span has, at least one.
+    pub fn length(&self, span: Span) -> usize {
+        let start = self.floor(span.start);
+        let of = &self.source[start..self.floor(span.end.max(start))];
+        of.lines().next().unwrap_or("").chars().count().max(1)
     }
 
     fn floor(&self, at: usize) -> usize {
@@ -99,5 +117,16 @@ mod tests {
         assert_eq!(text.line_column(999), (2, 2));
         assert_eq!(text.excerpt(Span::new(0, 2), ""), "1 | ä: x\n  | ^\n");
         assert!(text.excerpt(Span::new(50, 60), "").ends_with("^\n"));
+    }
+
+    #[test]
+    fn carets_stand_under_what_they_are_about_on_long_lines_too() {
+        for before in [0, 100, 158, 159, 160, 161, 399, 1000, 20_000] {
+            let source = format!("{}WRONG{}", "é".repeat(before), "x".repeat(500));
+            let out = Text::new("a", source).excerpt(Span::new(before * 2, before * 2 + 5), "");
+            let lines: Vec<Vec<char>> = out.lines().map(|line| line.chars().collect()).collect();
+            let column = lines[1].iter().position(|c| *c == '^').unwrap();
+            assert_eq!((lines[0][column], lines[0].len() < 200), ('W', true), "{out}");
+        }
     }
 }

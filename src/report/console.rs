@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{At, ErrorRow, FindingRow, Report, ScenarioRow, StormRow, Word, sequence, visible};
+use crate::diagnostic::carets;
 use crate::verdict::Level;
 
 /// How much is shown.
@@ -128,14 +129,9 @@ fn error(out: &mut String, row: &ErrorRow) {
 fn excerpt(out: &mut String, at: &At, observed: &str, word: Word, style: Style) {
     let gutter = at.line.to_string();
     let _ = writeln!(out, "   {gutter:>4} | {}", shown(&at.text));
-    let carets = "^".repeat(at.length.clamp(1, 100));
+    let (before, carets) = carets(&at.text, at.column, at.length);
     let told = format!("{carets} {observed}");
-    let _ = writeln!(
-        out,
-        "        | {}{}",
-        " ".repeat(at.column.saturating_sub(1).min(160)),
-        paint(&told, word, style)
-    );
+    let _ = writeln!(out, "        | {before}{}", paint(&told, word, style));
 }
 
 /// A line with its carets below it: each character takes one place.

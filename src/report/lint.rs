@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 use super::{At, visible};
-use crate::diagnostic::{Diagnostic, Span, Text};
+use crate::diagnostic::{Diagnostic, carets};
 use crate::metadata::{Finding, Rule};
 use crate::verdict::Level;
 
@@ -85,7 +85,7 @@ impl LintRow {
             basis: *basis,
             of: visible(&finding.of),
             message: visible(&finding.message),
-            at: at(&finding.place.text, finding.place.span),
+            at: At::of(&finding.place.text, finding.place.span),
             setup: (*setup).into(),
             xml: (*xml).into(),
             cites: cites.iter().map(|cite| (*cite).to_owned()).collect(),
@@ -101,26 +101,8 @@ impl ProblemRow {
             code: problem.code.to_owned(),
             message: visible(&problem.message),
             help: problem.help.clone(),
-            at: problem.at.as_ref().map(|(text, span)| at(text, *span)),
+            at: problem.at.as_ref().map(|(text, span)| At::of(text, *span)),
         }
-    }
-}
-
-fn at(text: &Text, span: Span) -> At {
-    let (line, column) = text.line_column(span.start);
-    let end = span.end.min(text.source().len());
-    let length =
-        text.source().get(span.start..end).map_or(1, |s| s.lines().next().unwrap_or("").chars().count());
-    let left_out = left_out(column);
-    let whole = text.source().lines().nth(line - 1).unwrap_or("");
-    let shown: String = whole.chars().skip(left_out).take(400).collect();
-    let sign = if left_out > 0 { "…" } else { "" };
-    At {
-        file: text.name().to_owned(),
-        line,
-        column,
-        length: length.max(1),
-        text: format!("{sign}{}", shown.trim_end()),
     }
 }
 
@@ -292,25 +274,12 @@ impl LintReport {
     }
 }
 
-/// The most characters of a line that are shown.
-const WIDTH: usize = 160;
-
-/// How many characters of a line are left out in front of what is shown of it: of a long line, the part is shown that a
-/// place far behind is in.
-fn left_out(column: usize) -> usize {
-    if column > WIDTH { column - WIDTH / 4 } else { 0 }
-}
-
 fn place(out: &mut String, at: &At, paint: impl Fn(&str) -> String) {
     let gutter = at.line.to_string();
     let blank = " ".repeat(gutter.len());
-    let line: String = at.text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WIDTH).collect();
-    // A sign stands in place of what is left out.
-    let left_out = left_out(at.column);
-    let column = at.column.saturating_sub(1) - left_out + usize::from(left_out > 0);
-    let carets = "^".repeat(at.length.min(line.chars().count().saturating_sub(column)).max(1));
+    let (before, carets) = carets(&at.text, at.column, at.length);
     let _ = writeln!(out, "  --> {}:{}:{}", visible(&at.file), at.line, at.column);
-    let _ = writeln!(out, "   {gutter} | {line}\n   {blank} | {}{}", " ".repeat(column), paint(&carets));
+    let _ = writeln!(out, "   {gutter} | {}\n   {blank} | {before}{}", at.text, paint(&carets));
 }
 
 fn location(at: &At) -> Value {
@@ -328,24 +297,4 @@ fn location(at: &At) -> Value {
         "artifactLocation": { "uri": uri.strip_prefix("./").unwrap_or(&uri) },
         "region": { "startLine": at.line, "startColumn": at.column, "endColumn": at.column + at.length, "snippet": { "text": at.text } }
     } })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn carets_stand_under_what_they_are_about_on_long_lines_too() {
-        for before in [0, 100, 158, 159, 160, 161, 399, 1000, 20_000] {
-            let source = format!("{}WRONG{}", "é".repeat(before), "x".repeat(500));
-            let start = before * 2;
-            let at = at(&Text::new("a", source), Span::new(start, start + 5));
-            let mut out = String::new();
-            place(&mut out, &at, str::to_owned);
-            let lines: Vec<Vec<char>> = out.lines().map(|line| line.chars().collect()).collect();
-            let column = lines[2].iter().position(|c| *c == '^').unwrap();
-            assert_eq!((at.column, lines[1][column]), (before + 1, 'W'), "{out}");
-            assert!(lines[1].len() < 200, "{out}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::diagnostic::{Span, Text};
+use crate::diagnostic::{Span, Text, part};
 use crate::subject::Subject;
 use crate::verdict::{Basis, Level};
 
@@ -184,7 +184,7 @@ pub struct At {
     /// How many characters it is about.
     #[serde(default)]
     pub length: usize,
-    /// The line itself.
+    /// The line itself, or the part of a long one that it is in.
     #[serde(default)]
     pub text: String,
 }
@@ -193,12 +193,8 @@ impl At {
     /// A span of a text.
     pub fn of(text: &Text, span: Span) -> Self {
         let (line, column) = text.line_column(span.start);
-        let source = text.source();
-        let end = span.end.min(source.len()).max(span.start);
-        let length =
-            source.get(span.start..end).map_or(1, |s| s.lines().next().unwrap_or("").chars().count());
-        let line_text = source.lines().nth(line - 1).unwrap_or("").trim_end().to_owned();
-        Self { file: text.name().to_owned(), line, column, length: length.max(1), text: line_text }
+        let shown = part(text.line(line), column);
+        Self { file: text.name().to_owned(), line, column, length: text.length(span), text: shown }
     }
 }
 
