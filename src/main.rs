@@ -21,7 +21,9 @@ fn main() -> ExitCode {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).ok().filter(|read| *read > 0).map(|_| line)
     };
-    let mut io = Io { out: &mut out, err: &mut err, colour, terminal, ask: &mut ask };
+    let mut ask_secret = || rpassword::read_password().ok();
+    let mut io =
+        Io { out: &mut out, err: &mut err, colour, terminal, ask: &mut ask, ask_secret: &mut ask_secret };
     let exit = cli::run(&arguments, &mut io);
     let _ = out.flush();
     ExitCode::from(exit)

@@ -100,6 +100,14 @@ fn id(path: &Path) -> String {
 
 /// The target of a flag: the embedded org, a URL, or a file.
 pub(super) fn target(named: Option<&str>) -> Result<Target, super::CannotStart> {
+    target_with(named, &|_| None)
+}
+
+/// The same, with somebody who may know the values of variables that are not set.
+pub(super) fn target_with(
+    named: Option<&str>,
+    ask: &dyn Fn(&str) -> Option<String>,
+) -> Result<Target, super::CannotStart> {
     let Some(named) = named.filter(|named| *named != "embedded") else {
         let text = Text::new(
             "suites/targets/embedded.yaml",
@@ -136,7 +144,12 @@ pub(super) fn target(named: Option<&str>) -> Result<Target, super::CannotStart> 
         .help("name it without `--target`")
         .into());
     }
-    Ok(read_target(&text, &beside(path))?)
+    let beside = beside(path);
+    let look_up = |lookup: Lookup<'_>| match lookup {
+        Lookup::Variable(name) => beside(lookup).or_else(|| ask(name)),
+        Lookup::File(_) => beside(lookup),
+    };
+    Ok(read_target(&text, &look_up)?)
 }
 
 /// The client program of a file.

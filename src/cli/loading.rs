@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::load_reports::{self, Format};
 use super::run::faults_named;
-use super::{CannotStart, Io, load_files, runtime};
+use super::{CannotStart, Io, asking, load_files, runtime};
 use crate::diagnostic::Diagnostic;
 use crate::load::drive::{Options, Selected, playable, steps};
 use crate::load::guard::LOGINS_AN_HOUR;
@@ -121,7 +121,7 @@ impl Playing {
         start_at: Option<i64>,
         io: &mut Io<'_>,
     ) -> Result<Prepared, CannotStart> {
-        let target = load_files::target(self.target.as_deref())?;
+        let target = asking::target(self.target.as_deref(), io)?;
         let mut problems = Vec::new();
         let faults = faults_named(&self.fault, &mut problems);
         let within = micros(&self.within).filter(|within| *within > 0);

@@ -2,6 +2,7 @@
 //! tells goes through [`Io`].
 
 mod apps;
+mod asking;
 mod checks;
 mod compare;
 mod explain;
@@ -56,6 +57,8 @@ pub struct Io<'a> {
     pub terminal: bool,
     /// Reads one line from the person; none where there is nobody.
     pub ask: &'a mut dyn FnMut() -> Option<String>,
+    /// The same, and what is typed is not shown.
+    pub ask_secret: &'a mut dyn FnMut() -> Option<String>,
 }
 
 /// Why a command could not start.

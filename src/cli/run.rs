@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::outputs::outputs;
-use super::{CannotStart, Exit, Io, apps, load_files, runtime};
+use super::{CannotStart, Exit, Io, apps, asking, load_files, runtime};
 use crate::client::wrong::{self, Wrong, Wrongs};
 use crate::diagnostic::{Diagnostic, closest};
 use crate::metadata::{Keys, Registration};
@@ -262,10 +262,10 @@ fn options(arguments: &Arguments, io: &mut Io<'_>) -> Result<(Options, Vec<Regis
 /// apps were meant to be.
 fn org(arguments: &Arguments, io: &mut Io<'_>) -> Result<(Target, Vec<Registration>), CannotStart> {
     if arguments.app.is_empty() {
-        return Ok((load_files::target(arguments.target.as_deref())?, Vec::new()));
+        return Ok((asking::target(arguments.target.as_deref(), io)?, Vec::new()));
     }
     if let Some(named) = arguments.target.as_deref().filter(|named| *named != "embedded") {
-        let target = load_files::target(Some(named))?;
+        let target = asking::target(Some(named), io)?;
         if !target.is_embedded() {
             return Ok((target, apps::registrations(&arguments.app)?));
         }

@@ -2,24 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use crate::support::root;
-use grantcheck::cli::{self, Io};
-
-/// Runs a command line in process: exit code, standard output, standard error.
-fn grantcheck(arguments: &[&str]) -> (u8, String, String) {
-    answering(arguments, false, None)
-}
-
-fn answering(arguments: &[&str], terminal: bool, answer: Option<&str>) -> (u8, String, String) {
-    let arguments: Vec<String> =
-        std::iter::once("grantcheck").chain(arguments.iter().copied()).map(str::to_owned).collect();
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut ask = || answer.map(str::to_owned);
-    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal, ask: &mut ask };
-    let exit = cli::run(&arguments, &mut io);
-    (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
-}
+use crate::support::{answering, embedded, grantcheck, root};
+use grantcheck::org::Org;
+use grantcheck::wire::Clock;
+use grantcheck::wire::host::Host;
 
 fn suite(name: &str) -> String {
     root().join(format!("suites/org/{name}.yaml")).display().to_string()
@@ -156,6 +144,45 @@ fn a_finding_about_a_known_error_tells_what_it_means() {
 }
 
 #[test]
+fn what_a_target_lacks_is_asked_for_where_somebody_sits() {
+    let folder = Folder::new("lacking");
+    let target = folder.path("target.yaml");
+    let text = "org: embedded\napps:\n  main: { client_id: main, client_secret: \"${GRANTCHECK_NOT_SET}\", scopes: [api], flows: [client-credentials], \
+                policy: { run_as: main } }\nusers: { main: { username: a@b.example, password: pw-0123456789 } }\n";
+    std::fs::write(&target, text).unwrap();
+    let run = ["run", &suite("client-credentials"), "--target", &target, "--select", "the right secret"];
+    let (exit, _, err) = grantcheck(&run);
+    assert!(exit == 2 && err.contains("the variable `GRANTCHECK_NOT_SET` is not set"), "{err}");
+    let (exit, out, err) = answering(&run, true, &["s3cr3t-0123456789\n"]);
+    assert!(exit == 0 && out.contains("1 pass"), "{out}{err}");
+    assert!(err.contains("GRANTCHECK_NOT_SET` is not set; its value (not shown"), "{err}");
+    assert!(!format!("{out}{err}").contains("s3cr3t"), "{out}{err}");
+    // Nothing is none.
+    let (exit, _, err) = answering(&run, true, &["\n"]);
+    assert!(exit == 2 && err.contains("not set"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_and_a_consumer_key_are_enough_to_begin() {
+    let org = Arc::new(Org::new(&embedded(), &[], [7; 32]));
+    let host = Host::start(org, Clock::real(), "127.0.0.1:0").await.unwrap();
+    let (url, app) = (host.url(), embedded().apps["main"].clone());
+    let told = tokio::task::spawn_blocking(move || {
+        let run = &["run", &suite("client-credentials"), "--target", &url, "--select", "a wrong secret is"];
+        let secret = app.client_secret.as_ref().unwrap().expose();
+        let whole = answering(run, true, &[&app.client_id, secret, "", "y"]);
+        assert!(!format!("{}{}", whole.1, whole.2).contains(secret), "{}{}", whole.1, whole.2);
+        (whole, answering(run, true, &["", "y"]), answering(run, true, &[&app.client_id, "", "", "y"]))
+    });
+    let ((exit, out, err), nothing, neither) = told.await.unwrap();
+    assert!(exit == 0 && out.contains("1 pass"), "{out}{err}");
+    assert!(err.contains("names no app of http://127.0.0.1:") && err.contains("consumer key"), "{err}");
+    assert_eq!((nothing.0, neither.0), (3, 3), "{}{}", nothing.2, neither.2);
+    assert!(neither.2.contains("no flow can be played"), "{}", neither.2);
+    host.stop().await;
+}
+
+#[test]
 fn a_foreign_org_is_not_asked_without_leave() {
     let folder = Folder::new("budget");
     let target = folder.path("target.yaml");
@@ -166,9 +193,9 @@ fn a_foreign_org_is_not_asked_without_leave() {
     assert_eq!(exit, 2);
     assert!(err.contains("--budget 2"), "{err}");
     // Nobody listens there: with leave the run goes on, and proves nothing.
-    let (exit, _, err) = answering(&run, true, Some("y\n"));
+    let (exit, _, err) = answering(&run, true, &["y\n"]);
     assert_eq!(exit, 3, "{err}");
-    let (exit, _, _) = answering(&run, true, Some("n\n"));
+    let (exit, _, _) = answering(&run, true, &["n\n"]);
     assert_eq!(exit, 2);
 }
 

@@ -1,10 +1,8 @@
 //! Two runs side by side, and what is looked at before a real org is played against.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::lint::grantcheck;
-use crate::support::{at, embedded, read, target};
+use crate::support::{at, embedded, folder, grantcheck, read, target};
 use grantcheck::diagnostic::Text;
 use grantcheck::metadata::{Project, Registration, registration};
 use grantcheck::org::Org;
@@ -13,14 +11,6 @@ use grantcheck::run::{How, look_around, look_before};
 use grantcheck::subject::Target;
 use grantcheck::wire::Clock;
 use grantcheck::wire::host::Host;
-
-/// A folder of this process's own.
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("grantcheck-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
 
 #[test]
 fn a_run_is_like_itself_and_differs_from_one_with_a_fault_where_the_fault_is() {

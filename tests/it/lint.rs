@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::support::{at, golden, read};
-use grantcheck::cli::{self, Io};
+use crate::support::{at, golden, grantcheck, read};
 use grantcheck::diagnostic::Text;
 use grantcheck::metadata::{self, Context, Finding, Profile, Project, kinds::Shape, lint, rules};
 use grantcheck::oauth::keys::PrivateKey;
@@ -276,16 +275,6 @@ fn every_element_and_value_is_read_kept_and_written() {
         .filter(|f| f.rule.id.starts_with("files/") && f.rule.id != "files/no-id-of-an-org")
         .collect();
     assert!(files.is_empty(), "{:#?}", told(&files));
-}
-
-pub fn grantcheck(arguments: &[&str]) -> (u8, String, String) {
-    let arguments: Vec<String> =
-        std::iter::once("grantcheck").chain(arguments.iter().copied()).map(str::to_owned).collect();
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut ask = || None;
-    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal: false, ask: &mut ask };
-    let exit = cli::run(&arguments, &mut io);
-    (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
 fn rule_folder(rule: &str, word: &str) -> String {

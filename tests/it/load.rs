@@ -1,7 +1,6 @@
 //! Scenarios under load. Nothing here depends on how fast a machine is: runs end after so many plays.
 
 use bytes::Bytes;
-use grantcheck::cli::{self, Io};
 use grantcheck::load::quick::Quick;
 use grantcheck::org::fault;
 use grantcheck::report::Word;
@@ -9,34 +8,22 @@ use grantcheck::transcript::{Answer, Part, Response};
 use grantcheck::wire::line::Raw;
 use serde_json::Value;
 
-use crate::support::{embedded, files, options, outcome, root, suite};
+use crate::support::{answering, embedded, files, folder, options, outcome, root, suite};
 
 /// Runs `load` in process: exit code, standard output with errors, and the JSON report where one was written.
 pub fn load(name: &str, arguments: &[&str]) -> (u8, String, Value) {
     let report = scratch(&format!("load-{name}.json"));
     let json = format!("json={}", report.display());
-    let mut all = vec!["grantcheck", "load", "--report", &json];
-    all.extend(arguments);
-    let arguments: Vec<String> = all.into_iter().map(str::to_owned).collect();
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut ask = || None;
-    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal: true, ask: &mut ask };
-    let exit = cli::run(&arguments, &mut io);
+    let (exit, text) = said(&[&["load", "--report", &json], arguments].concat());
     let told = std::fs::read_to_string(&report).unwrap_or_else(|_| "null".into());
     let _ = std::fs::remove_file(&report);
-    let text = String::from_utf8_lossy(&out).into_owned() + &String::from_utf8_lossy(&err);
     (exit, text, serde_json::from_str(&told).unwrap())
 }
 
 /// Runs any command in process: exit code and everything that it said.
 pub fn said(arguments: &[&str]) -> (u8, String) {
-    let arguments: Vec<String> =
-        std::iter::once(&"grantcheck").chain(arguments).map(|a| (*a).to_owned()).collect();
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut ask = || None;
-    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal: true, ask: &mut ask };
-    let exit = cli::run(&arguments, &mut io);
-    (exit, String::from_utf8_lossy(&out).into_owned() + &String::from_utf8_lossy(&err))
+    let (exit, out, err) = answering(arguments, true, &[]);
+    (exit, out + &err)
 }
 
 /// What the published schema has against a report.
@@ -48,9 +35,7 @@ fn against_schema(report: &Value) -> Vec<String> {
 #[test]
 fn parts_of_a_run_are_put_together() {
     let suite = path("suites/load/soak.yaml");
-    let folder = scratch("load-parts");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = folder("load-parts");
     let start = jiff_now();
     let part = |shard: &str, more: &[&str]| {
         let file = folder.join(format!("{}.json", shard.replace('/', "-of-")));
@@ -312,9 +297,7 @@ fn what_cannot_be_played_is_not_vouched_for() {
 #[test]
 fn a_part_without_users_has_nothing_to_do_and_is_merged() {
     let suite = path("suites/load/soak.yaml");
-    let folder = scratch("load-idle");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = folder("load-idle");
     let start = jiff_now();
     for shard in ["0/2", "1/2"] {
         let report = format!("json={}", folder.join(format!("{}.json", &shard[..1])).display());

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use std::path::Path;
 
 use crate::apps::{Elements, base, files};
-use crate::lint::{NOW, findings, grantcheck, project};
-use crate::support::{at, complaints, embedded, options, outcome, read};
+use crate::lint::{NOW, findings, project};
+use crate::support::{at, complaints, embedded, folder, grantcheck, options, outcome, read};
 use grantcheck::diagnostic::Text;
 use grantcheck::metadata::{
     Keys, Kind, Profile, Project, Registration, join, lint, registration, rules, suggest,
@@ -244,11 +244,9 @@ fn some_generated_apps_are_without_findings() {
 
 #[test]
 fn files_are_written_once_and_hold_no_secret() {
-    let folder = std::env::temp_dir().join(format!("grantcheck-suggest-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
+    let folder = folder("suggest");
     let source = "<ConnectedApp><oauthConfig><callbackUrl>https://a.example/cb</callbackUrl><consumerKey>3MVG9key</consumerKey>\
                   <consumerSecret>s3cr3t-of-the-app</consumerSecret><scopes>Api</scopes></oauthConfig></ConnectedApp>";
-    std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("Target.connectedApp"), source).unwrap();
     let shown = |path: &Path| path.display().to_string();
     let (xml, out) = (shown(&folder.join("Target.connectedApp")), shown(&folder.join("out")));
@@ -345,9 +343,7 @@ fn a_callback_that_stands_twice_is_played_once_and_one_with_a_password_never() {
 
 #[test]
 fn an_app_that_nothing_can_be_played_of_has_no_suite() {
-    let folder = std::env::temp_dir().join(format!("grantcheck-suggest-nothing-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = folder("suggest-nothing");
     let source = "<ConnectedApp><oauthConfig><scopes>RefreshToken</scopes></oauthConfig></ConnectedApp>";
     let xml = folder.join("A.connectedApp");
     std::fs::write(&xml, source).unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use grantcheck::cli::{self, Io};
 use grantcheck::diagnostic::Text;
 use grantcheck::report::Report;
 use grantcheck::run::{Options, Outcome, look_around, look_back, run};
@@ -153,4 +154,31 @@ pub fn golden(path: &str, now: &str) {
     }
     let committed = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(committed == now, "{path} is not fresh: run `UPDATE=1 cargo test`");
+}
+
+/// Runs a command line in process, with nobody in front of it: exit code, standard output, standard error.
+pub fn grantcheck(arguments: &[&str]) -> (u8, String, String) {
+    answering(arguments, false, &[])
+}
+
+/// The same with a person, perhaps, who gives these answers one after the other.
+pub fn answering(arguments: &[&str], terminal: bool, answers: &[&str]) -> (u8, String, String) {
+    let arguments: Vec<String> =
+        std::iter::once(&"grantcheck").chain(arguments).map(|a| (*a).to_owned()).collect();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let answers = std::cell::RefCell::new(answers.iter());
+    let answer = || answers.borrow_mut().next().map(|answer| (*answer).to_owned());
+    let (mut ask, mut ask_secret) = (answer, answer);
+    let (ask, ask_secret): (&mut dyn FnMut() -> _, &mut dyn FnMut() -> _) = (&mut ask, &mut ask_secret);
+    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal, ask, ask_secret };
+    let exit = cli::run(&arguments, &mut io);
+    (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+/// An empty folder of this process's own.
+pub fn folder(name: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("grantcheck-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }

@@ -3,8 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::lint::grantcheck;
-use crate::support::read;
+use crate::support::{folder, grantcheck, read};
 use regex::Regex;
 
 /// What the README calls a folder of the reader's.
@@ -106,9 +105,7 @@ fn the_walk_through_shows_what_comes() {
     let readme = read("README.md");
     let (_, rest) = readme.split_once("## From a DX project to a verdict\n").expect("the walk-through");
     let section = rest.split("\n## ").next().unwrap();
-    let folder = std::env::temp_dir().join(format!("grantcheck-walk-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = folder("walk");
     // The name of the folder is that of the suite.
     let here = folder.join("orders").display().to_string();
     let commands = commands(section);
