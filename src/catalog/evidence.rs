@@ -164,6 +164,18 @@ pub(super) fn renews(j: &mut Judgement, t: &Transcript, refused: &Exchange, expe
         return j.pass();
     }
     let origin = t.origin_of_access_token(token);
+    let same =
+        |a: &Exchange| a.request.method == refused.request.method && a.request.url == refused.request.url;
+    // Whoever was refused, got a new token and is refused with it may give up.
+    let was = |y: &&Exchange| y.status() == 401 && origin.is_some_and(|x| x.began_after(y)) && same(y);
+    let first_use = !calls(t).any(|y| y.number < refused.number && presented(y) == Some(token));
+    if let Some(earlier) = calls(t).filter(|_| first_use).filter(was).last() {
+        return j.unproved(
+            &[earlier, refused],
+            expected,
+            "a repetition that was refused too, and may be given up",
+        );
+    }
     let can = origin.is_some_and(|x| is_server_request(x) || x.text("refresh_token").is_some());
     let went_on = t.after(refused).find(|y| y.began_after(refused) && presented(y) == Some(token));
     match went_on {

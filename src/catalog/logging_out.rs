@@ -1,7 +1,7 @@
 //! How a client ends a session: it revokes what it was given, and uses it no more (RFC 7009).
 
 use super::Cite::{Rfc, Salesforce};
-use super::evidence::same_client;
+use super::evidence::{is_sound, same_client};
 use super::renewal::grants::{Grant, Grants, given, refresh_token};
 use super::resource::{ended, presented};
 use super::{Check, Judgement, Party};
@@ -130,9 +130,12 @@ fn is_told_to(t: &Transcript) -> bool {
 
 /// The newest refresh token of a grant, or the newest access token of one that has none.
 fn newest<'t>(grant: &Grant<'t>) -> Option<&'t str> {
-    let refresh = grant.answers().filter_map(given).next_back();
+    // What it had reason to refuse, and did not use, it need not end.
+    let used = |x: &Exchange| grant.calls.iter().any(|y| presented(y) == x.text("access_token"));
+    let answers = || grant.answers().filter(|x| is_sound(x) || used(x));
+    let refresh = answers().filter_map(given).next_back();
     let known = grant.refreshes().filter_map(refresh_token).next_back();
-    refresh.or(known).or_else(|| grant.answers().last()?.text("access_token"))
+    refresh.or(known).or_else(|| answers().next_back()?.text("access_token"))
 }
 
 fn refresh_token_is_revoked(t: &Transcript) -> Judgement {
@@ -233,6 +236,14 @@ mod tests {
         comes_to(id, &session!().replace("= told ends log-out\n", ""), Verdict::Skip);
         let given = session!().replace(",\"refresh_token\":\"R1\"", "");
         comes_to(id, &format!("{given}{}", revoked!("A1" => "200")), Verdict::Pass);
+        let refresh = "> POST token grant_type=refresh_token&refresh_token=R1&client_id=main&client_secret=s\n\
+                       < 200 {\"access_token\":\"A2\",\"refresh_token\":\"R2\"}\n";
+        let out = revoked!("R1" => "200");
+        comes_to(id, &format!("{}{refresh}{out}", session!()), Verdict::Fail);
+        let refused = refresh.replace("\"R2\"", "\"R2\",\"token_type\":\"mac\"");
+        comes_to(id, &format!("{}{refused}{out}", session!()), Verdict::Pass);
+        let used = "> GET api\n> Authorization: Bearer A2\n< 200\n";
+        comes_to(id, &format!("{}{refused}{used}{out}", session!()), Verdict::Fail);
     }
 
     #[test]

@@ -137,6 +137,12 @@ mod tests {
         // Whether a client without a refresh token of its own can renew is not known.
         comes_to(id, concat!(call!("401"), call!("200")), Verdict::Inconclusive);
         comes_to(id, concat!(grant!(), call!("401 {\"error\":\"x\"}"), call!("200")), Verdict::Skip);
+        // Whoever was refused with a new token as well may give up.
+        let again = concat!(grant!(), call!("401"), call!("200")).replace("A1", "A2");
+        let first = concat!(grant!(), call!("401 {\"error\":\"x\"}"));
+        comes_to(id, &format!("{first}{again}"), Verdict::Inconclusive);
+        let other = concat!(grant!(), call!("/b" => "401 {\"error\":\"x\"}"));
+        comes_to(id, &format!("{other}{again}"), Verdict::Fail);
     }
 
     #[test]

@@ -41,9 +41,10 @@ pub(in crate::catalog) fn gives_reason(x: &Exchange) -> bool {
     let_in(x) == Some(false) || is_bad_oauth_token(x) || body(x).contains("INVALID_SESSION_ID")
 }
 
-/// Whether two calls are the same but for the access token and the host, which a renewal may change.
+/// Whether two calls are the same but for the access token and the host, which a renewal may change. What is called after
+/// another start is called anew.
 pub(in crate::catalog) fn same_call(a: &Exchange, b: &Exchange) -> bool {
-    a.request.method == b.request.method && target(a) == target(b) && sent(a) == sent(b)
+    a.same_start(b) && a.request.method == b.request.method && target(a) == target(b) && sent(a) == sent(b)
 }
 
 /// Whether two calls bear the same key that makes a repetition harmless.

@@ -206,8 +206,6 @@ impl<'t> Grants<'t> {
             }
             let fits = |r: &Exchange| {
                 r.began_after(call)
-                    // What is called after another start is called anew.
-                    && r.same_start(call)
                     && !repeats.contains(&r.number)
                     && same_call(call, r)
                     && self.is_renewed(call, r)

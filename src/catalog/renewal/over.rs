@@ -145,7 +145,6 @@ fn dead_grant_stops_the_work(t: &Transcript) -> Judgement {
             }
             let again = |z: &&&Exchange| {
                 z.began_after(x)
-                    && z.same_start(x)
                     && within(z, x, PROMPT)
                     && waiting.iter().any(|c| same_call(c, z) && presented(c) == presented(z))
             };

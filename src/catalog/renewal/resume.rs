@@ -96,8 +96,7 @@ fn post_is_not_doubled(t: &Transcript) -> Judgement {
     for grant in Grants::of(t).iter() {
         let posts: Vec<&Exchange> = grant.calls.iter().copied().filter(|x| changes(x)).collect();
         for (i, x) in posts.iter().enumerate() {
-            // Who starts a program again asks for its work again.
-            let same = |y: &&Exchange| y.number != x.number && same_call(x, y) && y.same_start(x);
+            let same = |y: &&Exchange| y.number != x.number && same_call(x, y);
             if posts[..i].iter().any(same) {
                 continue;
             }

@@ -147,7 +147,11 @@ fn turn(ground: &Ground, case: &Case, dice: &mut StdRng) -> Option<Turn> {
         let there = match one.place {
             Place::Token => true,
             Place::Api => case.does.is_none() && none_of(Place::Api),
-            Place::Refresh => refreshes && case.expiry.is_some(),
+            // Where the old refresh token is over, a client needs the new one that the answer hides.
+            Place::Refresh => {
+                let hides = one.says.contains("refresh_token:");
+                refreshes && case.expiry.is_some() && !(case.rotation && hides)
+            }
             Place::Revoke => case.logs_out,
             Place::Code => logs_in,
             Place::Callback | Place::Keys => logs_in && none_of(one.place),

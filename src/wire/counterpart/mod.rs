@@ -109,6 +109,8 @@ pub enum Door {
 #[derive(Default)]
 struct Record {
     exchanges: Vec<Option<Exchange>>,
+    /// Of which start of the program each of them is: one that is answered after its program was killed is of no other.
+    starts: Vec<usize>,
     refused: bool,
 }
 
@@ -328,6 +330,7 @@ impl Counterpart {
             return None;
         }
         record.exchanges.push(None);
+        record.starts.push(self.starts.load(Ordering::Relaxed));
         self.asked_for.send_replace(record.exchanges.len());
         Some(record.exchanges.len() - 1)
     }
@@ -395,7 +398,7 @@ impl Counterpart {
             over_at: 0,
             scenario: self.scenario.clone(),
             part: self.part,
-            step: self.starts.load(Ordering::Relaxed),
+            step: 0,
             action: action.to_owned(),
             tweak: None,
             endpoint,
@@ -414,6 +417,7 @@ impl Counterpart {
         }
         let mut record = self.record();
         exchange.over_at = record.exchanges.len();
+        exchange.step = record.starts[place];
         record.exchanges[place] = Some(exchange);
     }
 }
