@@ -1,5 +1,6 @@
 //! A program that has Salesforce's hosts written into it: the proxy leads it to the org, over TLS, and to nobody else.
 
+use bytes::Bytes;
 use std::sync::Arc;
 
 use crate::support::embedded;
@@ -7,7 +8,7 @@ use grantcheck::oauth::Endpoint;
 use grantcheck::org::{MY_DOMAIN, Org};
 use grantcheck::run::embedded_endpoints;
 use grantcheck::subject::{Behaviour, Target};
-use grantcheck::transcript::{Exchange, Part};
+use grantcheck::transcript::{Answer, Exchange, Failure, Part};
 use grantcheck::wire::Clock;
 use grantcheck::wire::authority::Authority;
 use grantcheck::wire::counterpart::{Counterpart, Door, Place, Proxied};
@@ -61,6 +62,20 @@ impl Led {
     fn seen(&self) -> Vec<Exchange> {
         self.counterpart.seen().exchanges
     }
+}
+
+#[test]
+fn what_began_before_another_start_is_of_the_first() {
+    let counterpart = counterpart(MY_DOMAIN);
+    let request = http::Request::get("https://client.example/callback?code=c").body(Bytes::new()).unwrap();
+    let nothing = || Answer::Nothing(Failure::Broken("it was killed".into()));
+    let (at, first) = counterpart.begins();
+    counterpart.starts_again();
+    let (_, second) = counterpart.begins();
+    counterpart.heard(second, at, 0, &request, nothing());
+    counterpart.heard(first, at, 0, &request, nothing());
+    let steps: Vec<usize> = counterpart.seen().exchanges.iter().map(|x| x.step).collect();
+    assert_eq!(steps, [0, 1]);
 }
 
 #[tokio::test]
