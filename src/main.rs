@@ -4,6 +4,7 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+use std::future::Future as _;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -18,13 +19,46 @@ fn main() -> ExitCode {
     let terminal = err.is_terminal() && std::io::stdin().is_terminal();
     let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut ask = || {
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line).ok().filter(|read| *read > 0).map(|_| line)
+        asked(false, || {
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).map(|read| Some(line).filter(|_| read > 0))
+        })
     };
-    let mut ask_secret = || rpassword::read_password().ok();
+    let mut ask_secret = || asked(true, || rpassword::read_password().map(Some));
     let mut io =
         Io { out: &mut out, err: &mut err, colour, terminal, ask: &mut ask, ask_secret: &mut ask_secret };
     let exit = cli::run(&arguments, &mut io);
     let _ = out.flush();
     ExitCode::from(exit)
+}
+
+/// What a person types. Ctrl-C ends the program when the terminal shows again what is typed: whoever reads in secret raises the
+/// signal before that, so it must not kill, and comes back as an error.
+fn asked(
+    in_secret: bool,
+    read: impl FnOnce() -> std::io::Result<Option<String>> + Send + 'static,
+) -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let told = runtime.block_on(async {
+        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        // Looked at once, it takes the signal.
+        let over =
+            std::future::poll_fn(|cx| std::task::Poll::Ready(interrupted.as_mut().poll(cx).is_ready())).await;
+        let reading = tokio::task::spawn_blocking(read);
+        if in_secret || over {
+            return reading.await.ok();
+        }
+        tokio::select! {
+            told = reading => told.ok(),
+            _ = interrupted => Some(Err(std::io::ErrorKind::Interrupted.into())),
+        }
+    })?;
+    match told {
+        Err(why) if why.kind() == std::io::ErrorKind::Interrupted =>
+        {
+            #[allow(clippy::exit)]
+            std::process::exit(i32::from(cli::INTERRUPTED))
+        }
+        told => told.ok().flatten(),
+    }
 }

@@ -150,6 +150,13 @@ fn refresh_token_is_revoked(t: &Transcript) -> Judgement {
         if grant.refreshes().last().is_some_and(|x| !x.granted()) {
             continue;
         }
+        // Whoever refused what a refresh brought and logged in anew ends the session that it has.
+        let anew = |other: &Grant<'_>| {
+            other.origin.is_some_and(|login| login.began_after(last) && same_client(login, grant.requests[0]))
+        };
+        if grant.refreshes().any(|x| !is_sound(x)) && grants.iter().any(anew) {
+            continue;
+        }
         let mine: Vec<&Exchange> = revocations(t).filter(|x| same_client(x, grant.requests[0])).collect();
         let done = mine.iter().find(|x| named(x) == Some(token));
         match (done, mine.first()) {
@@ -244,6 +251,18 @@ mod tests {
         comes_to(id, &format!("{}{refused}{out}", session!()), Verdict::Pass);
         let used = "> GET api\n> Authorization: Bearer A2\n< 200\n";
         comes_to(id, &format!("{}{refused}{used}{out}", session!()), Verdict::Fail);
+    }
+
+    #[test]
+    fn who_logged_in_anew_after_a_refresh_of_no_use_ends_that_session() {
+        let id = "logging-out/refresh-token-is-revoked";
+        let refresh = "> POST token grant_type=refresh_token&refresh_token=R1&client_id=main&client_secret=s\n\
+                       < 200 {\"access_token\":\"A2\",\"error\":\"invalid_grant\"}\n";
+        let anew = session!().replace("=C&", "=D&").replace("A1", "A3").replace("R1", "R3");
+        let anew = anew.replace("= told ends log-out\n", "");
+        let out = revoked!("R3" => "200");
+        comes_to(id, &format!("{}{refresh}{anew}{out}", session!()), Verdict::Pass);
+        comes_to(id, &format!("{}{anew}{out}", session!()), Verdict::Fail);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{CannotStart, Io, load_files};
 use crate::diagnostic::Text;
+use crate::oauth::is_loopback;
 use crate::subject::Target;
 use crate::suite::{Lookup, read_target};
 
@@ -38,7 +39,7 @@ fn app_of(org: &str, io: &mut Io<'_>) -> Result<Option<Target>, CannotStart> {
         return Ok(None);
     };
     let secret = secret(io, "consumer secret")?;
-    let callback = line(io, "callback URL on this machine, for a login in the browser")?;
+    let callback = callback(io)?;
     let username = match callback {
         Some(_) => line(io, "username that logs in there")?,
         None => None,
@@ -62,7 +63,7 @@ fn app_of(org: &str, io: &mut Io<'_>) -> Result<Option<Target>, CannotStart> {
         text.push_str("    redirect_uri: ${callback}\n");
     }
     if callback.is_some() {
-        text.push_str("users: { main: { username: \"${username}\", login: browser } }\n");
+        text.push_str("users: { main: { username: \"${username}\" } }\nlogin: browser\n");
     }
     let value = |lookup: Lookup<'_>| match lookup {
         Lookup::Variable("org") => Some(org.to_owned()),
@@ -73,6 +74,22 @@ fn app_of(org: &str, io: &mut Io<'_>) -> Result<Option<Target>, CannotStart> {
         Lookup::Variable(_) | Lookup::File(_) => None,
     };
     Ok(Some(read_target(&Text::new("what was answered", text), &value)?))
+}
+
+/// The callback of a login in the browser, which comes back to this machine; asked for until it is one or none.
+fn callback(io: &mut Io<'_>) -> Result<Option<String>, CannotStart> {
+    loop {
+        let Some(told) = line(io, "callback URL on this machine, for a login in the browser")? else {
+            return Ok(None);
+        };
+        if url::Url::parse(&told).is_ok_and(|url| url.scheme() == "http" && is_loopback(&told)) {
+            return Ok(Some(told));
+        }
+        writeln!(
+            io.err,
+            "a login comes back to a callback such as http://localhost:1717/callback, which the app must have"
+        )?;
+    }
 }
 
 /// One line; none where it is empty.

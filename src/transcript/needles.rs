@@ -10,6 +10,12 @@ use super::readings::{Reading, STEPS};
 /// How much of a needle the automaton knows, in bytes.
 const HEAD: usize = 16;
 
+/// How much of a token, from its beginning, is as good as the whole, in bytes: the letters that all tokens of an org begin
+/// with, and more chance than anybody guesses.
+const PART: usize = 40;
+/// The longest needle of which a part is looked for. Longer ones are keys and assertions, which begin alike.
+const LONGEST_TOKEN: usize = 200;
+
 /// A text to be found.
 #[derive(Clone)]
 pub(super) struct Needle {
@@ -108,11 +114,33 @@ impl Needles {
                     from = start + needle.text.len();
                     all.push((start..from, needle.stand_in.as_str()));
                 }
-                None => from = start + 1,
+                None => match part(text, start, &self.behind[found.pattern().as_usize()]) {
+                    Some((end, stand_in)) => {
+                        from = end;
+                        all.push((start..end, stand_in));
+                    }
+                    None => from = start + 1,
+                },
             }
         }
         all
     }
+}
+
+/// Where the longest beginning of a token ends that stands here, and what stands in for it, if it is long enough.
+fn part<'n>(text: &str, start: usize, needles: &'n [Needle]) -> Option<(usize, &'n str)> {
+    let is_token = |needle: &&Needle| {
+        let length = needle.text.len();
+        !needle.alone && (PART..=LONGEST_TOKEN).contains(&length) && !needle.text.starts_with("eyJ")
+    };
+    let common = |needle: &Needle| {
+        let both = text.as_bytes()[start..].iter().zip(needle.text.as_bytes());
+        both.take_while(|(a, b)| a == b).count()
+    };
+    let (length, needle) =
+        needles.iter().filter(is_token).map(|n| (common(n), n)).max_by_key(|(length, _)| *length)?;
+    let end = (0..=start + length).rev().find(|end| text.is_char_boundary(*end))?;
+    (length >= PART).then_some((end, needle.stand_in.as_str()))
 }
 
 /// Where needles stand, by the beginning: the end, and what stands in for what is between. None reaches into another.
@@ -239,6 +267,22 @@ mod tests {
             needles(&["xabcdefghijklmnopq", "abcdef"]).replace("xabcdefghijklmnop", true),
             "x<6>ghijklmnop"
         );
+    }
+
+    #[test]
+    fn the_long_beginning_of_a_token_is_as_good_as_the_whole() {
+        let token = format!("00Dxx0000000001!{}", "aB3dE5gH7j".repeat(9));
+        let other = format!("00Dxx0000000001!{}", "zY3dE5gH7j".repeat(9));
+        let found = needles(&[&token, &other]);
+        assert_eq!(found.replace(&format!("tok {}\n", &token[..token.len() - 1]), true), "tok <106>\n");
+        assert_eq!(found.replace(&format!("tok {}...", &other[..60]), true), "tok <106>...");
+        assert_eq!(found.replace(&format!("tok {}é", &token[..60]), true), "tok <106>é");
+        // What says which token it is tells nobody the token.
+        let short = format!("tok {}...", &token[..30]);
+        assert_eq!(found.replace(&short, true), short);
+        let jwt = format!("eyJhbGciOiJIUzI1NiJ9.{}", "eyJpc3MiOiJtYWluIiw".repeat(4));
+        let cut = &jwt[..60];
+        assert_eq!(needles(&[&jwt]).replace(cut, true), cut);
     }
 
     #[test]

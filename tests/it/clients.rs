@@ -46,6 +46,18 @@ fn our_own_client_logs_out_of_the_login_that_it_has() {
     assert_eq!((complaints(&report).as_str(), report.summary.pass), ("", 1));
 }
 
+#[test]
+fn each_start_without_a_place_for_tokens_begins_anew() {
+    let suite = "suite: starts\njudges: client\nscenarios:\n  - scenario: a login for each start\n    flow: client-credentials\n    \
+        program: { calls: 3, times: 3 }\n  - scenario: a pause that nobody can know of\n    flow: client-credentials\n    \
+        program: { calls: 1, times: 2 }\n    \
+        org: { answers: [{ to: token, times: 1, respond: { status: 503, headers: { retry-after: \"120\" } } }] }\n    \
+        expect: { exit: any }\n  - scenario: a call on which it dies\n    flow: client-credentials\n    \
+        program: { calls: 3, kill: { after: api-request, nth: 2 } }\n    expect: { exit: any }\n";
+    let report = outcome(&options(embedded(), vec![suite_of("starts.yaml", suite)])).report;
+    assert_eq!((complaints(&report).as_str(), report.summary.pass), ("", 3));
+}
+
 /// A program that a shell plays.
 fn shell(script: &str, within: i64) -> Client {
     Client::Program(Arc::new(Program {

@@ -203,7 +203,15 @@ fn not_repeated(t: &Transcript, j: &mut Judgement, grants: &Grants<'_>, grant: &
     let like =
         |r: &&&Exchange| r.number > call.number && grant.is_newer(token, presented(r)) && alike(call, r);
     let failed = |y: &&Exchange| !is_sound(y) && y.over_at > call.over_at && y.number < renewal.number;
-    if !renewal.same_start(call) {
+    // The token of the first may be of before the record, so that no grant is known to have it.
+    let is_repetition = |e: &&Exchange| {
+        let renewed = grant.answers().any(|y| y.text("access_token") == token && y.began_after(e));
+        e.status() == 401 && same_call(e, call) && presented(e) != token && renewed
+    };
+    if let Some(first) = super::resource::calls(t).take_while(|e| e.number < call.number).find(is_repetition)
+    {
+        j.unproved(&[first, call], expected, "it repeats one that was refused, and may be given up");
+    } else if !renewal.same_start(call) {
         j.unproved(&[call, renewal], expected, "the program ended and was started again in between");
     } else if t.was_killed(call) {
         j.unproved(&[call, renewal], expected, "the program was killed, perhaps before it came to that");

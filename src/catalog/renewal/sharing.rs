@@ -241,6 +241,23 @@ mod tests {
     }
 
     #[test]
+    fn a_repetition_that_is_refused_too_may_be_given_up() {
+        let id = "renewal/every-refused-caller-is-served";
+        let incurable = "401 [{\"errorCode\":\"INVALID_SESSION_ID\",\"message\":\"This session is not valid for use with the REST API\"}]";
+        let first = call!("A1", "GET api /a" => "401").replace("401", incurable);
+        let both = "> GET api /a\n> Authorization: Bearer A2\n< 401\n= hold\n> GET api /c\n> Authorization: Bearer A2\n< 401\n= release\n";
+        let begin = concat!(refresh!("R1" => "A2"));
+        let end = concat!(
+            refresh!("R1" => "A3"),
+            call!("A3", "GET api /c" => "200"),
+            call!("A3", "GET api /d" => "200")
+        );
+        comes_to(id, &format!("{first}{begin}{both}{end}"), Verdict::Inconclusive);
+        let anew = first.replace("/a", "/x");
+        comes_to(id, &format!("{anew}{begin}{both}{end}"), Verdict::Fail);
+    }
+
+    #[test]
     fn who_was_killed_on_the_way_may_not_have_come_to_it() {
         let id = "renewal/every-refused-caller-is-served";
         let fails = find(id).unwrap().fails;

@@ -95,7 +95,8 @@ fn unrenewed(t: &Transcript, came_to: impl Fn(&Exchange) -> bool) -> Judgement {
             let older =
                 |c: &&Exchange| gives_reason(c) && c.over_at <= x.over_at && presented(c) == presented(x);
             let asks = |y: &&Exchange| {
-                y.began_after(x) && y.at <= ended(x).saturating_add(PROMPT) && y.number > x.number
+                let soon = y.at <= ended(x).saturating_add(PROMPT) && y.number > x.number;
+                y.began_after(x) && soon && y.same_start(x)
             };
             let renewal = grant.requests.iter().copied().find(|y| asks(y));
             let login = grants.logins(grant).find(|y| asks(y));

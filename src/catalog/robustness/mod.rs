@@ -64,23 +64,39 @@ fn rows(t: &Transcript, came_to: impl Fn(&Exchange) -> bool) -> Vec<Vec<&Exchang
     rows
 }
 
-/// How often one thing may be tried in a row for each call that needs it.
+/// How often one thing may be tried in a row.
 const TRIES: usize = 10;
 
-/// How many tries within a second leave no time between them.
-const HURRIED: usize = 5;
+/// How many tries within so many milliseconds leave no time between them.
+const HURRIED: [(usize, i64); 2] = [(5, 1000), (4, 200)];
+
+/// How many tries the longest series of a row has. Where a pause is much shorter than the one before it, another caller begins.
+fn longest_series(row: &[&Exchange]) -> usize {
+    let pause = |i: usize| row[i].at - ended(row[i - 1]);
+    let (mut longest, mut series) = (1, 1);
+    for i in 1..row.len() {
+        let begins = i > 1 && pause(i) * 2 < pause(i - 1);
+        series = if begins { 1 } else { series + 1 };
+        longest = longest.max(series);
+    }
+    longest
+}
 
 /// Judges tries by how many there are and how much time there is between them.
 fn patient(t: &Transcript, came_to: impl Fn(&Exchange) -> bool) -> Judgement {
     let mut j = Judgement::new();
     let most = TRIES * usize::try_from(t.calls()).unwrap_or(1).max(1);
     for row in rows(t, came_to) {
-        let hurried = row.windows(HURRIED).find(|few| few[HURRIED - 1].at - few[0].at < 1000);
-        if row.len() > most {
-            let expected = format!("at most {most} tries");
-            j.fail(&row, expected, format!("{} in a row", row.len()));
-        } else if let Some(few) = hurried {
-            j.fail(few, "more and more time between two tries", format!("{HURRIED} within a second"));
+        let within = |(many, millis): &(usize, i64)| {
+            row.windows(*many).find(|few| few[many - 1].at - few[0].at < *millis).map(|few| (few, *millis))
+        };
+        let series = longest_series(&row);
+        if series > TRIES || row.len() > most {
+            let expected = format!("at most {TRIES} tries");
+            j.fail(&row, expected, format!("{} in a row", if series > TRIES { series } else { row.len() }));
+        } else if let Some((few, millis)) = HURRIED.iter().find_map(within) {
+            let observed = format!("{} within {millis} ms", few.len());
+            j.fail(few, "more and more time between two tries", observed);
         } else {
             j.pass();
         }

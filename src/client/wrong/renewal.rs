@@ -1,7 +1,7 @@
 //! Wrongs of renewals and of the calls around them.
 
 wrongs! {
-    EVERYBODY_RENEWS "everybody-renews" ["CLR-06", "CLR-19", "CLR-20", "CLS-03", "CLJ-08", "CLF-13", "CLR-25", "CLR-40", "CLR-41"] "every caller that is refused renews for itself"
+    EVERYBODY_RENEWS "everybody-renews" ["CLR-06", "CLR-19", "CLR-20", "CLS-03", "CLJ-08", "CLF-13", "CLR-25", "CLR-40"] "every caller that is refused renews for itself"
     LATE_REFUSAL_RENEWS "late-refusal-renews" ["CLR-10"] "a refusal of a token that was replaced already begins a renewal"
     NEVER_REPEATS "never-repeats" ["CLR-02", "CLR-07"] "the call that was refused is not repeated after the renewal"
     REPEATS_FOR_EVER "repeats-for-ever" ["CLR-05", "CLR-48"] "a call is renewed for and repeated as often as it is refused"
@@ -10,7 +10,7 @@ wrongs! {
     FORGETS_ROTATION "forgets-rotation" ["CLR-13"] "the new refresh token of a renewal is not taken up"
     LOSES_REFRESH_TOKEN "loses-refresh-token" ["CLR-01", "CLR-15", "CLR-16", "CLR-18", "CLR-47"] "a renewal without a new refresh token throws the old one away"
     TAKES_EMPTY_REFRESH_TOKEN "takes-empty-refresh-token" ["CLR-01", "CLR-16"] "an empty refresh token replaces the old one"
-    RETRIES_DEAD_GRANT "retries-dead-grant" ["CLR-20", "CLR-25", "CLR-40", "CLR-41"] "a refresh token that was refused for good is tried again"
+    RETRIES_DEAD_GRANT "retries-dead-grant" ["CLR-20", "CLR-25", "CLR-40"] "a refresh token that was refused for good is tried again"
     COLLISION_IS_FINAL "collision-is-final" ["CLR-21"] "a collision of two refreshes is taken for the end of the grant"
     GIVES_UP_AT_ONCE "gives-up-at-once" [] "a renewal that fails for a moment is not tried again"
     HURRIES "hurries" ["CLR-24", "CLF-01", "CLF-02"] "Retry-After is not looked at"
