@@ -56,7 +56,7 @@ fn asked(
     match told {
         Err(why) if why.kind() == std::io::ErrorKind::Interrupted =>
         {
-            #[allow(clippy::exit)]
+            #[allow(clippy::disallowed_methods, clippy::exit)]
             std::process::exit(i32::from(cli::INTERRUPTED))
         }
         told => told.ok().flatten(),
