@@ -28,6 +28,8 @@ const LONGEST_BODY: usize = 256 * 1024;
 pub(super) const HEADER_WITHIN: Duration = Duration::from_secs(30);
 /// How long a client may take over its request's body.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// How long a connection may take over its end, when its host ends.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
 /// The most connections at a time.
 pub const MOST_CONNECTIONS: usize = 4096;
 
@@ -188,7 +190,7 @@ where
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stopped.changed() => return,
+            _ = stopped.changed() => break,
         };
         // A connection that failed before it was accepted is the client's affair.
         let Ok((stream, _)) = accepted else { continue };
@@ -200,6 +202,9 @@ where
             drop(permit);
         });
     }
+    // Each connection was told. What was under way over it is only told of when it has ended.
+    let all = room.acquire_many(MOST_CONNECTIONS as u32);
+    let _ = tokio::time::timeout(ENDS_WITHIN, all).await;
 }
 
 async fn serve<H: Handler>(stream: TcpStream, handler: Arc<H>, mut stopped: watch::Receiver<bool>) {
