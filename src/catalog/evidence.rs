@@ -112,8 +112,9 @@ pub(super) fn needless(
     let mut pairs = Vec::new();
     for (i, first) in granted.iter().enumerate() {
         // One that is started again without a place for its tokens has to ask.
-        let knows = |y: &Exchange| y.same_start(first) || t.has_store();
-        let mine = |y: &&&Exchange| asked_for(y).is_some() && asked_for(y) == asked_for(first) && knows(y);
+        let mine = |y: &&&Exchange| {
+            asked_for(y).is_some() && asked_for(y) == asked_for(first) && t.may_know(y, first)
+        };
         let Some(second) = granted[i + 1..].iter().find(mine) else { continue };
         let mut between = uses(t, first).filter(|x| second.began_after(x) || second.overlaps(x)).peekable();
         let was_used = between.peek().is_some() && !has_reason(t, second);

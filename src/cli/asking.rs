@@ -61,8 +61,6 @@ fn app_of(org: &str, io: &mut Io<'_>) -> Result<Option<Target>, CannotStart> {
     }
     if callback.is_some() {
         text.push_str("    redirect_uri: ${callback}\n");
-    }
-    if callback.is_some() {
         text.push_str("users: { main: { username: \"${username}\" } }\nlogin: browser\n");
     }
     let value = |lookup: Lookup<'_>| match lookup {

@@ -161,6 +161,12 @@ impl Transcript {
         self.staged.values().any(|staged| staged.store)
     }
 
+    /// Whether a client that sent one of these can know of the other: both are of one start, or it was given a place for what
+    /// outlives it.
+    pub fn may_know(&self, one: &Exchange, other: &Exchange) -> bool {
+        one.same_start(other) || self.has_store()
+    }
+
     /// Whether the start of a program in which this was sent was killed, as far as is known: it was killed at some time, and
     /// started again later.
     pub fn was_killed(&self, x: &Exchange) -> bool {

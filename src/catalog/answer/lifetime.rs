@@ -56,7 +56,7 @@ fn untold_lifetime_is_no_end(t: &Transcript) -> Judgement {
             let refresh = y.param("refresh_token").is_some();
             let anew = y.grant_type() == x.grant_type() && y.param("code").is_none();
             y.began_after(x)
-                && (y.same_start(x) || t.has_store())
+                && t.may_know(y, x)
                 && !has_reason(t, y)
                 && same_client(x, y)
                 && (refresh || anew)

@@ -39,7 +39,7 @@ fn calls_use_a_live_access_token(t: &Transcript) -> Judgement {
         for &z in &grant.calls {
             let token = presented(z);
             // One that is started again without a place for its tokens begins with those of the login.
-            let knows = |y: &Exchange| y.same_start(z) || t.has_store();
+            let knows = |y: &Exchange| t.may_know(z, y);
             let newer =
                 |y: &&Exchange| z.began_after(y) && grant.is_newer(token, y.text("access_token")) && knows(y);
             // The last renewal that was over when the call began, and had brought something newer.

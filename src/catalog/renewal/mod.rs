@@ -188,7 +188,7 @@ fn collided(x: &Exchange) -> bool {
 /// it has a place for what it knows and lived on after that answer, to write it down.
 fn knows(t: &Transcript, z: &Exchange, x: &Exchange) -> bool {
     let lived_on = || t.after(x).any(|y| y.same_start(x) && y.began_after(x));
-    z.same_start(x) || t.has_store() && lived_on()
+    t.may_know(z, x) && (z.same_start(x) || lived_on())
 }
 
 /// A call that was refused, is renewed, and was not repeated: fails only where neither the end of the program nor a
