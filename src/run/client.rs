@@ -477,6 +477,7 @@ async fn once(
         redirect_uris: own.map(|app| (scenario.app.clone(), app.redirect_uris.clone())).into_iter().collect(),
         processes: play.told.processes,
         calls: play.told.all_calls(),
+        concurrency: play.told.concurrency,
         store: play.told.store,
         killed: play.told.kill.is_some(),
         args: play.told.args.iter().cloned().collect(),

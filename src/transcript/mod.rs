@@ -66,6 +66,9 @@ pub struct Staged {
     /// How many calls it was told to make, all its processes and starts together.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub calls: u32,
+    /// How many of them at a time, in each of its processes.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub concurrency: u32,
     /// Whether it was given a place for its tokens that its processes and its starts share.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub store: bool,
@@ -117,6 +120,7 @@ impl Default for Staged {
             redirect_uris: BTreeMap::new(),
             processes: 1,
             calls: 1,
+            concurrency: 1,
             store: false,
             killed: false,
             args: BTreeMap::new(),

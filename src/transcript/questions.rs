@@ -156,6 +156,11 @@ impl Transcript {
         self.staged.values().map(|staged| staged.calls).max().unwrap_or(1)
     }
 
+    /// Whether the client was told to do several things at a time, as far as is known.
+    pub fn is_concurrent(&self) -> bool {
+        self.staged.values().any(|staged| staged.concurrency.max(staged.processes) > 1)
+    }
+
     /// Whether the client was given a place for its tokens that outlives it.
     pub fn has_store(&self) -> bool {
         self.staged.values().any(|staged| staged.store)

@@ -193,6 +193,10 @@ pub fn read(text: &str) -> Transcript {
                     let staged = transcript.staged.entry("example".into()).or_default();
                     staged.calls = number.parse().unwrap_or_else(|_| panic!("{line}"));
                 }
+                ["concurrency", number] => {
+                    let staged = transcript.staged.entry("example".into()).or_default();
+                    staged.concurrency = number.parse().unwrap_or_else(|_| panic!("{line}"));
+                }
                 ["told", name, word] => {
                     let staged = transcript.staged.entry("example".into()).or_default();
                     staged.args.insert(name.to_owned(), word.to_owned());

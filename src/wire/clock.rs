@@ -189,6 +189,11 @@ impl Watch {
         u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// The moment when so much time will have gone by since the begin.
+    pub fn after(&self, time: Duration) -> tokio::time::Instant {
+        (self.0 + time).into()
+    }
+
     /// Waits until so many microseconds have gone by since the begin; the timer has steps of a millisecond, and is never
     /// early.
     pub async fn until(&self, micros: u64) {

@@ -11,9 +11,11 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
 
 use super::clock::Watch;
 use super::transport::{LONGEST_BODY, headers_of};
@@ -147,6 +149,37 @@ pub struct Phases {
 #[derive(Default)]
 pub struct Lines {
     open: Vec<(Uri, Line)>,
+    limit: Limit,
+}
+
+/// A time limit that one request after another has. Its timer is set anew when it goes off too early for the request that is
+/// under way by then, and not for each one: most are answered long before.
+#[derive(Default)]
+struct Limit(Option<Pin<Box<Sleep>>>);
+
+impl Limit {
+    /// Waits for something until that moment; none where it came first.
+    async fn keep<T>(&mut self, until: Instant, waiting: impl Future<Output = T>) -> Option<T> {
+        let mut waiting = std::pin::pin!(waiting);
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(brought) = waiting.as_mut().poll(cx) {
+                return Poll::Ready(Some(brought));
+            }
+            let timer = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+            // One that was set for a later moment than this one's would go off too late.
+            if timer.deadline() > until {
+                timer.as_mut().reset(until);
+            }
+            while timer.as_mut().poll(cx).is_ready() {
+                if timer.deadline() >= until {
+                    return Poll::Ready(None);
+                }
+                timer.as_mut().reset(until);
+            }
+            Poll::Pending
+        })
+        .await
+    }
 }
 
 impl Lines {
@@ -156,15 +189,17 @@ impl Lines {
         let watch = Watch::start();
         let mut phases = Phases::default();
         let mut connected = false;
+        let mut limit = std::mem::take(&mut self.limit);
         let exchange = self.exchange(way, request, watch, &mut phases, &mut connected);
-        let answer = match tokio::time::timeout(way.within, exchange).await {
-            Ok(answer) => answer,
+        let answer = match limit.keep(watch.after(way.within), exchange).await {
+            Some(answer) => answer,
             // What was on its way on that connection would be taken for the answer to the next request.
-            Err(_) if connected => {
+            None if connected => {
                 Err(Failure::TimedOut(u64::try_from(way.within.as_millis()).unwrap_or(u64::MAX)))
             }
-            Err(_) => Err(Failure::Unreachable("the connection was not accepted in time".into())),
+            None => Err(Failure::Unreachable("the connection was not accepted in time".into())),
         };
+        self.limit = limit;
         phases.whole = watch.micros();
         (answer, phases)
     }
@@ -291,7 +326,11 @@ async fn shake_hands<S>(stream: S) -> Result<Line, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|why| Failure::Broken(why.to_string()))?;
+    // Requests are small: copying one into a single piece costs less than what the system does for two.
+    let (sender, connection) = http1::Builder::new()
+        .writev(false)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|why| Failure::Broken(why.to_string()))?;
     Ok(Line { sender, connection: Box::pin(connection), over: false })
 }

@@ -38,6 +38,8 @@ pub(in crate::catalog) struct Grant<'t> {
     pub(in crate::catalog) calls: Vec<&'t Exchange>,
     /// The access token that was there before the record.
     before: Option<&'t str>,
+    /// Whether its client was told to do several things at a time.
+    is_concurrent: bool,
 }
 
 /// Whether it is a refresh request, also in a form that no server reads.
@@ -98,7 +100,7 @@ impl<'t> Grants<'t> {
                 (None, None) => continue,
             };
             if index == next {
-                grants.all.push(Grant::default());
+                grants.all.push(Grant { is_concurrent: t.is_concurrent(), ..Grant::default() });
             }
             let grant = &mut grants.all[index];
             grant.requests.push(x);
@@ -290,8 +292,13 @@ impl<'t> Grant<'t> {
         })
     }
 
-    /// Whether nothing of it was under way when anything else of it was begun, up to `x`.
+    /// Whether its client does one thing after the other, as far as is known: nothing of it was under way when anything else
+    /// of it was begun, up to `x`. Of one that was told to do several things at a time that shows nothing: what it began
+    /// earlier may only have come later.
     pub(in crate::catalog) fn is_sequential(&self, x: &Exchange) -> bool {
+        if self.is_concurrent {
+            return false;
+        }
         let mut all: Vec<&Exchange> = self.requests.iter().chain(&self.calls).copied().collect();
         all.retain(|y| y.number <= x.number);
         all.sort_by_key(|y| y.number);

@@ -112,6 +112,10 @@ mod tests {
         let used = call!("A2", "GET api /a" => "200");
         comes_to(ID, &format!("{begin}{used}{old}"), Verdict::Inconclusive);
         comes_to(ID, &format!("{begin}{used}+ 1s\n{old}"), Verdict::Fail);
+        // Answers that come at once show no overlap of what is done at a time.
+        let quick = concat!(login!(), call!("A1" => "401"), refresh!("R1" => "A2"), call!("A2" => "200"));
+        comes_to(ID, &format!("{quick}{old}"), Verdict::Fail);
+        comes_to(ID, &format!("= concurrency 2\n{quick}{old}"), Verdict::Inconclusive);
         // A program that was ended before it read the answer knows nothing of it.
         comes_to(ID, &format!("{begin}+ 1m\n{old}"), Verdict::Inconclusive);
     }

@@ -297,14 +297,19 @@ async fn user(thread: &Rc<Thread>, here: u64) {
             dropped(thread, at);
             continue;
         }
-        if at > now && !thread.until(at).await {
+        let waits = at > now;
+        if waits && !thread.until(at).await {
             return;
         }
         if !thread.claim() {
             return;
         }
         // Without pacing a play should begin when it can; with it, when its time has come.
-        let intended = if pacing.is_some() { at } else { thread.now() };
+        let intended = match (pacing, waits) {
+            (Some(_), _) => at,
+            (None, true) => thread.now(),
+            (None, false) => now,
+        };
         if pacing.is_some() {
             started(thread, intended);
         }

@@ -222,7 +222,7 @@ impl User {
         let mut asked_again = false;
         let (sent, answer, phases, at) = loop {
             let sent = self.request(playing, i).await.map_err(Stopped::Missing)?;
-            let (at, begun) = (real_now(), thread.now());
+            let at = real_now();
             let (answer, phases) = self.send(thread, &sent.addressed).await;
             let live = playing.live.clone().filter(|_| prepared.bears);
             let (Some(live), Ok(raw)) = (live, &answer) else { break (sent, answer, phases, at) };
@@ -230,6 +230,7 @@ impl User {
             if !matches!(raw.status, 401 | 403 | 500) || !is_stale(&raw.response()) {
                 break (sent, answer, phases, at);
             }
+            let begun = thread.now().saturating_sub(phases.whole);
             let turn = live.stale(&mut playing.caller);
             if turn == Turn::Accept {
                 break (sent, answer, phases, at);
