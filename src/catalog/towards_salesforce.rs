@@ -1,5 +1,7 @@
 //! What a client owes Salesforce besides what the RFCs say.
 
+use std::collections::BTreeSet;
+
 use super::Cite::{Community, Rfc, Salesforce};
 use super::evidence::{
     PROMPT, again, is_bearer_request, is_server_request, prompted, renews, same_client, server_requests,
@@ -177,6 +179,9 @@ fn login_is_shared(t: &Transcript) -> Judgement {
 fn request_limit_is_respected(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     let says = |x: &Exchange| x.response().is_some_and(|r| r.body.contains("REQUEST_LIMIT_EXCEEDED"));
+    // Calls that it was told to make may all be of one URL.
+    let urls: BTreeSet<&str> = calls(t).map(|x| x.request.url.as_str()).collect();
+    let of_one_url = if urls.len() > 1 { 1 } else { usize::try_from(t.calls()).unwrap_or(1).max(1) };
     for x in calls(t).filter(|x| x.status() == 403 && says(x)) {
         let same = |y: &Exchange| {
             y.endpoint == x.endpoint && y.request.method == x.request.method && y.request.url == x.request.url
@@ -190,9 +195,9 @@ fn request_limit_is_respected(t: &Transcript) -> Judgement {
         } else if let ([first, second, ..], true) = (&soon[..], t.processes() > 1) {
             let observed = "the same call, perhaps of other processes and after a renewal";
             j.unproved(&[x, first, second], "a pause, or the end", observed);
-        } else if let [first, second, ..] = soon[..] {
+        } else if let Some([first, .., second]) = soon.get(..2 * of_one_url) {
             j.fail(&[x, first, second], "a pause, or the end", "the same call again and again");
-        } else if let [first] = soon[..] {
+        } else if let [first, ..] = soon[..] {
             let last = repeated.len() == 1 && t.after(first).next().is_none();
             if !last || !says(first) {
                 j.pass();
@@ -296,6 +301,8 @@ mod tests {
         let limit = call!("403 [{\"errorCode\":\"REQUEST_LIMIT_EXCEEDED\",\"message\":\"x\"}]");
         let three = format!("{}{}", grant!(), limit.repeat(3));
         comes_to(id, &format!("= told ends work\n{three}"), Verdict::Fail);
+        comes_to(id, &format!("= calls 3\n{three}"), Verdict::Pass);
+        comes_to(id, &format!("= calls 3\n{three}{three}{limit}"), Verdict::Fail);
         comes_to(id, &format!("= processes 3\n{three}"), Verdict::Pass);
         let more = format!("= processes 3\n{three}{}", limit.repeat(2));
         comes_to(id, &more, Verdict::Inconclusive);

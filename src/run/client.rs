@@ -127,8 +127,8 @@ struct Played {
 pub(super) enum Plain {
     /// It did its work.
     Works,
-    /// It says that it does not do this.
-    NotImplemented,
+    /// It is not there for this, and why.
+    NotTestable(String),
     /// It did not do its work, and why.
     Fails(String),
     /// It could not be played, and why.
@@ -211,7 +211,7 @@ async fn undisturbed(shared: &Shared, planned: &Planned, play: &Play) -> Judged 
     if !play.org.is_plain() || play.told.kill.is_some() || play.exit == Exit::GaveUp {
         match shared.plain(scenario, play).await {
             Plain::Works => {}
-            Plain::NotImplemented => return not_implemented(planned),
+            Plain::NotTestable(why) => return rows::not_testable(planned, why),
             Plain::Unplayed(why) => return rows::unplayed(planned, why, 0),
             // What it does where something is in its way would say nothing.
             Plain::Fails(observed) => {
@@ -224,8 +224,8 @@ async fn undisturbed(shared: &Shared, planned: &Planned, play: &Play) -> Judged 
         Ok(played) => played,
         Err(why) => return rows::unplayed(planned, why.to_string(), 0),
     };
-    if played.ended == Ended::NotImplemented {
-        return not_implemented(planned);
+    if let Some(why) = not_testable(&played.ended) {
+        return rows::not_testable(planned, why);
     }
     let last = played.exchanges.iter().map(|x| x.step).max().unwrap_or(0);
     if let Some(why) = &played.unmet {
@@ -279,12 +279,14 @@ pub(super) async fn plain(shared: &Shared, scenario: &Scenario, play: &Play, key
     let told = Told { times: 1, kill: None, ..play.told.clone() };
     let plain = Play { org: Behaviour::default(), told, ..play.clone() };
     match once(shared, scenario, &plain, Part::Control, key).await {
-        Ok(Played { ended: Ended::NotImplemented, .. }) => Plain::NotImplemented,
         Ok(Played { ended: Ended::Done, exchanges, .. }) if exchanges.iter().any(was_let_in) => Plain::Works,
         Ok(Played { ended: Ended::Done, .. }) => {
             Plain::Fails("it ended as if it had, and no call of it was let in".into())
         }
-        Ok(played) => Plain::Fails(played.ended.words()),
+        Ok(played) => match not_testable(&played.ended) {
+            Some(why) => Plain::NotTestable(why),
+            None => Plain::Fails(played.ended.words()),
+        },
         Err(why) => Plain::Unplayed(why.to_string()),
     }
 }
@@ -562,8 +564,13 @@ async fn next(waiting: &mut VecDeque<String>, sent: &mut mpsc::UnboundedReceiver
     }
 }
 
-fn not_implemented(planned: &Planned) -> Judged {
-    rows::not_testable(planned, "the program says that it does not do this".into())
+/// Why a program that ended so cannot be judged by a scenario, where that is nobody's fault.
+fn not_testable(ended: &Ended) -> Option<String> {
+    match ended {
+        Ended::NotImplemented => Some("the program says that it does not do this".into()),
+        Ended::Unfilled(why) => Some(format!("the program was not started: {why}")),
+        _ => None,
+    }
 }
 
 fn was_let_in(x: &Exchange) -> bool {

@@ -38,6 +38,8 @@ pub(super) enum Ended {
     /// In a way that is no answer: by a signal, or with a code that programs do not agree on.
     Crashed(String),
     NotImplemented,
+    /// It was not started: its file asks for arguments that the scenario does not give, which are told.
+    Unfilled(String),
     TimedOut,
     Killed,
 }
@@ -88,7 +90,7 @@ impl Life {
     pub(super) fn beside(self, other: Self) -> Self {
         let rank = |ended: &Ended| match ended {
             Ended::Done => 0,
-            Ended::NotImplemented => 1,
+            Ended::NotImplemented | Ended::Unfilled(_) => 1,
             Ended::GaveUp(_) => 2,
             Ended::Crashed(_) => 3,
             Ended::Killed => 4,
@@ -145,9 +147,10 @@ impl Life {
         };
         let mut traces: Vec<Trace> = streams.into_iter().map(trace).collect();
         traces.extend(self.files.iter().map(|file| Trace {
-            place: file.place.clone(),
+            // A name may tell as much as what stands in the file.
+            place: redactor.scrub(&file.place),
             bytes: file.text.len(),
-            holds: redactor.kinds_in(&file.text),
+            holds: redactor.kinds_in(&format!("{}\n{}", file.place, file.text)),
             mode: file.mode,
         }));
         traces
@@ -162,6 +165,7 @@ impl Ended {
             Ended::GaveUp(why) => format!("it gave up: {why}"),
             Ended::Crashed(why) => format!("it ended in a way that is no answer: {why}"),
             Ended::NotImplemented => "it does not do this".into(),
+            Ended::Unfilled(why) => format!("it was not started: {why}"),
             Ended::TimedOut => "it did not end in time".into(),
             Ended::Killed => "it was killed, as the scenario has it".into(),
         }
@@ -261,6 +265,7 @@ pub(super) async fn started(
     if let Some(app) = target.apps.get(&scenario.app) {
         values.insert("app.client_id", app.client_id.clone());
         values.insert("app.redirect_uri", app.redirect_uri().to_owned());
+        values.insert("app.scopes", app.scopes.join(" "));
         values.extend(app.client_secret.as_ref().map(|s| ("app.client_secret", secret(s))));
         if let Some(pem) = app.key.as_ref().and_then(|key| key.to_pem().ok()) {
             values.insert("app.key", files.put("app.key", pem.expose())?);
@@ -283,7 +288,7 @@ pub(super) async fn started(
     let launch = match program.launch(&values, environment) {
         Ok(launch) => launch,
         // The file asks for something that this scenario does not say: it cannot be played with it.
-        Err(_) => return Ok(Life::new(Ended::NotImplemented)),
+        Err(why) => return Ok(Life::new(Ended::Unfilled(why.to_string()))),
     };
     let around = ways.map(|ways| ways.around(launch.clone()));
     let ended = match program::run(around.as_ref().unwrap_or(&launch), Some(users), death).await {

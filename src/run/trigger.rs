@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::launch::{Ended, LONGEST_WORDS, Life};
 use crate::client::{Outgoing, Remember};
+use crate::subject::Program;
 use crate::subject::program::{Trigger, variable};
-use crate::subject::{Program, Unfilled};
 use crate::transcript::questions::{is_loopback, origin};
 use crate::transcript::{Answer, Failure};
 use crate::wire::counterpart::Counterpart;
@@ -34,7 +34,7 @@ pub(super) async fn triggered(
     let within = Duration::from_millis(program.within.try_into().unwrap_or(0));
     let text = match program.filled(trigger.text(), values) {
         Ok(text) => text,
-        Err(Unfilled(_)) => return Ok(Life::new(Ended::NotImplemented)),
+        Err(why) => return Ok(Life::new(Ended::Unfilled(why.to_string()))),
     };
     let ended = match trigger {
         Trigger::Request(_) => requested(&text, values, within).await?,

@@ -29,6 +29,7 @@ pub const VALUES: &[Value] = &[
     value("user.username", "USERNAME", "name of the user for whom it acts"),
     secret("user.password", "PASSWORD", "password of that user"),
     value("app.redirect_uri", "REDIRECT_URI", "the callback URL of the app"),
+    value("app.scopes", "SCOPES", "the scopes of the app, with blanks between them"),
     secret(
         "login.access_token",
         "ACCESS_TOKEN",

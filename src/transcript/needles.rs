@@ -10,9 +10,11 @@ use super::readings::{Reading, STEPS};
 /// How much of a needle the automaton knows, in bytes.
 const HEAD: usize = 16;
 
-/// How much of a token, from its beginning, is as good as the whole, in bytes: the letters that all tokens of an org begin
-/// with, and more chance than anybody guesses.
+/// How much of a token is as good as the whole, in bytes: the letters that all tokens of an org begin with, and more chance
+/// than anybody guesses.
 const PART: usize = 40;
+/// How far the pieces of a token are from each other, so that one is in every part of that length.
+const STEP: usize = PART - HEAD;
 /// The longest needle of which a part is looked for. Longer ones are keys and assertions, which begin alike.
 const LONGEST_TOKEN: usize = 200;
 
@@ -34,13 +36,22 @@ pub(super) struct Needles {
     heads: AhoCorasick,
     /// By head: the needles that may stand where it stands, longest first.
     behind: Vec<Vec<Needle>>,
+    /// Pieces from the midst of tokens, of which one is in every part that is long enough to matter.
+    pieces: AhoCorasick,
+    /// By piece: the tokens that it is of, and where it begins in each.
+    around: Vec<Vec<(Needle, usize)>>,
 }
 
 impl Needles {
     /// Of these needles, none of them empty.
     pub fn new(needles: Vec<Needle>) -> Self {
         let mut by_head: HashMap<Vec<u8>, Vec<Needle>> = HashMap::new();
+        let mut by_piece: HashMap<Vec<u8>, Vec<(Needle, usize)>> = HashMap::new();
         for needle in needles {
+            for start in (STEP..needle.text.len()).step_by(STEP).filter(|_| is_token(&needle)) {
+                let Some(piece) = needle.text.as_bytes().get(start..start + HEAD) else { break };
+                by_piece.entry(piece.to_vec()).or_default().push((needle.clone(), start));
+            }
             let head = needle.text.as_bytes()[..needle.text.len().min(HEAD)].to_vec();
             by_head.entry(head).or_default().push(needle);
         }
@@ -57,11 +68,8 @@ impl Needles {
             needles.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
         }
         let (heads, behind): (Vec<Vec<u8>>, Vec<Vec<Needle>>) = by_head.into_iter().unzip();
-        let heads = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(&heads)
-            .expect("the heads of one run stay below the limits of the automaton");
-        Self { heads, behind }
+        let (pieces, around): (Vec<Vec<u8>>, Vec<Vec<(Needle, usize)>>) = by_piece.into_iter().unzip();
+        Self { heads: automaton(&heads), behind, pieces: automaton(&pieces), around }
     }
 
     /// The text with every needle replaced: of two at the same place the longer one. `words` says whether those are
@@ -114,33 +122,70 @@ impl Needles {
                     from = start + needle.text.len();
                     all.push((start..from, needle.stand_in.as_str()));
                 }
-                None => match part(text, start, &self.behind[found.pattern().as_usize()]) {
-                    Some((end, stand_in)) => {
-                        from = end;
-                        all.push((start..end, stand_in));
+                None => {
+                    let begins = self.behind[found.pattern().as_usize()].iter().map(|needle| (needle, 0));
+                    match longest_part(text, start, begins) {
+                        Some((part, stand_in)) => {
+                            from = part.end;
+                            all.push((part, stand_in));
+                        }
+                        None => from = start + 1,
                     }
-                    None => from = start + 1,
-                },
+                }
             }
         }
+        self.find_parts(text, &mut all);
         all
+    }
+
+    /// Adds the parts of tokens that stand in a text without their beginning.
+    fn find_parts<'n>(&'n self, text: &str, all: &mut Vec<(Range<usize>, &'n str)>) {
+        let mut from = 0;
+        while let Some(found) = self.pieces.find(Input::new(text).range(from..)) {
+            let around = self.around[found.pattern().as_usize()].iter();
+            match longest_part(text, found.start(), around.map(|(needle, at)| (needle, *at))) {
+                Some((part, stand_in)) => {
+                    from = part.end.max(found.end());
+                    all.push((part, stand_in));
+                }
+                None => from = found.start() + 1,
+            }
+        }
     }
 }
 
-/// Where the longest beginning of a token ends that stands here, and what stands in for it, if it is long enough.
-fn part<'n>(text: &str, start: usize, needles: &'n [Needle]) -> Option<(usize, &'n str)> {
-    let is_token = |needle: &&Needle| {
-        let length = needle.text.len();
-        !needle.alone && (PART..=LONGEST_TOKEN).contains(&length) && !needle.text.starts_with("eyJ")
+fn automaton(patterns: &[Vec<u8>]) -> AhoCorasick {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(patterns)
+        .expect("the heads of one run stay below the limits of the automaton")
+}
+
+/// Whether a needle is a token of which a part is looked for. Those that are JWTs begin alike.
+fn is_token(needle: &Needle) -> bool {
+    let length = needle.text.len();
+    !needle.alone && (PART..=LONGEST_TOKEN).contains(&length) && !needle.text.starts_with("eyJ")
+}
+
+/// The longest part of one of these tokens that stands around a place of a text, which is that far from its beginning, with what
+/// stands in for it, if it is long enough.
+fn longest_part<'n>(
+    text: &str,
+    place: usize,
+    tokens: impl Iterator<Item = (&'n Needle, usize)>,
+) -> Option<(Range<usize>, &'n str)> {
+    let (before, after) = text.as_bytes().split_at(place);
+    let common = |(needle, at): (&'n Needle, usize)| {
+        let (begin, rest) = needle.text.as_bytes().split_at(at);
+        let back = before.iter().rev().zip(begin.iter().rev()).take_while(|(a, b)| a == b).count();
+        let on = after.iter().zip(rest).take_while(|(a, b)| a == b).count();
+        (place - back..place + on, needle.stand_in.as_str())
     };
-    let common = |needle: &Needle| {
-        let both = text.as_bytes()[start..].iter().zip(needle.text.as_bytes());
-        both.take_while(|(a, b)| a == b).count()
-    };
-    let (length, needle) =
-        needles.iter().filter(is_token).map(|n| (common(n), n)).max_by_key(|(length, _)| *length)?;
-    let end = (0..=start + length).rev().find(|end| text.is_char_boundary(*end))?;
-    (length >= PART).then_some((end, needle.stand_in.as_str()))
+    let parts = tokens.filter(|(needle, _)| is_token(needle)).map(common);
+    let (part, stand_in) = parts.max_by_key(|(part, _)| part.len())?;
+    let start = (part.start..part.end).find(|start| text.is_char_boundary(*start))?;
+    let end = (start..=part.end).rev().find(|end| text.is_char_boundary(*end))?;
+    (part.len() >= PART).then_some((start..end, stand_in))
 }
 
 /// Where needles stand, by the beginning: the end, and what stands in for what is between. None reaches into another.
@@ -269,14 +314,30 @@ mod tests {
         );
     }
 
+    /// Ninety letters in no order.
+    fn chance(seed: u32) -> String {
+        let letters = b"aB3dE5gH7jKm9PqRsTuVwXyZ";
+        let mut state = seed;
+        let mut letter = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            char::from(letters[(state >> 16) as usize % letters.len()])
+        };
+        (0..90).map(|_| letter()).collect()
+    }
+
     #[test]
-    fn the_long_beginning_of_a_token_is_as_good_as_the_whole() {
-        let token = format!("00Dxx0000000001!{}", "aB3dE5gH7j".repeat(9));
-        let other = format!("00Dxx0000000001!{}", "zY3dE5gH7j".repeat(9));
+    fn a_long_part_of_a_token_is_as_good_as_the_whole() {
+        let token = format!("00Dxx0000000001!{}", chance(3));
+        let other = format!("00Dxx0000000001!{}", chance(8));
         let found = needles(&[&token, &other]);
         assert_eq!(found.replace(&format!("tok {}\n", &token[..token.len() - 1]), true), "tok <106>\n");
         assert_eq!(found.replace(&format!("tok {}...", &other[..60]), true), "tok <106>...");
         assert_eq!(found.replace(&format!("tok {}é", &token[..60]), true), "tok <106>é");
+        for (from, to) in [(1, 106), (46, 106), (10, 105), (30, 72), (66, 106)] {
+            assert_eq!(found.replace(&format!("tok é{}é", &token[from..to]), true), "tok é<106>é");
+        }
+        let (end, begin) = (&token[60..], &other[..50]);
+        assert_eq!(found.replace(&format!("{end}{begin}"), true), "<106><106>");
         // What says which token it is tells nobody the token.
         let short = format!("tok {}...", &token[..30]);
         assert_eq!(found.replace(&short, true), short);

@@ -1,6 +1,6 @@
 //! Files and the environment.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -9,7 +9,7 @@ use super::Error;
 const LONGEST: u64 = 64 * 1024 * 1024;
 /// The most entries of a folder, and of those in it, that are looked at for what a program left.
 const MOST_ENTRIES: usize = 1000;
-/// The most bytes that are read of a file that it left.
+/// The most bytes that are read of the beginning and of the end of a file that it left.
 const LONGEST_FOUND: u64 = 256 * 1024;
 /// Folders of what others wrote.
 const FOREIGN: [&str; 5] = ["node_modules", ".git", "target", "__pycache__", "vendor"];
@@ -220,7 +220,7 @@ pub struct Found {
 }
 
 /// The files of a folder that were written since a moment, or all of them: a thousand entries are looked at, links are
-/// not followed, and of each file no more than a quarter of a mebibyte is read.
+/// not followed, and of each file no more than the first and the last quarter of a mebibyte are read.
 #[allow(clippy::disallowed_methods)]
 pub fn found(folder: &Path, since: Option<Moment>) -> Vec<Found> {
     let mut found = Vec::new();
@@ -238,15 +238,11 @@ pub fn found(folder: &Path, since: Option<Moment>) -> Vec<Found> {
                 folders.push(entry.path());
             }
             let new = since.as_ref().is_none_or(|since| about.modified().is_ok_and(|at| at >= since.0));
-            // What has no length is empty, or is no file of a disk.
-            if !about.is_file() || about.len() == 0 || !new {
+            if !about.is_file() || !new {
                 continue;
             }
-            let mut bytes = Vec::new();
-            let file = std::fs::File::open(entry.path());
-            let read = file.and_then(|file| file.take(LONGEST_FOUND).read_to_end(&mut bytes));
-            if read.is_ok() {
-                let path = entry.path();
+            let path = entry.path();
+            if let Ok(bytes) = both_ends(&path, about.len()) {
                 found.push(Found {
                     name: path.strip_prefix(folder).unwrap_or(&path).display().to_string(),
                     mode: mode_of(&about),
@@ -257,6 +253,22 @@ pub fn found(folder: &Path, since: Option<Moment>) -> Vec<Found> {
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found
+}
+
+/// The beginning and the end of a file of that length. What has no length is empty, or is no file of a disk.
+#[allow(clippy::disallowed_methods)]
+fn both_ends(path: &Path, length: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if length == 0 {
+        return Ok(bytes);
+    }
+    let mut file = std::fs::File::open(path)?;
+    (&mut file).take(LONGEST_FOUND).read_to_end(&mut bytes)?;
+    if length > LONGEST_FOUND {
+        file.seek(SeekFrom::Start(LONGEST_FOUND.max(length.saturating_sub(LONGEST_FOUND))))?;
+        file.take(LONGEST_FOUND).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// A moment by the clock that files are dated with.
@@ -323,5 +335,21 @@ mod tests {
         write(&path, "\u{feff}three").unwrap();
         assert_eq!(read(&path).unwrap(), "three");
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn of_what_a_program_left_both_ends_and_every_name_are_seen() {
+        let folder = Private::new().unwrap();
+        let length = usize::try_from(LONGEST_FOUND).unwrap();
+        let long = |length: usize| format!("begin{}end", "x".repeat(length - 8));
+        for (name, text) in
+            [("a", long(length)), ("b", long(length + 9)), ("c", long(5 * length)), ("d", String::new())]
+        {
+            write(&folder.as_ref().join(name), &text).unwrap();
+        }
+        let found = found(folder.as_ref(), None);
+        let lengths: Vec<usize> = found.iter().map(|file| file.text.len()).collect();
+        assert_eq!(lengths, [length, length + 9, 2 * length, 0]);
+        assert!(found[..3].iter().all(|file| file.text.starts_with("begin") && file.text.ends_with("end")));
     }
 }

@@ -216,7 +216,7 @@ fn flaws(t: &Transcript, request: &Exchange, x: &Exchange, token: &TokenFacts) -
 }
 
 /// Whether a client was seen to care for ID tokens.
-fn cares(t: &Transcript) -> bool {
+pub(super) fn cares(t: &Transcript) -> bool {
     reads_keys(t)
         || t.at(Endpoint::Authorize).any(|x| x.param("nonce").is_some_and(|nonce| !nonce.is_empty()))
 }

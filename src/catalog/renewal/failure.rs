@@ -86,10 +86,7 @@ fn invalid_grant_is_final(t: &Transcript) -> Judgement {
         let mut seen = Vec::new();
         // An answer that brings a token beside the error does not say that the grant is dead.
         let refused = |x: &&Exchange| {
-            error(x) == "invalid_grant"
-                && !x.hands_out_a_token()
-                && !collided(x)
-                && !beside_the_point(x)
+            error(x) == "invalid_grant" && !x.hands_out_a_token() && !collided(x) && !beside_the_point(x)
         };
         for x in grant.refreshes().filter(refused) {
             let token = refresh_token(x);
@@ -198,7 +195,8 @@ mod tests {
         let lived_on = format!("{begin}{}", call!("A1" => "401"));
         let again = format!("+ 1m\n{refused}! step 1\n");
         comes_to(id, &format!("= store\n{lived_on}{again}"), Verdict::Fail);
-        comes_to(id, &format!("= store\n{begin}{again}"), Verdict::Pass);
+        comes_to(id, &format!("= store\n{begin}{again}"), Verdict::Fail);
+        comes_to(id, &format!("= store\n= killed\n{begin}! action program\n{again}"), Verdict::Pass);
         comes_to(id, &format!("= told ends work\n{lived_on}{again}"), Verdict::Pass);
         let idle = "renewal/idle-grant-needs-a-login";
         let begin = format!("{}{}{}", login!(), call!("A1" => "401"), idle!());

@@ -1,5 +1,6 @@
 //! ID tokens that come with a refresh: they speak of the user who logged in.
 
+use super::super::id_token_use::cares;
 use super::*;
 
 pub(in crate::catalog) const CHECKS: &[Check] = &[
@@ -44,6 +45,10 @@ fn refused(t: &Transcript, claim: &str) -> Judgement {
         let token = x.facts.id_token.as_ref()?;
         token.text(claim).map(str::to_owned)
     };
+    // Who asked for none, or never looked at one, has no use for it: the answer brings it all the same.
+    if !cares(t) {
+        return j;
+    }
     for grant in Grants::of(t).iter() {
         let Some(login) = grant.origin.and_then(said) else { continue };
         for x in grant.refreshes().filter(|x| x.granted()) {

@@ -143,6 +143,7 @@ macro_rules! paged {
 macro_rules! spoken {
     ($issuer:literal, $subject:literal) => {
         concat!(
+            "> GET keys\n< 200 {\"keys\":[]}\n",
             login!(),
             "! id_token {\"claims\":{\"iss\":\"https://org.example\",\"sub\":\"u\"}}\n",
             refresh!("R1" => "A2"),
@@ -185,10 +186,10 @@ fn collided(x: &Exchange) -> bool {
 }
 
 /// Whether a client that sent `z` can know what it was answered to `x`: in the same start of a program, or in a later one where
-/// it has a place for what it knows and lived on after that answer, to write it down.
+/// it has a place for what it knows, and was not killed or lived on after that answer, to write it down.
 fn knows(t: &Transcript, z: &Exchange, x: &Exchange) -> bool {
     let lived_on = || t.after(x).any(|y| y.same_start(x) && y.began_after(x));
-    t.may_know(z, x) && (z.same_start(x) || lived_on())
+    t.may_know(z, x) && (z.same_start(x) || !t.was_killed(x) || lived_on())
 }
 
 /// A call that was refused, is renewed, and was not repeated: fails only where neither the end of the program nor a

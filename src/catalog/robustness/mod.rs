@@ -70,30 +70,37 @@ const TRIES: usize = 10;
 /// How many tries within so many milliseconds leave no time between them.
 const HURRIED: [(usize, i64); 2] = [(5, 1000), (4, 200)];
 
-/// How many tries the longest series of a row has. Where a pause is much shorter than the one before it, another caller begins.
-fn longest_series(row: &[&Exchange]) -> usize {
+/// Whether so many callers may have tried all of that, one after the other and none of them too often: where a pause is much
+/// shorter than the one before it, another one may begin. Pauses that dice drew look like that now and then, so it is the latest
+/// of such places that counts, as long as there is somebody to begin.
+fn are_of(callers: usize, row: &[&Exchange]) -> bool {
     let pause = |i: usize| row[i].at - ended(row[i - 1]);
-    let (mut longest, mut series) = (1, 1);
-    for i in 1..row.len() {
-        let begins = i > 1 && pause(i) * 2 < pause(i - 1);
-        series = if begins { 1 } else { series + 1 };
-        longest = longest.max(series);
+    let begins = |i: &usize| *i > 1 && pause(*i) * 2 < pause(*i - 1);
+    let mut first = 0;
+    for _ in 1..callers {
+        if row.len() - first <= TRIES {
+            break;
+        }
+        match (first + 1..=first + TRIES).rev().find(begins) {
+            Some(next) => first = next,
+            None => return false,
+        }
     }
-    longest
+    row.len() - first <= TRIES
 }
 
 /// Judges tries by how many there are and how much time there is between them.
 fn patient(t: &Transcript, came_to: impl Fn(&Exchange) -> bool) -> Judgement {
     let mut j = Judgement::new();
-    let most = TRIES * usize::try_from(t.calls()).unwrap_or(1).max(1);
+    let calls = usize::try_from(t.calls()).unwrap_or(1).max(1);
     for row in rows(t, came_to) {
+        // Each call may have asked for itself.
         let within = |(many, millis): &(usize, i64)| {
-            row.windows(*many).find(|few| few[many - 1].at - few[0].at < *millis).map(|few| (few, *millis))
+            let many = (many - 1) * calls + 1;
+            row.windows(many).find(|few| few[many - 1].at - few[0].at < *millis).map(|few| (few, *millis))
         };
-        let series = longest_series(&row);
-        if series > TRIES || row.len() > most {
-            let expected = format!("at most {TRIES} tries");
-            j.fail(&row, expected, format!("{} in a row", if series > TRIES { series } else { row.len() }));
+        if !are_of(calls, &row) {
+            j.fail(&row, format!("at most {TRIES} tries"), format!("{} in a row", row.len()));
         } else if let Some((few, millis)) = HURRIED.iter().find_map(within) {
             let observed = format!("{} within {millis} ms", few.len());
             j.fail(few, "more and more time between two tries", observed);

@@ -193,7 +193,16 @@ mod tests {
         comes_to(id, &format!("= calls 2\n{}{}", grows(9), grows(9)), Verdict::Pass);
         comes_to(id, &format!("= calls 2\n{}{}", grows(9), grows(12)), Verdict::Fail);
         comes_to(id, &format!("{}{}", grows(9), grows(9)), Verdict::Fail);
+        // Of pauses that dice drew some are short: the tries of two calls are not counted as those of one.
+        let drawn = |pauses: &[u32]| {
+            pauses.iter().map(|pause| format!("{}+ {pause}s\n", asks!("503"))).collect::<String>()
+        };
+        comes_to(id, &format!("= calls 2\n{}", drawn(&[9, 2, 9, 9, 9, 9, 2, 9, 9, 9, 9, 9])), Verdict::Pass);
+        comes_to(id, &format!("= calls 2\n{}", drawn(&[9, 2].repeat(11))), Verdict::Fail);
         comes_to(id, &asks!("503").repeat(4), Verdict::Fail);
+        // Each of five calls asks once.
+        comes_to(id, &format!("= calls 5\n{}", asks!("503").repeat(5)), Verdict::Pass);
+        comes_to(id, &format!("= calls 2\n{}", asks!("503").repeat(8)), Verdict::Fail);
         comes_to(id, &format!("{}+ 100ms\n", asks!("503")).repeat(4), Verdict::Pass);
         let other = asks!("503").replace("client_id=main", "client_id=other");
         comes_to(id, &format!("{}{other}", asks!("503")).repeat(3), Verdict::Pass);
