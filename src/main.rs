@@ -25,8 +25,17 @@ fn main() -> ExitCode {
         })
     };
     let mut ask_secret = || asked(true, || rpassword::read_password().map(Some));
-    let mut io =
-        Io { out: &mut out, err: &mut err, colour, terminal, ask: &mut ask, ask_secret: &mut ask_secret };
+    // Where no browser comes up, the person opens the page that was told.
+    let mut open = |page: &str| drop(opener::open_browser(page));
+    let mut io = Io {
+        out: &mut out,
+        err: &mut err,
+        colour,
+        terminal,
+        ask: &mut ask,
+        ask_secret: &mut ask_secret,
+        open: &mut open,
+    };
     let exit = cli::run(&arguments, &mut io);
     let _ = out.flush();
     ExitCode::from(exit)

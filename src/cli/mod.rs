@@ -59,6 +59,8 @@ pub struct Io<'a> {
     pub ask: &'a mut dyn FnMut() -> Option<String>,
     /// The same, and what is typed is not shown.
     pub ask_secret: &'a mut dyn FnMut() -> Option<String>,
+    /// Opens a page in the person's browser; whether one comes up nobody learns.
+    pub open: &'a mut dyn FnMut(&str),
 }
 
 /// Why a command could not start.

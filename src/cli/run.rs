@@ -414,7 +414,12 @@ fn show(progress: &Progress, io: &mut Io<'_>) {
         }
         Progress::Judged { .. } => Ok(()),
         Progress::OpenBrowser { url, user } => {
-            writeln!(io.err, "open this in a browser, log in as {user}, and leave the page open:\n{url}")
+            let told =
+                writeln!(io.err, "open this in a browser, log in as {user}, and leave the page open:\n{url}");
+            if io.terminal {
+                (io.open)(url);
+            }
+            told
         }
         Progress::Say { text } => writeln!(io.err, "{}", report::visible(text)),
     };

@@ -9,7 +9,9 @@ use super::run::faults_named;
 use super::{CannotStart, Exit, Io, apps, load_files, runtime};
 use crate::diagnostic::Diagnostic;
 use crate::metadata::Keys;
+use crate::oauth::pkce::Method;
 use crate::org::Org;
+use crate::report;
 use crate::run::fixture::{Fixture, PREFIX};
 use crate::wire::authority::Authority;
 use crate::wire::host::Host;
@@ -87,7 +89,7 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
         writeln!(io.out, "listening on {}", host.url())?;
         // What was told must be there before anybody connects.
         io.out.flush()?;
-        describe(&target, &host.url(), io)?;
+        describe(&target, &host.url(), arguments.target.as_deref(), io)?;
         if arguments.admin {
             writeln!(io.err, "its API\n  {}{PREFIX}/openapi.json", host.url())?;
         }
@@ -108,13 +110,27 @@ fn authority(path: &Path) -> Result<Arc<Authority>, CannotStart> {
     Ok(authority)
 }
 
+/// The verifier of the login that a person tries: everybody knows it, and it protects nothing (RFC 7636 appendix B).
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
 /// What a person needs to try it: apps, users, and a first URL.
-fn describe(target: &crate::subject::Target, url: &str, io: &mut Io<'_>) -> Result<(), CannotStart> {
+fn describe(
+    target: &crate::subject::Target,
+    url: &str,
+    file: Option<&str>,
+    io: &mut Io<'_>,
+) -> Result<(), CannotStart> {
     writeln!(io.err, "\napps")?;
     for (role, app) in &target.apps {
         writeln!(io.err, "  {role:<15} {}", app.client_id)?;
     }
-    writeln!(io.err, "users (passwords stand in the target file)")?;
+    match file {
+        Some(file) => writeln!(io.err, "users (passwords stand in {})", report::visible(file))?,
+        None => writeln!(
+            io.err,
+            "users (passwords are published: `grantcheck suites --export DIR` writes them to DIR/targets/embedded.yaml, by role)"
+        )?,
+    }
     for (role, user) in &target.users {
         writeln!(io.err, "  {role:<15} {}", user.username)?;
     }
@@ -122,8 +138,11 @@ fn describe(target: &crate::subject::Target, url: &str, io: &mut Io<'_>) -> Resu
         let query = crate::oauth::Params::new()
             .with("response_type", "code")
             .with("client_id", app.client_id.as_str())
-            .with("redirect_uri", app.redirect_uri());
+            .with("redirect_uri", app.redirect_uri())
+            .with("code_challenge", Method::S256.challenge(VERIFIER))
+            .with("code_challenge_method", Method::S256.name());
         writeln!(io.err, "try in a browser\n  {url}/services/oauth2/authorize?{}", query.write())?;
+        writeln!(io.err, "the code is redeemed with code_verifier={VERIFIER}")?;
     }
     Ok(())
 }

@@ -62,7 +62,13 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let metadata: Vec<String> =
         arguments.paths.iter().map(|path| format!("--app {}", path.display())).collect();
     writeln!(io.out, "before deployment: grantcheck run {} {}", suites.join(" "), metadata.join(" "))?;
-    writeln!(io.out, "afterwards:        grantcheck run {} --target {}", suites.join(" "), target.display())?;
+    writeln!(
+        io.out,
+        "afterwards:        grantcheck run {} --target {} {} --allow destructive",
+        suites.join(" "),
+        target.display(),
+        metadata.join(" ")
+    )?;
     Ok(if suggest::suites(&named).len() < named.len() { super::CANNOT_VOUCH } else { super::CONFORMS })
 }
 

@@ -227,7 +227,10 @@ impl Desk {
             _ => Stage::Wait,
         };
         match stage {
-            Stage::Go(visit) if !visit.changes => redirect(&visit.url),
+            // A page, not a redirect: browsers stop after some twenty of those in a row, and a run may log in more often.
+            Stage::Go(visit) if !visit.changes => {
+                page(200, &format!("{}<p>On to the next login.</p>", at_once(&visit.url)))
+            }
             Stage::Go(visit) => {
                 let user = escape(&visit.user);
                 page(
@@ -238,10 +241,10 @@ impl Desk {
                     ),
                 )
             }
-            Stage::Wait => {
-                let again = format!("<meta http-equiv=\"refresh\" content=\"0;url={NEXT}\">");
-                page(200, &format!("{again}<p>Waiting for the next login. Leave this page open.</p>"))
-            }
+            Stage::Wait => page(
+                200,
+                &format!("{}<p>Waiting for the next login. Leave this page open.</p>", at_once(NEXT)),
+            ),
             Stage::Done => page(200, "<p>Done. You can close this page and go back to the terminal.</p>"),
         }
     }
@@ -249,6 +252,11 @@ impl Desk {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// What leads a browser on as soon as it has the page.
+fn at_once(to: &str) -> String {
+    format!("<meta http-equiv=\"refresh\" content=\"0;url={}\">", escape(to))
 }
 
 fn redirect(to: &str) -> Response<Full<Bytes>> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{complaints, embedded, options, outcome, suite_of, target_of};
+use crate::support::{browsing, complaints, embedded, folder, options, outcome, suite_of, target_of};
 use grantcheck::oauth::{Params, from_base64};
 use grantcheck::run::{Progress, look_around, run};
 use grantcheck::transcript::{Exchange, Part};
@@ -124,7 +124,7 @@ fn a_client_assertion_names_the_client_twice_and_the_token_endpoint() {
 /// org that calls back at once. Ends with the last page of the run; gives how often the link was pressed.
 async fn browse(page: String) -> usize {
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let (mut pressed, mut codes) = (0, 0);
+    let (mut pressed, mut codes, mut in_a_row) = (0, 0, 0);
     let mut at = url::Url::parse(&page).unwrap();
     let icon = http.get(at.join("/favicon.ico").unwrap()).send().await.unwrap();
     assert_eq!(icon.status(), 404);
@@ -139,17 +139,22 @@ async fn browse(page: String) -> usize {
         }
         let answer = http.get(at.clone()).send().await.unwrap();
         if let Some(to) = answer.headers().get("location") {
+            in_a_row += 1;
+            assert!(in_a_row < 10, "browsers give up after twenty redirects");
             at = at.join(to.to_str().unwrap()).unwrap();
             continue;
         }
+        in_a_row = 0;
         let text = answer.text().await.unwrap();
-        match text.split_once("<a href=\"") {
-            Some((_, link)) => {
-                pressed += 1;
-                at = at.join(link.split('"').next().unwrap()).unwrap();
-            }
-            None if text.contains("Done") => return pressed,
-            None => assert!(text.contains("Waiting"), "{text}"),
+        let link = |begin: &str| Some(text.split_once(begin)?.1.split('"').next()?.replace("&amp;", "&"));
+        if let Some(link) = link("<a href=\"") {
+            pressed += 1;
+            at = at.join(&link).unwrap();
+        } else if let Some(link) = link("http-equiv=\"refresh\" content=\"0;url=") {
+            at = at.join(&link).unwrap();
+        } else {
+            assert!(text.contains("Done"), "{text}");
+            return pressed;
         }
     }
 }
@@ -167,7 +172,7 @@ suite: browser
 judges: org
 scenarios:
   - scenario: \"a person logs in: ${row.n}\"
-    for_each: [{ n: 1 }, { n: 2 }, { n: 3 }]
+    for_each: [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }, { n: 5 }, { n: 6 }, { n: 7 }, { n: 8 }, { n: 9 }, { n: 10 }, { n: 11 }, { n: 12 }]
     steps:
       - do: authorize
         expect: { redirect: { code: present, state: \"${state}\" } }
@@ -192,9 +197,33 @@ scenarios:
     });
     let around = look_around(&options.target, Duration::from_secs(5)).await.unwrap();
     let report = run(&options, around, tell, stopped).await.unwrap().report;
-    assert_eq!((complaints(&report).as_str(), report.summary.pass), ("", 4));
+    assert_eq!((complaints(&report).as_str(), report.summary.pass), ("", 13));
     let (pressed, users) = person.await.unwrap();
     assert_eq!((pressed, users), (2, vec!["ann".to_owned(), "bob".to_owned()]));
+}
+
+#[test]
+fn the_browser_of_who_sits_there_is_opened_once() {
+    let folder = folder("opened");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let target = format!(
+        "org: http://127.0.0.1:9\nprofile: rfc\napps:\n  main: {{ client_id: a, client_auth: none, redirect_uri: \"http://127.0.0.1:{port}/callback\", flows: [web-server] }}\n\
+         users: {{ main: {{ username: ann }} }}\nlogin: browser\ndisposable: true\nendpoints: {{ authorize: /authorize, token: /token }}\n"
+    );
+    let suite = "suite: browser\njudges: org\nscenarios:\n  - scenario: \"a person logs in: ${row.n}\"\n    for_each: [{ n: 1 }, { n: 2 }]\n    steps:\n      - do: authorize\n";
+    let path = |name: &str| folder.join(name).display().to_string();
+    std::fs::write(path("target.yaml"), target).unwrap();
+    std::fs::write(path("suite.yaml"), suite).unwrap();
+    let mut browsers = Vec::new();
+    let arguments = ["run", &path("suite.yaml"), "--target", &path("target.yaml"), "--budget", "100"];
+    let (exit, out, err) = browsing(&arguments, &mut |page| {
+        let page = page.to_owned();
+        browsers.push(std::thread::spawn(|| tokio::runtime::Runtime::new().unwrap().block_on(browse(page))));
+    });
+    assert_eq!(exit, 0, "{out}{err}");
+    let pressed: Vec<usize> = browsers.into_iter().map(|browser| browser.join().unwrap()).collect();
+    assert_eq!(pressed, [1]);
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -161,8 +161,22 @@ pub fn grantcheck(arguments: &[&str]) -> (u8, String, String) {
     answering(arguments, false, &[])
 }
 
+/// The same with a person in front of it, whose browser opens pages like that.
+pub fn browsing(arguments: &[&str], open: &mut dyn FnMut(&str)) -> (u8, String, String) {
+    commanded(arguments, true, &[], open)
+}
+
 /// The same with a person, perhaps, who gives these answers one after the other.
 pub fn answering(arguments: &[&str], terminal: bool, answers: &[&str]) -> (u8, String, String) {
+    commanded(arguments, terminal, answers, &mut |page| panic!("nobody opens {page}"))
+}
+
+fn commanded(
+    arguments: &[&str],
+    terminal: bool,
+    answers: &[&str],
+    open: &mut dyn FnMut(&str),
+) -> (u8, String, String) {
     let arguments: Vec<String> =
         std::iter::once(&"grantcheck").chain(arguments).map(|a| (*a).to_owned()).collect();
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -170,7 +184,7 @@ pub fn answering(arguments: &[&str], terminal: bool, answers: &[&str]) -> (u8, S
     let answer = || answers.borrow_mut().next().map(|answer| (*answer).to_owned());
     let (mut ask, mut ask_secret) = (answer, answer);
     let (ask, ask_secret): (&mut dyn FnMut() -> _, &mut dyn FnMut() -> _) = (&mut ask, &mut ask_secret);
-    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal, ask, ask_secret };
+    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal, ask, ask_secret, open };
     let exit = cli::run(&arguments, &mut io);
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
