@@ -4,7 +4,6 @@
 use serde::Deserializer;
 use serde::de::{Deserialize, DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use std::borrow::Cow;
 
 use crate::client::Action;
 use crate::oauth::Endpoint;
@@ -171,8 +170,7 @@ impl<'de> Visitor<'de> for Reading<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
         let mut members = vec![None; self.0.len()];
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            let at = self.0.iter().position(|wanted| wanted.name == name);
+        while let Some(at) = map.next_key_seed(Name(self.0))? {
             match at.map(|at| (&self.0[at], &mut members[at])) {
                 Some((wanted, member)) if wanted.keeps => *member = Some(Seen::Kept(map.next_value()?)),
                 Some((_, member)) => *member = Some(map.next_value()?),
@@ -182,6 +180,29 @@ impl<'de> Visitor<'de> for Reading<'_> {
             }
         }
         Ok(Members(members))
+    }
+}
+
+/// The name of a member: which of those that are asked for it is, if any.
+struct Name<'w>(&'w [Wanted]);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Option<usize>, E> {
+        Ok(self.0.iter().position(|wanted| wanted.name == name))
     }
 }
 
@@ -229,7 +250,7 @@ impl<'de> Visitor<'de> for Seen {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
-        while map.next_entry::<Cow<'de, str>, Seen>()?.is_some() {}
+        while map.next_entry::<Seen, Seen>()?.is_some() {}
         Ok(Seen::Other)
     }
 }

@@ -31,6 +31,9 @@ pub(super) struct Needle {
     pub word: bool,
 }
 
+/// A token, and where a piece of it begins.
+type Piece = (Needle, usize);
+
 /// Texts to be found, each with what stands in for it.
 pub(super) struct Needles {
     heads: AhoCorasick,
@@ -39,14 +42,14 @@ pub(super) struct Needles {
     /// Pieces from the midst of tokens, of which one is in every part that is long enough to matter.
     pieces: AhoCorasick,
     /// By piece: the tokens that it is of, and where it begins in each.
-    around: Vec<Vec<(Needle, usize)>>,
+    around: Vec<Vec<Piece>>,
 }
 
 impl Needles {
     /// Of these needles, none of them empty.
     pub fn new(needles: Vec<Needle>) -> Self {
         let mut by_head: HashMap<Vec<u8>, Vec<Needle>> = HashMap::new();
-        let mut by_piece: HashMap<Vec<u8>, Vec<(Needle, usize)>> = HashMap::new();
+        let mut by_piece: HashMap<Vec<u8>, Vec<Piece>> = HashMap::new();
         for needle in needles {
             for start in (STEP..needle.text.len()).step_by(STEP).filter(|_| is_token(&needle)) {
                 let Some(piece) = needle.text.as_bytes().get(start..start + HEAD) else { break };
@@ -68,7 +71,7 @@ impl Needles {
             needles.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
         }
         let (heads, behind): (Vec<Vec<u8>>, Vec<Vec<Needle>>) = by_head.into_iter().unzip();
-        let (pieces, around): (Vec<Vec<u8>>, Vec<Vec<(Needle, usize)>>) = by_piece.into_iter().unzip();
+        let (pieces, around): (Vec<Vec<u8>>, Vec<Vec<Piece>>) = by_piece.into_iter().unzip();
         Self { heads: automaton(&heads), behind, pieces: automaton(&pieces), around }
     }
 

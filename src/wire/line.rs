@@ -148,7 +148,8 @@ pub struct Phases {
 /// The connections of one user, at most one to a host.
 #[derive(Default)]
 pub struct Lines {
-    open: Vec<(Uri, Line)>,
+    /// By where it goes; the room of one that is in use stays.
+    open: Vec<(Uri, Option<Line>)>,
     limit: Limit,
 }
 
@@ -258,17 +259,24 @@ impl Lines {
         }
     }
 
+    fn room(&mut self, to: &Uri) -> Option<&mut Option<Line>> {
+        let same = |at: &Uri| at.authority() == to.authority() && at.scheme() == to.scheme();
+        self.open.iter_mut().find(|(at, _)| same(at)).map(|(_, line)| line)
+    }
+
     fn take(&mut self, to: &Uri) -> Option<Line> {
-        let same = |(at, _): &(Uri, Line)| at.authority() == to.authority() && at.scheme() == to.scheme();
-        let at = self.open.iter().position(same)?;
-        Some(self.open.swap_remove(at).1).filter(|line| !line.over && !line.sender.is_closed())
+        self.room(to)?.take().filter(|line| !line.over && !line.sender.is_closed())
     }
 
     fn keep(&mut self, to: &Uri, line: Line) {
+        if let Some(room) = self.room(to) {
+            *room = Some(line);
+            return;
+        }
         if self.open.len() >= MOST_HOSTS {
             self.open.remove(0);
         }
-        self.open.push((to.clone(), line));
+        self.open.push((to.clone(), Some(line)));
     }
 }
 
