@@ -12,8 +12,8 @@ pub struct Short {
     pub means: &'static str,
     /// Likely causes in this flow, two at most, with what tells them apart.
     pub causes: Vec<String>,
-    /// What mends the first.
-    pub cure: &'static str,
+    /// What mends each of them, the first first.
+    pub cure: String,
 }
 
 /// The short form for an answer with that code and description; none where it is no error that is known for sure.
@@ -26,8 +26,18 @@ pub fn short_of(text: &str, flow: Option<Flow>) -> Option<Short> {
     let Match { entry, how: How::Exact } = *look_up(text, flow).first()? else { return None };
     let suits = |flows: &[Flow]| flows.is_empty() || flow.is_none_or(|flow| flows.contains(&flow));
     let causes: Vec<_> = entry.causes.iter().filter(|cause| suits(cause.flows)).take(2).collect();
-    let first = causes.first()?.cure;
-    let cure = if first.client.is_empty() { first.setup } else { first.client };
+    let mut cures: Vec<&str> = causes
+        .iter()
+        .map(|cause| if cause.cure.client.is_empty() { cause.cure.setup } else { cause.cure.client })
+        .filter(|cure| !cure.is_empty())
+        .collect();
+    cures.dedup();
+    let cure = match cures[..] {
+        [] => return None,
+        [one] => one.to_owned(),
+        // Nobody knows from here which of the causes it is.
+        _ => cures.join(" Or: "),
+    };
     Some(Short {
         entry: entry.id,
         means: entry.means,
@@ -50,6 +60,12 @@ mod tests {
         let of = |flow| short("invalid_grant", Some("expired authorization code"), Some(flow)).unwrap();
         assert!(of(Flow::WebServer).causes[0].contains("redeemed before"));
         assert!(of(Flow::JwtBearer).causes[0].contains("`exp`"));
+        let unknown = short("invalid_client_id", Some("client identifier invalid"), None).unwrap();
+        assert!(
+            unknown.cure.contains("ten minutes") && unknown.cure.contains("Consumer Key"),
+            "{}",
+            unknown.cure
+        );
         assert_eq!(short("invalid_grant", Some("something new"), None), None);
     }
 }

@@ -242,7 +242,7 @@ pub struct ErrorRow {
     pub means: String,
     /// Likely causes, the likeliest first.
     pub causes: Vec<String>,
-    /// What mends the first.
+    /// What mends each of them, the first first.
     pub cure: String,
 }
 

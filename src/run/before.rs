@@ -298,7 +298,7 @@ struct Told {
 impl Told {
     fn cure(&self) -> String {
         let short = errors::short(&self.code, self.description.as_deref(), Some(Flow::WebServer));
-        short.map_or_else(|| "`grantcheck explain` may know it".to_owned(), |short| short.cure.to_owned())
+        short.map_or_else(|| "`grantcheck explain` may know it".to_owned(), |short| short.cure)
     }
 }
 
