@@ -37,13 +37,23 @@ pub const MOST_CONNECTIONS: usize = 4096;
 const FIRST_PORT: u16 = 20_000;
 const PORTS: u32 = 10_000;
 
+/// Which start of a client it was that had a connection opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opened(pub usize);
+
 /// What answers the requests of a host.
 pub trait Handler: Send + Sync + 'static {
     /// Whether a client may close its side of a connection and still wait for the answer. Where it may not, nothing more
     /// is done for one that went away.
     const HALF_CLOSED: bool = true;
 
-    /// Answers a request that was read whole; an error cuts the connection.
+    /// What is to be known later of the moment when a connection was opened.
+    fn opened(&self) -> Opened {
+        Opened::default()
+    }
+
+    /// Answers a request that was read whole; an error cuts the connection. What [`opened`](Self::opened) said of its connection is
+    /// among its extensions.
     fn answer(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>, Cut>> + Send;
 }
 
@@ -221,7 +231,11 @@ pub(super) async fn serve_stream<S, H: Handler>(stream: S, handler: Arc<H>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
-    let service = service_fn(move |request| answer(handler.clone(), request));
+    let opened = handler.opened();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(opened);
+        answer(handler.clone(), request)
+    });
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_WITHIN).half_close(H::HALF_CLOSED);
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
@@ -270,6 +284,10 @@ struct Secured<H>(Arc<H>);
 
 impl<H: Handler> Handler for Secured<H> {
     const HALF_CLOSED: bool = H::HALF_CLOSED;
+
+    fn opened(&self) -> Opened {
+        self.0.opened()
+    }
 
     async fn answer(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
         let mut hosts = request.headers().get_all(http::header::HOST).iter();

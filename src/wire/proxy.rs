@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Error;
 use super::authority::Authority;
-use super::host::{self, Cut, Handler, Host, Sent};
+use super::host::{self, Cut, Handler, Host, Opened, Sent};
 
 /// The hosts of an org, as Salesforce names them (Salesforce Help: My Domain URL formats). `*` stands for any labels.
 pub const HOSTS: &[&str] =
@@ -125,6 +125,10 @@ struct Inside<G> {
 
 impl<G: Gate> Handler for Inside<G> {
     const HALF_CLOSED: bool = G::HALF_CLOSED;
+
+    fn opened(&self) -> Opened {
+        self.gate.opened()
+    }
 
     async fn answer(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());

@@ -192,6 +192,14 @@ fn knows(t: &Transcript, z: &Exchange, x: &Exchange) -> bool {
     t.may_know(z, x) && (z.same_start(x) || !t.was_killed(x) || lived_on())
 }
 
+/// The same call once more in a start that follows one that was killed: what that one had sent may only be read when the next
+/// has begun.
+fn twin_of_a_killed_start<'t>(t: &'t Transcript, grant: &Grant<'t>, call: &Exchange) -> Option<&'t Exchange> {
+    let twin = |c: &&&Exchange| c.number != call.number && is_dead(c) && same_call(c, call);
+    let twin = grant.calls.iter().copied().find(|c| twin(&c))?;
+    t.before(call).any(|y| !y.same_start(call) && t.was_killed(y)).then_some(twin)
+}
+
 /// A call that was refused, is renewed, and was not repeated: fails only where neither the end of the program nor a
 /// caller that gave up explains it.
 fn not_repeated(t: &Transcript, j: &mut Judgement, grants: &Grants<'_>, grant: &Grant<'_>, call: &Exchange) {
@@ -226,6 +234,8 @@ fn not_repeated(t: &Transcript, j: &mut Judgement, grants: &Grants<'_>, grant: &
         j.unproved(&[call, renewal], expected, "the renewal took so long that the caller may have given up");
     } else if let Some(like) = grant.calls.iter().find(like) {
         j.unproved(&[call, renewal, like], expected, "a call with other content, which may be another one");
+    } else if let Some(twin) = twin_of_a_killed_start(t, grant, call) {
+        j.unproved(&[twin, call], expected, "one of the two may have been sent by the start that was killed");
     } else if grants.went_on(call) {
         j.fail(&[call, renewal], expected, "the client went on without it");
     } else {

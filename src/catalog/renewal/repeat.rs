@@ -217,6 +217,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_killed_program_had_sent_may_come_late() {
+        let id = "renewal/refused-call-is-repeated";
+        let first = "> GET api /early\n> Authorization: Bearer A1\n< 200\n! action program\n";
+        let of = |call: &str| format!("{call}! action program\n! step 1\n");
+        let late: String = [
+            call!("A1" => "401"),
+            call!("A1" => "401"),
+            refresh!("R1" => "A2"),
+            call!("A2" => "200"),
+            call!("A2", "GET api /b" => "200"),
+        ]
+        .map(of)
+        .concat();
+        let record = format!("{}{first}{late}", login!());
+        comes_to(id, &format!("= store\n= killed\n{record}"), Verdict::Inconclusive);
+        comes_to(id, &format!("= store\n{record}"), Verdict::Fail);
+    }
+
+    #[test]
     fn another_user_and_a_new_login_are_no_missing_repetition() {
         let id = "renewal/refused-call-is-repeated";
         let anew = login!().replace("A1", "A9").replace("R1", "R9").replace("code=C", "code=D");

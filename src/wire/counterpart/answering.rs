@@ -67,7 +67,7 @@ impl Counterpart {
         door: Door,
     ) -> Result<Response<Bytes>, ConnectionCut> {
         let Some(here) = self.place.get() else { return Err(ConnectionCut) };
-        let place = self.begin();
+        let place = self.begin_over(request.extensions().get());
         if place.is_none() && self.cuts {
             return Err(ConnectionCut);
         }

@@ -22,7 +22,7 @@ use crate::transcript::questions::{http_date, origin, same_origin};
 use crate::transcript::{self, Answer, Exchange, Facts, Failure, Part};
 use crate::wire::Clock;
 use crate::wire::clock::Watch;
-use crate::wire::host::{self, Cut as ConnectionCut, Half, Handler};
+use crate::wire::host::{self, Cut as ConnectionCut, Half, Handler, Opened};
 use crate::wire::noticed::Noticed;
 use crate::wire::proxy::{Gate, is_listed};
 
@@ -193,6 +193,11 @@ impl Counterpart {
         self.starts.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Of a connection that is opened now: which start of the program does that.
+    fn opened(&self) -> Opened {
+        Opened(self.starts.load(Ordering::Relaxed))
+    }
+
     /// Waits until the program is to be killed. It is killed once.
     pub fn death(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
         let (mut killed, is_gone) = (self.killed.subscribe(), *self.gone.borrow());
@@ -324,13 +329,26 @@ impl Counterpart {
 
     /// Keeps a place for an exchange whose request came now.
     fn begin(&self) -> Option<usize> {
+        self.begin_of(self.starts.load(Ordering::Relaxed))
+    }
+
+    /// The same for one that came over a connection of the program. What a killed one had sent may only be read when the next
+    /// has started.
+    fn begin_over(&self, opened: Option<&Opened>) -> Option<usize> {
+        match opened.filter(|_| *self.killed.borrow()) {
+            Some(Opened(start)) => self.begin_of(*start),
+            None => self.begin(),
+        }
+    }
+
+    fn begin_of(&self, start: usize) -> Option<usize> {
         let mut record = self.record();
         if record.exchanges.len() >= self.most {
             record.refused = true;
             return None;
         }
         record.exchanges.push(None);
-        record.starts.push(self.starts.load(Ordering::Relaxed));
+        record.starts.push(start);
         self.asked_for.send_replace(record.exchanges.len());
         Some(record.exchanges.len() - 1)
     }
@@ -426,6 +444,10 @@ impl Counterpart {
 pub struct Proxied(pub Arc<Counterpart>);
 
 impl Handler for Proxied {
+    fn opened(&self) -> Opened {
+        self.0.opened()
+    }
+
     async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionCut> {
         let Some(place) = self.0.place.get() else { return Err(ConnectionCut) };
         let url = request.uri().to_string();
@@ -464,6 +486,10 @@ struct Standing {
 
 impl Handler for Standing {
     const HALF_CLOSED: bool = false;
+
+    fn opened(&self) -> Opened {
+        self.counterpart.opened()
+    }
 
     async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionCut> {
         self.counterpart.exchange(&request, "program", self.door).await
