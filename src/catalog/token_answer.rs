@@ -237,7 +237,11 @@ fn type_is_bearer(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     let proves = |x: &&Exchange| x.request.header("dpop").is_some() || x.param("token_type").is_some();
     for x in t.grants().filter(|x| !proves(x)) {
-        let Some(kind) = x.text("token_type") else { continue };
+        // REQUIRED (RFC 6749 §5.1).
+        let Some(kind) = x.text("token_type") else {
+            j.fail(&[x], "token_type Bearer", "no token_type");
+            continue;
+        };
         if kind.eq_ignore_ascii_case("bearer") {
             j.pass();
         } else {

@@ -59,7 +59,10 @@ pub fn is_inside(url: &str, target: &Target, endpoints: &Endpoints, org: &str, s
 /// # Errors
 /// [`Stuck`], where the page is not the declared one.
 pub fn pass(html: &str, at: &str, page: &Page, user: &User) -> Result<Submit, Stuck> {
-    let document = Html::parse_document(html);
+    let document =
+        read(html).ok_or_else(|| Stuck::Nothing("form: it is nested too deep to be read".into()))?;
+    let base = base(&document, at);
+    let at = base.as_str();
     if let Some(selector) = &page.link {
         let link =
             select(&document, selector)?.ok_or_else(|| Stuck::Nothing(format!("link `{selector}`")))?;
@@ -72,16 +75,30 @@ pub fn pass(html: &str, at: &str, page: &Page, user: &User) -> Result<Submit, St
         }
         None => fitting_form(&document, page).ok_or_else(|| Stuck::Nothing("form".into()))?,
     };
-    let mut fields = carried(form);
-    let names = names(form);
+    let controls = controls(&document, form);
+    let mut fields = carried(&controls);
+    let names: Vec<&str> = controls.iter().filter_map(|control| control.value().attr("name")).collect();
+    let mut pressed = None;
     for (name, value) in &page.fill {
-        if !names.contains(name) {
+        if !names.contains(&name.as_str()) {
             return Err(Stuck::Field(name.clone(), names.join(", ")));
         }
-        fields.set(name, user.filled(value));
+        let value = user.filled(value);
+        pressed = button(&controls, name, &value).or(pressed);
+        fields.set(name, value);
     }
-    let method = form.value().attr("method").unwrap_or("get").to_ascii_uppercase();
-    let url = join(at, form.value().attr("action").unwrap_or(""))?;
+    // The only one is what a user has to press, and what a browser takes for pressed.
+    if let (None, [only]) = (pressed, &buttons(&controls)[..]) {
+        pressed = Some(*only);
+        if let Some(name) = only.value().attr("name") {
+            fields.push(name, only.value().attr("value").unwrap_or(""));
+        }
+    }
+    let said = |of_button: &str, of_form: &str| {
+        let button = pressed.and_then(|button| button.value().attr(of_button));
+        button.or_else(|| form.value().attr(of_form)).unwrap_or("")
+    };
+    let url = join(at, said("formaction", "action"))?;
     if let Some(method) = &page.json {
         let members: Map<String, Value> = fields.iter().map(|(n, v)| (n.to_owned(), v.into())).collect();
         let body = Value::Object(members).to_string();
@@ -92,13 +109,33 @@ pub fn pass(html: &str, at: &str, page: &Page, user: &User) -> Result<Submit, St
             body,
         });
     }
-    if method == "GET" {
-        let base = url.split('?').next().unwrap_or("").to_owned();
+    // Whatever is neither is taken for GET (HTML, form submission attributes).
+    if !said("formmethod", "method").eq_ignore_ascii_case("post") {
+        let base = url.split(['?', '#']).next().unwrap_or("").to_owned();
         let url = format!("{base}?{}", fields.write());
-        return Ok(Submit { method, url, content_type: None, body: String::new() });
+        return Ok(Submit { method: "GET".into(), url, content_type: None, body: String::new() });
     }
-    let content_type = Some("application/x-www-form-urlencoded".into());
-    Ok(Submit { method, url, content_type, body: fields.write() })
+    let (content_type, body) = if said("formenctype", "enctype").eq_ignore_ascii_case("multipart/form-data") {
+        (format!("multipart/form-data; boundary={BOUNDARY}"), parts(&fields))
+    } else {
+        ("application/x-www-form-urlencoded".to_owned(), fields.write())
+    };
+    Ok(Submit { method: "POST".into(), url, content_type: Some(content_type), body })
+}
+
+/// What stands between the parts of a form that is sent as `multipart/form-data` (RFC 7578 §4.1).
+const BOUNDARY: &str = "grantcheck-4f8a1c6e2b9d7035";
+
+/// Fields as the parts of a form.
+fn parts(fields: &Params) -> String {
+    let escaped = |name: &str| name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+    let mut body = String::new();
+    for (name, value) in fields.iter() {
+        let name = escaped(name);
+        body +=
+            &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    }
+    body + &format!("--{BOUNDARY}--\r\n")
 }
 
 /// What a user agent does with an answer: it follows a redirect, or acts on a page. `pages` are what is declared, the next
@@ -144,7 +181,52 @@ pub fn visit(submit: &Submit) -> Option<Outgoing> {
 
 /// Whether a text is a page with a form: what a user would have to act on.
 pub fn has_form(html: &str) -> bool {
-    Html::parse_document(html).select(&selector("form")).next().is_some()
+    read(html).is_some_and(|document| document.select(&selector("form")).any(|form| !is_inert(form)))
+}
+
+/// How deep elements may stand in each other; browsers stop there too.
+const DEEPEST: usize = 512;
+
+/// Reads a page; none where its elements are nested so deep that reading it would take for ever.
+fn read(html: &str) -> Option<Html> {
+    (depth(html) <= DEEPEST).then(|| Html::parse_document(html))
+}
+
+/// How deep elements stand in each other, at least: those that need no end are not counted.
+fn depth(html: &str) -> usize {
+    const ENDLESS: [&str; 33] = [
+        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+        "track", "wbr", "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option",
+        "optgroup", "colgroup", "caption", "rp", "rt", "html", "head", "body",
+    ];
+    let (mut deepest, mut now) = (0_usize, 0_usize);
+    for tag in html.split('<').skip(1) {
+        let end = tag.starts_with('/');
+        let name = tag.trim_start_matches('/');
+        let name = name.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap_or("");
+        if name.is_empty() || ENDLESS.iter().any(|endless| name.eq_ignore_ascii_case(endless)) {
+            continue;
+        }
+        now = if end { now.saturating_sub(1) } else { now + 1 };
+        deepest = deepest.max(now);
+    }
+    deepest
+}
+
+/// Whether an element is only there for scripts.
+fn is_inert(element: ElementRef<'_>) -> bool {
+    ancestors(element).any(|above| above.value().name() == "template")
+}
+
+fn ancestors(element: ElementRef<'_>) -> impl Iterator<Item = ElementRef<'_>> {
+    element.ancestors().filter_map(ElementRef::wrap)
+}
+
+/// What references of a page are resolved against.
+fn base(document: &Html, at: &str) -> String {
+    let base = document.select(&selector("base[href]")).next();
+    let href = base.and_then(|base| base.value().attr("href"));
+    href.and_then(|href| join(at, href).ok()).unwrap_or_else(|| at.to_owned())
 }
 
 /// Resolves a reference against the URL of the page (RFC 3986 §5).
@@ -158,25 +240,82 @@ pub fn join(at: &str, reference: &str) -> Result<String, Stuck> {
 
 /// The form that has every declared field, or the only one.
 fn fitting_form<'d>(document: &'d Html, page: &Page) -> Option<ElementRef<'d>> {
-    let forms: Vec<ElementRef<'d>> = document.select(&selector("form")).collect();
+    let forms: Vec<ElementRef<'d>> =
+        document.select(&selector("form")).filter(|form| !is_inert(*form)).collect();
     let fits = |form: &&ElementRef<'d>| {
-        let names = names(**form);
-        page.fill.iter().all(|(name, _)| names.contains(name))
+        let controls = controls(document, **form);
+        let has = |name: &str| controls.iter().any(|control| control.value().attr("name") == Some(name));
+        page.fill.iter().all(|(name, _)| has(name))
     };
     forms.iter().find(fits).or(forms.first()).copied()
 }
 
+/// The controls of a form, in the order of the page: those in it, those that name it, and those of a table that it stands in as
+/// it cannot be around its rows.
+fn controls<'d>(document: &'d Html, form: ElementRef<'d>) -> Vec<ElementRef<'d>> {
+    let id = form.value().attr("id");
+    let mut last = None;
+    let mut found = Vec::new();
+    for element in document.select(&selector("form, input, textarea, select, button")) {
+        if element.value().name() == "form" {
+            let in_a_table = ancestors(element).next().is_some_and(|above| {
+                matches!(above.value().name(), "table" | "tbody" | "thead" | "tfoot" | "tr")
+            });
+            last = Some(element).filter(|_| in_a_table);
+            continue;
+        }
+        let around = ancestors(element).find(|above| above.value().name() == "form");
+        let owner = match element.value().attr("form") {
+            Some(named) => (id == Some(named)).then_some(form),
+            None => around.or(last),
+        };
+        if owner == Some(form) && !is_inert(element) {
+            found.push(element);
+        }
+    }
+    found
+}
+
+/// What a user could press to send a form.
+fn buttons<'d>(controls: &[ElementRef<'d>]) -> Vec<ElementRef<'d>> {
+    let sends = |control: &&ElementRef<'d>| {
+        let kind = control.value().attr("type").unwrap_or("").to_ascii_lowercase();
+        match control.value().name() {
+            "button" => !matches!(kind.as_str(), "button" | "reset"),
+            "input" => matches!(kind.as_str(), "submit" | "image"),
+            _ => false,
+        }
+    };
+    controls.iter().filter(sends).filter(|control| !is_disabled(**control)).copied().collect()
+}
+
+/// The button with that name, best with that value.
+fn button<'d>(controls: &[ElementRef<'d>], name: &str, value: &str) -> Option<ElementRef<'d>> {
+    let named: Vec<_> =
+        buttons(controls).into_iter().filter(|button| button.value().attr("name") == Some(name)).collect();
+    named.iter().find(|button| button.value().attr("value") == Some(value)).or(named.first()).copied()
+}
+
+/// Whether a control takes no part: it says so, or the group that it is in does.
+fn is_disabled(control: ElementRef<'_>) -> bool {
+    let group = |above: ElementRef<'_>| {
+        above.value().name() == "fieldset" && above.value().attr("disabled").is_some()
+    };
+    control.value().attr("disabled").is_some() || ancestors(control).any(group)
+}
+
 /// What is sent without anybody acting: hidden fields, preset values, checked boxes, selected options.
-fn carried(form: ElementRef<'_>) -> Params {
+fn carried(controls: &[ElementRef<'_>]) -> Params {
     let mut fields = Params::new();
-    for input in form.select(&selector("input, textarea, select")) {
+    for input in controls {
         let element = input.value();
         let Some(name) = element.attr("name") else { continue };
         let kind = element.attr("type").unwrap_or("text").to_ascii_lowercase();
         let boxed = matches!(kind.as_str(), "checkbox" | "radio");
-        if matches!(kind.as_str(), "submit" | "button" | "image" | "reset" | "file")
+        if element.name() == "button"
+            || matches!(kind.as_str(), "submit" | "button" | "image" | "reset" | "file")
             || (boxed && element.attr("checked").is_none())
-            || element.attr("disabled").is_some()
+            || is_disabled(*input)
         {
             continue;
         }
@@ -187,7 +326,7 @@ fn carried(form: ElementRef<'_>) -> Params {
                     .select(&selector("option[selected]"))
                     .next()
                     .or_else(|| input.select(&selector("option")).next());
-                chosen.and_then(|option| option.value().attr("value")).unwrap_or("").to_owned()
+                chosen.map(of_option).unwrap_or_default()
             }
             _ => element.attr("value").unwrap_or(if boxed { "on" } else { "" }).to_owned(),
         };
@@ -196,11 +335,10 @@ fn carried(form: ElementRef<'_>) -> Params {
     fields
 }
 
-/// Names of everything in a form that can carry a value, buttons among them.
-fn names(form: ElementRef<'_>) -> Vec<String> {
-    form.select(&selector("input, textarea, select, button"))
-        .filter_map(|field| field.value().attr("name").map(str::to_owned))
-        .collect()
+/// The value of an option, which is its text where it has none.
+fn of_option(option: ElementRef<'_>) -> String {
+    let text = || option.text().collect::<String>().split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    option.value().attr("value").map_or_else(text, str::to_owned)
 }
 
 fn select<'d>(document: &'d Html, text: &str) -> Result<Option<ElementRef<'d>>, Stuck> {
@@ -232,7 +370,7 @@ mod tests {
         let fill = page(&[("user", "${user.username}"), ("pw", "${user.password}")]);
         let submit = pass(PAGE, "https://org.example/a/page", &fill, &user).unwrap();
         assert_eq!(submit.url, "https://org.example/a/login?a=1&b=2");
-        assert_eq!(submit.body, "csrf=x%22y&user=ann&pw=p+w");
+        assert_eq!(submit.body, "csrf=x%22y&user=ann&pw=p+w&save=Allow");
     }
 
     #[test]
@@ -242,6 +380,70 @@ mod tests {
         assert!(submit.body.ends_with("&save=Allow"));
         let stuck = pass(PAGE, "https://org.example/", &page(&[("pin", "1")]), &user).unwrap_err();
         assert!(matches!(stuck, Stuck::Field(name, _) if name == "pin"));
+    }
+
+    #[test]
+    fn pages_are_read_as_browsers_read_them() {
+        let sent = |html: &str, fill: &[(&str, &str)]| {
+            let submit = pass(html, "https://o.example/a/page", &page(fill), &User::default()).unwrap();
+            format!("{} {} {}", submit.method, submit.url.replace("https://o.example", ""), submit.body)
+        };
+        for (html, expected) in [
+            ("<form method=post><input name=u><button formaction='/in'>Go</button></form>", "POST /in u=ann"),
+            ("<form action=/in><input name=u><input type=submit formmethod=post></form>", "POST /in u=ann"),
+            (
+                "<form id=f method=post></form><input name=u form=f><input name=x form=g>",
+                "POST /a/page u=ann",
+            ),
+            (
+                "<table><form method=post action=/in><tr><td><input name=u><input name=h value=1></td></tr></form></table>",
+                "POST /in u=ann&h=1",
+            ),
+            (
+                "<template><form><input name=u></form></template><form method=post><input name=u></form>",
+                "POST /a/page u=ann",
+            ),
+            (
+                "<form method=post><input name=u><fieldset disabled><input name=x></fieldset></form>",
+                "POST /a/page u=ann",
+            ),
+            (
+                "<form method=post><input name=u><select name=s><option>a<option selected> b  c </select></form>",
+                "POST /a/page u=ann&s=b+c",
+            ),
+            (
+                "<form method=post><input name=u><button name=go value=1>Go</button></form>",
+                "POST /a/page u=ann&go=1",
+            ),
+            (
+                "<form method=post><input name=u><button name=go value=1>Yes</button><button name=go value=2>No</button></form>",
+                "POST /a/page u=ann",
+            ),
+            ("<form action='/in?x=1#top'><input name=u></form>", "GET /in?u=ann "),
+            ("<base href='/sub/'><form action=in method=post><input name=u></form>", "POST /sub/in u=ann"),
+        ] {
+            assert_eq!(sent(html, &[("u", "ann")]), expected, "{html}");
+        }
+        let html = "<form method=post enctype=multipart/form-data><input name='u\"'></form>";
+        let submit = pass(html, "https://o.example/", &page(&[("u\"", "ann")]), &User::default()).unwrap();
+        assert_eq!(submit.content_type.unwrap(), format!("multipart/form-data; boundary={BOUNDARY}"));
+        assert_eq!(
+            submit.body,
+            format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"u%22\"\r\n\r\nann\r\n--{BOUNDARY}--\r\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_page_that_is_nested_too_deep_is_none() {
+        let form = "<form><input name=u></form>";
+        assert!(has_form(&format!("{}{form}", "<div>".repeat(500))));
+        let deep = format!("{}{form}", "<div>".repeat(300_000));
+        assert!(!has_form(&deep));
+        assert!(pass(&deep, "https://o.example/", &page(&[("u", "ann")]), &User::default()).is_err());
+        // What needs no end is not nested.
+        assert!(has_form(&format!("{}{form}", "<p>a<br><li>b".repeat(2_000))));
     }
 
     proptest! {

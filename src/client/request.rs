@@ -11,7 +11,7 @@ use crate::oauth::grant::{
     CLIENT_ASSERTION_TYPE, authorization_code, client_credentials, jwt_bearer, refresh_token, saml_bearer,
 };
 use crate::oauth::params::form_encode;
-use crate::oauth::{Params, Secret, base64, base64url, pkce};
+use crate::oauth::{Params, Secret, base64, base64url, metadata_of, pkce};
 use crate::subject::{ClientAuth, ConnectedApp, Endpoints, Target, User};
 
 /// What a request is built from besides the step.
@@ -255,12 +255,13 @@ pub fn build(cx: &Context<'_>, step: &Asked<'_>) -> Result<Outgoing, Missing> {
             Draft::new("GET", format!("{}{path}/.well-known/openid-configuration", cx.org))
         }
         Action::Discover { oauth, below: None } => {
-            let (url, path) = if *oauth {
-                (&endpoints.metadata, "/.well-known/oauth-authorization-server")
+            let url = if *oauth {
+                endpoints.metadata.clone().unwrap_or_else(|| metadata_of(cx.org))
             } else {
-                (&endpoints.discovery, "/.well-known/openid-configuration")
+                let path = "/.well-known/openid-configuration";
+                endpoints.discovery.clone().unwrap_or_else(|| format!("{}{path}", cx.org))
             };
-            Draft::new("GET", url.clone().unwrap_or_else(|| format!("{}{path}", cx.org)))
+            Draft::new("GET", url)
         }
         Action::Keys => Draft::new("GET", need(&endpoints.keys, "JSON Web Key Set")?),
         Action::Call(call) => resource(cx, call)?,

@@ -87,6 +87,14 @@ pub fn duration(text: &str) -> Option<i64> {
     number.checked_mul(unit)
 }
 
+/// Where the metadata of an issuer stands: what is well known goes between its host and its path (RFC 8414 §3.1).
+pub fn metadata_of(issuer: &str) -> String {
+    let host = issuer.find("://").map_or(0, |scheme| scheme + 3);
+    let path = issuer[host..].find('/').map_or(issuer.len(), |path| host + path);
+    let (origin, path) = issuer.split_at(path);
+    format!("{origin}/.well-known/oauth-authorization-server{}", path.trim_end_matches('/'))
+}
+
 /// Whether a URL points to the machine itself, where a server may do without TLS (RFC 8252 §8.3).
 ///
 /// What stands before an `@` is no host, and an address may be written in many ways: a reader of URLs decides.
@@ -103,6 +111,20 @@ pub fn is_loopback(url: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn metadata_stands_before_the_path_of_its_issuer() {
+        for (issuer, url) in [
+            ("https://a.example", "https://a.example/.well-known/oauth-authorization-server"),
+            ("https://a.example/", "https://a.example/.well-known/oauth-authorization-server"),
+            (
+                "http://a.example:80/realms/x/",
+                "http://a.example:80/.well-known/oauth-authorization-server/realms/x",
+            ),
+        ] {
+            assert_eq!(metadata_of(issuer), url);
+        }
+    }
 
     #[test]
     fn durations_that_are_none_are_not_read() {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::client::{Outgoing, Remember};
+use crate::oauth::metadata_of;
 use crate::oauth::salesforce::Profile;
 use crate::subject::{Endpoints, Login, Target};
 use crate::transcript::{Answer, Recording};
@@ -66,7 +67,7 @@ pub async fn look_around(target: &Target, within: Duration) -> Result<Surroundin
     let mut unreachable = None;
     let documents = [
         endpoints.discovery.clone().unwrap_or_else(|| format!("{org}/.well-known/openid-configuration")),
-        endpoints.metadata.clone().unwrap_or_else(|| format!("{org}/.well-known/oauth-authorization-server")),
+        endpoints.metadata.clone().unwrap_or_else(|| metadata_of(&org)),
     ];
     for (i, url) in documents.iter().enumerate() {
         match get(&transport, url).await {

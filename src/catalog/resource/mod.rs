@@ -138,6 +138,13 @@ pub(super) fn let_in(x: &Exchange) -> Option<bool> {
         200..=299 => Some(true),
         401 => Some(false),
         400 if matches!(error.as_deref(), Some("invalid_token" | "invalid_request")) => Some(false),
+        // Where there is no body, the challenge says it (RFC 6750 §3).
+        400 if challenge(x)
+            .and_then(|challenge| challenge.error)
+            .is_some_and(|error| matches!(error.as_str(), "invalid_token" | "invalid_request")) =>
+        {
+            Some(false)
+        }
         400 if response.body.contains("InvalidSessionId") => Some(false),
         // An array is Salesforce's REST API, where 403 is about rights and limits.
         403 if response.json().is_none_or(|json| !json.is_array())
@@ -286,9 +293,11 @@ pub(super) struct Challenge {
 /// The Bearer challenge of an answer (RFC 9110 §11.6.1: schemes and parameters stand between commas).
 pub(super) fn challenge(x: &Exchange) -> Option<Challenge> {
     let list = x.response()?.header_list("www-authenticate");
-    let mut quoted = false;
+    // Within quotation marks a backslash takes its meaning from what follows (RFC 9110 §5.6.4).
+    let (mut quoted, mut escaped) = (false, false);
     let parts = list.split(|c| {
-        quoted ^= c == '"';
+        quoted ^= c == '"' && !escaped;
+        escaped = quoted && c == '\\' && !escaped;
         c == ',' && !quoted
     });
     let (mut found, mut within) = (None, false);
