@@ -13,7 +13,7 @@ pub use behaviour::{
 };
 pub use named_credential::{NamedCredential, Protocol};
 pub use program::{Launch, Program, Unfilled, Way};
-pub use settings::{Kind, Row, Setting, Settings, TABLE as SETTINGS};
+pub use settings::{Kind, Row, Setting, Settings, SettingsOf, TABLE as SETTINGS};
 pub use stub::{Body, Called, Canned, OF_THE_CONNECTION, Stub, Stubs, Wanted};
 
 use serde::{Deserialize, Serialize};
@@ -140,7 +140,27 @@ pub struct AppPolicy {
     pub fixed: bool,
 }
 
+/// Settings that the metadata of an app decides.
+pub const DECIDED: [&str; 10] = [
+    "pkce_required",
+    "secret_optional",
+    "secret_for_refresh",
+    "admin_approved",
+    "rotation",
+    "introspect_all",
+    "jwt_access_tokens",
+    "access_token_ttl",
+    "refresh_token_ttl",
+    "refresh_policy",
+];
+
 impl AppPolicy {
+    /// All that it says, where metadata decides it; a policy that suites change says nothing for good.
+    fn known(&self) -> Settings {
+        let says = |name: &&str| Some(((*name).to_owned(), self.says(name)?));
+        Settings(DECIDED.iter().filter(|_| self.fixed).filter_map(says).collect())
+    }
+
     /// What it says of a setting that is known by that name, where it says anything.
     pub fn says(&self, name: &str) -> Option<Setting> {
         let ttl = match self.refresh_policy {
@@ -367,6 +387,7 @@ impl Target {
                 flows: self.flows_that_must_work(app),
                 has_certificate: app.certificate.is_some() || app.key.is_some(),
                 run_as: self.run_as(app).map(|user| user.username.clone()),
+                settings: app.policy.known(),
             };
             (role.clone(), app)
         });
@@ -413,6 +434,12 @@ impl Subject {
     pub fn app_of(&self, client_id: &str) -> Option<&SubjectApp> {
         self.apps.values().find(|app| app.client_id == client_id)
     }
+
+    /// What is known of its behaviour towards the app of a `client_id`.
+    pub fn settings_of(&self, client_id: Option<&str>) -> SettingsOf<'_> {
+        let app = client_id.and_then(|client_id| self.app_of(client_id));
+        SettingsOf::new(app.map(|app| &app.settings), &self.settings)
+    }
 }
 
 /// A connected app as a judge may know it.
@@ -430,6 +457,9 @@ pub struct SubjectApp {
     /// Name of the user whom client credentials act for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_as: Option<String>,
+    /// What its metadata says, which may differ from app to app.
+    #[serde(skip_serializing_if = "Settings::is_empty")]
+    pub settings: Settings,
 }
 
 impl Flow {

@@ -202,12 +202,56 @@ impl Settings {
         }
     }
 
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// These, with others on top.
     #[must_use]
     pub fn with(&self, others: &Settings) -> Settings {
         let mut all = self.0.clone();
         all.extend(others.0.clone());
         Settings(all)
+    }
+}
+
+/// What is known of the server where one app is concerned: what holds for the app alone comes first.
+#[derive(Clone, Copy, Debug)]
+pub struct SettingsOf<'s> {
+    own: Option<&'s Settings>,
+    shared: &'s Settings,
+}
+
+impl<'s> SettingsOf<'s> {
+    /// The settings of an app, none where nothing is known of it alone, beside those of the server.
+    pub fn new(own: Option<&'s Settings>, shared: &'s Settings) -> Self {
+        Self { own, shared }
+    }
+
+    /// Whether a flag is set to true.
+    pub fn is(self, name: &str) -> bool {
+        self.flag(name) == Some(true)
+    }
+
+    /// A flag, none where it is not known.
+    pub fn flag(self, name: &str) -> Option<bool> {
+        self.of(name).flag(name)
+    }
+
+    /// A duration in milliseconds, none where it is not known.
+    pub fn millis(self, name: &str) -> Option<i64> {
+        self.of(name).millis(name)
+    }
+
+    /// A word, none where it is not known.
+    pub fn word(self, name: &str) -> Option<&'s str> {
+        self.of(name).word(name)
+    }
+
+    /// The settings that decide about a name.
+    fn of(self, name: &str) -> &'s Settings {
+        self.own.filter(|own| own.0.contains_key(name)).unwrap_or(self.shared)
     }
 }
 
@@ -221,5 +265,17 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), TABLE.len());
+    }
+
+    #[test]
+    fn what_holds_for_an_app_alone_comes_before_what_holds_for_all() {
+        let settings = |rows: &[(&str, bool)]| {
+            Settings(rows.iter().map(|(name, flag)| ((*name).to_owned(), Setting::Flag(*flag))).collect())
+        };
+        let (own, shared) =
+            (settings(&[("rotation", false)]), settings(&[("rotation", true), ("clock", true)]));
+        let of = SettingsOf::new(Some(&own), &shared);
+        assert_eq!((of.flag("rotation"), of.is("clock"), of.flag("leeway")), (Some(false), true, None));
+        assert!(SettingsOf::new(None, &shared).is("rotation"));
     }
 }

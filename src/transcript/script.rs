@@ -23,6 +23,7 @@
 //! = rfc | salesforce                     profile of the subject
 //! = unlisted                             the app `other` may not use client credentials
 //! = setting rotation true                what is known of the subject
+//! = setting rotation true of main        what is known of one of its apps
 //! = calls 3                              how many calls the client was told to make
 //! = store                                the client has a place for its tokens that outlives it
 //! = killed                               it was killed on the way, and started again
@@ -42,7 +43,9 @@ use super::{Answer, AssertionFacts, Exchange, Facts, Failure, Part, Request, Res
 use crate::oauth::Endpoint;
 use crate::oauth::pkce::{Method, is_unreserved};
 use crate::oauth::salesforce::Profile;
-use crate::subject::{ClientAuth, Endpoints, Flow, NamedCredential, Protocol, Setting, Subject, SubjectApp};
+use crate::subject::{
+    ClientAuth, Endpoints, Flow, NamedCredential, Protocol, Setting, Settings, Subject, SubjectApp,
+};
 
 /// The moment at which a script begins, in milliseconds since the epoch.
 pub const BEGIN: i64 = 1_700_000_000_000;
@@ -59,6 +62,7 @@ pub fn subject() -> Subject {
         flows: Flow::ALL.to_vec(),
         has_certificate: auth != ClientAuth::None,
         run_as: (auth != ClientAuth::None).then(|| "svc@example.com".to_owned()),
+        settings: Settings::default(),
     };
     let url = |path: &str| Some(format!("https://org.example{path}"));
     Subject {
@@ -210,14 +214,18 @@ pub fn read(text: &str) -> Transcript {
                 }
                 ["rfc"] => transcript.subject.profile = Profile::Rfc,
                 ["salesforce"] => transcript.subject.profile = Profile::Salesforce,
-                ["setting", name, value] => {
+                ["setting", name, value, ref of @ ..] => {
                     let value = match (value, crate::oauth::duration(value)) {
                         ("true", _) => Setting::Flag(true),
                         ("false", _) => Setting::Flag(false),
                         (_, Some(millis)) => Setting::Millis(millis),
                         _ => Setting::Word(value.to_owned()),
                     };
-                    transcript.subject.settings.0.insert(name.to_owned(), value);
+                    let settings = match of {
+                        ["of", role] => &mut transcript.subject.apps.get_mut(*role).expect(&line).settings,
+                        _ => &mut transcript.subject.settings,
+                    };
+                    settings.0.insert(name.to_owned(), value);
                 }
                 ["named-credential", protocol, ref statuses @ ..] => {
                     let protocol = Protocol::read(protocol).unwrap_or_else(|| panic!("{line}"));

@@ -315,6 +315,29 @@ fn each_app_of_a_target_has_the_user_that_it_runs_as() {
 }
 
 #[test]
+fn apps_whose_policies_differ_are_each_judged_by_its_own() {
+    let policies = [
+        ("Plain", ""),
+        ("Optional", "<isConsumerSecretOptional>true</isConsumerSecretOptional>"),
+        ("Told", "<isIntrospectAllTokens>true</isIntrospectAllTokens>"),
+        ("Rotates", "<isRefreshTokenRotationEnabled>true</isRefreshTokenRotationEnabled>"),
+        ("Free", "<isSecretRequiredForRefreshToken>false</isSecretRequiredForRefreshToken>"),
+    ];
+    let policies = policies.map(|(name, own)| {
+        let oauth = format!(
+            "<callbackUrl>https://a.example/{name}</callbackUrl><isPkceRequired>true</isPkceRequired>\
+             <scopes>Api</scopes><scopes>RefreshToken</scopes>{own}"
+        );
+        (name, oauth)
+    });
+    let apps = policies.each_ref().map(|(name, oauth)| (*name, oauth.as_str()));
+    let report = played_together(connected(&apps));
+    assert_eq!(wrong(&report, true), None);
+    let blamed = report.scenarios.iter().flat_map(|row| &row.findings).any(|f| f.verdict.word() == "warn");
+    assert!(!blamed, "{}", complaints(&report));
+}
+
+#[test]
 fn visualforce_is_a_scope_that_works_without_a_user() {
     for more in ["", "<scopes>Full</scopes><scopes>Web</scopes>"] {
         let oauth = format!(

@@ -136,7 +136,7 @@ fn wrong_secret_is_refused(t: &Transcript) -> Judgement {
         let because = "the client secret is wrong";
         if x.hands_out_a_token() {
             // A secret that is not asked for may be left unread.
-            let optional = t.subject.settings.is("secret_optional");
+            let optional = t.subject.settings_of(x.client_id()).is("secret_optional");
             if !(optional && x.grant_type() == Some(authorization_code::GRANT_TYPE)) {
                 j.refused(x, true, &["invalid_client"], because);
             }
@@ -241,7 +241,7 @@ fn ids_agree(x: &Exchange) -> bool {
 /// Whether a request is granted to an authenticated client only: then a grant shows that the
 /// authentication was taken.
 fn needs_authentication(t: &Transcript, x: &Exchange) -> bool {
-    let settings = &t.subject.settings;
+    let settings = t.subject.settings_of(x.client_id());
     let needed = match x.grant_type() {
         Some(authorization_code::GRANT_TYPE) => !settings.is("secret_optional"),
         Some(refresh_token::GRANT_TYPE) => settings.flag("secret_for_refresh") != Some(false),
@@ -338,6 +338,9 @@ mod tests {
         assert_eq!(verdict_of(wrong_secret_is_refused, &taken), Verdict::Fail);
         let optional = format!("= setting secret_optional true\n{taken}");
         assert_eq!(verdict_of(wrong_secret_is_refused, &optional), Verdict::Skip);
+        let of = |role: &str| format!("= setting secret_optional true of {role}\n{taken}");
+        assert_eq!(verdict_of(wrong_secret_is_refused, &of("main")), Verdict::Skip);
+        assert_eq!(verdict_of(wrong_secret_is_refused, &of("other")), Verdict::Fail);
     }
 
     #[test]

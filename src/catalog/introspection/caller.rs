@@ -156,11 +156,11 @@ fn wrong_credentials_are_refused(t: &Transcript) -> Judgement {
 
 fn foreign_token_is_not_told(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    let own_only = match t.subject.settings.flag("introspect_all") {
+    let own_only = |x: &Exchange| match t.subject.settings_of(x.client_id()).flag("introspect_all") {
         Some(all) => !all,
         None => t.subject.profile == Profile::Salesforce,
     };
-    for (x, token) in questions(t).filter(|(x, _)| own_only && authenticated(t, x) && !busy(x)) {
+    for (x, token) in questions(t).filter(|(x, _)| own_only(x) && authenticated(t, x) && !busy(x)) {
         let foreign = owner(t, token).zip(x.client_id()).is_some_and(|(owner, caller)| owner != caller);
         if !foreign || !is_live(t, token, x) {
             continue;

@@ -222,20 +222,19 @@ fn must_be_refused<'t>(
 }
 
 fn required_challenge_is_demanded(t: &Transcript) -> Judgement {
-    if !t.subject.settings.is("pkce_required") {
-        return Judgement::new();
-    }
     let expected = "a refusal with invalid_request: PKCE is required, and no code_challenge came";
     must_be_refused(t, expected, &["code_challenge", "code_challenge_method"], |journey| {
-        journey.app(t).is_some_and(|app| !app.public) && journey.values("code_challenge").next().is_none()
+        let required = t.subject.settings_of(journey.one("client_id")).is("pkce_required");
+        let confidential = journey.app(t).is_some_and(|app| !app.public);
+        required && confidential && journey.values("code_challenge").next().is_none()
     })
 }
 
 fn empty_challenge_counts_as_missing(t: &Transcript) -> Judgement {
-    let required = t.subject.settings.flag("pkce_required");
     let expected = "a refusal with invalid_request: the code_challenge is empty";
     must_be_refused(t, expected, &["code_challenge", "code_challenge_method"], |journey| {
         let public = journey.app(t).is_some_and(|app| app.public);
+        let required = t.subject.settings_of(journey.one("client_id")).flag("pkce_required");
         let needed = required.unwrap_or(public);
         let mut values = journey.values("code_challenge").peekable();
         needed && values.peek().is_some() && values.all(str::is_empty)

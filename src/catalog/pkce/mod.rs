@@ -275,7 +275,10 @@ impl Redemption<'_> {
             (form.get("client_secret").is_some(), form.get("client_assertion").is_some());
         let app = x.client_id().and_then(|id| t.subject.app_of(id));
         let authenticated = match [basic, secret, assertion].iter().filter(|way| **way).count() {
-            0 => app.is_some_and(|app| app.public) || t.subject.settings.is("secret_optional"),
+            0 => {
+                app.is_some_and(|app| app.public)
+                    || t.subject.settings_of(x.client_id()).is("secret_optional")
+            }
             1 => true,
             _ => false,
         };
@@ -356,10 +359,10 @@ fn refused(
 fn public_client_needs_a_challenge(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     let expected = "a refusal with invalid_request: a public client sent no code_challenge";
-    if t.subject.settings.flag("pkce_required") == Some(false) {
-        return j;
-    }
     for journey in journeys(t) {
+        if t.subject.settings_of(journey.one("client_id")).flag("pkce_required") == Some(false) {
+            continue;
+        }
         // An empty challenge is a matter of its own.
         let sent = journey.values("code_challenge").next().is_some()
             || ["request", "request_uri"]

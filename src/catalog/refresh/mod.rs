@@ -11,8 +11,8 @@ use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 use tokens::{
     Family, authenticated, calls_with, collided, credentials, first_call, has_refreshed, in_time,
-    lists_refresh, lives, owner, presented, races, refreshes, rejected, reuses, says, shown_dead, sound,
-    works,
+    lists_refresh, lives, owner, presented, races, refreshes, rejected, reuses, rotates, says, shown_dead,
+    sound, works,
 };
 
 /// The redemption of a code by `main`, which gives R1 for the scope `api`.
@@ -312,14 +312,14 @@ fn token_is_bound_to_its_client(t: &Transcript) -> Judgement {
 
 fn confidential_client_must_authenticate(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    if t.subject.settings.flag("secret_for_refresh") == Some(false) {
-        return j;
-    }
     for (x, token) in refreshes(t).filter(|(x, _)| credentials(x) == 0) {
         let owner = owner(t, token);
         let Some(client) = x.client_id().or(owner).filter(|&id| owner.is_none_or(|owner| owner == id)) else {
             continue;
         };
+        if t.subject.settings_of(Some(client)).flag("secret_for_refresh") == Some(false) {
+            continue;
+        }
         let public = t.subject.app_of(client).is_none_or(|app| app.public);
         let authenticates = |y: &Exchange| y.client_id() == Some(client) && credentials(y) > 0;
         if public || !t.exchanges.iter().any(authenticates) {
@@ -412,10 +412,7 @@ fn reuse_kills_the_active_token(t: &Transcript) -> Judgement {
 
 fn one_family_survives_a_race(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    if t.subject.settings.flag("rotation") == Some(false) {
-        return j;
-    }
-    for (token, race) in races(t) {
+    for (token, race) in races(t).into_iter().filter(|(_, race)| rotates(t, race[0])) {
         let won: Vec<&Exchange> = race.iter().copied().filter(|x| x.hands_out_a_token()).collect();
         let successors = won.iter().filter_map(|x| x.text("refresh_token")).filter(|r| *r != token);
         let mut successors: Vec<&str> = successors.collect();
@@ -456,7 +453,8 @@ fn collision_spares_the_winner(t: &Transcript) -> Judgement {
             // What another client makes of it says nothing about the winner.
             let its_own = presented(z) == Some(current) && z.client_id() == winner.client_id();
             // A lifetime counts from the grant, which is no older than the record.
-            let lifetime = t.subject.settings.word("refresh_policy") == Some("lifetime");
+            let lifetime =
+                t.subject.settings_of(winner.client_id()).word("refresh_policy") == Some("lifetime");
             let since = if lifetime { &t.exchanges[0] } else { winner };
             let refreshed = its_own && sound(t, z) && in_time(t, since, z);
             if called && (200..300).contains(&z.status()) || refreshed && z.granted() {

@@ -177,15 +177,14 @@ struct Age<'t> {
 
 /// The ages of the grant at every refresh by its client, where the target states that policy.
 fn ages<'t>(t: &'t Transcript, policy: &str) -> Vec<(&'t Exchange, &'t str, Age<'t>)> {
-    let settings = &t.subject.settings;
-    let Some(ttl) =
+    let leeway = t.subject.settings.millis("leeway").unwrap_or(LEEWAY) + 1000;
+    let stated = |x: &Exchange| {
+        let settings = t.subject.settings_of(x.client_id());
         settings.millis("refresh_token_ttl").filter(|_| settings.word("refresh_policy") == Some(policy))
-    else {
-        return Vec::new();
     };
-    let leeway = settings.millis("leeway").unwrap_or(LEEWAY) + 1000;
     let own = |x: &Exchange, token: &str| owner(t, token).is_some() && owner(t, token) == x.client_id();
     let age = |(x, token): (&'t Exchange, &'t str)| {
+        let ttl = stated(x)?;
         let family = Family::of(t, token);
         let first = family.origin.filter(|first| first.number < x.number)?;
         let used = t

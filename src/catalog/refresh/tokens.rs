@@ -21,11 +21,15 @@ pub(super) fn refreshes(t: &Transcript) -> impl Iterator<Item = (&Exchange, &str
 
 /// Every refresh with a token that an earlier refresh rotated out, and that earlier one.
 pub(super) fn reuses(t: &Transcript) -> impl Iterator<Item = (&Exchange, &str, &Exchange)> {
-    let rotates = t.subject.settings.flag("rotation") != Some(false);
-    refreshes(t).filter(move |_| rotates).filter_map(|(x, token)| {
-        let rotation = t.rotated_before(token, x).filter(|y| !together(x, y))?;
+    refreshes(t).filter_map(|(x, token)| {
+        let rotation = t.rotated_before(token, x).filter(|y| rotates(t, y) && !together(x, y))?;
         (owner(t, token).is_none() || owner(t, token) == x.client_id()).then_some((x, token, rotation))
     })
+}
+
+/// Whether nothing says that the app of an exchange keeps its refresh token.
+pub(super) fn rotates(t: &Transcript, x: &Exchange) -> bool {
+    t.subject.settings_of(x.client_id()).flag("rotation") != Some(false)
 }
 
 /// Refreshes with one token that were released together, two or more of them.
@@ -114,8 +118,9 @@ pub(super) fn lives(t: &Transcript, token: &str, x: &Exchange) -> bool {
 
 /// Whether the refresh tokens of a grant are within what is known of the policy.
 pub(super) fn in_time(t: &Transcript, granted: &Exchange, x: &Exchange) -> bool {
-    let (age, ttl) = (x.at - granted.at, t.subject.settings.millis("refresh_token_ttl"));
-    match t.subject.settings.word("refresh_policy") {
+    let settings = t.subject.settings_of(granted.client_id());
+    let (age, ttl) = (x.at - granted.at, settings.millis("refresh_token_ttl"));
+    match settings.word("refresh_policy") {
         Some("infinite") => true,
         Some("zero") => false,
         Some(_) => ttl.is_some_and(|ttl| age < ttl),
@@ -154,7 +159,8 @@ pub(super) fn first_call<'t>(t: &'t Transcript, x: &'t Exchange) -> Option<&'t E
 pub(super) fn calls_with(t: &Transcript, z: &Exchange, granted: &Exchange) -> bool {
     let told =
         granted.member("expires_in").and_then(crate::oauth::jwt::seconds).map(|s| s.saturating_mul(1000));
-    let known = [told, t.subject.settings.millis("access_token_ttl")].into_iter().flatten().min();
+    let settings = t.subject.settings_of(granted.client_id());
+    let known = [told, settings.millis("access_token_ttl")].into_iter().flatten().min();
     matches!(z.endpoint, Endpoint::Resource | Endpoint::Userinfo | Endpoint::Identity)
         && z.tweak.is_none()
         && z.request.bearer().is_some_and(|token| granted.text("access_token") == Some(token))

@@ -213,7 +213,7 @@ pub(super) fn undisturbed(t: &Transcript, handed: &Exchange, x: &Exchange, known
 /// Whether the record proves that an access token lives at the moment of `x`.
 pub(super) fn is_live(t: &Transcript, token: &str, x: &Exchange) -> bool {
     let Some(handed) = handed_out(t, token, x) else { return false };
-    let stated = t.subject.settings.millis("access_token_ttl");
+    let stated = t.subject.settings_of(handed.client_id()).millis("access_token_ttl");
     let ttl = [told(handed), stated].into_iter().flatten().min().unwrap_or(FRESH);
     ended(x) < handed.at.saturating_add(ttl) && undisturbed(t, handed, x, None)
 }
@@ -222,7 +222,7 @@ pub(super) fn is_live(t: &Transcript, token: &str, x: &Exchange) -> bool {
 /// is forgiven and whichever use slid its session.
 pub(super) fn is_expired(t: &Transcript, token: &str, x: &Exchange) -> bool {
     let Some(handed) = handed_out(t, token, x) else { return false };
-    let stated = t.subject.settings.millis("access_token_ttl").map(|ttl| {
+    let stated = t.subject.settings_of(handed.client_id()).millis("access_token_ttl").map(|ttl| {
         let used = t.before(x).filter(|y| y.number > handed.number).filter(|y| {
             let called = let_in(y) == Some(true) && presented(y) == Some(token);
             called || y.endpoint == Endpoint::Introspect && y.param("token") == Some(token)

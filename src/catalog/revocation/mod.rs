@@ -235,7 +235,7 @@ fn refreshes(t: &Transcript) -> Vec<Use<'_>> {
     for x in t.requests_of(GRANT_TYPE) {
         let Some(token) = x.param("refresh_token") else { continue };
         let Some(revoke) = revoked(t, token, x) else { continue };
-        let needs_none = t.subject.settings.flag("secret_for_refresh") == Some(false);
+        let needs_none = t.subject.settings_of(x.client_id()).flag("secret_for_refresh") == Some(false);
         let sound = (authenticated(t, x) || needs_none && !shows_credentials(x))
             && x.request.form().repeated().is_none()
             && x.param("scope").is_none()

@@ -424,5 +424,5 @@ fn grants(t: &Transcript) -> impl Iterator<Item = &Exchange> {
 fn is_jwt(t: &Transcript, handed: &Exchange) -> bool {
     handed.text("token_format") == Some("jwt")
         || handed.facts.jwt_access_token
-        || t.subject.settings.is("jwt_access_tokens")
+        || t.subject.settings_of(handed.client_id()).is("jwt_access_tokens")
 }

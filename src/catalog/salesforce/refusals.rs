@@ -62,7 +62,7 @@ pub(super) fn rest_401_is_an_array(t: &Transcript) -> Judgement {
         // Of an ID token that is sent in place of an access token it says what it says of any JWT.
         let jwt = handed_out(t, token, x).map_or_else(
             || {
-                t.subject.settings.is("jwt_access_tokens")
+                t.subject.settings_of(x.client_id()).is("jwt_access_tokens")
                     || t.before(x).any(|y| y.text("id_token") == Some(token))
             },
             |h| is_jwt(t, h),
@@ -117,8 +117,8 @@ pub(super) fn soap_fault_is_invalid_session_id(t: &Transcript) -> Judgement {
 
 /// Refreshes whose client and form bear no flaw that the record shows.
 fn sound_refreshes(t: &Transcript) -> impl Iterator<Item = (&Exchange, &str)> {
-    let needs_none = t.subject.settings.flag("secret_for_refresh") == Some(false);
     exchanges(t).filter(|x| x.grant_type() == Some(refresh_token::GRANT_TYPE)).filter_map(move |x| {
+        let needs_none = t.subject.settings_of(x.client_id()).flag("secret_for_refresh") == Some(false);
         let sound = (authenticated(t, x) || needs_none && !shows_credentials(x))
             && x.param("scope").is_none()
             && x.request.form().repeated().is_none()
@@ -154,7 +154,7 @@ pub(super) fn refresh_collision_has_its_text(t: &Transcript) -> Judgement {
         let mates = sound_refreshes(t).filter(|(y, same)| y.race == x.race && *same == token);
         let winners = mates.map(|(y, _)| y).filter(|y| y.granted()).collect::<Vec<_>>();
         let Some(winner) = winners.first().filter(|_| matches!(x.status(), 400..=599)) else { continue };
-        let rotates = t.subject.settings.is("rotation")
+        let rotates = t.subject.settings_of(x.client_id()).is("rotation")
             || winners.iter().any(|w| w.text("refresh_token").is_some_and(|new| new != token));
         let late = rotates && says(x, "invalid_grant", DEAD);
         if says(x, "invalid_grant", COLLISION) || late {

@@ -2,7 +2,7 @@
 
 use super::{About, Note, Registration};
 use crate::oauth::Secret;
-use crate::subject::{ClientAuth, ConnectedApp, Flow, Setting, Target, User};
+use crate::subject::{ClientAuth, ConnectedApp, DECIDED, Flow, Setting, Target, User};
 
 /// What becomes of the certificate of an app whose private key is not at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,20 +21,6 @@ pub struct Joined {
     /// Role, developer name, and what there is to be told, for each app.
     pub apps: Vec<(String, String, Vec<Note>)>,
 }
-
-/// Settings that the metadata of an app decides.
-const DECIDED: [&str; 10] = [
-    "pkce_required",
-    "secret_optional",
-    "secret_for_refresh",
-    "admin_approved",
-    "rotation",
-    "introspect_all",
-    "jwt_access_tokens",
-    "access_token_ttl",
-    "refresh_token_ttl",
-    "refresh_policy",
-];
 
 /// Puts apps into a target: into the one that somebody wrote for them, or into the shipped one, of which the users and the
 /// stranger `other` stay.
