@@ -8,7 +8,7 @@ use super::{CannotStart, Exit, Io};
 use crate::diagnostic::{Diagnostic, Text, closest};
 use crate::metadata::{self, Context, Profile};
 use crate::oauth::keys::{PrivateKey, PublicKey};
-use crate::report::{LINT_VERSION, LintReport, LintRow, ProblemRow};
+use crate::report::{At, LINT_VERSION, LintReport, LintRow, ProblemRow};
 use crate::suite::{LintWaiver, read_waivers};
 use crate::wire::{clock, files};
 
@@ -70,7 +70,12 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
             LintRow::new(finding, by.map(|number| waivers[number].because.clone()))
         })
         .collect();
-    let unused = waivers.iter().zip(&used).filter(|(_, used)| !**used);
+    // Under a profile that does not look at its rule a waiver says nothing.
+    let judged = |waiver: &LintWaiver| {
+        metadata::rules().any(|rule| rule.level_under(profile).is_some() && waiver.is_about(rule.id))
+    };
+    let unused = waivers.iter().zip(&used).filter(|(waiver, used)| !**used && judged(waiver));
+    let unused: Vec<&LintWaiver> = unused.map(|(waiver, _)| waiver).collect();
     let report = LintReport {
         version: LINT_VERSION,
         tool: concat!("grantcheck ", env!("CARGO_PKG_VERSION")).into(),
@@ -79,7 +84,8 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         apps: count,
         findings,
         problems: project.problems.iter().map(ProblemRow::new).collect(),
-        unused_waivers: unused.map(|(waiver, _)| waiver.rule.clone()).collect(),
+        unused_waivers: unused.iter().map(|waiver| waiver.rule.clone()).collect(),
+        unused_at: unused.iter().map(|waiver| At::of(&waiver.at.0, waiver.at.1)).collect(),
     };
     match arguments.format {
         Format::Console => write!(io.out, "{}", report.console(io.colour))?,

@@ -53,6 +53,11 @@ impl Params {
         self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// The last value of that name.
+    pub fn last(&self, name: &str) -> Option<&str> {
+        self.0.iter().rfind(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
     /// Every value of that name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())

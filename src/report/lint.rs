@@ -12,6 +12,9 @@ use crate::verdict::Level;
 /// Version of the JSON.
 pub const LINT_VERSION: u32 = 1;
 
+/// Under which name views that know rules alone show a waiver that waived nothing.
+const UNUSED: &str = "unused-waiver";
+
 /// The report of a lint.
 #[derive(Clone, Debug, Serialize)]
 pub struct LintReport {
@@ -31,6 +34,9 @@ pub struct LintReport {
     pub problems: Vec<ProblemRow>,
     /// Waivers that waived nothing.
     pub unused_waivers: Vec<String>,
+    /// Where they are written, in their order.
+    #[serde(skip)]
+    pub unused_at: Vec<At>,
 }
 
 /// One thing that does not hold.
@@ -119,6 +125,12 @@ impl LintReport {
         }
     }
 
+    /// What is told of each waiver that waived nothing, and where it is written.
+    fn unused(&self) -> impl Iterator<Item = (String, &At)> {
+        let told = |waiver: &String| format!("the waiver of {} waived nothing: take it out", visible(waiver));
+        self.unused_waivers.iter().map(told).zip(&self.unused_at)
+    }
+
     fn open(&self) -> impl Iterator<Item = &LintRow> {
         self.findings.iter().filter(|row| row.waived.is_none())
     }
@@ -153,8 +165,8 @@ impl LintReport {
             let because = visible(row.waived.as_deref().unwrap_or(""));
             let _ = writeln!(out, "waived {}: {} ({because})", row.rule, row.of);
         }
-        for waiver in &self.unused_waivers {
-            let _ = writeln!(out, "the waiver of {} waived nothing: take it out", visible(waiver));
+        for (told, _) in self.unused() {
+            let _ = writeln!(out, "{told}");
         }
         let count = |level: Level| self.open().filter(|row| row.level == level).count();
         let _ = writeln!(
@@ -230,6 +242,18 @@ impl LintReport {
                 "message": { "text": problem.message }, "locations": locations
             })
         }));
+        if !self.unused_at.is_empty() {
+            let index = rules.len();
+            rules.push(
+                json!({ "id": UNUSED, "shortDescription": { "text": "each waiver waives something" } }),
+            );
+            results.extend(self.unused().map(|(told, at)| {
+                json!({
+                    "ruleId": UNUSED, "ruleIndex": index, "level": "note",
+                    "message": { "text": told }, "locations": [location(at)]
+                })
+            }));
+        }
         let (name, version) = self.tool.split_once(' ').unwrap_or((&self.tool, "0"));
         json!({
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -269,6 +293,9 @@ impl LintReport {
             };
             let told = data(&format!("{}: {}. {}", row.of, row.message, row.xml));
             let _ = writeln!(out, "::{word} {},title={}::{told}", at(&row.at), property(&row.rule));
+        }
+        for (told, place) in self.unused() {
+            let _ = writeln!(out, "::notice {},title={UNUSED}::{}", at(place), data(&told));
         }
         out
     }

@@ -136,6 +136,8 @@ pub struct AppPolicy {
     pub disabled: bool,
     /// First and last second, since the epoch, in which the registered certificate is in force; none: it always is.
     pub in_force: Option<(i64, i64)>,
+    /// `isDPopEnabled`: refresh tokens are bound to a key of the client. The embedded org plays bearer tokens all the same.
+    pub key_bound: bool,
     /// Taken from metadata: what a suite sets up the org for does not change it.
     pub fixed: bool,
 }
@@ -213,6 +215,7 @@ impl Default for AppPolicy {
             jwt_access_tokens: false,
             disabled: false,
             in_force: None,
+            key_bound: false,
             fixed: false,
         }
     }
@@ -387,6 +390,7 @@ impl Target {
                 flows: self.flows_that_must_work(app),
                 has_certificate: app.certificate.is_some() || app.key.is_some(),
                 run_as: self.run_as(app).map(|user| user.username.clone()),
+                key_bound: app.policy.key_bound,
                 settings: app.policy.known(),
             };
             (role.clone(), app)
@@ -457,6 +461,9 @@ pub struct SubjectApp {
     /// Name of the user whom client credentials act for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_as: Option<String>,
+    /// Whether its refresh tokens are bound to a key of it, and so need no rotation.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub key_bound: bool,
     /// What its metadata says, which may differ from app to app.
     #[serde(skip_serializing_if = "Settings::is_empty")]
     pub settings: Settings,

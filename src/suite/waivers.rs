@@ -65,10 +65,14 @@ pub fn read_waivers(text: &Text, known: &[&str]) -> Result<Vec<LintWaiver>, Vec<
 }
 
 impl LintWaiver {
+    /// Whether it names that rule, or its family.
+    pub fn is_about(&self, rule: &str) -> bool {
+        self.rule == rule || (self.rule.ends_with('/') && rule.starts_with(&self.rule))
+    }
+
     /// Whether it covers a finding of that rule about that app or credential.
     pub fn covers(&self, rule: &str, of: &str) -> bool {
-        let by_rule = self.rule == rule || (self.rule.ends_with('/') && rule.starts_with(&self.rule));
-        by_rule && self.of.as_ref().is_none_or(|name| name == of)
+        self.is_about(rule) && self.of.as_ref().is_none_or(|name| name == of)
     }
 }
 

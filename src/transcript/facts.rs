@@ -376,7 +376,7 @@ fn has_odd_token(response: &Response) -> bool {
 /// The bits of the code that the answer hands out.
 pub(super) fn code_bits(response: &Response) -> Option<u32> {
     let (_, params) = response.redirect()?;
-    params.get("code").filter(|code| !code.is_empty()).map(most_bits)
+    params.last("code").filter(|code| !code.is_empty()).map(most_bits)
 }
 
 fn signature_fits(response: &Response, secret: &str) -> Option<bool> {

@@ -456,10 +456,11 @@ impl Exchange {
         in_body || response.header("location").is_some_and(in_form)
     }
 
-    /// The authorization code that the answer hands to the client.
+    /// The authorization code that the answer hands to the client. What the server adds stands behind the query that was
+    /// registered with the callback, which may have a `code` of its own.
     pub fn code_issued(&self) -> Option<String> {
         let (_, params) = self.response()?.redirect()?;
-        params.get("code").map(str::to_owned)
+        params.last("code").map(str::to_owned)
     }
 
     /// The OAuth error of the answer, from body or redirect.

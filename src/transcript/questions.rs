@@ -438,6 +438,16 @@ mod tests {
         assert_eq!(t.rotated_before("R1", &t.exchanges[2]).unwrap().number, 1);
     }
 
+    #[test]
+    fn the_code_of_an_answer_stands_behind_the_query_that_was_registered() {
+        let t = script::read(
+            "> GET authorize response_type=code&client_id=main&redirect_uri=https://a.example/cb?code=1\n\
+             < 302\n< Location: https://a.example/cb?code=1&code=aPrx0123456789abcdef&state=s\n",
+        );
+        assert_eq!(t.exchanges[0].code_issued().as_deref(), Some("aPrx0123456789abcdef"));
+        assert!(t.exchanges[0].facts.code_bits.is_some_and(|bits| bits > 100));
+    }
+
     fn left(answer: &str) -> Option<Departure> {
         let request =
             "> GET authorize response_type=code&client_id=main&redirect_uri=https://rogue.test/cb?a=1\n";

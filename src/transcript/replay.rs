@@ -63,7 +63,7 @@ impl Recording {
     /// What was told of an answer when it was recorded: of the one that hands out the same code or token.
     pub fn told_of(&self, response: &Response) -> Option<&Facts> {
         let handed_out = |response: &Response| {
-            let code = response.redirect().and_then(|(_, params)| params.get("code").map(str::to_owned));
+            let code = response.redirect().and_then(|(_, params)| params.last("code").map(str::to_owned));
             let token = || Some(response.json()?.get("access_token")?.as_str()?.to_owned());
             code.or_else(token)
         };

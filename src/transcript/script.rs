@@ -62,6 +62,7 @@ pub fn subject() -> Subject {
         flows: Flow::ALL.to_vec(),
         has_certificate: auth != ClientAuth::None,
         run_as: (auth != ClientAuth::None).then(|| "svc@example.com".to_owned()),
+        key_bound: false,
         settings: Settings::default(),
     };
     let url = |path: &str| Some(format!("https://org.example{path}"));

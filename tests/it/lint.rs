@@ -132,6 +132,30 @@ fn what_looks_right_and_is_not_is_told() {
     };
     let callback =
         |url: &str| vec![connected(&format!("<callbackUrl>{url}</callbackUrl><scopes>Api</scopes>"), "")];
+    let weak = read("suites/apps/rules/certificates/key-is-rsa-of-2048-bits/bad/Main.connectedApp-meta.xml");
+    let weak =
+        weak.split("<certificate>").nth(1).and_then(|rest| rest.split("</").next()).unwrap().to_owned();
+    let secret = |secret: &str| {
+        let oauth = format!("{CALLBACK}<scopes>Api</scopes><consumerSecret>{secret}</consumerSecret>");
+        vec![connected(&oauth, "")]
+    };
+    let packaged = |state: &str| {
+        let header = format!(
+            "<ExternalClientApplication xmlns=\"http://soap.sforce.com/2006/04/metadata\">\
+             <distributionState>{state}</distributionState></ExternalClientApplication>"
+        );
+        let mut files = external(&[(
+            "x.ecaOauth",
+            "ExtlClntAppOauthSettings",
+            "<commaSeparatedOauthScopes>Api</commaSeparatedOauthScopes>",
+        )]);
+        files.push(("Main.eca", header));
+        files
+    };
+    let scopes = |scopes: &[&str]| {
+        let scopes: String = scopes.iter().map(|scope| format!("<scopes>{scope}</scopes>")).collect();
+        vec![connected(&format!("{CALLBACK}{scopes}"), "")]
+    };
     let parameter = |kind: &str| {
         format!(
             "<externalCredentialParameters><parameterName>P</parameterName><parameterType>{kind}</parameterType>\
@@ -181,6 +205,53 @@ fn what_looks_right_and_is_not_is_told() {
         ("callbacks/url-is-absolute", true, callback("https://acme.com:99999/cb")),
         ("callbacks/url-is-absolute", true, callback("https:///cb")),
         ("callbacks/url-is-absolute", false, callback("com.acme.app:/cb")),
+        ("callbacks/query-leaves-answers-alone", true, callback("https://a.acme.com/cb?x=1&amp;st%61te=2")),
+        ("callbacks/query-leaves-answers-alone", false, callback("https://a.acme.com/cb?codes=1&amp;x=code")),
+        ("callbacks/query-leaves-answers-alone", false, callback("https://a.acme.com/code=1")),
+        ("callbacks/url-is-absolute", false, callback("${CB}")),
+        ("callbacks/url-is-absolute", false, callback("{{CB}}")),
+        ("callbacks/url-is-absolute", false, callback("%CB%")),
+        ("callbacks/url-has-no-fragment", false, callback("https://#{HOST}#/cb")),
+        ("callbacks/url-has-no-blank", true, callback("https://a.acme.com/x,com.acme.app://y")),
+        ("callbacks/url-has-no-blank", true, callback("https://a.acme.com/x;HTTPS://b.acme.com/y")),
+        ("callbacks/url-has-no-blank", false, callback("https://a.acme.com/x,y:z/w")),
+        ("callbacks/url-has-no-blank", true, callback("https://a.acme.com/c\u{a0}b")),
+        ("callbacks/url-has-no-blank", true, callback("https://a.acme.com/cb\u{a0}")),
+        ("callbacks/url-has-no-blank", true, callback("\u{a0}https://a.acme.com/cb")),
+        ("callbacks/url-has-no-blank", true, callback("https://a.acme.com/cb\u{200b}")),
+        ("callbacks/url-has-no-blank", true, callback("https://a.acme.com/\u{202e}bc")),
+        ("callbacks/url-has-no-blank", false, callback("https://a.acme.com/\u{e9}")),
+        ("callbacks/none-is-left-from-testing", false, callback("https://acme.dev/cb\nhttps://acme.com/cb")),
+        (
+            "callbacks/none-is-left-from-testing",
+            true,
+            callback("https://dev.acme.dev/cb\nhttps://acme.com/cb"),
+        ),
+        ("callbacks/none-is-left-from-testing", true, callback("https://acme.test/cb\nhttps://acme.com/cb")),
+        (
+            "callbacks/none-is-left-from-testing",
+            false,
+            callback("https://test.salesforce.com/services/oauth2/callback\nhttps://acme.com/cb"),
+        ),
+        (
+            "certificates/key-is-rsa-of-2048-bits",
+            false,
+            vec![(
+                "I.samlssoconfig",
+                format!("<SamlSsoConfig><validationCert>{weak}</validationCert></SamlSsoConfig>"),
+            )],
+        ),
+        ("files/no-secret", true, secret("s3cr3t#{1")),
+        ("files/no-secret", true, secret("%1234%")),
+        ("files/no-secret", false, secret("#{SECRET}#")),
+        ("files/no-secret", false, secret("%SECRET%")),
+        ("files/no-secret", false, secret("$(Secret.Of-App)")),
+        ("files/no-secret", false, secret("__SECRET__")),
+        ("parts/oauth-settings-are-complete", true, packaged("Local")),
+        ("parts/oauth-settings-are-complete", false, packaged("Packaged")),
+        ("parts/oauth-settings-are-complete", false, packaged("Managed")),
+        ("scopes/there-are-some", true, scopes(&["RefreshToken", "OfflineAccess"])),
+        ("scopes/there-are-some", false, scopes(&["RefreshToken", "OpenID"])),
         ("credentials/variant-is-known", true, credential(&parameter("AuthProtocolVariant"))),
         (
             "credentials/variant-has-its-parameters",
@@ -370,6 +441,16 @@ fn a_waiver_lets_off_and_one_that_waives_nothing_is_told() {
     assert_eq!(exit, 0, "{out}");
     assert!(out.contains("waived scopes/usable-without-a-user: Main (it goes in May)"), "{out}");
     assert!(out.contains("the waiver of parts/header-is-there waived nothing"), "{out}");
+    for format in ["github", "sarif"] {
+        let (_, out, _) = grantcheck(&["lint", &path, "--on", ON, "--format", format]);
+        assert!(out.contains("the waiver of parts/header-is-there waived nothing"), "{out}");
+        assert!(out.contains("grantcheck-lint.yaml"), "{out}");
+    }
+    let partner = folder.join("partner.yaml");
+    std::fs::write(&partner, "waive:\n  - { rule: tokens/lifetime-is-enforced, because: x }\n").unwrap();
+    let partner = partner.display().to_string();
+    let (_, out, _) = grantcheck(&["lint", &path, "--on", ON, "--waive", &partner]);
+    assert!(!out.contains("waived nothing"), "{out}");
     std::fs::write(folder.join("w.yaml"), "waive:\n  - { rule: scopes/usable, because: x }\n").unwrap();
     let (exit, _, err) =
         grantcheck(&["lint", &path, "--waive", &folder.join("w.yaml").display().to_string()]);

@@ -20,7 +20,13 @@ fn played(project: &Project) -> Report {
 }
 
 fn played_together(apps: Vec<Registration>) -> Report {
-    let named = suggest::named(&apps);
+    let org = apps.clone();
+    played_on(&apps, org)
+}
+
+/// Plays what is suggested for some apps on the embedded org that has others in their place.
+fn played_on(apps: &[Registration], org: Vec<Registration>) -> Report {
+    let named = suggest::named(apps);
     let target = suggest::target(&named);
     let anything = |lookup: Lookup<'_>| match lookup {
         Lookup::Variable("SF_ORG") => Some("https://acme.my.salesforce.com".to_owned()),
@@ -47,7 +53,7 @@ fn played_together(apps: Vec<Registration>) -> Report {
             suite
         })
         .collect();
-    let joined = join(apps, None, &embedded(), Keys::StandIn);
+    let joined = join(org, None, &embedded(), Keys::StandIn);
     outcome(&options(joined.target, suites)).report
 }
 
@@ -335,6 +341,68 @@ fn apps_whose_policies_differ_are_each_judged_by_its_own() {
     assert_eq!(wrong(&report, true), None);
     let blamed = report.scenarios.iter().flat_map(|row| &row.findings).any(|f| f.verdict.word() == "warn");
     assert!(!blamed, "{}", complaints(&report));
+}
+
+#[test]
+fn a_public_client_whose_tokens_are_bound_to_a_key_need_not_rotate() {
+    let oauth = "<callbackUrl>https://a.example/cb</callbackUrl><isConsumerSecretOptional>true</isConsumerSecretOptional>\
+        <isSecretRequiredForRefreshToken>false</isSecretRequiredForRefreshToken><isPkceRequired>true</isPkceRequired>\
+        <scopes>Api</scopes><scopes>RefreshToken</scopes>";
+    let bound = format!("{oauth}<isDPopEnabled>true</isDPopEnabled>");
+    assert_eq!(wrong(&played_together(connected(&[("A", &bound)])), true), None);
+    let blamed = wrong(&played_together(connected(&[("A", oauth)])), true).unwrap_or_default();
+    assert!(blamed.contains("refresh/public-client-gets-rotation"), "{blamed}");
+}
+
+#[test]
+fn a_lifetime_is_told_from_the_next_shorter_and_the_next_longer() {
+    let app = |lifetime: &str, minutes: u32| {
+        let source = format!(
+            "<ConnectedApp><oauthConfig><callbackUrl>https://a.example/cb</callbackUrl><scopes>Api</scopes>\
+             <scopes>RefreshToken</scopes></oauthConfig><oauthPolicy><refreshTokenPolicy>{lifetime}</refreshTokenPolicy>\
+             </oauthPolicy><sessionPolicy><sessionTimeout>{minutes}</sessionTimeout></sessionPolicy></ConnectedApp>"
+        );
+        let mut project = Project::default();
+        assert!(project.add(&Text::new("A.connectedApp", source)));
+        project.apps().iter().filter_map(registration).collect::<Vec<_>>()
+    };
+    for (kind, unit, count) in [
+        ("specific_inactivity", "DAYS", 30),
+        ("specific_lifetime", "DAYS", 30),
+        ("specific_inactivity", "HOURS", 2),
+        ("specific_lifetime", "HOURS", 24),
+    ] {
+        let policy = |count: u32| format!("{kind}:{count}:{unit}");
+        let suggested = app(&policy(count), 15);
+        let expects = |count, minutes| wrong(&played_on(&suggested, app(&policy(count), minutes)), false);
+        assert_eq!(expects(count, 15), None, "{kind}");
+        for (other, minutes) in [(count - 1, 15), (count + 1, 15), (count, 10), (count, 20)] {
+            assert!(expects(other, minutes).is_some(), "{} {minutes}", policy(other));
+        }
+    }
+}
+
+#[test]
+fn a_target_speaks_as_salesforce_does_whatever_its_host() {
+    let apps = connected(&[("A", "<callbackUrl>https://a.example/cb</callbackUrl><scopes>Api</scopes>")]);
+    let anything = |lookup: Lookup<'_>| match lookup {
+        Lookup::Variable("SF_ORG") => Some("http://127.0.0.1:1".to_owned()),
+        Lookup::Variable(name) => Some(format!("value-of-{name}")),
+        Lookup::File(_) => None,
+    };
+    let written = suggest::target(&suggest::named(&apps));
+    let target = read_target(&Text::new("target.yaml", written), &anything).unwrap();
+    assert_eq!(target.profile, grantcheck::oauth::salesforce::Profile::Salesforce);
+}
+
+#[test]
+fn a_callback_with_a_parameter_of_answers_is_left_out_and_told() {
+    let oauth = "<callbackUrl>https://a.example/cb?code=1\nhttps://a.example/cb?x=1</callbackUrl><scopes>Api</scopes>";
+    let apps = connected(&[("A", oauth)]);
+    let left_out = suggest::left_out(&suggest::named(&apps)).join("\n");
+    assert!(left_out.contains("its query has a parameter that answers have"), "{left_out}");
+    assert!(!suggest::target(&suggest::named(&apps)).contains("code=1"));
+    assert_eq!(wrong(&played_together(apps), true), None);
 }
 
 #[test]

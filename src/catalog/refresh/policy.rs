@@ -211,8 +211,9 @@ fn too_late(j: &mut Judgement, t: &Transcript, x: &Exchange, token: &str, age: &
 
 fn public_client_gets_rotation(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    let public =
-        |x: &Exchange| x.client_id().and_then(|id| t.subject.app_of(id)).is_some_and(|app| app.public);
+    let public = |x: &Exchange| {
+        x.client_id().and_then(|id| t.subject.app_of(id)).is_some_and(|app| app.public && !app.key_bound)
+    };
     let bearer = |x: &Exchange| x.text("token_type").is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
     for (x, token) in refreshes(t).filter(|(x, _)| x.granted() && public(x) && bearer(x)) {
         let expected = "a new refresh token in place of the one that a client without credentials presented";

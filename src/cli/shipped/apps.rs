@@ -136,6 +136,8 @@ pub(in crate::cli) const APPS: &[(&str, &str)] = &[
     ("apps/rules/callbacks/list-is-not-too-long/good/Main.connectedApp-meta.xml", include_str!("../../../suites/apps/rules/callbacks/list-is-not-too-long/good/Main.connectedApp-meta.xml")),
     ("apps/rules/callbacks/none-is-left-from-testing/bad/Main.connectedApp-meta.xml", include_str!("../../../suites/apps/rules/callbacks/none-is-left-from-testing/bad/Main.connectedApp-meta.xml")),
     ("apps/rules/callbacks/none-is-left-from-testing/good/Main.connectedApp-meta.xml", include_str!("../../../suites/apps/rules/callbacks/none-is-left-from-testing/good/Main.connectedApp-meta.xml")),
+    ("apps/rules/callbacks/query-leaves-answers-alone/bad/Main.connectedApp-meta.xml", include_str!("../../../suites/apps/rules/callbacks/query-leaves-answers-alone/bad/Main.connectedApp-meta.xml")),
+    ("apps/rules/callbacks/query-leaves-answers-alone/good/Main.connectedApp-meta.xml", include_str!("../../../suites/apps/rules/callbacks/query-leaves-answers-alone/good/Main.connectedApp-meta.xml")),
     ("apps/rules/callbacks/scheme-runs-no-script/bad/Main.connectedApp-meta.xml", include_str!("../../../suites/apps/rules/callbacks/scheme-runs-no-script/bad/Main.connectedApp-meta.xml")),
     ("apps/rules/callbacks/scheme-runs-no-script/good/Main.connectedApp-meta.xml", include_str!("../../../suites/apps/rules/callbacks/scheme-runs-no-script/good/Main.connectedApp-meta.xml")),
     ("apps/rules/callbacks/url-has-no-blank/bad/Main.connectedApp-meta.xml", include_str!("../../../suites/apps/rules/callbacks/url-has-no-blank/bad/Main.connectedApp-meta.xml")),

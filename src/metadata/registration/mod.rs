@@ -12,6 +12,7 @@ pub(super) use join::{free, plain};
 use super::app::{App, Form, Lifetime, Setting, settings};
 use super::kinds::Kind;
 use super::rules::Place;
+use super::rules::callbacks::of_an_answer;
 use super::xml::Element;
 use crate::oauth::Secret;
 use crate::oauth::keys::Certificate;
@@ -92,7 +93,9 @@ pub fn registration(app: &App<'_>) -> Option<Registration> {
     let certificate = reader.certificate();
     // What is registered expires, whatever pair of keys stands in for it.
     policy.in_force = certificate.as_ref().map(|certificate| (certificate.not_before, certificate.not_after));
-    let redirect_uris: Vec<String> = app.callbacks().into_iter().map(|(uri, _)| uri).collect();
+    let mut redirect_uris: Vec<String> = app.callbacks().into_iter().map(|(uri, _)| uri).collect();
+    // The first is the one that is played where none is named: an answer must be told from what was registered.
+    redirect_uris.sort_by_key(|uri| of_an_answer(uri).is_some());
     let offline = scopes.iter().any(|scope| matches!(scope.as_str(), "refresh_token" | "offline_access"));
     let by_itself = reader.client_credentials();
     // RFC 6749 §2.1: who is asked for no secret anywhere is public.
@@ -188,8 +191,15 @@ impl Reader<'_, '_> {
             jwt_access_tokens: self.jwt_access_tokens(),
             disabled: external && !(self.plugin("isEnabled") && self.plugin("isOauthPluginEnabled")),
             in_force: None,
+            key_bound: self.is_key_bound(),
             fixed: true,
         }
+    }
+
+    /// Whether refresh tokens are bound to a key: then a public client's need no rotation.
+    fn is_key_bound(&self) -> bool {
+        let on = |path: &str| self.app.parts.iter().any(|item| item.root.text(path) == Some("true"));
+        on("oauthConfig/isDPopEnabled") || on("isDPopEnabled")
     }
 
     /// Older files have the flag in the policies as well.

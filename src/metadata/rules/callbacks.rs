@@ -1,6 +1,6 @@
 //! Callback URLs.
 
-use super::{Place, Rule};
+use super::{Place, Rule, filled_in};
 use crate::metadata::app::{App, settings};
 use crate::oauth::is_loopback;
 use crate::verdict::{Basis, Level};
@@ -39,6 +39,39 @@ fn leads_somewhere(url: &str) -> bool {
     host.is_some_and(|host| !host.is_empty() && !host.starts_with('.') && !host.contains(".."))
 }
 
+/// Whether another URL begins behind a comma or a semicolon: a host, or a scheme of its own.
+fn holds_several(url: &str) -> bool {
+    let begins = |rest: &str| rest.contains("://") && scheme(rest).is_some();
+    url.char_indices().filter(|(_, c)| matches!(c, ',' | ';')).any(|(at, _)| begins(&url[at + 1..]))
+}
+
+/// Whether a blank that is none of ASCII stands before a URL or behind it, where readers of XML take it for nothing.
+fn is_beside_a_wide_blank(place: &Place) -> bool {
+    let source = place.text.source();
+    let wide = |c: char| c.is_whitespace() && !c.is_ascii();
+    let (before, behind) = (source.get(..place.span.start), source.get(place.span.end..));
+    before.and_then(|text| text.chars().next_back()).is_some_and(wide)
+        || behind.and_then(|text| text.chars().next()).is_some_and(wide)
+}
+
+/// Whether a character is not seen where it stands, and so is in no URL that somebody typed: controls, those of no width,
+/// those that turn the direction of writing.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Parameters that an answer to an authorization request adds.
+const ANSWERS: [&str; 7] = ["code", "state", "error", "error_description", "error_uri", "iss", "response"];
+
+/// The first parameter in the query of a callback that an answer has as well.
+pub(in crate::metadata) fn of_an_answer(url: &str) -> Option<&'static str> {
+    let (_, query) = url.split('#').next()?.split_once('?')?;
+    let known = |name: &str| ANSWERS.into_iter().find(|known| *known == name);
+    url::form_urlencoded::parse(query.as_bytes()).find_map(|(name, _)| known(&name))
+}
+
 pub(super) const RULES: &[Rule] = &[
     rule!(
         "callbacks/url-is-absolute",
@@ -48,9 +81,10 @@ pub(super) const RULES: &[Rule] = &[
         &["RFC 6749 §3.1.2"],
         "A redirect URI is an absolute URI. What is relative, has no scheme or no host that can be, never equals what a client sends.",
         |c, told| each(c, |app, url, place| {
-            // What is divided wrongly, or filled in by a build, has a rule of its own or none.
-            let other = url.contains("${") || url.contains('*') || url.contains(char::is_whitespace);
-            if scheme(url).is_none() || !(other || leads_somewhere(url)) {
+            // What is divided wrongly has a rule of its own; what a build fills in is not known.
+            let other = url.contains('*') || url.contains(char::is_whitespace);
+            let known = !filled_in(url);
+            if known && (scheme(url).is_none() || !(other || leads_somewhere(url))) {
                 told.at(&app.name, place, format!("`{url}` is no absolute URL with a host"));
             }
         })
@@ -119,8 +153,25 @@ pub(super) const RULES: &[Rule] = &[
         &["RFC 6749 §3.1.2"],
         "A redirect URI must not have a fragment: the parameters would stand in front of it or be lost.",
         |c, told| each(c, |app, url, place| {
-            if url.contains('#') {
+            if url.contains('#') && !filled_in(url) {
                 told.at(&app.name, place, format!("`{url}` has a fragment"));
+            }
+        })
+    ),
+    rule!(
+        "callbacks/query-leaves-answers-alone",
+        "the query of a callback URL has no parameter that answers have",
+        Must,
+        Derived,
+        &["RFC 6749 §3.1.2", "RFC 6749 §4.1.2", "RFC 9207 §2"],
+        "The server keeps the query and adds code and state, or error, behind it. A client that reads the first of two takes what was registered for the answer: a code that is none, an error that did not happen.",
+        |c, told| each(c, |app, url, place| {
+            if let Some(name) = of_an_answer(url) {
+                told.at(
+                    &app.name,
+                    place,
+                    format!("its query has `{name}`, which is a parameter of the answer"),
+                );
             }
         })
     ),
@@ -130,10 +181,13 @@ pub(super) const RULES: &[Rule] = &[
         Must,
         Derived,
         &["RFC 9700 §2.1"],
-        "Several callbacks are divided by line breaks. With blanks or commas between them, or one behind, none of them is what the client sends: redirect_uri_mismatch.",
+        "Several callbacks are divided by line breaks. With blanks or commas between them, or one behind, none of them is what the client sends: redirect_uri_mismatch. Characters that nobody sees (U+200B, U+202E) come along when a URL is copied from a page or a chat.",
         |c, told| each(c, |app, url, place| {
-            if url.contains(char::is_whitespace) || url.contains(",http") || url.contains(";http") {
+            if url.contains(char::is_whitespace) || holds_several(url) || is_beside_a_wide_blank(&place) {
                 told.at(&app.name, place, format!("`{url}` has blanks, or several URLs in one line"));
+            } else if let Some(unseen) = url.chars().find(|c| is_unseen(*c)) {
+                let code = u32::from(unseen);
+                told.at(&app.name, place, format!("a character that nobody sees is in it: U+{code:04X}"));
             }
         })
     ),
@@ -182,19 +236,23 @@ pub(super) const RULES: &[Rule] = &[
         &["RFC 9700 §4.1.3"],
         "Each callback is a place to which codes can be led. Loopback and staging hosts beside a production host are left over from a test; give tests an app of their own.",
         |c, told| {
+            // `dev` at the end is a domain like any other, `test`, `example` and `localhost` are reserved (RFC 6761).
             let testing = |host: &str| {
+                let host = host.strip_suffix(".dev").unwrap_or(host);
                 let words = ["staging", "stage", "test", "dev", "uat", "qa", "localhost", "ngrok", "example"];
                 is_loopback(&format!("http://{host}"))
                     || host.split(['.', '-']).any(|part| words.contains(&part))
             };
             for app in &c.apps {
+                // The landing page of Salesforce itself is neither a production host of the app nor one of its tests.
+                let landing = |host: &str| host == "salesforce.com" || host.ends_with(".salesforce.com");
                 let hosts: Vec<_> = app
                     .callbacks()
                     .into_iter()
                     .filter_map(|(url, place)| Some((host(&url)?, place)))
+                    .filter(|(host, _)| !landing(host))
                     .collect();
-                // The landing page of Salesforce itself is no production host of the app.
-                let real = hosts.iter().any(|(host, _)| !testing(host) && !host.ends_with("salesforce.com"));
+                let real = hosts.iter().any(|(host, _)| !testing(host));
                 for (host, place) in hosts.iter().filter(|(host, _)| real && testing(host)) {
                     told.at(&app.name, place.clone(), format!("`{host}` looks like a host of a test"));
                 }

@@ -1,6 +1,6 @@
 //! Certificates.
 
-use super::{Context, Place, Rule};
+use super::{Context, Place, Rule, filled_in};
 use crate::metadata::certificate::{Algorithm, Read, read};
 use crate::metadata::kinds::Kind;
 use crate::oauth::keys::Certificate;
@@ -27,7 +27,7 @@ fn each(c: &Context<'_>, mut with: impl FnMut(&str, Place, &str, Option<Read>)) 
             };
             // A name of a certificate in the org, or a placeholder of a build, is nothing to read.
             let is_name = element.value.len() < 120 && !element.value.contains("-----");
-            if element.value.contains("${") || (is_name && *path == "clientAssertionCertificate") {
+            if filled_in(&element.value) || (is_name && *path == "clientAssertionCertificate") {
                 continue;
             }
             let mut place = Place::of(item, element);
@@ -37,6 +37,11 @@ fn each(c: &Context<'_>, mut with: impl FnMut(&str, Place, &str, Option<Read>)) 
             with(item.of(), place, &element.value, read(&element.value));
         }
     }
+}
+
+/// Whether a certificate is that of an identity provider, by which others log in here.
+fn is_of_idp(c: &Context<'_>, place: &Place) -> bool {
+    c.project.of(Kind::SamlSsoConfig).any(|item| item.text.name() == place.text.name())
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -64,9 +69,9 @@ pub(super) const RULES: &[Rule] = &[
         Must,
         Vendor,
         &[JWT, "RFC 7518 §3.3"],
-        "Salesforce verifies RS256 with this key. Other keys and shorter ones are not taken.",
+        "Salesforce verifies RS256 with this key. Other keys and shorter ones are not taken. With that of an identity provider responses of SAML are verified, which it is not about.",
         |c, told| each(c, |of, place, _, read| {
-            match read.map(|read| read.algorithm) {
+            match read.filter(|_| !is_of_idp(c, &place)).map(|read| read.algorithm) {
                 Some(Algorithm::Rsa(bits)) if bits < 2048 => {
                     told.at(of, place, format!("the key has {bits} bits"))
                 }
@@ -184,8 +189,7 @@ pub(super) const RULES: &[Rule] = &[
         "An assertion that is signed with another key is refused: invalid assertion. Compared where `--key` names the key; certificates of identity providers are left alone.",
         |c, told| each(c, |of, place, text, _| {
             let Ok(certificate) = Certificate::read(text) else { return };
-            let of_idp = c.project.of(Kind::SamlSsoConfig).any(|item| item.text.name() == place.text.name());
-            if !c.keys.is_empty() && !of_idp && !c.keys.contains(certificate.key()) {
+            if !c.keys.is_empty() && !is_of_idp(c, &place) && !c.keys.contains(certificate.key()) {
                 told.at(of, place, "it is of another key than the one at hand");
             }
         })

@@ -1,6 +1,6 @@
 //! Named Credentials, External Credentials, auth providers, single sign-on: Salesforce as the client.
 
-use super::{Context, Rule, Told};
+use super::{Context, Rule, Told, filled_in};
 use crate::metadata::kinds::{EXTERNAL_PARAMETERS, Kind, NAMED_PARAMETERS};
 use crate::metadata::project::Item;
 use crate::metadata::xml::Element;
@@ -107,7 +107,7 @@ pub(super) const RULES: &[Rule] = &[
             let value = element.value.to_ascii_lowercase();
             if !value.is_empty()
                 && !value.starts_with("https://")
-                && !value.contains("${")
+                && !filled_in(&value)
                 && !value.starts_with("callout:")
             {
                 told.item(item, element, "this is no https URL");

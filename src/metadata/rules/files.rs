@@ -1,6 +1,6 @@
 //! What any file owes: known elements, values that are allowed, no secrets.
 
-use super::{Context, Rule, Told};
+use super::{Context, Rule, Told, filled_in};
 use crate::metadata::kinds::{Field, Kind, SECRETS, Shape};
 use crate::metadata::masking;
 use crate::metadata::project::Item;
@@ -219,8 +219,7 @@ fn written_out(item: &Item, told: &mut Told) {
 
 /// Whether a text is a secret: not a placeholder that a build fills in, nor the mask of a retrieved one.
 fn is_secret(value: &str) -> bool {
-    let filled_in =
-        value.contains("${") || value.contains("{{") || value.contains("%%") || value.starts_with('<');
+    let filled_in = filled_in(value) || value.starts_with('<');
     let masked =
         value.chars().all(|c| matches!(c, '*' | 'x' | 'X' | '•')) || value.starts_with("Placeholder_Value");
     !value.is_empty() && !filled_in && !masked

@@ -1,6 +1,6 @@
 //! Flows that are on, and what each of them needs.
 
-use super::Rule;
+use super::{Rule, filled_in};
 use crate::metadata::app::{App, Form, settings};
 use crate::metadata::kinds::Kind;
 use crate::verdict::{Basis, Level};
@@ -106,8 +106,7 @@ pub(super) const RULES: &[Rule] = &[
         "`integration@example.com`.",
         |c, told| {
             for app in &c.apps {
-                if app.text(&settings::RUN_AS).is_some_and(|user| !user.contains('@') && !user.contains("${"))
-                {
+                if app.text(&settings::RUN_AS).is_some_and(|user| !user.contains('@') && !filled_in(user)) {
                     told.app(app, &settings::RUN_AS, "this is no username");
                 }
             }
@@ -237,7 +236,7 @@ pub(super) const RULES: &[Rule] = &[
             for app in &c.apps {
                 let Some(key) = app.text(&settings::CONSUMER_KEY) else { continue };
                 let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
-                if !key.contains("${") && (!(8..=256).contains(&key.len()) || !key.chars().all(allowed)) {
+                if !filled_in(key) && (!(8..=256).contains(&key.len()) || !key.chars().all(allowed)) {
                     told.app(app, &settings::CONSUMER_KEY, "this is no consumer key that can be chosen");
                 }
             }

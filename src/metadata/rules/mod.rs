@@ -25,7 +25,7 @@ macro_rules! rule {
 }
 
 mod access;
-mod callbacks;
+pub(super) mod callbacks;
 mod certificates;
 mod credentials;
 mod files;
@@ -120,6 +120,16 @@ pub struct Rule {
     pub judge: fn(&Context<'_>, &mut Told),
 }
 
+impl Rule {
+    /// How much it binds under a profile; none: it is not looked at.
+    pub fn level_under(&self, profile: Profile) -> Option<Level> {
+        match profile {
+            Profile::General => self.level,
+            Profile::Partner2026 => self.partner.max(self.level),
+        }
+    }
+}
+
 /// Takes what a rule tells.
 #[derive(Default)]
 pub struct Told {
@@ -178,15 +188,26 @@ pub fn find(id: &str) -> Option<&'static Rule> {
     rules().find(|rule| rule.id == id)
 }
 
+/// Whether a build fills in a part of a text when it deploys: `${X}`, `{{X}}`, `#{X}#`, `$(X)`, or all of it: `%X%`, `__X__`.
+pub(super) fn filled_in(value: &str) -> bool {
+    let named = |name: &str| {
+        let in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(in_name)
+    };
+    let inside =
+        |mark: &str| value.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark)).is_some_and(named);
+    let holds = |begin: &str, end: &str| value.split_once(begin).is_some_and(|(_, rest)| rest.contains(end));
+    ["${", "{{", "%%"].iter().any(|begin| value.contains(begin))
+        || holds("#{", "}")
+        || holds("$(", ")")
+        || ["%", "__"].iter().any(|mark| inside(mark))
+}
+
 /// Judges a project. The findings are in the order of files and lines.
 pub fn lint(context: &Context<'_>, profile: Profile) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in rules() {
-        let level = match profile {
-            Profile::General => rule.level,
-            Profile::Partner2026 => rule.partner.max(rule.level),
-        };
-        let Some(level) = level else { continue };
+        let Some(level) = rule.level_under(profile) else { continue };
         let mut told = Told::default();
         (rule.judge)(context, &mut told);
         findings.extend(told.findings.into_iter().map(|(place, of, message)| Finding {

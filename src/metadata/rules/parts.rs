@@ -1,11 +1,17 @@
 //! What belongs together: the files of an external client app, and what becomes of connected apps.
 
 use super::{Place, Rule};
-use crate::metadata::app::Form;
+use crate::metadata::app::{App, Form};
 use crate::metadata::kinds::Kind;
 use crate::verdict::{Basis, Level};
 
 const ECA: &str = "Salesforce Metadata API Developer Guide: ExternalClientApplication";
+
+/// Whether an app comes by a package, whose source never has the global settings.
+fn is_packaged(app: &App<'_>) -> bool {
+    let header = app.part(Kind::ExternalClientApplication);
+    matches!(header.and_then(|item| item.root.text("distributionState")), Some("Packaged" | "Managed"))
+}
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -65,13 +71,13 @@ pub(super) const RULES: &[Rule] = &[
         partner: None,
         basis: Basis::Vendor,
         cites: &[ECA],
-        explain: "Scopes stand in one file, callback, flows and certificate in the other. With one alone the app has no scopes, or cannot be reached.",
+        explain: "Scopes stand in one file, callback, flows and certificate in the other. With one alone the app has no scopes, or cannot be reached. Of an app that is packaged (distributionState Packaged or Managed) the global file is in no package: the org that it is deployed from has it.",
         setup: "",
         xml: "Retrieve both ExtlClntAppOauthSettings and ExtlClntAppGlobalOauthSettings. The global file is not packaged and must be deployed beside it.",
         judge: |c, told| {
             for app in c.apps.iter().filter(|app| app.part(Kind::ExternalClientApplication).is_some()) {
                 match (app.part(Kind::OauthSettings), app.part(Kind::GlobalOauthSettings)) {
-                    (Some(item), None) => told.item(
+                    (Some(item), None) if !is_packaged(app) => told.item(
                         item,
                         &item.root,
                         format!("`{}` has no ExtlClntAppGlobalOauthSettings", app.name),

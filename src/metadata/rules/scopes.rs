@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
         Must,
         Vendor,
         &["Salesforce Metadata API Developer Guide: ConnectedApp, ExtlClntAppOauthSettings"],
-        "An app without scopes grants nothing; its flows are refused, or give a token that no API takes.",
+        "An app without scopes grants nothing; its flows are refused, or give a token that no API takes. RefreshToken is no scope of an access token: where a flow gives no refresh token, nothing is left of it.",
         |c, told| {
             let custom = |app: &App<'_>| {
                 app.parts.iter().any(|item| item.root.text("commaSeparatedCustomScopes").is_some())
@@ -34,6 +34,13 @@ pub(super) const RULES: &[Rule] = &[
                 with_oauth(c).filter(|app| app.scopes().is_empty() && !custom(app) && !told_elsewhere(app))
             {
                 told.app(app, &settings::SCOPES, "the app has no scopes");
+            }
+            let offline = |scope: &str| matches!(scope, "RefreshToken" | "OfflineAccess");
+            for app in with_oauth(c).filter(|app| !custom(app)) {
+                let scopes = app.scopes();
+                if !scopes.is_empty() && scopes.iter().all(|(scope, _)| offline(scope)) {
+                    told.app(app, &settings::SCOPES, "the app has no scope that an access token can have");
+                }
             }
         }
     ),

@@ -10,6 +10,8 @@ use suite::suite;
 
 use super::masking;
 use super::registration::{Registration, free, plain};
+use super::rules::callbacks::of_an_answer;
+use super::rules::filled_in;
 use crate::oauth::salesforce::NEED_A_USER;
 use crate::subject::Flow;
 
@@ -57,9 +59,10 @@ pub fn left_out(apps: &[Named<'_>]) -> Vec<String> {
 /// Why a callback cannot be written down for a play, where it cannot.
 fn unusable(uri: &str) -> Option<&'static str> {
     match url::Url::parse(uri) {
-        _ if uri.contains("${") => Some("a build fills it in"),
+        _ if filled_in(uri) => Some("a build fills it in"),
         Err(_) => Some("it is no URL"),
         Ok(url) if url.fragment().is_some() => Some("it has a fragment"),
+        Ok(_) if of_an_answer(uri).is_some() => Some("its query has a parameter that answers have"),
         Ok(_) if masking::url_gives_away(uri) => Some("a secret stands in it"),
         Ok(_) => None,
     }

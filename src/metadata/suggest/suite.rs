@@ -8,6 +8,10 @@ use crate::subject::{ClientAuth, Flow, RefreshPolicy};
 /// A hundred years in milliseconds: no clock of a test goes on for longer.
 const CENTURY: i64 = 100 * 366 * 86_400_000;
 
+/// How far from the end of a lifetime a test of it stays at least: more than clocks are apart, and less than the unit in
+/// which lifetimes are set.
+const MARGIN: i64 = 5 * 60_000;
+
 /// A callback that nobody registers.
 const STRANGE: &str = "https://not-registered.example/callback";
 
@@ -324,8 +328,10 @@ impl Writer<'_, '_> {
         if ttl > CENTURY {
             return;
         }
-        // A third before the end, and a third after it; where use counts, after the last use.
-        let (before, beyond) = (ttl / 3 * 2, if slides { ttl / 3 * 4 } else { ttl / 3 * 2 });
+        // Just before the end, and just after it; where use counts, after the last use.
+        let margin = (ttl / 48).clamp(MARGIN.min(ttl / 4), 6 * MARGIN);
+        let before = ttl.saturating_sub(margin);
+        let beyond = if slides { ttl.saturating_add(margin) } else { 2 * margin };
         let end = format!(
             "- do: advance\n  by: {}\n- do: refresh\n  step: in time\n- do: advance\n  by: {}\n- do: refresh\n  expect: {{ refused: refresh-token-invalid }}\n  control: in time\n",
             time(before),
@@ -349,16 +355,20 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// The life of an access token: up to its end and not after. What introspects itself as over is told by a call.
+    /// The life of an access token: just up to its end, and not just after. What introspects itself as over is told by a call.
     fn sessions(&mut self) {
         // Client credentials drop the scope full, which calls REST for users.
         let alone = self.named.runs_alone() && self.named.has("api");
         let Some(control) = self.control_with(alone).filter(|_| self.named.calls()) else { return };
         let policy = &self.named.app.app.policy;
         let token = control.replace("  step: what works\n", "");
+        // A timeout is a number of minutes. What is used so late lives on from there, unless it is a JWT.
+        let ttl = policy.access_token_ttl;
+        let margin = (ttl / 4).min(60_000);
         let steps = format!(
-            "{token}- do: call\n  step: in time\n- do: advance\n  by: {}\n- do: call\n  expect: {{ refused: access-token-invalid }}\n  control: in time\n",
-            time(policy.access_token_ttl + 60_000)
+            "{token}- do: advance\n  by: {}\n- do: call\n  step: in time\n- do: advance\n  by: {}\n- do: call\n  expect: {{ refused: access-token-invalid }}\n  control: in time\n",
+            time(ttl - margin),
+            time(ttl + margin)
         );
         let because = format!("session timeout: {}", time(policy.access_token_ttl));
         let needs = if token.contains("authorize") {

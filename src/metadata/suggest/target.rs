@@ -11,6 +11,7 @@ pub fn target(apps: &[Named<'_>]) -> String {
         "# The org that the apps are deployed to. What no metadata has comes from the environment and from files beside this\n\
          # one; no secret stands here. Before deployment: grantcheck run SUITE --app METADATA, which needs no target.\n\
          org: ${SF_ORG} # https://MYDOMAIN.my.salesforce.com: client credentials and external client apps work there only\n\
+         profile: salesforce # with its own error codes; also behind a host that does not look like it\n\
          apps:\n",
     );
     let users_of_apps = run_as(apps);
