@@ -164,6 +164,24 @@ fn what_looks_right_and_is_not_is_told() {
     };
     let basic = "<externalCredentialParameters><parameterName>P</parameterName><parameterType>AuthProtocolVariant</parameterType>\
          <parameterValue>ClientCredentialsClientSecretBasic</parameterValue></externalCredentialParameters>";
+    let with_value = |kind: &str, value: &str| {
+        parameter(kind).replace(
+            "</externalCredentialParameters>",
+            &format!("<parameterValue>{value}</parameterValue></externalCredentialParameters>"),
+        )
+    };
+    let at_salesforce = |host: &str| {
+        let url = with_value("AuthProviderUrl", &format!("https://{host}/services/oauth2/token"));
+        credential(&format!("{basic}{url}"))
+    };
+    let status = |status: &str| credential(&with_value("AdditionalRefreshStatusCode", status));
+    let legacy = |provider: &str| {
+        let source = format!(
+            "<NamedCredential><label>N</label><endpoint>https://a.co</endpoint><protocol>Oauth</protocol>\
+             {provider}</NamedCredential>"
+        );
+        vec![("N.namedCredential", source)]
+    };
     let provider = |handler: &str| {
         let source = format!(
             "<AuthProvider xmlns=\"http://soap.sforce.com/2006/04/metadata\"><friendlyName>F</friendlyName>\
@@ -241,6 +259,48 @@ fn what_looks_right_and_is_not_is_told() {
                 format!("<SamlSsoConfig><validationCert>{weak}</validationCert></SamlSsoConfig>"),
             )],
         ),
+        ("credentials/client-credentials-go-to-the-org", true, at_salesforce("test.salesforce.com")),
+        ("credentials/client-credentials-go-to-the-org", false, at_salesforce("acme.my.salesforce.com")),
+        ("credentials/refresh-status-is-allowed", true, status("abc")),
+        ("credentials/refresh-status-is-allowed", true, status("1000")),
+        ("credentials/refresh-status-is-allowed", false, status("403")),
+        ("credentials/refresh-status-is-allowed", false, status("999")),
+        ("credentials/legacy-credential-is-complete", true, legacy("")),
+        ("credentials/legacy-credential-is-complete", false, legacy("<authProvider>P</authProvider>")),
+        (
+            "access/start-url-is-https",
+            true,
+            vec![connected(CALLBACK, "<mobileStartUrl>http://a.co</mobileStartUrl>")],
+        ),
+        (
+            "access/start-url-is-https",
+            true,
+            vec![connected(&format!("{CALLBACK}<singleLogoutUrl>http://a.co</singleLogoutUrl>"), "")],
+        ),
+        (
+            "files/value-is-allowed",
+            true,
+            vec![connected(
+                CALLBACK,
+                "<sessionPolicy><policyAction>StepUpMFA</policyAction></sessionPolicy>",
+            )],
+        ),
+        (
+            "files/value-is-allowed",
+            true,
+            vec![connected(CALLBACK, "<sessionPolicy><sessionTimeout>+15</sessionTimeout></sessionPolicy>")],
+        ),
+        (
+            "tokens/policy-is-readable",
+            true,
+            vec![connected(CALLBACK, &zero.replace("zero", "specific_inactivity:+30:DAYS"))],
+        ),
+        (
+            "tokens/policy-is-readable",
+            false,
+            vec![connected(CALLBACK, &zero.replace("zero", "specific_inactivity:30:DAYS"))],
+        ),
+        ("parts/saml-config-is-complete", true, vec![connected(CALLBACK, "<samlConfig/>")]),
         ("files/no-secret", true, secret("s3cr3t#{1")),
         ("files/no-secret", true, secret("%1234%")),
         ("files/no-secret", false, secret("#{SECRET}#")),

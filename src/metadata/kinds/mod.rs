@@ -194,7 +194,8 @@ const CONNECTED_APP: &[Field] = &[
     text("profileName").many(),
     open("samlConfig"),
     group("sessionPolicy"),
-    one("sessionPolicy/policyAction", ACTIONS),
+    // The step up to multi-factor authentication came with external client apps.
+    one("sessionPolicy/policyAction", &["Block", "RaiseSessionLevel"]),
     one("sessionPolicy/sessionLevel", LEVELS),
     number("sessionPolicy/sessionTimeout", 0, 1440),
     text("startUrl"),

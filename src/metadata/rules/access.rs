@@ -240,19 +240,27 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule!(
         "access/start-url-is-https",
-        "the start URL is https",
+        "start and log-out URLs are https",
         Should,
         Derived,
         &["RFC 9700 §2.6"],
-        "Users are led there right after the login.",
-        "Policies › Start URL.",
-        "startUrl with https, or a path of the org.",
+        "Users are led there right after the login, or when they log out.",
+        "Policies › Start URL, Mobile Start URL; Settings › OAuth Settings › Single Logout URL.",
+        "startUrl, mobileStartUrl and singleLogoutUrl with https, or a path of the org.",
         |c, told| {
             for app in &c.apps {
                 for item in &app.parts {
-                    let Some(element) = item.root.child("startUrl") else { continue };
-                    if element.value.to_ascii_lowercase().starts_with("http:") {
-                        told.item(item, element, "the start URL is http");
+                    for (path, what) in [
+                        ("startUrl", "start URL"),
+                        ("mobileStartUrl", "start URL on mobile devices"),
+                        ("singleLogoutUrl", "log-out URL"),
+                        ("oauthConfig/singleLogoutUrl", "log-out URL"),
+                        ("oauthPolicy/singleLogoutUrl", "log-out URL"),
+                    ] {
+                        let Some(element) = item.root.at(path) else { continue };
+                        if element.value.to_ascii_lowercase().starts_with("http:") {
+                            told.item(item, element, format!("the {what} is http"));
+                        }
                     }
                 }
             }

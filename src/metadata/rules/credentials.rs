@@ -80,6 +80,18 @@ fn to_salesforce(url: &str) -> bool {
     })
 }
 
+/// Whether a URL leads to a host at which the users of all orgs log in.
+fn is_shared_login(url: &str) -> bool {
+    let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_ascii_lowercase));
+    host.is_some_and(|host| matches!(host.as_str(), "login.salesforce.com" | "test.salesforce.com"))
+}
+
+/// Whether a token can be renewed after that status: Salesforce takes 4xx and 6xx to 9xx.
+fn renews(status: &str) -> bool {
+    let digits = status.len() == 3 && status.bytes().all(|b| b.is_ascii_digit());
+    digits && matches!(status.as_bytes()[0], b'4' | b'6'..=b'9')
+}
+
 fn token_url(item: &Item) -> Option<&str> {
     parameter(item, "AuthProviderUrl")?.text("parameterValue")
 }
@@ -324,6 +336,58 @@ pub(super) const RULES: &[Rule] = &[
         }
     ),
     rule!(
+        "credentials/client-credentials-go-to-the-org",
+        "client credentials are sent to the org itself",
+        Must,
+        Community,
+        &[
+            "Salesforce Help: OAuth 2.0 Client Credentials Flow",
+            "field notes: invalid_grant, request not supported on this domain"
+        ],
+        "login.salesforce.com and test.salesforce.com serve many orgs and have no user for an app to run as: they refuse client credentials with request not supported on this domain.",
+        SETUP,
+        "https://MYDOMAIN.my.salesforce.com/services/oauth2/token in the parameterValue of AuthProviderUrl.",
+        |c, told| {
+            for item in c
+                .project
+                .of(Kind::ExternalCredential)
+                .filter(|item| variant(item).is_some_and(|variant| variant.starts_with("ClientCredentials")))
+            {
+                let Some(url) = parameter(item, "AuthProviderUrl") else { continue };
+                if url.text("parameterValue").is_some_and(is_shared_login) {
+                    told.item(
+                        item,
+                        url.nearest("parameterValue"),
+                        "client credentials are refused on this host, which is no org's own",
+                    );
+                }
+            }
+        }
+    ),
+    rule!(
+        "credentials/refresh-status-is-allowed",
+        "a further status that renews a token is one that may be named",
+        Must,
+        Vendor,
+        &[EXTERNAL],
+        "AdditionalRefreshStatusCode takes 400 to 499 and 600 to 999; 401 renews the token in any case. Another status, or a text, is refused on deployment.",
+        SETUP,
+        "One status in parameterValue, 403 say.",
+        |c, told| {
+            for item in c.project.of(Kind::ExternalCredential) {
+                for (element, ..) in
+                    parameters(item).filter(|(_, kind, _)| *kind == "AdditionalRefreshStatusCode")
+                {
+                    let status = element.text("parameterValue").unwrap_or("");
+                    if !renews(status) && !filled_in(status) {
+                        let place = element.nearest("parameterValue");
+                        told.item(item, place, format!("`{status}` is no status that renews a token"));
+                    }
+                }
+            }
+        }
+    ),
+    rule!(
         "credentials/no-scope-towards-salesforce",
         "towards a Salesforce org no scope is asked for",
         Must,
@@ -428,6 +492,26 @@ pub(super) const RULES: &[Rule] = &[
                     if !there {
                         told.item(item, item.root.nearest("protocol"), format!("{name} is missing"));
                     }
+                }
+            }
+        }
+    ),
+    rule!(
+        "credentials/legacy-credential-is-complete",
+        "a legacy credential has an endpoint, and for OAuth an auth provider",
+        Must,
+        Vendor,
+        &[NAMED],
+        "A legacy credential holds the endpoint itself, and nothing can be called without one. With protocol Oauth the auth provider hands out the token: without one nobody can authenticate.",
+        SETUP,
+        "endpoint; authProvider beside protocol Oauth. Of a new credential: namedCredentialType SecuredEndpoint.",
+        |c, told| {
+            for item in c.project.of(Kind::NamedCredential).filter(|item| is_legacy(item)) {
+                if item.root.text("endpoint").is_none() {
+                    told.item(item, item.root.nearest("namedCredentialType"), "endpoint is missing");
+                }
+                if item.root.text("protocol") == Some("Oauth") && item.root.text("authProvider").is_none() {
+                    told.item(item, item.root.nearest("protocol"), "authProvider is missing");
                 }
             }
         }

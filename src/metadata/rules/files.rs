@@ -54,7 +54,8 @@ pub(super) const RULES: &[Rule] = &[
                         words.join(", ")
                     }
                     Shape::Number(from, to)
-                        if !value.parse().is_ok_and(|n: i64| (from..=to).contains(&n)) =>
+                        if value.starts_with('+')
+                            || !value.parse().is_ok_and(|n: i64| (from..=to).contains(&n)) =>
                     {
                         format!("a number from {from} to {to}")
                     }

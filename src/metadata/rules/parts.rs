@@ -140,6 +140,29 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        id: "parts/saml-config-is-complete",
+        title: "SAML of a connected app names its service and its subject",
+        level: Some(Level::Must),
+        partner: None,
+        basis: Basis::Vendor,
+        cites: &["Salesforce Metadata API Developer Guide: ConnectedApp"],
+        explain: "acsUrl, entityUrl and samlSubjectType are required: without them the deployment is refused.",
+        setup: "App Manager › the app › Edit › Web App Settings › Enable SAML.",
+        xml: "acsUrl, entityUrl and samlSubjectType in samlConfig; or no samlConfig.",
+        judge: |c, told| {
+            for item in c.project.of(Kind::ConnectedApp) {
+                for config in item.root.all("samlConfig") {
+                    for name in ["acsUrl", "entityUrl", "samlSubjectType"] {
+                        if config.text(name).is_none() {
+                            let place = Place { text: item.text.clone(), span: config.span };
+                            told.at(item.of(), place, format!("samlConfig has no {name}"));
+                        }
+                    }
+                }
+            }
+        },
+    },
+    Rule {
         id: "parts/app-is-external",
         title: "the app is an external client app",
         level: Some(Level::BestPractice),

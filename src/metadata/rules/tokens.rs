@@ -210,8 +210,12 @@ pub(super) const RULES: &[Rule] = &[
         "Policies › OAuth Policies › Refresh Token Policy.",
         "`specific_inactivity:30:DAYS`; or refreshTokenValidityPeriod and refreshTokenValidityUnit beside the type.",
         |c, told| {
-            for app in c.apps.iter().filter(|app| app.lifetime() == Some(Err(()))) {
+            for app in &c.apps {
                 let said = app.text(&settings::REFRESH_POLICY).unwrap_or("");
+                // A sign before the period is read as a number, and written by nobody else.
+                if app.lifetime() != Some(Err(())) && !said.contains('+') {
+                    continue;
+                }
                 told.app(
                     app,
                     &settings::REFRESH_POLICY,
