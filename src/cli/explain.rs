@@ -38,7 +38,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     };
     let mut what = arguments.what.join(" ");
     if what == "-" {
-        what = (io.ask)().unwrap_or_default();
+        what = piped(io);
     }
     if let Some(check) = catalog::find(&what) {
         return explain_check(check, io);
@@ -52,7 +52,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     }
     let found = errors::look_up(&what, flow);
     // A slug with a slash that is nearly a check is meant to be one, unless it is a code that is known.
-    let near = closest(&what, all_ids());
+    let near = if what.len() <= LONGEST_ID { closest(&what, all_ids()) } else { None };
     match (found.as_slice(), near) {
         ([], near) => Err(unknown(&what, near).into()),
         ([first, ..], Some(near)) if what.contains('/') && !matches!(first.how, How::Exact | How::Code) => {
@@ -60,6 +60,24 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         }
         (found, _) => explain_error(found, &what, flow, io),
     }
+}
+
+/// The longest text that may be meant for an id, in bytes.
+const LONGEST_ID: usize = 100;
+/// The most that is read of what is piped in, in bytes; what tells of the error is looked for at both ends.
+const LONGEST: usize = 4 * 1024 * 1024;
+
+/// What a person types on one line, or all that is piped in.
+fn piped(io: &mut Io<'_>) -> String {
+    let mut what = (io.ask)().unwrap_or_default();
+    while !io.terminal && what.len() < LONGEST {
+        let Some(line) = (io.ask)() else { break };
+        if !what.ends_with('\n') {
+            what.push('\n');
+        }
+        what.push_str(&line);
+    }
+    what.trim_end().to_owned()
 }
 
 fn all_ids() -> impl Iterator<Item = &'static str> {

@@ -1,6 +1,7 @@
 //! What somebody has of an error, read: JSON, XML, the query of a URL, a line of a log.
 
 use serde_json::Value;
+use std::borrow::Cow;
 
 use crate::oauth::params::form_decode;
 use crate::subject::Flow;
@@ -9,6 +10,8 @@ use crate::subject::Flow;
 const LONGEST: usize = 64 * 1024;
 /// How many places of a text are tried as the beginning of JSON.
 const TRIES: usize = 32;
+/// How often an address may stand in another one.
+const DEEPEST: usize = 3;
 
 /// What a text says of an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,19 +29,27 @@ pub struct Told {
 impl Told {
     /// Reads a text of any form. Whatever it is, there is something to match.
     pub fn read(text: &str) -> Self {
-        let mut end = text.len().min(LONGEST);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let text = &text[..end];
+        let text = both_ends(text);
+        let text = unescaped(&text);
+        let text = text.as_ref();
         let mut told = Told { plain: squeezed(text), flow: flow(text), ..Self::default() };
         told.json(text);
         if told.is_bare() && text.contains("\\\"") {
             told.json(&text.replace("\\\"", "\""));
         }
         told.xml(text);
-        if told.is_bare() {
-            told.parameters(text);
+        // An address may stand in another one, encoded as often.
+        let mut text = Cow::Borrowed(text);
+        for _ in 0..=DEEPEST {
+            if !told.is_bare() {
+                break;
+            }
+            told.parameters(&text);
+            let Ok(decoded) = form_decode(&text) else { break };
+            if decoded == text {
+                break;
+            }
+            text = Cow::Owned(decoded);
         }
         told
     }
@@ -100,10 +111,80 @@ impl Told {
             [(["error", "errorCode"], &mut self.codes), (["error_description", "message"], &mut self.texts)]
         {
             for name in names {
-                let value = parameter(text, name).map(|value| squeezed(&value));
+                let value = parameter(text, name).map(|value| squeezed(&decoded(value)));
                 into.extend(value.filter(|value| !value.is_empty()));
             }
         }
+    }
+}
+
+/// The beginning and the end of a text that is too long.
+fn both_ends(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST {
+        return Cow::Borrowed(text);
+    }
+    let mut begin = LONGEST / 2;
+    while !text.is_char_boundary(begin) {
+        begin -= 1;
+    }
+    let mut end = text.len() - LONGEST / 2;
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    Cow::Owned(format!("{}\n{}", &text[..begin], &text[end..]))
+}
+
+/// A text of a page, with its characters for what stands for them (HTML, named and numeric character references).
+fn unescaped(text: &str) -> Cow<'_, str> {
+    const NAMED: [(&str, char); 9] = [
+        ("amp", '&'),
+        ("apos", '\''),
+        ("gt", '>'),
+        ("lsquo", '\''),
+        ("lt", '<'),
+        ("nbsp", ' '),
+        ("quot", '"'),
+        ("rsquo", '\''),
+        ("sol", '/'),
+    ];
+    if !text.contains('&') || !text.contains(';') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('&') {
+        out.push_str(before);
+        let name = behind.char_indices().take(10).find(|(_, c)| *c == ';').map(|(end, _)| &behind[..end]);
+        let number = |name: &str| {
+            let digits = name.strip_prefix('#')?;
+            let code = match digits.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => digits.parse(),
+            };
+            char::from_u32(code.ok()?)
+        };
+        let known = |name: &str| NAMED.iter().find(|(known, _)| *known == name).map(|(_, c)| *c);
+        match name.and_then(|name| Some((name, known(name).or_else(|| number(name))?))) {
+            Some((name, c)) => {
+                out.push(c);
+                rest = &behind[name.len() + 1..];
+            }
+            None => {
+                out.push('&');
+                rest = behind;
+            }
+        }
+    }
+    Cow::Owned(out + rest)
+}
+
+/// A value that was encoded once more than it had to be.
+fn decoded(value: String) -> String {
+    let is_encoded =
+        |value: &str| ["%20", "%27", "%2F", "%2f", "%3A"].iter().any(|code| value.contains(code));
+    match form_decode(&value) {
+        Ok(plain) if is_encoded(&value) => plain,
+        _ => value,
     }
 }
 
@@ -116,8 +197,10 @@ fn parameter(text: &str, name: &str) -> Option<String> {
     };
     let at = text.match_indices(&key).map(|(at, _)| at).find(|at| begins(*at))? + key.len();
     let rest = &text[at..];
-    if let Some(quoted) = rest.strip_prefix('"') {
-        return Some(quoted[..quoted.find('"').unwrap_or(quoted.len())].to_owned());
+    for quote in ['"', '\''] {
+        if let Some(quoted) = rest.strip_prefix(quote) {
+            return Some(quoted[..quoted.find(quote).unwrap_or(quoted.len())].to_owned());
+        }
     }
     let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '&' | '"' | '<' | '>' | '#' | ','));
     let value = &rest[..end.unwrap_or(rest.len())];
@@ -170,6 +253,10 @@ mod tests {
             "error=invalid_grant&error_description=audience%20is%20invalid",
             "level=error error=invalid_grant error_description=\"audience is invalid\" n=1",
             "callback({\"error\":\"invalid_grant\",\"error_description\":\"audience is invalid\"})",
+            "{&quot;error&quot;:&quot;invalid_grant&quot;,&quot;error_description&quot;:&quot;audience&#x20;is&#32;invalid&quot;}",
+            "error='invalid_grant' error_description='audience is invalid'",
+            "https://a.example/login?next=%2Fcb%3Ferror%3Dinvalid_grant%26error_description%3Daudience%2520is%2520invalid",
+            "https://a.example/cb?error=invalid_grant&error_description=audience%2520is%2520invalid",
         ] {
             let told = Told::read(text);
             assert_eq!(
@@ -178,6 +265,13 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn an_error_at_the_end_of_a_long_text_is_found() {
+        let text = format!("{} error=invalid_grant", "é INFO ok ".repeat(400_000));
+        assert_eq!(Told::read(&text).codes, ["invalid_grant"]);
+        let _ = Told::read(&"{".repeat(3_000_000));
     }
 
     #[test]

@@ -309,8 +309,10 @@ fn split(item: &Item, list: &Element, separator: char) -> Vec<(String, Place)> {
         let trimmed = if separator == '\n' { member.trim_end_matches('\r') } else { member.trim() };
         let shown = super::masking::urls(trimmed);
         let found = source.get(from..list.value_span.end).and_then(|rest| rest.find(&shown));
+        // A line may be indented, which is no part of the member.
+        let indent = trimmed.len() - trimmed.trim_start().len();
         let span = match found {
-            Some(at) => Span::new(from + at, from + at + trimmed.len()),
+            Some(at) => Span::new(from + at + indent, from + at + trimmed.len()),
             None => list.value_span,
         };
         from = span.end.min(list.value_span.end).max(from);

@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use super::kinds::SECRETS;
 use super::xml::Element;
+use crate::oauth::from_base64;
 
 /// Types of parameters of a credential whose value may be a secret.
 const OF_SECRETS: [&str; 6] = [
@@ -37,7 +38,8 @@ pub(super) fn masked(source: &str, root: Option<&Element>) -> String {
             of_elements(root, &mut hidden);
             // An element that was commented out is one all the same; it ends with its comment.
             for comment in comments(source) {
-                of_words(source, comment, &mut hidden);
+                of_words(source, comment.clone(), &mut hidden);
+                of_notes(source, comment, &mut hidden);
             }
         }
         None => of_words(source, 0..source.len(), &mut hidden),
@@ -49,6 +51,7 @@ pub(super) fn masked(source: &str, root: Option<&Element>) -> String {
         hidden.push(begin..end);
         from = end;
     }
+    of_attributes(source, &mut hidden);
     of_urls(source, &mut hidden);
     starred(source, &hidden)
 }
@@ -82,9 +85,29 @@ pub(super) fn is_written_out(kind: &str, name: &str, value: &str) -> bool {
             && ["bearer", "basic", "token", "apikey"].contains(&first.to_ascii_lowercase().as_str())
     };
     let of_header = || matches!(kind, "AuthHeader" | "HttpHeader") && (scheme() || key());
-    OF_SECRETS.contains(&kind)
-        && !is_formula(value)
-        && (kind == "AuthProviderClientSecret" || names_a_secret(name) || of_header())
+    let of_its_kind = || {
+        OF_SECRETS.contains(&kind)
+            && (kind == "AuthProviderClientSecret" || names_a_secret(name) || of_header())
+    };
+    !value.is_empty() && !is_formula(value) && (of_its_kind() || is_a_secret(name) || is_a_secret(kind))
+}
+
+/// Whether a text is a private key: in PEM form, or bare base64 as retrieved certificates are (RFC 5208 §5, RFC 8017 A.1.2, RFC
+/// 5915 §3).
+pub(super) fn is_private_key(text: &str) -> bool {
+    if text.contains("PRIVATE KEY") {
+        return true;
+    }
+    let begin: String = text.chars().filter(|c| !c.is_whitespace()).take(16).collect();
+    let Some(der) = (begin.len() == 16).then(|| from_base64(&begin)).flatten() else { return false };
+    // A sequence of that length, which begins with a version.
+    let inside = match der[..] {
+        [0x30, 0x82, _, _, ref inside @ ..] => inside,
+        [0x30, 0x81, _, ref inside @ ..] => inside,
+        [0x30, length, ref inside @ ..] if length < 0x80 => inside,
+        _ => return false,
+    };
+    matches!(inside, [2, 1, 0 | 1, ..])
 }
 
 /// Whether a value is made of what the credential holds, `{!$Credential.Name.Password}` say.
@@ -97,15 +120,55 @@ fn names_a_secret(name: &str) -> bool {
     matches!(plain.as_str(), "key" | "pwd" | "sig") || WORDS.iter().any(|word| plain.contains(word))
 }
 
+/// Whether a name is that of a secret, whoever made it up: it ends like one.
+fn is_a_secret(name: &str) -> bool {
+    const ENDS: [&str; 8] =
+        ["secret", "password", "passwd", "passphrase", "apikey", "accesskey", "privatekey", "secretvalue"];
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    ENDS.iter().any(|end| plain.ends_with(end))
+}
+
+/// The values of attributes that have the name of a secret.
+fn of_attributes(source: &str, hidden: &mut Vec<Range<usize>>) {
+    for quote in ['"', '\''] {
+        for (at, _) in source.match_indices(&format!("={quote}")) {
+            let name = source[..at].rsplit(|c: char| c.is_whitespace() || c == '<').next().unwrap_or("");
+            if !is_a_secret(name) {
+                continue;
+            }
+            let begin = at + 2;
+            let end = source[begin..].find([quote, '<']).map_or(source.len(), |length| begin + length);
+            hidden.push(begin..end);
+        }
+    }
+}
+
+/// What stands behind `secret:` or `secret =` in a comment.
+fn of_notes(source: &str, within: Range<usize>, hidden: &mut Vec<Range<usize>>) {
+    for (at, _) in source[within.clone()].match_indices([':', '=']) {
+        let at = within.start + at;
+        let before = source[within.start..at].trim_end();
+        let name = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or("");
+        if !is_a_secret(name) && !name.eq_ignore_ascii_case("token") {
+            continue;
+        }
+        let rest = &source[at + 1..within.end];
+        let begin = at + 1 + (rest.len() - rest.trim_start().len());
+        let end = source[begin..within.end].find(char::is_whitespace).map_or(within.end, |end| begin + end);
+        hidden.push(begin..end);
+    }
+}
+
 fn of_elements(element: &Element, hidden: &mut Vec<Range<usize>>) {
     for child in &element.children {
         let inside = || child.inside.start..child.inside.end;
-        if SECRETS.contains(&child.name.as_str()) {
+        let is_key = || child.name != "parameterValue" && is_private_key(&child.value);
+        if SECRETS.contains(&child.name.as_str()) || is_a_secret(&child.name) || is_key() {
             hidden.push(inside());
             continue;
         }
         let kind = element.text("parameterType").unwrap_or("");
-        if child.name == "parameterValue" && OF_SECRETS.contains(&kind) && !is_formula(&child.value) {
+        if child.name == "parameterValue" && !is_formula(&child.value) {
             // Which header carries a secret is a guess, so none of them is shown.
             let header = matches!(kind, "AuthHeader" | "HttpHeader");
             let name = element.text("parameterName").unwrap_or("");
@@ -140,11 +203,14 @@ fn of_words(source: &str, within: Range<usize>, hidden: &mut Vec<Range<usize>>) 
             tag.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/' | '<')).unwrap_or(tag.len());
         let whole = &tag[..length];
         let local = whole.rsplit(':').next().unwrap_or(whole);
-        if !SECRETS.contains(&local) && local != "parameterValue" {
+        if !SECRETS.contains(&local) && local != "parameterValue" && !is_a_secret(local) {
             continue;
         }
-        let Some(open) = tag.find('>') else { continue };
-        let begin = begin + open + 1;
+        // A tag that has no end ends with its name.
+        let begin = match tag.find(['>', '<']) {
+            Some(open) if tag[open..].starts_with('>') => begin + open + 1,
+            _ => begin + length,
+        };
         let end = text[begin..].find(&format!("</{whole}")).map_or(text.len(), |length| begin + length);
         hidden.push(begin..end);
         from = end;
@@ -163,11 +229,11 @@ fn of_urls(text: &str, hidden: &mut Vec<Range<usize>>) {
         if let Some(user) = url[..authority].rfind('@').filter(|user| !is_filled_in(&url[..*user])) {
             hidden.push(begin..begin + user);
         }
-        let Some(query) = url.find('?') else { continue };
+        // What stands in a fragment has the form of a query, where it is an answer.
+        let Some(query) = url.find(['?', '#']) else { continue };
         let mut place = begin + query + 1;
-        let query = url[query + 1..].split('#').next().unwrap_or("");
         // An ampersand is written as an entity, which ends with a semicolon.
-        for member in query.split(['&', ';']) {
+        for member in url[query + 1..].split(['&', ';', '#', '?']) {
             if let Some((name, value)) = member.split_once('=')
                 && names_a_secret(name)
                 && !value.is_empty()
@@ -199,6 +265,8 @@ fn starred(text: &str, hidden: &[Range<usize>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::Text;
+    use crate::metadata::xml::read;
 
     #[test]
     fn a_url_gives_nothing_away() {
@@ -207,12 +275,54 @@ mod tests {
             ("`https://a.example/?a=1&amp;api_key=K3Y#x`", "`https://a.example/?a=1&amp;api_key=***#x`"),
             ("https://a.example/?token=${TOKEN}&page=2", "https://a.example/?token=${TOKEN}&page=2"),
             ("https://a.example/@b?q=a@b", "https://a.example/@b?q=a@b"),
+            ("https://a.example/cb#access_token=T0K&a=1", "https://a.example/cb#access_token=***&a=1"),
+            ("https://a.example/cb?a=1#id_token=T0K", "https://a.example/cb?a=1#id_token=***"),
         ] {
             assert_eq!(urls(url), shown);
         }
         assert!(
             url_gives_away("https://a.example/?X-Api-Key=1") && !url_gives_away("https://a.example/?a=1")
         );
+    }
+
+    #[test]
+    fn whatever_has_the_name_of_a_secret_is_hidden() {
+        for source in [
+            "<a><clientSecret>S3CR</clientSecret></a>",
+            "<a><apiKey>S3CR</apiKey></a>",
+            "<a><ConsumerSecret>S3CR</ConsumerSecret></a>",
+            "<a><b secret=\"S3CR\"/></a>",
+            "<a><b client-secret='S3CR'/></a>",
+            "<a><!-- the secret: S3CR --></a>",
+            "<a><!-- api_key=S3CR --></a>",
+            "<a><p><parameterName>clientSecret</parameterName><parameterType>Custom</parameterType><parameterValue>S3CR</parameterValue></p></a>",
+            "<a><p><parameterName>x</parameterName><parameterType>AuthProviderSecret</parameterType><parameterValue>S3CR</parameterValue></p></a>",
+        ] {
+            let root = read(&Text::new("a.xml", source.to_owned())).unwrap();
+            let shown = masked(source, Some(&root));
+            assert!(!shown.contains("S3CR") && shown.len() == source.len(), "{shown}");
+        }
+        let broken = "<a><consumerSecret S3CR</consumerSecret></a>";
+        assert!(!masked(broken, None).contains("S3CR"));
+        let policy = "<a><refreshTokenPolicy>infinite</refreshTokenPolicy></a>";
+        assert_eq!(masked(policy, None), policy);
+    }
+
+    #[test]
+    fn a_private_key_is_known_without_its_armour() {
+        for key in [
+            "MIIEvQIBADANBgkqhkiG9w0BAQ",
+            "MIIEpAIBAAKCAQEAu1SU1LfVLP",
+            "MHcCAQEEIIrYSSNQFaA2Hwf1",
+            "MIGHAgEAMBMGByqGSM49",
+        ] {
+            assert!(is_private_key(&format!("\n  {key}")), "{key}");
+        }
+        for other in
+            ["MIIDXTCCAkWgAwIBAgIJAKL0UG", "MIIBIjANBgkqhkiG9w0BAQEFAA", "no key at all, just words", "MII"]
+        {
+            assert!(!is_private_key(other), "{other}");
+        }
     }
 
     #[test]

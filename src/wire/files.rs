@@ -131,7 +131,7 @@ pub fn suites(path: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// The files below a path whose names are wanted, in order of their paths; the path itself where it is a file. Hidden
-/// folders, `node_modules` and links to folders are left out.
+/// folders, `node_modules`, links to folders, links that lead nowhere and what is no file (a pipe, a socket) are left out.
 ///
 /// # Errors
 /// A folder cannot be read.
@@ -150,7 +150,7 @@ pub fn under(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>,
                 (entry.file_name().to_string_lossy().into_owned(), entry.file_type().map_err(fail)?);
             if kind.is_dir() && !name.starts_with('.') && name != "node_modules" {
                 folders.push(entry.path());
-            } else if !kind.is_dir() && wanted(&name) {
+            } else if wanted(&name) && entry.path().is_file() {
                 found.push(entry.path());
             }
         }
