@@ -18,8 +18,7 @@ pub(super) fn explain(findings: &mut [FindingRow], exchanges: &[Exchange]) {
         // A check may be about the looks of an answer; then its error is beside the point.
         if finding.check.is_none() || finding.observed.contains(&code) {
             let Short { entry, means, causes, cure } = short;
-            finding.error =
-                Some(ErrorRow { entry: entry.into(), means: means.into(), causes, cure: cure.into() });
+            finding.error = Some(ErrorRow { entry: entry.into(), means: means.into(), causes, cure });
         }
     }
 }
