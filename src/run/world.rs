@@ -482,6 +482,8 @@ impl<'w> World<'w> {
         pages.reverse();
         let mut outgoing = first;
         let mut endpoint = Endpoint::Authorize;
+        // The last of the pages on which the user says no is where it is said.
+        let mut says_no = false;
         for _ in 0..MOST_PAGES {
             let url = outgoing.request.uri().to_string();
             let mut jar = self.jars.remove(&actor.user).unwrap_or_default();
@@ -496,11 +498,14 @@ impl<'w> World<'w> {
                 jar.absorb(&url, &response.headers);
             }
             self.jars.insert(actor.user.clone(), jar);
+            self.exchanges[at].facts.denies = says_no;
+            let left = pages.len();
             let next = if follow { self.next_page(at, &mut pages, actor) } else { None };
             match next {
                 Some(next) => outgoing = next,
                 None => return Done::Exchange(at),
             }
+            says_no = deny && self.target.deny.is_some() && left > 0 && pages.is_empty();
             endpoint = Endpoint::Page;
         }
         Done::Missing(format!("the login went over more than {MOST_PAGES} pages and redirects"))

@@ -14,6 +14,9 @@ use crate::subject::{ConnectedApp, Target};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
+    /// Whether the user says no with it, by what the target declares.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub denies: bool,
     /// The `assertion` of a bearer grant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assertion: Option<AssertionFacts>,
@@ -304,6 +307,7 @@ impl Facts {
             known.is_some() && read.as_ref().map(|(_, secret)| secret.as_str()) == known.map(Secret::expose)
         };
         Self {
+            denies: false,
             basic_is_raw: is(&raw) && !is(&basic),
             basic_escaped: raw.map(|raw| basic.as_ref() != Some(&raw)).filter(|escaped| *escaped),
             secret_in: None,

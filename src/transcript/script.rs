@@ -25,6 +25,7 @@
 //! = setting rotation true                what is known of the subject
 //! = setting rotation true of main        what is known of one of its apps
 //! = calls 3                              how many calls the client was told to make
+//! = concurrency 2                        how many of them at a time
 //! = store                                the client has a place for its tokens that outlives it
 //! = killed                               it was killed on the way, and started again
 //! = named-credential jwt-bearer 403      the client is a Named Credential, which renews on these statuses too

@@ -219,7 +219,8 @@ impl Journey<'_> {
         std::iter::once(request).chain(pages).find(|x| {
             let tweak = x.tweak.as_deref().unwrap_or("").to_ascii_lowercase();
             let says_so = ["deny", "denies", "denied", "says no"].iter().any(|word| tweak.contains(word));
-            says_so || x.endpoint == Endpoint::Page && (form_says_no(x) || link_says_no(x))
+            let is_no = || x.facts.denies || form_says_no(x) || link_says_no(x);
+            says_so || x.endpoint == Endpoint::Page && is_no()
         })
     }
 }
@@ -403,6 +404,11 @@ mod tests {
         for no in ["> POST page csrf=0123&cancel=+Deny+", "> POST page choice=reject", "> POST page deny=1"] {
             assert_eq!(judged(id, &walked(&pages(no))).verdict, Verdict::Pass, "{no}");
         }
+        // In whatever language, where the target declares how the user says no.
+        let mut declared = walked(&pages("> POST page ok=nein"));
+        assert_eq!(judged(id, &declared).verdict, Verdict::Skip);
+        declared.exchanges[2].facts.denies = true;
+        assert_eq!(judged(id, &declared).verdict, Verdict::Pass);
         let mut link = walked(&pages("> GET page"));
         assert_eq!(judged(id, &link).verdict, Verdict::Skip, "a page is no denial");
         let request = &link.exchanges[2].request;
