@@ -99,7 +99,7 @@ faults! {
     GARBLED_500 "garbled-500" ["AZ-47"] "breaks where a parameter holds control characters"
 
     // The redemption of codes and the token endpoint.
-    TOKEN_TYPE_MISSING "token-type-missing" ["CD-01", "SF-01", "NC-12"] "grants a code without a token_type"
+    TOKEN_TYPE_MISSING "token-type-missing" ["CD-01", "CD-36", "SF-01", "NC-12"] "grants a code without a token_type"
     TOKEN_AS_TEXT "token-as-text" ["CD-02"] "says that a token response is plain text"
     NO_STORE_MISSING "no-store-missing" ["CD-03"] "lets token responses be cached"
     PRAGMA_MISSING "pragma-missing" ["CD-04"] "sends token responses without Pragma"

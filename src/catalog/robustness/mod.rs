@@ -94,9 +94,9 @@ fn patient(t: &Transcript, came_to: impl Fn(&Exchange) -> bool) -> Judgement {
     let mut j = Judgement::new();
     let calls = usize::try_from(t.calls()).unwrap_or(1).max(1);
     for row in rows(t, came_to) {
-        // Each call may have asked for itself.
+        // Each call may have asked for itself, and once more.
         let within = |(many, millis): &(usize, i64)| {
-            let many = (many - 1) * calls + 1;
+            let many = (*many).max(2 * calls + 1);
             row.windows(many).find(|few| few[many - 1].at - few[0].at < *millis).map(|few| (few, *millis))
         };
         if !are_of(calls, &row) {
