@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 use crate::oauth::params::form_decode;
+use crate::oauth::references::reference;
 use crate::subject::Flow;
 
 /// The most bytes that are read of a text.
@@ -134,46 +135,18 @@ fn both_ends(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}\n{}", &text[..begin], &text[end..]))
 }
 
-/// A text of a page, with its characters for what stands for them (HTML, named and numeric character references).
+/// A text of a page, with its characters for what stands for them.
 fn unescaped(text: &str) -> Cow<'_, str> {
-    const NAMED: [(&str, char); 9] = [
-        ("amp", '&'),
-        ("apos", '\''),
-        ("gt", '>'),
-        ("lsquo", '\''),
-        ("lt", '<'),
-        ("nbsp", ' '),
-        ("quot", '"'),
-        ("rsquo", '\''),
-        ("sol", '/'),
-    ];
     if !text.contains('&') || !text.contains(';') {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('&') {
-        out.push_str(before);
-        let name = behind.char_indices().take(10).find(|(_, c)| *c == ';').map(|(end, _)| &behind[..end]);
-        let number = |name: &str| {
-            let digits = name.strip_prefix('#')?;
-            let code = match digits.strip_prefix(['x', 'X']) {
-                Some(hex) => u32::from_str_radix(hex, 16),
-                None => digits.parse(),
-            };
-            char::from_u32(code.ok()?)
-        };
-        let known = |name: &str| NAMED.iter().find(|(known, _)| *known == name).map(|(_, c)| *c);
-        match name.and_then(|name| Some((name, known(name).or_else(|| number(name))?))) {
-            Some((name, c)) => {
-                out.push(c);
-                rest = &behind[name.len() + 1..];
-            }
-            None => {
-                out.push('&');
-                rest = behind;
-            }
-        }
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        let (c, length) = reference(&rest[at..]).unwrap_or(('&', 1));
+        out.push(c);
+        rest = &rest[at + length..];
     }
     Cow::Owned(out + rest)
 }
@@ -232,8 +205,7 @@ fn flow(text: &str) -> Option<Flow> {
 
 /// On one line, with plain quotes.
 pub(super) fn squeezed(text: &str) -> String {
-    let plain =
-        text.replace(['\u{2019}', '\u{2018}', '\u{2032}'], "'").replace("&#39;", "'").replace("&apos;", "'");
+    let plain = unescaped(text).replace(['\u{2019}', '\u{2018}', '\u{2032}'], "'");
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -7,6 +7,7 @@ pub mod keys;
 pub mod message;
 pub mod params;
 pub mod pkce;
+pub mod references;
 pub mod salesforce;
 pub mod saml;
 mod secret;

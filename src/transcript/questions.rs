@@ -108,6 +108,11 @@ impl Transcript {
         origin.text("scope").or_else(asked)
     }
 
+    /// Whether nothing says that the app of an exchange keeps its refresh token.
+    pub fn may_rotate(&self, x: &Exchange) -> bool {
+        self.subject.settings_of(x.client_id()).flag("rotation") != Some(false)
+    }
+
     /// The refresh before `x` that was answered with another refresh token in place of this one.
     pub fn rotated_before(&self, token: &str, x: &Exchange) -> Option<&Exchange> {
         self.before(x).find(|y| {

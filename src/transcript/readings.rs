@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::oauth::references::reference;
+
 /// What is done to a text, one after the other; each is none where it changes nothing. URL-encoding is read three times,
 /// as often as anybody puts one address into another.
 pub(super) const STEPS: [fn(&str) -> Option<Reading>; 5] = [unescape, decode, decode, decode, join];
@@ -10,20 +12,8 @@ pub(super) const STEPS: [fn(&str) -> Option<Reading>; 5] = [unescape, decode, de
 /// Escapes that are read before a text is searched once more.
 const ESCAPES: [&str; 6] = ["&#", "\\u00", "&apos;", "&equals;", "&plus;", "&sol;"];
 
-/// Characters that pages write by name.
-const NAMED: [(&str, char); 8] = [
-    ("&amp;", '&'),
-    ("&apos;", '\''),
-    ("&equals;", '='),
-    ("&gt;", '>'),
-    ("&lt;", '<'),
-    ("&plus;", '+'),
-    ("&quot;", '"'),
-    ("&sol;", '/'),
-];
-
-/// The longest escape, in bytes.
-const LONGEST_ESCAPE: usize = 10;
+/// The longest sequence of a terminal that is looked for, in bytes.
+const LONGEST_SEQUENCE: usize = 10;
 
 /// A text as it can be read.
 pub(super) struct Reading {
@@ -82,16 +72,7 @@ fn escape(text: &str) -> Option<(char, usize)> {
     if text.starts_with("\\/") {
         return Some(('/', 2));
     }
-    if let Some((name, c)) = NAMED.iter().find(|(name, _)| text.starts_with(name)) {
-        return Some((*c, name.len()));
-    }
-    let rest = text.strip_prefix("&#")?;
-    let end = rest.bytes().take(LONGEST_ESCAPE).position(|b| b == b';')?;
-    let code = match rest[..end].strip_prefix(['x', 'X']) {
-        Some(hex) => u32::from_str_radix(hex, 16),
-        None => rest[..end].parse(),
-    };
-    Some((char::from_u32(code.ok()?)?, end + 3))
+    reference(text)
 }
 
 /// URL-decoded, as far as it is ASCII.
@@ -111,7 +92,7 @@ fn decode(text: &str) -> Option<Reading> {
 fn join(text: &str) -> Option<Reading> {
     byte_wise(text, |rest| match rest {
         [0x1b, b'[', sequence @ ..] => {
-            let length = sequence.iter().take(LONGEST_ESCAPE).position(|b| (0x40..0x7f).contains(b));
+            let length = sequence.iter().take(LONGEST_SEQUENCE).position(|b| (0x40..0x7f).contains(b));
             Some((None, length.map_or(1, |length| length + 3)))
         }
         [b'\\', b'n' | b'r' | b't', ..] => Some((None, 2)),

@@ -147,9 +147,9 @@ fn revocation_shows_at_once(t: &Transcript) -> Judgement {
 
 fn rotated_out_token_is_inactive(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    let rotates = |y: &Exchange| t.subject.settings_of(y.client_id()).flag("rotation") != Some(false);
-    let gone =
-        |x: &Exchange, token: &str| t.rotated_before(token, x).is_some_and(|y| rotates(y) && !together(x, y));
+    let gone = |x: &Exchange, token: &str| {
+        t.rotated_before(token, x).is_some_and(|y| t.may_rotate(y) && !together(x, y))
+    };
     for (x, token) in questions(t).filter(|(x, token)| gone(x, token)) {
         inactive(&mut j, t, x, token, "another refresh token was given in its place");
     }

@@ -11,8 +11,8 @@ use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 use tokens::{
     Family, authenticated, calls_with, collided, credentials, first_call, has_refreshed, in_time,
-    lists_refresh, lives, owner, presented, races, refreshes, rejected, reuses, rotates, says, shown_dead,
-    sound, works,
+    lists_refresh, lives, owner, presented, races, refreshes, rejected, reuses, says, shown_dead, sound,
+    works,
 };
 
 /// The redemption of a code by `main`, which gives R1 for the scope `api`.
@@ -412,7 +412,7 @@ fn reuse_kills_the_active_token(t: &Transcript) -> Judgement {
 
 fn one_family_survives_a_race(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    for (token, race) in races(t).into_iter().filter(|(_, race)| rotates(t, race[0])) {
+    for (token, race) in races(t).into_iter().filter(|(_, race)| t.may_rotate(race[0])) {
         let won: Vec<&Exchange> = race.iter().copied().filter(|x| x.hands_out_a_token()).collect();
         let successors = won.iter().filter_map(|x| x.text("refresh_token")).filter(|r| *r != token);
         let mut successors: Vec<&str> = successors.collect();

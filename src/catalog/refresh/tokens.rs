@@ -22,14 +22,9 @@ pub(super) fn refreshes(t: &Transcript) -> impl Iterator<Item = (&Exchange, &str
 /// Every refresh with a token that an earlier refresh rotated out, and that earlier one.
 pub(super) fn reuses(t: &Transcript) -> impl Iterator<Item = (&Exchange, &str, &Exchange)> {
     refreshes(t).filter_map(|(x, token)| {
-        let rotation = t.rotated_before(token, x).filter(|y| rotates(t, y) && !together(x, y))?;
+        let rotation = t.rotated_before(token, x).filter(|y| t.may_rotate(y) && !together(x, y))?;
         (owner(t, token).is_none() || owner(t, token) == x.client_id()).then_some((x, token, rotation))
     })
-}
-
-/// Whether nothing says that the app of an exchange keeps its refresh token.
-pub(super) fn rotates(t: &Transcript, x: &Exchange) -> bool {
-    t.subject.settings_of(x.client_id()).flag("rotation") != Some(false)
 }
 
 /// Refreshes with one token that were released together, two or more of them.

@@ -137,11 +137,11 @@ pub(super) fn let_in(x: &Exchange) -> Option<bool> {
     match response.status {
         200..=299 => Some(true),
         401 => Some(false),
-        400 if matches!(error.as_deref(), Some("invalid_token" | "invalid_request")) => Some(false),
         // Where there is no body, the challenge says it (RFC 6750 §3).
-        400 if challenge(x)
-            .and_then(|challenge| challenge.error)
-            .is_some_and(|error| matches!(error.as_str(), "invalid_token" | "invalid_request")) =>
+        400 if [error.as_deref(), challenge(x).and_then(|challenge| challenge.error).as_deref()]
+            .into_iter()
+            .flatten()
+            .any(|error| matches!(error, "invalid_token" | "invalid_request")) =>
         {
             Some(false)
         }

@@ -1,0 +1,220 @@
+//! Where secrets are learnt: from what a target says, and from each exchange.
+
+use scraper::{Html, Selector};
+use serde_json::Value;
+use std::sync::LazyLock;
+
+use super::{EVERYDAY, MEMBERS, PARAMS, Redactor, SHORTEST, STRONG, value_beside};
+use crate::oauth::{Endpoint, Params};
+use crate::subject::{Brought, Login, Page, Subject, Target};
+use crate::transcript::encodings::basic;
+use crate::transcript::{Answer, Exchange};
+
+/// Schemes of `Authorization`: words of every report, wherever they stand.
+const SCHEMES: &[&str] = &["basic", "bearer", "digest", "oauth"];
+
+impl Redactor {
+    /// Learns the secrets of a target.
+    pub fn learn_target(&mut self, target: &Target) {
+        self.learn_subject(&target.subject());
+        for app in target.apps.values() {
+            if let Some(secret) = &app.client_secret {
+                self.learn("client_secret", secret.expose());
+                self.learn_basic(&app.client_id, secret.expose());
+            }
+            // What a gateway wants in every request is a key more often than not; a scope is none.
+            for (name, value) in app.extra.iter().filter(|(name, _)| name != "scope") {
+                self.learn_name("parameter", name);
+                self.learn("parameter", value);
+            }
+        }
+        for secret in &target.secrets {
+            self.learn("secret", secret.expose());
+        }
+        if let Login::Given(grant) = &target.login {
+            match &grant.token {
+                Brought::RefreshToken(token) => self.learn("refresh_token", token.expose()),
+                Brought::AccessToken(token) => self.learn("access_token", token.expose()),
+            }
+        }
+        for user in target.users.values() {
+            if let Some(password) = &user.password {
+                self.learn("password", password.expose());
+            }
+        }
+        if let Login::Pages(pages) = &target.login {
+            self.learn_pages(pages);
+        }
+        self.learn_pages(target.deny.as_deref().unwrap_or_default());
+    }
+
+    /// Learns what is no secret of anybody: under which names apps and users are known, and where.
+    pub(in crate::transcript) fn learn_subject(&mut self, subject: &Subject) {
+        self.learn_open(&subject.org);
+        for app in subject.apps.values() {
+            self.learn_open(&app.client_id);
+            app.redirect_uris.iter().chain(&app.scopes).for_each(|text| self.learn_open(text));
+        }
+        subject.users.values().for_each(|name| self.learn_open(name));
+    }
+
+    /// Learns what a login types: everything but the user's name.
+    fn learn_pages(&mut self, pages: &[Page]) {
+        for (name, value) in pages.iter().flat_map(|page| &page.fill) {
+            let typed = value.replace("${user.username}", "").replace("${user.password}", "");
+            if typed.is_empty() && !value.contains("${user.password}") {
+                continue;
+            }
+            self.learn_name("page_field", name);
+            if !typed.is_empty() {
+                // The word on a button stands on the page as well.
+                if typed.chars().all(|c| c.is_alphabetic() || c == ' ') {
+                    self.learn_open(&typed);
+                }
+                self.learn("page_field", &typed);
+            }
+        }
+    }
+
+    /// Learns every secret of an exchange.
+    pub fn learn_exchange(&mut self, exchange: &Exchange) {
+        let request = &exchange.request;
+        let walks = matches!(exchange.endpoint, Endpoint::Authorize | Endpoint::Page);
+        if exchange.endpoint == Endpoint::Authorize {
+            // The pages that follow carry what the client asked for in hidden fields.
+            for (name, value) in request.query().iter().chain(request.form().iter()) {
+                if !PARAMS.iter().any(|(secret, _)| *secret == name) && !self.names.contains_key(name) {
+                    self.learn_open(value);
+                }
+            }
+        }
+        self.learn_params(request.query());
+        self.learn_params(request.form());
+        self.learn_headers(&request.headers);
+        self.learn_text(&request.body);
+        if let Answer::Response(response) = &exchange.answer {
+            self.learn_headers(&response.headers);
+            self.learn_text(&response.body);
+            if let Some(location) = response.header("location") {
+                for part in location.split(['?', '#']).skip(1) {
+                    self.learn_params(&Params::read_lossy(part));
+                }
+            }
+            if walks {
+                self.learn_hidden_fields(&response.body);
+            }
+        }
+    }
+
+    fn learn_params(&mut self, params: &Params) {
+        let ours = |name: &str| PARAMS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
+        for (name, value) in params.iter() {
+            if let Some(kind) = ours(name).or_else(|| self.names.get(name).copied()) {
+                self.learn(kind, value);
+            }
+        }
+        if let (Some(id), Some(secret)) = (params.get("client_id"), params.get("client_secret")) {
+            self.learn_basic(id, secret);
+        }
+    }
+
+    /// Learns what an app would send as HTTP Basic: a program may write it without ever sending it.
+    fn learn_basic(&mut self, client_id: &str, secret: &str) {
+        if !secret.is_empty() {
+            basic(client_id, secret).iter().for_each(|sent| self.learn("basic", sent));
+        }
+    }
+
+    fn learn_headers(&mut self, headers: &[(String, String)]) {
+        for (name, value) in headers {
+            match name.to_ascii_lowercase().as_str() {
+                "authorization" | "proxy-authorization" => {
+                    let words: Vec<&str> = value.split_whitespace().collect();
+                    let basic = words.first().is_some_and(|word| word.eq_ignore_ascii_case("basic"));
+                    // Each word by itself: a judge has to see that there are two where one should be.
+                    for word in words.iter().skip(usize::from(words.len() > 1)) {
+                        if !SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme)) {
+                            self.learn(if basic { "basic" } else { "access_token" }, word);
+                        }
+                    }
+                }
+                "cookie" => {
+                    for pair in value.split(';') {
+                        self.learn("cookie", pair.split_once('=').map_or("", |(_, v)| v.trim()));
+                    }
+                }
+                "set-cookie" => {
+                    let pair = value.split(';').next().unwrap_or("");
+                    self.learn("cookie", pair.split_once('=').map_or("", |(_, v)| v.trim()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Learns the secrets of a body, whatever it is: JSON with a name that stands twice or with a slip in it, XML, a
+    /// form. What cannot be read can still be told, and must not be.
+    fn learn_text(&mut self, body: &str) {
+        self.learn_json(body);
+        let named = MEMBERS.iter().map(|name| (*name, *name)).chain(PARAMS.iter().copied());
+        // `code` and its like stand beside much that is no secret.
+        for (name, kind) in named.filter(|(name, _)| name.contains('_') || *name == "signature") {
+            for (at, _) in body.match_indices(name) {
+                if body[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                    continue;
+                }
+                if let Some(value) = value_beside(&body[at + name.len()..]) {
+                    self.learn(kind, value);
+                    self.learn(kind, Params::read_lossy(&format!("v={value}")).get("v").unwrap_or(value));
+                }
+            }
+        }
+    }
+
+    fn learn_json(&mut self, body: &str) {
+        let Ok(Value::Object(members)) = serde_json::from_str::<Value>(body) else { return };
+        for (name, value) in &members {
+            let Some(text) = value.as_str() else { continue };
+            if MEMBERS.contains(&name.as_str()) {
+                let kind = MEMBERS.iter().find(|m| *m == name).copied().unwrap_or("token");
+                self.learn(kind, text);
+            }
+            if let Some((_, kind)) = PARAMS.iter().find(|(param, _)| param == name) {
+                self.learn(kind, text);
+            }
+        }
+    }
+
+    /// Hidden fields of a page guard a form against forgery; they are as good as a session while it lives.
+    fn learn_hidden_fields(&mut self, html: &str) {
+        for (name, value) in hidden_fields(html) {
+            // What the client itself asked for, an address and a word of the protocol are nobody's secret.
+            let address = !value.contains('?')
+                && ["/", "http://", "https://"].iter().any(|start| value.starts_with(start));
+            let word =
+                value.len() < STRONG && value.bytes().all(|b| b.is_ascii_lowercase() || b"_-".contains(&b));
+            if self.open.contains(&value) || address || word || EVERYDAY.contains(&value.as_str()) {
+                continue;
+            }
+            if value.len() < SHORTEST {
+                self.learn_name("page_field", &name);
+            }
+            self.learn("page_field", &value);
+        }
+    }
+}
+
+/// Names and values of the hidden fields of a page, as a browser reads them.
+fn hidden_fields(html: &str) -> Vec<(String, String)> {
+    static HIDDEN: LazyLock<Selector> =
+        LazyLock::new(|| Selector::parse("input[type=hidden i]").expect("a selector of our own"));
+    if !html.contains('<') {
+        return Vec::new();
+    }
+    let document = Html::parse_document(html);
+    let fields = document.select(&HIDDEN).map(|field| {
+        let attribute = |name: &str| field.value().attr(name).unwrap_or("").to_owned();
+        (attribute("name"), attribute("value"))
+    });
+    fields.filter(|(_, value)| !value.is_empty()).collect()
+}
