@@ -5,7 +5,7 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use std::future::Future as _;
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use grantcheck::cli::{self, Io};
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             std::io::stdin().read_line(&mut line).map(|read| Some(line).filter(|_| read > 0))
         })
     };
+    let mut ask_all = || asked(false, || everything(std::io::stdin().lock()).map(Some));
     let mut ask_secret = || asked(true, || rpassword::read_password().map(Some));
     // Where no browser comes up, the person opens the page that was told.
     let mut open = |page: &str| drop(opener::open_browser(page));
@@ -33,12 +34,23 @@ fn main() -> ExitCode {
         colour,
         terminal,
         ask: &mut ask,
+        ask_all: &mut ask_all,
         ask_secret: &mut ask_secret,
         open: &mut open,
     };
     let exit = cli::run(&arguments, &mut io);
     let _ = out.flush();
     ExitCode::from(exit)
+}
+
+/// The most bytes that are read of standard input: no answer of a server, and no piece of a log, is as long.
+const LONGEST_INPUT: u64 = 16 * 1024 * 1024;
+
+/// All that a stream has, as far as it is not too long; what is no text stands for itself.
+fn everything(input: impl Read) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    input.take(LONGEST_INPUT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// What a person types. Ctrl-C ends the program when the terminal shows again what is typed: whoever reads in secret raises the

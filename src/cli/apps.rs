@@ -9,10 +9,15 @@ use crate::metadata::{self, Joined, Keys, LONGEST, Note, Project, Registration};
 use crate::report::visible;
 use crate::wire::{clock, files};
 
-/// The metadata at these paths. What a person names is read whatever it is called; a folder is searched by the names of its
-/// files.
-pub(super) fn project(paths: &[PathBuf]) -> Result<Project, CannotStart> {
+/// The metadata at these paths, and links to folders that were not followed. What a person names is read whatever it is called;
+/// a folder is searched by the names of its files. What cannot be read is a problem of its own, and the rest is read.
+pub(super) fn project(paths: &[PathBuf]) -> Result<(Project, Vec<PathBuf>), CannotStart> {
     let mut project = Project::default();
+    let mut links = Vec::new();
+    let unreadable = |path: &str, why: &dyn std::fmt::Display| {
+        Diagnostic::at("unreadable", &Text::new(path, ""), Span::new(0, 0), why.to_string())
+            .help("see whether it is there, and who may read it")
+    };
     // A file may be below several of the paths, or be named twice.
     let mut seen = BTreeSet::new();
     for path in paths {
@@ -23,10 +28,20 @@ pub(super) fn project(paths: &[PathBuf]) -> Result<Project, CannotStart> {
                 .into());
         }
         let single = !files::is_folder(path);
-        let all = files::under(path, &|name| metadata::is_metadata(name) || name.ends_with("-meta.xml"))?;
-        for file in all.into_iter().filter(|file| seen.insert(files::canonical(file))) {
+        let below = files::under(path, &|name| metadata::is_metadata(name) || name.ends_with("-meta.xml"));
+        let folder = path.display().to_string();
+        project.problems.extend(below.problems.iter().map(|why| unreadable(&folder, why)));
+        links.extend(below.links);
+        for file in below.files.into_iter().filter(|file| seen.insert(files::canonical(file))) {
             let name = file.display().to_string();
-            let known = project.add_bytes(&name, files::bytes(&file, LONGEST)?);
+            let bytes = match files::bytes(&file, LONGEST) {
+                Ok(bytes) => bytes,
+                Err(why) => {
+                    project.problems.push(unreadable(&name, &why));
+                    continue;
+                }
+            };
+            let known = project.add_bytes(&name, bytes);
             if single && !known {
                 let message = "the file is no metadata of an app or a credential";
                 let at =
@@ -35,12 +50,12 @@ pub(super) fn project(paths: &[PathBuf]) -> Result<Project, CannotStart> {
             }
         }
     }
-    Ok(project)
+    Ok((project, links))
 }
 
 /// The apps at these paths as the embedded org registers them. All problems of all files at once.
 pub(super) fn registrations(paths: &[PathBuf]) -> Result<Vec<Registration>, CannotStart> {
-    let project = project(paths)?;
+    let (project, _) = project(paths)?;
     if !project.problems.is_empty() {
         return Err(project.problems.into());
     }

@@ -11,13 +11,17 @@ use crate::report::visible;
 use crate::subject::Flow;
 use crate::transcript::is_secret_parameter;
 
+/// The most bytes of what may be meant as an id; the longest has some seventy.
+const LONGEST_ID: usize = 120;
+/// How many letters of a text are looked at to say again what is not known.
+const SHOWN: usize = 4096;
 /// How many entries are told in full where a text may be several.
 const FEW: usize = 3;
 
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Id of a check or of a lint rule, or an error as you have it: a JSON body, a URL, `error: description`, a status of the Login
-    /// History, a line of a log; `-` reads a line from standard input
+    /// History, a line of a log; `-` reads standard input up to its end, which is Ctrl-D on a terminal
     #[arg(required = true, num_args = 1.., value_name = "WHAT")]
     what: Vec<String>,
     /// Only causes in this flow: `web-server`, `jwt-bearer`, `saml-bearer`, `client-credentials` or `refresh-token`
@@ -38,7 +42,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     };
     let mut what = arguments.what.join(" ");
     if what == "-" {
-        what = piped(io);
+        what = (io.ask_all)().unwrap_or_default().trim().to_owned();
     }
     if let Some(check) = catalog::find(&what) {
         return explain_check(check, io);
@@ -47,12 +51,13 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         return explain_rule(rule, io);
     }
     if let Some(entry) = errors::find(&what) {
-        write!(io.out, "{}", errors::full(&Match { entry, how: How::Exact }, flow))?;
+        write!(io.out, "{}", errors::full(&Match { entry, how: How::Exact, place: entry.place }, flow))?;
         return Ok(super::CONFORMS);
     }
     let found = errors::look_up(&what, flow);
     // A slug with a slash that is nearly a check is meant to be one, unless it is a code that is known.
-    let near = if what.len() <= LONGEST_ID { closest(&what, all_ids()) } else { None };
+    let near = Some(what.as_str()).filter(|what| what.len() <= LONGEST_ID);
+    let near = near.and_then(|what| closest(what, all_ids()));
     match (found.as_slice(), near) {
         ([], near) => Err(unknown(&what, near).into()),
         ([first, ..], Some(near)) if what.contains('/') && !matches!(first.how, How::Exact | How::Code) => {
@@ -62,31 +67,14 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     }
 }
 
-/// The longest text that may be meant for an id, in bytes.
-const LONGEST_ID: usize = 100;
-/// The most that is read of what is piped in, in bytes; what tells of the error is looked for at both ends.
-const LONGEST: usize = 4 * 1024 * 1024;
-
-/// What a person types on one line, or all that is piped in.
-fn piped(io: &mut Io<'_>) -> String {
-    let mut what = (io.ask)().unwrap_or_default();
-    while !io.terminal && what.len() < LONGEST {
-        let Some(line) = (io.ask)() else { break };
-        if !what.ends_with('\n') {
-            what.push('\n');
-        }
-        what.push_str(&line);
-    }
-    what.trim_end().to_owned()
-}
-
 fn all_ids() -> impl Iterator<Item = &'static str> {
     let checks = catalog::all().map(|check| check.id);
     checks.chain(errors::all().map(|entry| entry.id)).chain(metadata::rules().map(|rule| rule.id))
 }
 
 fn unknown(what: &str, near: Option<&str>) -> Diagnostic {
-    let shown: String = visible(&without_secrets(what)).chars().take(120).collect();
+    let beginning: String = what.chars().take(SHOWN).collect();
+    let shown: String = visible(&without_secrets(&beginning)).chars().take(120).collect();
     let help = near.map_or(
         "give the whole answer of the server; `grantcheck checks` lists the checks, docs/errors.md the errors".to_owned(),
         |near| format!("did you mean `{near}`?"),

@@ -1,19 +1,24 @@
 //! `grantcheck lint`: metadata of apps and credentials, judged by rules.
 
 use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::apps::project;
 use super::{CannotStart, Exit, Io};
 use crate::diagnostic::{Diagnostic, Text, closest};
-use crate::metadata::{self, Context, Profile};
+use crate::metadata::{self, Context, Finding, Profile};
 use crate::oauth::keys::{PrivateKey, PublicKey};
-use crate::report::{At, LINT_VERSION, LintReport, LintRow, ProblemRow};
+use crate::report::{At, LINT_VERSION, LintReport, LintRow, ProblemRow, visible};
 use crate::suite::{LintWaiver, read_waivers};
 use crate::wire::{clock, files};
 
 /// The name under which waivers are found by themselves.
 const WAIVERS: &str = "grantcheck-lint.yaml";
+
+/// The most findings of one rule that are told of one file.
+const MOST: usize = 100;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -57,17 +62,22 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let now = moment(arguments.on.as_deref())?;
     let waivers = waivers(arguments)?;
     let keys = keys(&arguments.key)?;
-    let project = project(&arguments.paths)?;
+    let (project, links) = project(&arguments.paths)?;
     let apps = project.apps();
     let count = apps.len();
     let context = Context { project: &project, apps, now, soon_days: arguments.expires_within.into(), keys };
     let mut used = vec![false; waivers.len()];
-    let findings = metadata::lint(&context, profile)
-        .iter()
-        .map(|finding| {
+    let all = metadata::lint(&context, profile);
+    let findings = few(&all)
+        .into_iter()
+        .map(|(finding, more)| {
             let by = waivers.iter().position(|waiver| waiver.covers(finding.rule.id, &finding.of));
             by.into_iter().for_each(|number| used[number] = true);
-            LintRow::new(finding, by.map(|number| waivers[number].because.clone()))
+            let mut row = LintRow::new(finding, by.map(|number| waivers[number].because.clone()));
+            if more > 0 {
+                let _ = write!(row.message, "; it is so at {more} more places of this file");
+            }
+            row
         })
         .collect();
     // Under a profile that does not look at its rule a waiver says nothing.
@@ -93,10 +103,33 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         Format::Sarif => writeln!(io.out, "{:#}", report.sarif())?,
         Format::Github => write!(io.out, "{}", report.github())?,
     }
+    for link in links {
+        let link = visible(&link.display().to_string());
+        writeln!(io.err, "{link} is a link to a folder and was not followed; name it to have it judged")?;
+    }
     if report.files == 0 && report.problems.is_empty() {
         writeln!(io.err, "no metadata of apps or credentials is there: nothing was judged")?;
     }
     Ok(report.exit())
+}
+
+/// The findings that are told, each with the number of those that are not: of one rule, in one file, of one app no more than can
+/// be read.
+fn few(all: &[Finding]) -> Vec<(&Finding, usize)> {
+    let mut told: Vec<(&Finding, usize)> = Vec::new();
+    let mut seen: BTreeMap<_, (usize, usize)> = BTreeMap::new();
+    for finding in all {
+        let key = (finding.rule.id, finding.place.text.name(), finding.of.as_str());
+        let (count, last) = seen.entry(key).or_default();
+        *count += 1;
+        if *count <= MOST {
+            *last = told.len();
+            told.push((finding, 0));
+        } else {
+            told[*last].1 += 1;
+        }
+    }
+    told
 }
 
 fn profile(name: &str) -> Result<Profile, CannotStart> {

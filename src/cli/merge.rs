@@ -37,7 +37,11 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
             let help = "name reports of `grantcheck load --shard`, or their folder";
             return Err(Diagnostic::bare("no-parts", message).help(help).into());
         }
-        paths.extend(files::under(path, &|name| name.ends_with(".json"))?);
+        let below = files::under(path, &|name| name.ends_with(".json"));
+        if let Some(why) = below.problems.into_iter().next() {
+            return Err(why.into());
+        }
+        paths.extend(below.files);
     }
     // A file that is named twice is one part.
     let mut seen = std::collections::BTreeSet::new();

@@ -57,7 +57,9 @@ pub struct Io<'a> {
     pub terminal: bool,
     /// Reads one line from the person; none where there is nobody.
     pub ask: &'a mut dyn FnMut() -> Option<String>,
-    /// The same, and what is typed is not shown.
+    /// Reads all that stands on standard input, up to a limit.
+    pub ask_all: &'a mut dyn FnMut() -> Option<String>,
+    /// The same as `ask`, and what is typed is not shown.
     pub ask_secret: &'a mut dyn FnMut() -> Option<String>,
     /// Opens a page in the person's browser; whether one comes up nobody learns.
     pub open: &'a mut dyn FnMut(&str),
@@ -152,6 +154,21 @@ enum Command {
     Inside(inside::Arguments),
 }
 
+impl Command {
+    /// What was not done where the command could not start.
+    fn undone(&self) -> &'static str {
+        match self {
+            Command::Lint(_) | Command::Judge(_) => "judged",
+            Command::Suggest(_) | Command::Init(_) => "written",
+            Command::Merge(_) => "merged",
+            Command::Compare(_) | Command::Matrix(_) => "compared",
+            Command::Serve(_) => "served",
+            Command::Checks(_) | Command::Explain(_) | Command::Schema(_) | Command::Suites(_) => "told",
+            _ => "played",
+        }
+    }
+}
+
 /// Runs a command line. The first argument is the program's name.
 pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
     let parsed = match Arguments::try_parse_from(arguments) {
@@ -162,6 +179,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
             return if why.use_stderr() { COULD_NOT_START } else { CONFORMS };
         }
     };
+    let undone = parsed.command.undone();
     let exit = match parsed.command {
         Command::Run(arguments) => run::exec(arguments, io),
         Command::Load(arguments) => load::exec(&arguments, io),
@@ -190,7 +208,7 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
             }
             let _ = writeln!(
                 io.err,
-                "{} problem{}, nothing was played",
+                "{} problem{}, nothing was {undone}",
                 problems.len(),
                 if problems.len() == 1 { "" } else { "s" }
             );

@@ -267,4 +267,35 @@ pub(super) const ENTRIES: &[Entry] = &[
         Community,
         "code of jsforce; the wording of the fault is assumed",
     ),
+    Entry {
+        id: "api/soap-login-refused",
+        place: Place::Api,
+        codes: &["INVALID_LOGIN", "sf:INVALID_LOGIN"],
+        texts: &[
+            "Invalid username, password, security token; or user locked out.",
+            "*INVALID_LOGIN: Invalid username, password, security token; or user locked out*",
+            "",
+        ],
+        means: "login() of SOAP was refused. It is no OAuth: a program that sends username and password does this.",
+        causes: &[
+            cause(
+                "The password is wrong or has expired, or the security token is not behind it, which is asked for from addresses that the org does not trust.",
+                "The status in the Login History: Invalid Password, or that the security token is missing.",
+                &SOAP_LOGIN,
+            ),
+            cause(
+                "The user is of another org: of a sandbox, and production was asked, or the other way round.",
+                "The Login History has no row of it.",
+                &SOAP_LOGIN,
+            ),
+            cause(
+                "The user is locked out or frozen.",
+                "The status in the Login History; the page of the user.",
+                &USER,
+            ),
+        ],
+        look: "Setup › Login History: the row of the user, whose status tells which of them it is.",
+        basis: Community,
+        source: "reports from the field; the code is of the Salesforce SOAP API Developer Guide: ExceptionCode",
+    },
 ];

@@ -126,6 +126,10 @@ pub(super) static PASSWORD_FLOW: Cure = Cure {
     client: "Append the security token to the password. Better: client credentials or JWT bearer; external client apps have no password flow.",
     takes: Takes::AtOnce,
 };
+pub(super) static SOAP_LOGIN: Cure = client(
+    "Append the security token to the password, and ask login.salesforce.com for production, test.salesforce.com for a sandbox, or the host of My \
+     Domain. Better: get a token by client credentials or JWT bearer and send it as the session id; neither has a password that expires.",
+);
 pub(super) static ORG: Cure = setup(
     "Setup › Company Information for the org's state; status.salesforce.com for maintenance. An org that is locked, suspended or closed \
      is opened by Salesforce Support or its account team only.",

@@ -7,9 +7,9 @@ use crate::subject::Flow;
 
 /// All that is known of an entry, for a terminal; with a flow, only the causes that can be of it.
 pub fn full(found: &Match, flow: Option<Flow>) -> String {
-    let Match { entry, how } = found;
+    let Match { entry, how, place } = found;
     let mut out = String::new();
-    let _ = writeln!(out, "{}  {}", entry.id, entry.place.words());
+    let _ = writeln!(out, "{}  {}", entry.id, place.words());
     let _ = writeln!(out, "{}", said(entry));
     if *how != How::Exact {
         let _ = writeln!(out, "({})", how.words());

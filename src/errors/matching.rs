@@ -1,7 +1,7 @@
 //! Which entries a text is, and how sure that is.
 
 use super::told::Told;
-use super::{Entry, all};
+use super::{Entry, Place, all};
 use crate::subject::Flow;
 
 /// How alike a text must be to be told as near, from 0 to 1.
@@ -29,6 +29,25 @@ pub struct Match {
     pub entry: &'static Entry,
     /// How it was found.
     pub how: How,
+    /// Where it was met: at its own place, or, sent to a callback, at the authorization endpoint.
+    pub place: Place,
+}
+
+/// What is told, as it is compared: folded once, because there are many entries.
+struct Said<'t> {
+    told: &'t Told,
+    /// The whole text, folded.
+    plain: String,
+    /// The whole text in lower case.
+    lower: String,
+    /// The texts, folded.
+    texts: Vec<String>,
+}
+
+/// What is told, as it is looked at for what is near.
+struct Nearly {
+    texts: Vec<String>,
+    words: Vec<String>,
 }
 
 impl How {
@@ -47,11 +66,37 @@ impl How {
 /// flow, entries none of whose causes is of it come last.
 pub fn look_up(text: &str, flow: Option<Flow>) -> Vec<Match> {
     let told = Told::read(text);
-    let flow = flow.or(told.flow);
-    let mut found: Vec<(Match, usize)> = all().filter_map(|entry| weigh(entry, &told)).collect();
+    let mut found = of(&told, flow.or(told.flow));
+    // What a callout could not do has the answer of the other side in it, which is an error of its own.
+    if let Some(inner) = found.first().filter(|m| m.entry.place == Place::Callout).and_then(|_| inside(&told))
+    {
+        let known: Vec<&str> = found.iter().map(|m| m.entry.id).collect();
+        let inner = of(&inner, flow).into_iter();
+        let new = inner.filter(|m| m.how == How::Exact && !known.contains(&m.entry.id));
+        found.extend(new.collect::<Vec<_>>());
+    }
+    found
+}
+
+/// The answer of another that is told with an error: `Error: invalid_grant. Error description: audience is invalid.`
+fn inside(told: &Told) -> Option<Told> {
+    let text = told.texts.iter().chain([&told.plain]).find(|text| text.contains("Error: "))?;
+    let (_, answer) = text.split_once("Error: ")?;
+    Some(Told { plain: answer.to_owned(), ..Told::default() })
+}
+
+fn of(told: &Told, flow: Option<Flow>) -> Vec<Match> {
+    let said = Said {
+        told,
+        plain: fold(&told.plain),
+        lower: told.plain.to_lowercase(),
+        texts: told.texts.iter().map(|text| fold(text)).collect(),
+    };
+    let mut found: Vec<(Match, usize)> = all().filter_map(|entry| weigh(entry, &said)).collect();
     if found.iter().all(|(m, _)| m.how == How::Code) {
         let misspelt = found.is_empty();
-        found.extend(all().filter_map(|entry| near(entry, &told, misspelt)));
+        let nearly = Nearly::of(&said);
+        found.extend(all().filter_map(|entry| near(entry, &said, &nearly, misspelt)));
     }
     let surest = found.iter().map(|(m, _)| m.how).min();
     found.retain(|(m, _)| Some(m.how) == surest);
@@ -67,13 +112,43 @@ pub fn look_up(text: &str, flow: Option<Flow>) -> Vec<Match> {
     found.into_iter().map(|(m, _)| m).collect()
 }
 
+impl Match {
+    /// An entry where it is met by what is told.
+    fn new(entry: &'static Entry, how: How, told: &Told) -> Self {
+        let sent = told.in_url && entry.place == Place::Token;
+        Self { entry, how, place: if sent { Place::Authorize } else { entry.place } }
+    }
+}
+
+impl Nearly {
+    fn of(said: &Said<'_>) -> Self {
+        let told = said.told;
+        let texts = match said.texts.as_slice() {
+            [] => vec![fold(&without_codes(&told.plain))],
+            texts => texts.to_vec(),
+        };
+        let words = match told.codes.as_slice() {
+            [] => {
+                let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+                let words: Vec<String> = told.plain.split_whitespace().take(WORDS).map(bare).collect();
+                // A code is said with blanks as well.
+                let pairs = words.windows(2).map(|pair| pair.join("_")).collect::<Vec<_>>();
+                words.into_iter().chain(pairs).collect()
+            }
+            codes => codes.iter().map(|code| code.to_lowercase()).collect(),
+        };
+        Self { texts, words }
+    }
+}
+
 /// A code that fits weighs more than any text.
 const WEIGHT: usize = 1000;
 
-fn weigh(entry: &'static Entry, told: &Told) -> Option<(Match, usize)> {
-    let code = code(entry, told);
-    let text = text(entry, told);
-    let described = !told.texts.is_empty() || (told.codes.is_empty() && has_more(told, entry));
+fn weigh(entry: &'static Entry, said: &Said<'_>) -> Option<(Match, usize)> {
+    let told = said.told;
+    let code = code(entry, said);
+    let text = text(entry, said);
+    let described = !told.texts.is_empty() || (told.codes.is_empty() && has_more(said, entry));
     let alone = entry.texts.is_empty() || entry.texts.contains(&"");
     let how = match (code, text) {
         (Some(_), Some(_)) => How::Exact,
@@ -90,17 +165,18 @@ fn weigh(entry: &'static Entry, told: &Told) -> Option<(Match, usize)> {
     let general = usize::from(how == How::Code && entry.texts.is_empty());
     let weight =
         code.map_or(0, |case| WEIGHT * (1 + usize::from(case))) + general + text.unwrap_or(0).min(WEIGHT - 2);
-    Some((Match { entry, how }, weight))
+    Some((Match::new(entry, how, told), weight))
 }
 
 /// Whether a code of the entry is told, and if so, whether in the very letter case.
-fn code(entry: &Entry, told: &Told) -> Option<bool> {
+fn code(entry: &Entry, said: &Said<'_>) -> Option<bool> {
+    let told = said.told;
     let hits = entry.codes.iter().filter_map(|code| {
         if told.codes.is_empty() {
             let plain_word = !code.contains(['_', '.', ':', '-']);
             if holds_word(&told.plain, code) {
                 Some(true)
-            } else if !plain_word && holds_word(&told.plain.to_lowercase(), &code.to_lowercase()) {
+            } else if !plain_word && holds_word(&said.lower, &code.to_lowercase()) {
                 Some(false)
             } else {
                 None
@@ -122,8 +198,8 @@ fn only(entry: &Entry) -> bool {
 }
 
 /// Whether more than the code is said in a text without structure.
-fn has_more(told: &Told, entry: &Entry) -> bool {
-    let folded = told.plain.to_lowercase();
+fn has_more(said: &Said<'_>, entry: &Entry) -> bool {
+    let folded = &said.lower;
     entry.codes.iter().any(|code| {
         let code = code.to_lowercase();
         let Some(at) = folded.find(&code) else { return false };
@@ -136,16 +212,16 @@ fn has_more(told: &Told, entry: &Entry) -> bool {
 }
 
 /// How long the longest text of the entry is that is told.
-fn text(entry: &Entry, told: &Told) -> Option<usize> {
+fn text(entry: &Entry, said: &Said<'_>) -> Option<usize> {
     let known = entry.texts.iter().filter(|text| !text.is_empty());
     let hits = known.filter(|text| {
         let pattern = fold(text);
-        match told.texts.as_slice() {
+        match said.texts.as_slice() {
             // A word that is a code as well says nothing more than the code.
-            [] => !entry.codes.iter().any(|code| code == *text) && within(&fold(&told.plain), &pattern),
+            [] => !entry.codes.iter().any(|code| code == *text) && within(&said.plain, &pattern),
             texts => {
-                texts.iter().any(|said| matches(&fold(said), &pattern))
-                    || (pattern.contains('*') && within(&fold(&told.plain), &pattern))
+                texts.iter().any(|text| matches(text, &pattern))
+                    || (pattern.contains('*') && within(&said.plain, &pattern))
             }
         }
     });
@@ -204,45 +280,35 @@ fn bounded(text: &str, at: usize, length: usize, behind: bool) -> bool {
 }
 
 /// An entry one of whose texts is near to what is told; or, where no code is known, one of whose codes is.
-fn near(entry: &'static Entry, told: &Told, misspelt: bool) -> Option<(Match, usize)> {
-    let said: Vec<String> =
-        if told.texts.is_empty() { vec![without_codes(&told.plain)] } else { told.texts.clone() };
+fn near(entry: &'static Entry, said: &Said<'_>, nearly: &Nearly, misspelt: bool) -> Option<(Match, usize)> {
     let texts =
         entry.texts.iter().filter(|text| text.len() > 8 && !text.contains('*')).map(|text| fold(text));
-    let codes = entry.codes.iter().map(|code| code.to_lowercase());
     let alike = texts
-        .flat_map(|known| said.iter().map(move |said| alike(&fold(said), &known)))
+        .flat_map(|known| nearly.texts.iter().map(move |said| alike(said, &known)))
         .fold(0.0_f64, f64::max);
     let in_codes = || {
-        let words: Vec<String> = match told.codes.as_slice() {
-            [] => told
-                .plain
-                .split_whitespace()
-                .take(WORDS)
-                .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase())
-                .collect(),
-            codes => codes.iter().map(|code| code.to_lowercase()).collect(),
-        };
-        codes
-            .flat_map(|code| {
-                words
-                    .iter()
-                    .map(move |word| {
-                        if word.len() < 6 { 0.0 } else { strsim::normalized_damerau_levenshtein(word, &code) }
-                    })
-                    .collect::<Vec<_>>()
-            })
-            .fold(0.0_f64, f64::max)
+        let codes = entry.codes.iter().map(|code| code.to_lowercase());
+        let words = || nearly.words.iter().filter(|word| word.len() >= 6);
+        codes.flat_map(|code| words().map(move |word| likeness(word, &code))).fold(0.0_f64, f64::max)
     };
     let by_code = alike < NEAR && misspelt;
     let best = if by_code { in_codes() - 0.08 } else { alike };
     // Many entries share a code: the text says which of them it is, be it only by some of its words.
-    let words =
-        if by_code { said.iter().map(|said| shared_words(entry, said)).max().unwrap_or(0) } else { 0 };
-    let weight = words + if code(entry, told).is_some() { WEIGHT } else { 0 };
+    let words = if by_code {
+        nearly.texts.iter().map(|said| shared_words(entry, said)).max().unwrap_or(0)
+    } else {
+        0
+    };
+    let weight = words + if code(entry, said).is_some() { WEIGHT } else { 0 };
     // Scores are between 0 and 1.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    (best >= NEAR).then(|| (Match { entry, how: How::Near }, weight + (best * 999.0) as usize))
+    (best >= NEAR).then(|| (Match::new(entry, How::Near, said.told), weight + (best * 999.0) as usize))
+}
+
+/// How alike two texts are, from 0 to 1; 0 where they have more letters apart than could still be near.
+fn likeness(one: &str, other: &str) -> f64 {
+    let (a, b) = (one.len(), other.len());
+    if a.abs_diff(b) * 4 <= a.max(b) { strsim::normalized_damerau_levenshtein(one, other) } else { 0.0 }
 }
 
 /// A text without the codes in it: that one of them is like a text of another error says nothing.
@@ -263,8 +329,7 @@ fn shared_words(entry: &Entry, said: &str) -> usize {
         words.take(WORDS).map(str::to_owned).collect()
     };
     let said = words(said);
-    let there =
-        |word: &String| said.iter().any(|own| strsim::normalized_damerau_levenshtein(own, word) >= NEAR);
+    let there = |word: &String| said.iter().any(|own| likeness(own, word) >= NEAR);
     let known = entry.texts.iter().map(|text| words(text)).filter(|known| !known.is_empty());
     known.map(|known| known.iter().filter(|word| there(word)).count() * 100 / known.len()).max().unwrap_or(0)
 }
@@ -277,12 +342,7 @@ fn alike(text: &str, known: &str) -> f64 {
     let mut best = 0.0_f64;
     for size in length.saturating_sub(1).max(1)..=length + 1 {
         for window in words.windows(size.min(words.len())) {
-            let part = window.join(" ");
-            let (a, b) = (part.len(), known.len());
-            // More letters apart than could still be near.
-            if a.abs_diff(b) * 4 <= a.max(b) {
-                best = best.max(strsim::normalized_damerau_levenshtein(&part, known));
-            }
+            best = best.max(likeness(&window.join(" "), known));
         }
     }
     best
@@ -338,6 +398,59 @@ mod tests {
         assert_eq!(found[0], ("error/user-has-not-approved", How::Near), "{found:?}");
         let found = ids("invalid_clnt_id");
         assert!(found.contains(&("error/invalid-client-id", How::Near)), "{found:?}");
+    }
+
+    #[test]
+    fn a_refused_login_of_soap_is_known() {
+        let text = "INVALID_LOGIN: Invalid username, password, security token; or user locked out.";
+        for text in [text.to_owned(), format!("UnknownError: {text}")] {
+            assert_eq!(ids(&text), [("api/soap-login-refused", How::Exact)], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_code_with_a_blank_is_near_to_it() {
+        let found = ids("invalid grant");
+        assert!(found.iter().all(|(_, how)| *how == How::Near), "{found:?}");
+        assert!(found.contains(&("error/user-has-not-approved", How::Near)), "{found:?}");
+    }
+
+    #[test]
+    fn what_a_callout_was_answered_is_told_with_it() {
+        for (text, inner) in [
+            (
+                "System.CalloutException: Unable to fetch the OAuth token. Error: invalid_grant. Error description: audience is invalid.",
+                "error/audience-is-invalid",
+            ),
+            (
+                "System.CalloutException: Unable to complete the JWT token exchange. Error: invalid_client. Error description: invalid client credentials.",
+                "error/invalid-client",
+            ),
+        ] {
+            let found = ids(text);
+            assert!(found[0].0.starts_with("callout/"), "{found:?}");
+            assert!(found.contains(&(inner, How::Exact)), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_to_a_callback_is_of_the_authorization_endpoint() {
+        let of = |text: &str| look_up(text, None)[0].place;
+        let text = "error=access_denied&error_description=end-user+denied+authorization";
+        assert_eq!(of(&format!("https://app.acme.com/cb?{text}&state=x")), Place::Authorize);
+        assert_eq!(of(text), Place::Token);
+    }
+
+    #[test]
+    fn a_text_of_entities_is_the_text() {
+        let page = "{&quot;error&quot;:&quot;invalid_grant&quot;,&quot;error_description&quot;:&quot;user hasn&#x27;t approved this consumer&quot;}";
+        assert_eq!(ids(page), [("error/user-has-not-approved", How::Exact)]);
+        assert_eq!(
+            ids(
+                "error=invalid_grant&error_description=user%2520hasn%2527t%2520approved%2520this%2520consumer"
+            ),
+            [("error/user-has-not-approved", How::Exact)]
+        );
     }
 
     #[test]

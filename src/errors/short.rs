@@ -23,7 +23,7 @@ pub fn short(code: &str, description: Option<&str>, flow: Option<Flow>) -> Optio
 
 /// The short form for a whole answer.
 pub fn short_of(text: &str, flow: Option<Flow>) -> Option<Short> {
-    let Match { entry, how: How::Exact } = *look_up(text, flow).first()? else { return None };
+    let Match { entry, how: How::Exact, .. } = *look_up(text, flow).first()? else { return None };
     let suits = |flows: &[Flow]| flows.is_empty() || flow.is_none_or(|flow| flows.contains(&flow));
     let causes: Vec<_> = entry.causes.iter().filter(|cause| suits(cause.flows)).take(2).collect();
     let mut cures: Vec<&str> = causes

@@ -1,7 +1,8 @@
 //! What somebody has of an error, read: JSON, XML, the query of a URL, a line of a log.
 
-use serde_json::Value;
 use std::borrow::Cow;
+
+use serde_json::Value;
 
 use crate::oauth::params::form_decode;
 use crate::oauth::references::reference;
@@ -9,10 +10,10 @@ use crate::subject::Flow;
 
 /// The most bytes that are read of a text.
 const LONGEST: usize = 64 * 1024;
-/// How many places of a text are tried as the beginning of JSON.
+/// How often a text is decoded at most, percent escapes or entities.
+const DECODED: usize = 3;
+/// How many places of a text, from its beginning and from its end, are tried as the beginning of JSON.
 const TRIES: usize = 32;
-/// How often an address may stand in another one.
-const DEEPEST: usize = 3;
 
 /// What a text says of an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,34 +26,41 @@ pub struct Told {
     pub flow: Option<Flow>,
     /// The whole text on one line.
     pub plain: String,
+    /// Whether a URL says it: what the authorization endpoint sent to the callback.
+    pub in_url: bool,
 }
 
 impl Told {
-    /// Reads a text of any form. Whatever it is, there is something to match.
+    /// Reads a text of any form. Whatever it is, there is something to match. Where nothing is found it is decoded: it may
+    /// have been copied out of a page, or be a URL in another.
     pub fn read(text: &str) -> Self {
-        let text = both_ends(text);
-        let text = unescaped(&text);
-        let text = text.as_ref();
-        let mut told = Told { plain: squeezed(text), flow: flow(text), ..Self::default() };
-        told.json(text);
-        if told.is_bare() && text.contains("\\\"") {
-            told.json(&text.replace("\\\"", "\""));
-        }
-        told.xml(text);
-        // An address may stand in another one, encoded as often.
-        let mut text = Cow::Borrowed(text);
-        for _ in 0..=DEEPEST {
+        let mut text = cut(text);
+        let mut told = Told { plain: squeezed(&text), flow: flow(&text), ..Self::default() };
+        told.forms(&text);
+        for decoded in [unescaped, percent_decoded, percent_decoded, percent_decoded] {
             if !told.is_bare() {
-                break;
+                return told;
             }
-            told.parameters(&text);
-            let Ok(decoded) = form_decode(&text) else { break };
-            if decoded == text {
-                break;
+            let plainer = decoded(&text);
+            if plainer != text {
+                told.forms(&plainer);
+                told.plain = squeezed(&plainer);
+                text = Cow::Owned(plainer);
             }
-            text = Cow::Owned(decoded);
         }
         told
+    }
+
+    fn forms(&mut self, text: &str) {
+        self.json(text);
+        if self.is_bare() && text.contains("\\\"") {
+            self.json(&text.replace("\\\"", "\""));
+        }
+        self.xml(text);
+        if self.is_bare() {
+            // Ampersands of a URL are entities in a page.
+            self.parameters(&unescaped(text));
+        }
     }
 
     fn is_bare(&self) -> bool {
@@ -60,7 +68,9 @@ impl Told {
     }
 
     fn json(&mut self, text: &str) {
-        for (at, _) in text.match_indices(['{', '[']).take(TRIES) {
+        let begins = ['{', '['];
+        let last = text.rmatch_indices(begins).take(TRIES);
+        for (at, _) in text.match_indices(begins).take(TRIES).chain(last) {
             let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
             if let Some(Ok(value)) = values.next() {
                 self.collect(&value);
@@ -112,77 +122,97 @@ impl Told {
             [(["error", "errorCode"], &mut self.codes), (["error_description", "message"], &mut self.texts)]
         {
             for name in names {
-                let value = parameter(text, name).map(|value| squeezed(&decoded(value)));
-                into.extend(value.filter(|value| !value.is_empty()));
+                let Some((at, value)) = parameter(text, name) else { continue };
+                let value = squeezed(&value);
+                if !value.is_empty() {
+                    self.in_url |= is_in_url(&text[..at]);
+                    into.push(value);
+                }
             }
         }
     }
 }
 
-/// The beginning and the end of a text that is too long.
-fn both_ends(text: &str) -> Cow<'_, str> {
-    if text.len() <= LONGEST {
-        return Cow::Borrowed(text);
-    }
-    let mut begin = LONGEST / 2;
-    while !text.is_char_boundary(begin) {
-        begin -= 1;
-    }
-    let mut end = text.len() - LONGEST / 2;
-    while !text.is_char_boundary(end) {
-        end += 1;
-    }
-    Cow::Owned(format!("{}\n{}", &text[..begin], &text[end..]))
-}
-
-/// A text of a page, with its characters for what stands for them.
-fn unescaped(text: &str) -> Cow<'_, str> {
-    if !text.contains('&') || !text.contains(';') {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        let (c, length) = reference(&rest[at..]).unwrap_or(('&', 1));
-        out.push(c);
-        rest = &rest[at + length..];
-    }
-    Cow::Owned(out + rest)
-}
-
-/// A value that was encoded once more than it had to be.
-fn decoded(value: String) -> String {
-    let is_encoded =
-        |value: &str| ["%20", "%27", "%2F", "%2f", "%3A"].iter().any(|code| value.contains(code));
-    match form_decode(&value) {
-        Ok(plain) if is_encoded(&value) => plain,
-        _ => value,
-    }
-}
-
-/// The value of `name=value` in a query, a fragment, a form or a line of fields.
-fn parameter(text: &str, name: &str) -> Option<String> {
+/// The value of `name=value` in a query, a fragment, a form or a line of fields, and where its name stands.
+fn parameter(text: &str, name: &str) -> Option<(usize, String)> {
     let key = format!("{name}=");
     let begins = |at: usize| {
         let before = text[..at].chars().next_back();
         before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')))
     };
-    let at = text.match_indices(&key).map(|(at, _)| at).find(|at| begins(*at))? + key.len();
-    let rest = &text[at..];
-    for quote in ['"', '\''] {
-        if let Some(quoted) = rest.strip_prefix(quote) {
-            return Some(quoted[..quoted.find(quote).unwrap_or(quoted.len())].to_owned());
-        }
+    let at = text.match_indices(&key).map(|(at, _)| at).find(|at| begins(*at))?;
+    let rest = text[at + key.len()..].trim_start_matches('\\');
+    if let Some(quoted) = quoted(rest) {
+        return Some((at, quoted.to_owned()));
     }
     let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '&' | '"' | '<' | '>' | '#' | ','));
-    let value = &rest[..end.unwrap_or(rest.len())];
+    let value = rest[..end.unwrap_or(rest.len())].trim_end_matches('\'');
     let broken = end.is_some_and(|end| rest[end..].starts_with([' ', '\t']));
     // Words of a log that stand after a bare value belong to it or not: the whole text is looked through instead.
     if broken && !value.contains(['%', '+']) && name.len() > "error".len() {
         return None;
     }
-    Some(form_decode(value).unwrap_or_else(|_| value.to_owned()))
+    Some((at, decoded(value)))
+}
+
+/// What stands in quotes at the beginning of a text. An apostrophe inside a word ends no single quotes.
+fn quoted(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let inside = &text[1..];
+    let closes = |at: usize| {
+        quote == '"' || inside[at + 1..].chars().next().is_none_or(|next| !next.is_alphanumeric())
+    };
+    let end = inside.match_indices(quote).map(|(at, _)| at).find(|at| closes(*at));
+    Some(inside[..end.unwrap_or(inside.len())].trim_end_matches('\\'))
+}
+
+/// A value of a form. What was encoded several times on its way is decoded as often, as far as that goes.
+fn decoded(value: &str) -> String {
+    let mut value = form_decode(value).unwrap_or_else(|_| value.to_owned());
+    for _ in 0..DECODED {
+        let again = percent_decoded(&value);
+        if again == value {
+            break;
+        }
+        value = again.replace('+', " ");
+    }
+    value
+}
+
+/// A text without its percent escapes, as far as they are some.
+fn percent_decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// Whether what begins at the end of a text is in the query or the fragment of a URL.
+fn is_in_url(before: &str) -> bool {
+    let word = before.rsplit(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '(')).next();
+    word.is_some_and(|word| {
+        word.ends_with(['?', '&', '#', ';']) && (word.contains(":/") || word.starts_with('/'))
+    })
+}
+
+/// A text that is not too long: where it is, its head, its tail, and what is around the last word that speaks of an error.
+fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST {
+        return Cow::Borrowed(text);
+    }
+    let part = |begin: usize, end: usize| {
+        let (mut begin, mut end) = (begin, end.min(text.len()));
+        while !text.is_char_boundary(begin) {
+            begin += 1;
+        }
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        &text[begin..end]
+    };
+    let quarter = LONGEST / 4;
+    let at = ["\"error", "error=", "error_description", "errorCode", "Error:"]
+        .iter()
+        .find_map(|word| text.rfind(word));
+    let around = at.map_or("", |at| part(at.saturating_sub(quarter), at + quarter));
+    Cow::Owned([part(0, quarter), around, part(text.len() - quarter, text.len())].join("\n"))
 }
 
 /// The flow that a text names by its grant or by the Login Subtype.
@@ -203,10 +233,38 @@ fn flow(text: &str) -> Option<Flow> {
     grants.into_iter().find(|(name, _)| text.contains(name)).map(|(_, flow)| flow)
 }
 
-/// On one line, with plain quotes.
+/// On one line, with plain quotes and without entities.
 pub(super) fn squeezed(text: &str) -> String {
-    let plain = unescaped(text).replace(['\u{2019}', '\u{2018}', '\u{2032}'], "'");
+    let plain = unescaped(text)
+        .replace(['\u{2019}', '\u{2018}', '\u{2032}'], "'")
+        .replace(['\u{201c}', '\u{201d}'], "\"");
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A text whose entities of HTML are the letters that they stand for; what was escaped several times is so no more.
+fn unescaped(text: &str) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..DECODED {
+        let Some(first) = text.find('&') else { break };
+        let mut plain = text[..first].to_owned();
+        let mut rest = &text[first..];
+        let mut any = false;
+        while let Some(at) = rest.find('&') {
+            plain.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let found = reference(rest);
+            any |= found.is_some();
+            let (letter, length) = found.unwrap_or(('&', 1));
+            plain.push(letter);
+            rest = &rest[length..];
+        }
+        plain.push_str(rest);
+        text = plain;
+        if !any {
+            break;
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -225,10 +283,15 @@ mod tests {
             "error=invalid_grant&error_description=audience%20is%20invalid",
             "level=error error=invalid_grant error_description=\"audience is invalid\" n=1",
             "callback({\"error\":\"invalid_grant\",\"error_description\":\"audience is invalid\"})",
-            "{&quot;error&quot;:&quot;invalid_grant&quot;,&quot;error_description&quot;:&quot;audience&#x20;is&#32;invalid&quot;}",
-            "error='invalid_grant' error_description='audience is invalid'",
-            "https://a.example/login?next=%2Fcb%3Ferror%3Dinvalid_grant%26error_description%3Daudience%2520is%2520invalid",
-            "https://a.example/cb?error=invalid_grant&error_description=audience%2520is%2520invalid",
+            "error='invalid_grant' error_description='audience is invalid' n=1",
+            r#"msg="error=\"invalid_grant\" error_description=\"audience is invalid\"""#,
+            "{&quot;error&quot;:&quot;invalid_grant&quot;,&quot;error_description&quot;:&quot;audience is invalid&quot;}",
+            "&lt;error&gt;invalid_grant&lt;/error&gt;&lt;error_description&gt;audience is invalid&lt;/error_description&gt;",
+            "{&amp;quot;error&amp;quot;:&#34;invalid_grant&#x22;,&#34;error_description&#34;:&#34;audience is invalid&#34;}",
+            "https://a.example/cb?state=x&amp;error=invalid_grant&amp;error_description=audience+is+invalid",
+            "https://a.example/?next=%2Fcb%3Ferror%3Dinvalid_grant%26error_description%3Daudience%2520is%2520invalid",
+            "/login?startURL=%252Fcb%253Ferror%253Dinvalid_grant%2526error_description%253Daudience%252Bis%252Binvalid",
+            "error=invalid_grant&error_description=audience%2520is%2520invalid",
         ] {
             let told = Told::read(text);
             assert_eq!(
@@ -240,10 +303,36 @@ mod tests {
     }
 
     #[test]
-    fn an_error_at_the_end_of_a_long_text_is_found() {
-        let text = format!("{} error=invalid_grant", "é INFO ok ".repeat(400_000));
-        assert_eq!(Told::read(&text).codes, ["invalid_grant"]);
-        let _ = Told::read(&"{".repeat(3_000_000));
+    fn an_apostrophe_ends_no_quotes() {
+        let told = Told::read("error='invalid_grant' error_description='user hasn't approved this consumer'");
+        assert_eq!(told.texts, ["user hasn't approved this consumer"]);
+        for text in ["hasn&#x27;t &#47; &#x2F;", "hasn&rsquo;t &sol; /", "hasn\u{2019}t / /"] {
+            assert_eq!(squeezed(text), "hasn't / /");
+        }
+        assert_eq!(squeezed("a & b &unknown; &#99999999; &"), "a & b &unknown; &#99999999; &");
+    }
+
+    #[test]
+    fn of_a_long_text_the_end_is_read_and_what_speaks_of_an_error() {
+        let body = r#"{"error":"invalid_grant","error_description":"audience is invalid"}"#;
+        let noise = "é noise ".repeat(LONGEST);
+        for text in [format!("{body} {noise}"), format!("{noise} {body}")] {
+            assert_eq!(Told::read(&text).codes, ["invalid_grant"]);
+        }
+        assert!(Told::read(&format!("{noise} {body} {noise}")).plain.contains("audience is invalid"));
+    }
+
+    #[test]
+    fn what_came_in_a_url_is_told_from_what_was_answered() {
+        for (text, in_url) in [
+            ("https://a.example/cb?state=x&error=access_denied", true),
+            ("GET /cb?error=access_denied HTTP/1.1", true),
+            ("error=access_denied&state=x", false),
+            ("POST https://a.example/token error=access_denied", false),
+            (r#"{"error":"access_denied"}"#, false),
+        ] {
+            assert_eq!(Told::read(text).in_url, in_url, "{text}");
+        }
     }
 
     #[test]

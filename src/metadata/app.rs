@@ -306,7 +306,9 @@ fn split(item: &Item, list: &Element, separator: char) -> Vec<(String, Place)> {
     let source = item.text.source();
     let mut members = Vec::new();
     for member in list.value.split(separator).filter(|member| !member.trim().is_empty()) {
-        let trimmed = if separator == '\n' { member.trim_end_matches('\r') } else { member.trim() };
+        // Blanks at the end of a line are told by a rule; those before it are how the file is indented.
+        let trimmed =
+            if separator == '\n' { member.trim_start().trim_end_matches('\r') } else { member.trim() };
         let shown = super::masking::urls(trimmed);
         let found = source.get(from..list.value_span.end).and_then(|rest| rest.find(&shown));
         // A line may be indented, which is no part of the member.
@@ -316,8 +318,7 @@ fn split(item: &Item, list: &Element, separator: char) -> Vec<(String, Place)> {
             None => list.value_span,
         };
         from = span.end.min(list.value_span.end).max(from);
-        let trimmed = if separator == '\n' { trimmed.trim_start().to_owned() } else { trimmed.to_owned() };
-        members.push((trimmed, Place { text: item.text.clone(), span }));
+        members.push((trimmed.to_owned(), Place { text: item.text.clone(), span }));
     }
     members
 }
@@ -382,6 +383,16 @@ mod tests {
         let source = "<ConnectedApp><oauthConfig><scopes>refresh_token</scopes></oauthConfig></ConnectedApp>";
         let project = project(&[("C.connectedApp", source)]);
         assert!(project.apps()[0].is_offline());
+    }
+
+    #[test]
+    fn an_indented_callback_stands_where_its_first_letter_is() {
+        let source = "<ConnectedApp><oauthConfig><callbackUrl>https://a.com\n\t\thttp://b.com</callbackUrl></oauthConfig></ConnectedApp>";
+        let project = project(&[("C.connectedApp", source)]);
+        let places = project.apps()[0].callbacks();
+        let (uri, Place { text, span }) = &places[1];
+        assert_eq!((uri.as_str(), text.line_column(span.start)), ("http://b.com", (2, 3)));
+        assert_eq!(&text.source()[span.start..span.end], "http://b.com");
     }
 
     #[test]

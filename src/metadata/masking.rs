@@ -2,9 +2,9 @@
 
 use core::ops::Range;
 
-use super::kinds::SECRETS;
+use super::kinds::{Kind, SECRETS};
+use super::private_key;
 use super::xml::Element;
-use crate::oauth::from_base64;
 
 /// Types of parameters of a credential whose value may be a secret.
 const OF_SECRETS: [&str; 6] = [
@@ -15,35 +15,39 @@ const OF_SECRETS: [&str; 6] = [
     "AuthProviderUrlQueryParameter",
     "CustomParameter",
 ];
-/// What the name of a header or a parameter holds that carries a secret, without `-` and `_`.
-const WORDS: [&str; 10] = [
+/// What a name holds that can be of nothing but a secret, without `-`, `_`, `.` and blanks.
+const PLAIN: [&str; 9] = [
     "secret",
     "password",
     "passwd",
-    "token",
+    "passphrase",
     "apikey",
     "accesskey",
+    "privatekey",
+    "signingkey",
     "subscriptionkey",
-    "authorization",
-    "cookie",
-    "credential",
 ];
+/// What the name of a header or a parameter holds beside those that carries a secret.
+const WORDS: [&str; 5] = ["token", "authorization", "cookie", "credential", "sessionid"];
+/// Whole names of such.
+const WHOLE: [&str; 6] = ["key", "pwd", "sig", "code", "assertion", "sid"];
 
 /// A source as it may be shown. With its tree the text of each element that holds a secret is hidden; without one, because
 /// it is no XML, whatever looks like such an element.
 pub(super) fn masked(source: &str, root: Option<&Element>) -> String {
     let mut hidden: Vec<Range<usize>> = Vec::new();
     match root {
-        Some(root) => {
-            of_elements(root, &mut hidden);
-            // An element that was commented out is one all the same; it ends with its comment.
-            for comment in comments(source) {
-                of_words(source, comment.clone(), &mut hidden);
-                of_notes(source, comment, &mut hidden);
-            }
+        Some(root) => of_elements(root, &mut hidden),
+        None => {
+            of_words(source, &mut hidden);
+            of_closing_tags(source, &mut hidden);
         }
-        None => of_words(source, 0..source.len(), &mut hidden),
     }
+    of_attributes(source, &mut hidden);
+    for comment in comments(source) {
+        of_comment(source, comment, &mut hidden);
+    }
+    hidden.extend(private_key::places(source));
     let mut from = 0;
     while let Some(at) = source[from..].find("PRIVATE KEY-----") {
         let begin = from + at + "PRIVATE KEY-----".len();
@@ -51,7 +55,6 @@ pub(super) fn masked(source: &str, root: Option<&Element>) -> String {
         hidden.push(begin..end);
         from = end;
     }
-    of_attributes(source, &mut hidden);
     of_urls(source, &mut hidden);
     starred(source, &hidden)
 }
@@ -85,29 +88,9 @@ pub(super) fn is_written_out(kind: &str, name: &str, value: &str) -> bool {
             && ["bearer", "basic", "token", "apikey"].contains(&first.to_ascii_lowercase().as_str())
     };
     let of_header = || matches!(kind, "AuthHeader" | "HttpHeader") && (scheme() || key());
-    let of_its_kind = || {
-        OF_SECRETS.contains(&kind)
-            && (kind == "AuthProviderClientSecret" || names_a_secret(name) || of_header())
-    };
-    !value.is_empty() && !is_formula(value) && (of_its_kind() || is_a_secret(name) || is_a_secret(kind))
-}
-
-/// Whether a text is a private key: in PEM form, or bare base64 as retrieved certificates are (RFC 5208 §5, RFC 8017 A.1.2, RFC
-/// 5915 §3).
-pub(super) fn is_private_key(text: &str) -> bool {
-    if text.contains("PRIVATE KEY") {
-        return true;
-    }
-    let begin: String = text.chars().filter(|c| !c.is_whitespace()).take(16).collect();
-    let Some(der) = (begin.len() == 16).then(|| from_base64(&begin)).flatten() else { return false };
-    // A sequence of that length, which begins with a version.
-    let inside = match der[..] {
-        [0x30, 0x82, _, _, ref inside @ ..] => inside,
-        [0x30, 0x81, _, ref inside @ ..] => inside,
-        [0x30, length, ref inside @ ..] if length < 0x80 => inside,
-        _ => return false,
-    };
-    matches!(inside, [2, 1, 0 | 1, ..])
+    let of_its_type = kind == "AuthProviderClientSecret" || names_a_secret(name) || of_header();
+    let plain = || !value.contains("://") && (is_plain(name) || is_plain(kind));
+    !value.is_empty() && !is_formula(value) && (OF_SECRETS.contains(&kind) && of_its_type || plain())
 }
 
 /// Whether a value is made of what the credential holds, `{!$Credential.Name.Password}` say.
@@ -115,65 +98,56 @@ fn is_formula(value: &str) -> bool {
     value.contains("{!") && value.contains('$')
 }
 
+/// A name as its words are looked for in it.
+fn folded(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '-' | '_' | '.' | ' ')).collect::<String>().to_lowercase()
+}
+
+/// Whether a name can be of nothing but a secret.
+fn is_plain(name: &str) -> bool {
+    let name = folded(name);
+    PLAIN.iter().any(|word| name.contains(word))
+}
+
 fn names_a_secret(name: &str) -> bool {
-    let plain: String = name.chars().filter(|c| !matches!(c, '-' | '_')).collect::<String>().to_lowercase();
-    matches!(plain.as_str(), "key" | "pwd" | "sig") || WORDS.iter().any(|word| plain.contains(word))
+    let name = folded(name);
+    WHOLE.contains(&name.as_str()) || PLAIN.iter().chain(&WORDS).any(|word| name.contains(word))
 }
 
-/// Whether a name is that of a secret, whoever made it up: it ends like one.
-fn is_a_secret(name: &str) -> bool {
-    const ENDS: [&str; 8] =
-        ["secret", "password", "passwd", "passphrase", "apikey", "accesskey", "privatekey", "secretvalue"];
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-    ENDS.iter().any(|end| plain.ends_with(end))
+/// Whether the text of an element is hidden by its name: it is one of the secrets, or of no type and named like one. What a
+/// type has, `authTokenEndpointUrl` say, is shown.
+fn is_hidden(name: &str) -> bool {
+    let known = || {
+        Kind::ALL.into_iter().flat_map(Kind::fields).any(|field| field.path.rsplit('/').next() == Some(name))
+    };
+    SECRETS.contains(&name) || names_a_secret(name) && !known()
 }
 
-/// The values of attributes that have the name of a secret.
-fn of_attributes(source: &str, hidden: &mut Vec<Range<usize>>) {
-    for quote in ['"', '\''] {
-        for (at, _) in source.match_indices(&format!("={quote}")) {
-            let name = source[..at].rsplit(|c: char| c.is_whitespace() || c == '<').next().unwrap_or("");
-            if !is_a_secret(name) {
-                continue;
-            }
-            let begin = at + 2;
-            let end = source[begin..].find([quote, '<']).map_or(source.len(), |length| begin + length);
-            hidden.push(begin..end);
-        }
-    }
+/// Whether what stands beside an element says if it is hidden; without a tree nobody can tell.
+fn is_of_another(name: &str) -> bool {
+    matches!(name, "parameterValue" | "formula")
 }
 
-/// What stands behind `secret:` or `secret =` in a comment.
-fn of_notes(source: &str, within: Range<usize>, hidden: &mut Vec<Range<usize>>) {
-    for (at, _) in source[within.clone()].match_indices([':', '=']) {
-        let at = within.start + at;
-        let before = source[within.start..at].trim_end();
-        let name = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or("");
-        if !is_a_secret(name) && !name.eq_ignore_ascii_case("token") {
-            continue;
-        }
-        let rest = &source[at + 1..within.end];
-        let begin = at + 1 + (rest.len() - rest.trim_start().len());
-        let end = source[begin..within.end].find(char::is_whitespace).map_or(within.end, |end| begin + end);
-        hidden.push(begin..end);
-    }
+/// Whether the value of a parameter, or of an attribute of an app, is hidden by what stands beside it.
+fn is_hidden_beside(element: &Element, value: &str) -> bool {
+    let (kind, name) =
+        (element.text("parameterType").unwrap_or(""), element.text("parameterName").unwrap_or(""));
+    // Which header carries a secret is a guess, so none of them is shown.
+    let header = matches!(kind, "AuthHeader" | "HttpHeader");
+    let named = || !value.contains("://") && (names_a_secret(name) || is_plain(kind));
+    !is_formula(value) && (header || named() || is_written_out(kind, name, value))
 }
 
 fn of_elements(element: &Element, hidden: &mut Vec<Range<usize>>) {
     for child in &element.children {
         let inside = || child.inside.start..child.inside.end;
-        let is_key = || child.name != "parameterValue" && is_private_key(&child.value);
-        if SECRETS.contains(&child.name.as_str()) || is_a_secret(&child.name) || is_key() {
+        if is_hidden(&child.name) {
             hidden.push(inside());
             continue;
         }
-        let kind = element.text("parameterType").unwrap_or("");
-        if child.name == "parameterValue" && !is_formula(&child.value) {
-            // Which header carries a secret is a guess, so none of them is shown.
-            let header = matches!(kind, "AuthHeader" | "HttpHeader");
-            let name = element.text("parameterName").unwrap_or("");
-            hidden.extend((header || is_written_out(kind, name, &child.value)).then(inside));
-        }
+        let of_attribute = child.name == "formula" && element.text("key").is_some_and(names_a_secret);
+        let of_parameter = child.name == "parameterValue" && is_hidden_beside(element, &child.value);
+        hidden.extend((of_parameter || of_attribute && !is_formula(&child.value)).then(inside));
         of_elements(child, hidden);
     }
 }
@@ -191,59 +165,116 @@ fn comments(source: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// What stands between tags of the names of secrets, with any prefix.
-fn of_words(source: &str, within: Range<usize>, hidden: &mut Vec<Range<usize>>) {
-    let text = &source[..within.end];
-    let mut from = within.start;
-    while let Some(at) = text[from..].find('<') {
+/// What stands in tags of the names of secrets and behind them, with any prefix and in any letter case, where the tags do not
+/// fit each other: from the name, or from the end of the tag, up to where the name is said again, or to the end.
+fn of_words(source: &str, hidden: &mut Vec<Range<usize>>) {
+    let mut from = 0;
+    while let Some(at) = source[from..].find('<') {
         let begin = from + at + 1;
         from = begin;
-        let tag = &text[begin..];
+        let tag = &source[begin..];
         let length =
             tag.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/' | '<')).unwrap_or(tag.len());
         let whole = &tag[..length];
         let local = whole.rsplit(':').next().unwrap_or(whole);
-        if !SECRETS.contains(&local) && local != "parameterValue" && !is_a_secret(local) {
+        if local.is_empty() || !(is_hidden(local) || is_of_another(local)) {
             continue;
         }
-        // A tag that has no end ends with its name.
-        let begin = match tag.find(['>', '<']) {
-            Some(open) if tag[open..].starts_with('>') => begin + open + 1,
-            _ => begin + length,
-        };
-        let end = text[begin..].find(&format!("</{whole}")).map_or(text.len(), |length| begin + length);
-        hidden.push(begin..end);
+        let head = tag[length..].find(['<', '>']).unwrap_or(tag.len() - length);
+        let rest = begin + length;
+        let is_bare = tag[length..].starts_with('>');
+        if tag[length..][..head].ends_with('/') && tag[length + head..].starts_with('>') {
+            hidden.push(rest..rest + head);
+            continue;
+        }
+        let rest = rest + usize::from(is_bare);
+        let end = source[rest..].find(&format!("</{whole}")).map_or(source.len(), |length| rest + length);
+        hidden.push(rest..end);
         from = end;
+    }
+}
+
+/// What stands before closing tags of the names of secrets, whose opening tag may be lost.
+fn of_closing_tags(source: &str, hidden: &mut Vec<Range<usize>>) {
+    for (at, _) in source.match_indices("</") {
+        let name = &source[at + 2..];
+        let name = &name[..name.find(['>', '<', '/', ' ', '\n']).unwrap_or(name.len())];
+        let local = name.rsplit(':').next().unwrap_or(name);
+        if is_hidden(local) || is_of_another(local) {
+            let begin = source[..at].rfind(['>', '<']).map_or(0, |before| before + 1);
+            hidden.push(begin..at);
+        }
+    }
+}
+
+/// Values of attributes of the names of secrets. What looks like one in a text is hidden as well.
+fn of_attributes(source: &str, hidden: &mut Vec<Range<usize>>) {
+    for (at, _) in source.match_indices('=') {
+        let value = source[at + 1..].trim_start();
+        let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else { continue };
+        let before = source[..at].trim_end();
+        let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let name = &before[before.trim_end_matches(word).len()..];
+        if !names_a_secret(name) {
+            continue;
+        }
+        let begin = source.len() - value.len() + 1;
+        let end = source[begin..].find([quote, '<']).map_or(source.len(), |length| begin + length);
+        hidden.extend((!is_formula(&source[begin..end])).then_some(begin..end));
+    }
+}
+
+/// What stands in a comment behind a word that names a secret, up to the end of the comment: nothing is judged there, so
+/// nothing is lost.
+fn of_comment(source: &str, comment: Range<usize>, hidden: &mut Vec<Range<usize>>) {
+    let text = &source[comment.clone()];
+    let mut plain = String::new();
+    let mut ends = Vec::new();
+    for (at, c) in text.char_indices().filter(|(_, c)| !(c.is_whitespace() || matches!(c, '-' | '_' | '.'))) {
+        plain.push(c.to_ascii_lowercase());
+        ends.resize(plain.len(), at + c.len_utf8());
+    }
+    let words = PLAIN.iter().chain(&WORDS).chain(&["pwd"]);
+    let first = words.filter_map(|word| plain.find(word).map(|at| ends[at + word.len() - 1])).min();
+    if let Some(first) = first {
+        hidden.push(comment.start + first..comment.end);
     }
 }
 
 fn of_urls(text: &str, hidden: &mut Vec<Range<usize>>) {
     let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'' | '`');
     let mut from = 0;
-    while let Some(at) = text[from..].find("://") {
-        let begin = from + at + 3;
-        let end = text[begin..].find(ends).map_or(text.len(), |length| begin + length);
-        from = end;
-        let url = &text[begin..end];
-        let authority = url.find(['/', '?', '#']).unwrap_or(url.len());
-        if let Some(user) = url[..authority].rfind('@').filter(|user| !is_filled_in(&url[..*user])) {
-            hidden.push(begin..begin + user);
-        }
-        // What stands in a fragment has the form of a query, where it is an answer.
-        let Some(query) = url.find(['?', '#']) else { continue };
-        let mut place = begin + query + 1;
-        // An ampersand is written as an entity, which ends with a semicolon.
-        for member in url[query + 1..].split(['&', ';', '#', '?']) {
-            if let Some((name, value)) = member.split_once('=')
-                && names_a_secret(name)
-                && !value.is_empty()
-                && !is_filled_in(value)
-            {
-                let value = place + name.len() + 1;
-                hidden.push(value..place + member.len());
+    for word in text.split_inclusive(ends) {
+        let word_at = from;
+        from += word.len();
+        let word = word.trim_end_matches(ends);
+        for (at, _) in word.match_indices("://") {
+            let url = &word[at + 3..];
+            let authority = url.find(['/', '?', '#']).unwrap_or(url.len());
+            let begin = word_at + at + 3;
+            if let Some(user) = url[..authority].rfind('@').filter(|user| !is_filled_in(&url[..*user])) {
+                hidden.push(begin..begin + user);
             }
-            place += member.len() + 1;
         }
+        of_query(word, word_at, hidden);
+    }
+}
+
+/// The secrets in the query of a URL, and in its fragment, in which an implicit flow has its tokens.
+fn of_query(url: &str, at: usize, hidden: &mut Vec<Range<usize>>) {
+    let Some(begin) = url.find(['?', '#']) else { return };
+    let mut place = at + begin + 1;
+    // An ampersand is written as an entity, which ends with a semicolon.
+    for member in url[begin + 1..].split(['&', ';', '?', '#']) {
+        if let Some((name, value)) = member.split_once('=')
+            && names_a_secret(name)
+            && !value.is_empty()
+            && !is_filled_in(value)
+        {
+            let value = place + name.len() + 1;
+            hidden.push(value..place + member.len());
+        }
+        place += member.len() + 1;
     }
 }
 
@@ -265,8 +296,6 @@ fn starred(text: &str, hidden: &[Range<usize>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::Text;
-    use crate::metadata::xml::read;
 
     #[test]
     fn a_url_gives_nothing_away() {
@@ -275,54 +304,15 @@ mod tests {
             ("`https://a.example/?a=1&amp;api_key=K3Y#x`", "`https://a.example/?a=1&amp;api_key=***#x`"),
             ("https://a.example/?token=${TOKEN}&page=2", "https://a.example/?token=${TOKEN}&page=2"),
             ("https://a.example/@b?q=a@b", "https://a.example/@b?q=a@b"),
-            ("https://a.example/cb#access_token=T0K&a=1", "https://a.example/cb#access_token=***&a=1"),
-            ("https://a.example/cb?a=1#id_token=T0K", "https://a.example/cb?a=1#id_token=***"),
+            ("http://a.example/cb#access_token=X&state=y", "http://a.example/cb#access_token=*&state=y"),
+            ("a.example/cb?a=b#/c?code=X1", "a.example/cb?a=b#/c?code=**"),
+            ("x https://u:p@a/?next=https://v:q@b", "x https://***@a/?next=https://***@b"),
         ] {
             assert_eq!(urls(url), shown);
         }
         assert!(
             url_gives_away("https://a.example/?X-Api-Key=1") && !url_gives_away("https://a.example/?a=1")
         );
-    }
-
-    #[test]
-    fn whatever_has_the_name_of_a_secret_is_hidden() {
-        for source in [
-            "<a><clientSecret>S3CR</clientSecret></a>",
-            "<a><apiKey>S3CR</apiKey></a>",
-            "<a><ConsumerSecret>S3CR</ConsumerSecret></a>",
-            "<a><b secret=\"S3CR\"/></a>",
-            "<a><b client-secret='S3CR'/></a>",
-            "<a><!-- the secret: S3CR --></a>",
-            "<a><!-- api_key=S3CR --></a>",
-            "<a><p><parameterName>clientSecret</parameterName><parameterType>Custom</parameterType><parameterValue>S3CR</parameterValue></p></a>",
-            "<a><p><parameterName>x</parameterName><parameterType>AuthProviderSecret</parameterType><parameterValue>S3CR</parameterValue></p></a>",
-        ] {
-            let root = read(&Text::new("a.xml", source.to_owned())).unwrap();
-            let shown = masked(source, Some(&root));
-            assert!(!shown.contains("S3CR") && shown.len() == source.len(), "{shown}");
-        }
-        let broken = "<a><consumerSecret S3CR</consumerSecret></a>";
-        assert!(!masked(broken, None).contains("S3CR"));
-        let policy = "<a><refreshTokenPolicy>infinite</refreshTokenPolicy></a>";
-        assert_eq!(masked(policy, None), policy);
-    }
-
-    #[test]
-    fn a_private_key_is_known_without_its_armour() {
-        for key in [
-            "MIIEvQIBADANBgkqhkiG9w0BAQ",
-            "MIIEpAIBAAKCAQEAu1SU1LfVLP",
-            "MHcCAQEEIIrYSSNQFaA2Hwf1",
-            "MIGHAgEAMBMGByqGSM49",
-        ] {
-            assert!(is_private_key(&format!("\n  {key}")), "{key}");
-        }
-        for other in
-            ["MIIDXTCCAkWgAwIBAgIJAKL0UG", "MIIBIjANBgkqhkiG9w0BAQEFAA", "no key at all, just words", "MII"]
-        {
-            assert!(!is_private_key(other), "{other}");
-        }
     }
 
     #[test]
@@ -335,6 +325,12 @@ mod tests {
             ("HttpHeader", "X-Acme", "sk1live0123456789abc"),
             ("HttpHeader", "Ocp-Apim-Subscription-Key", "abc"),
             ("AuthProviderUrlQueryParameter", "client_secret", "abc"),
+            ("AuthProviderUrlQueryParameter", "code", "abc"),
+            ("Custom", "clientSecret", "abc"),
+            ("AuthProviderSecret", "any", "abc"),
+            ("CustomPrincipal", "ApiKey", "abc"),
+            ("NamedPrincipal", "ClientSecret", "abc"),
+            ("JwtBodyClaim", "secret", "abc"),
         ] {
             assert!(is_written_out(kind, name, value), "{kind} {name} {value}");
         }
@@ -347,5 +343,49 @@ mod tests {
         ] {
             assert!(!is_written_out(kind, name, value), "{kind} {name} {value}");
         }
+    }
+
+    #[test]
+    fn what_is_named_like_a_secret_is_hidden_wherever_it_stands() {
+        for inner in [
+            "<clientSecret>S3CR3T</clientSecret>",
+            "<apiKey>S3CR3T</apiKey>",
+            "<ConsumerSecret>S3CR3T</ConsumerSecret>",
+            "<a><oauthClientSecret>S3CR3T</oauthClientSecret></a>",
+            "<foo secret=\"S3CR3T\"/>",
+            "<foo api-key = 'S3CR3T'>x</foo>",
+            "<!-- secret: S3CR3T -->",
+            "<!-- Api Key is\nS3CR3T -->",
+            "<!-- <consumerSecret>S3CR3T</consumerSecret> -->",
+            "<attributes><formula>'S3CR3T'</formula><key>api_key</key></attributes>",
+            "<externalCredentialParameters><parameterName>token</parameterName><parameterType>JwtBodyClaim\
+             </parameterType><parameterValue>S3CR3T</parameterValue></externalCredentialParameters>",
+        ] {
+            let source = format!("<A>{inner}<label>shown</label></A>");
+            let root =
+                crate::metadata::xml::read(&crate::diagnostic::Text::new("a", source.as_str())).unwrap();
+            for told in [masked(&source, Some(&root)), masked(&source.replace("</A>", ""), None)] {
+                assert!(!told.contains("S3CR3T"), "{told}");
+                assert!(told.contains("<label>shown</label>"), "{told}");
+            }
+        }
+        for broken in [
+            "<consumerSecret S3CR3T</consumerSecret>",
+            "<consumerSecret>S3CR3T",
+            "consumerSecret>S3CR3T</consumerSecret>",
+            "<consumerSecret xsi:nil=\"S3CR3T\"/>",
+        ] {
+            let told = masked(&format!("<A><b>shown</b>{broken}"), None);
+            assert!(!told.contains("S3CR3T") && told.contains("shown"), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_a_type_has_is_shown_though_its_name_sounds_like_a_secret() {
+        let source = "<AuthProvider><tokenUrl>https://a.example/token</tokenUrl><isSecretRequiredForRefreshToken>true\
+             </isSecretRequiredForRefreshToken></AuthProvider>";
+        let root = crate::metadata::xml::read(&crate::diagnostic::Text::new("a", source)).unwrap();
+        assert_eq!(masked(source, Some(&root)), source);
+        assert_eq!(masked(source, None), source);
     }
 }

@@ -9,6 +9,7 @@ mod certificate;
 pub mod kinds;
 mod markdown;
 mod masking;
+mod private_key;
 mod project;
 pub mod registration;
 mod rules;

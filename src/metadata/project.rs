@@ -95,7 +95,9 @@ impl Project {
 
     /// Adds a file of which only the bytes are known.
     pub fn add_bytes(&mut self, name: &str, bytes: Vec<u8>) -> bool {
-        let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        // Without a mark of its encoding every other byte of its first letters is nought, which no letter of XML is.
+        let marked = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let utf16 = marked || bytes.iter().take(2).any(|byte| *byte == 0);
         // Whoever shows problems beside lines of files needs a file and a line of it.
         let at = |code, message: String| Diagnostic::at(code, &Text::new(name, ""), Span::new(0, 0), message);
         let refused = |bytes: Vec<u8>| -> Result<String, Diagnostic> {
@@ -103,13 +105,12 @@ impl Project {
                 return Err(at("xml-too-large", format!("the file is longer than {LONGEST} bytes"))
                     .help("no metadata of this type is"));
             }
+            let encoding = |what: String| at("xml-encoding", what).help("store it as UTF-8");
+            if utf16 {
+                return Err(encoding("the file is UTF-16".to_owned()));
+            }
             String::from_utf8(bytes).map_err(|why| {
-                let byte = why.utf8_error().valid_up_to();
-                let what = match utf16 {
-                    true => "the file is UTF-16".to_owned(),
-                    false => format!("byte {byte} of the file is no UTF-8"),
-                };
-                at("xml-encoding", what).help("store it as UTF-8")
+                encoding(format!("byte {} of the file is no UTF-8", why.utf8_error().valid_up_to()))
             })
         };
         match refused(bytes) {
@@ -225,7 +226,11 @@ mod tests {
         assert!(project.add_bytes("a.eca", b"\xff\xfe<\0a\0".to_vec()));
         assert!(project.add_bytes("b.eca", b"<a>\xe9</a>".to_vec()));
         assert!(project.add_bytes("c.eca", vec![b' '; LONGEST as usize + 1]));
+        for (name, bytes) in [("d.eca", b"\0<\0a\0/\0>".to_vec()), ("e.eca", b"<\0\xe9\0/\0>\0".to_vec())] {
+            assert!(project.add_bytes(name, bytes));
+        }
         let told: Vec<String> = project.problems.iter().map(ToString::to_string).collect();
+        assert!(told[3].contains("UTF-16") && told[4].contains("UTF-16"), "{told:?}");
         assert!(
             told[0].contains("UTF-16") && told[1].contains("byte 3") && told[2].contains("longer than"),
             "{told:?}"

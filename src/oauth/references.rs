@@ -1,19 +1,32 @@
 //! Characters that a page writes by name or number (HTML, character references).
 
 /// Those that are written by name.
-const NAMED: [(&str, char); 12] = [
+const NAMED: [(&str, char); 25] = [
     ("&amp;", '&'),
     ("&apos;", '\''),
+    ("&colon;", ':'),
+    ("&comma;", ','),
     ("&equals;", '='),
     ("&gt;", '>'),
+    ("&lbrace;", '{'),
+    ("&lcub;", '{'),
+    ("&ldquo;", '\u{201c}'),
+    ("&lowbar;", '_'),
     ("&lsquo;", '\u{2018}'),
     ("&lt;", '<'),
+    ("&mdash;", '\u{2014}'),
     ("&nbsp;", '\u{a0}'),
+    ("&ndash;", '\u{2013}'),
+    ("&num;", '#'),
+    ("&period;", '.'),
     ("&plus;", '+'),
+    ("&prime;", '\u{2032}'),
     ("&quot;", '"'),
+    ("&rbrace;", '}'),
+    ("&rcub;", '}'),
+    ("&rdquo;", '\u{201d}'),
     ("&rsquo;", '\u{2019}'),
     ("&sol;", '/'),
-    ("&num;", '#'),
 ];
 
 /// The most digits that a number is read of, in bytes.

@@ -274,7 +274,7 @@ impl LintReport {
         let at = |at: &At| {
             format!(
                 "file={},line={},col={},endColumn={}",
-                property(&at.file),
+                property(&visible(&at.file)),
                 at.line,
                 at.column,
                 at.column + at.length

@@ -130,33 +130,53 @@ pub fn suites(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// The files below a path whose names are wanted, in order of their paths; the path itself where it is a file. Hidden
-/// folders, `node_modules`, links to folders, links that lead nowhere and what is no file (a pipe, a socket) are left out.
-///
-/// # Errors
-/// A folder cannot be read.
+/// What is below a path.
+#[derive(Debug, Default)]
+pub struct Below {
+    /// Files whose names are wanted, in order of their paths; a link to a file is one, and so is one that leads nowhere, which
+    /// cannot be read.
+    pub files: Vec<PathBuf>,
+    /// Links to folders, which are not followed: they may lead back, or out of what was named.
+    pub links: Vec<PathBuf>,
+    /// Folders that cannot be read.
+    pub problems: Vec<Error>,
+}
+
+/// The files below a path whose names are wanted; the path itself where it is a file. Hidden folders, `node_modules`, and what
+/// is neither file nor folder, a pipe say, are left out.
 #[allow(clippy::disallowed_methods)]
-pub fn under(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>, Error> {
+pub fn under(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Below {
+    let mut below = Below::default();
     if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
+        below.files.push(path.to_owned());
+        return below;
     }
-    let mut found = Vec::new();
     let mut folders = vec![path.to_owned()];
     while let Some(folder) = folders.pop() {
-        let fail = |why| Error::File { path: folder.display().to_string(), why };
-        for entry in std::fs::read_dir(&folder).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            let (name, kind) =
-                (entry.file_name().to_string_lossy().into_owned(), entry.file_type().map_err(fail)?);
-            if kind.is_dir() && !name.starts_with('.') && name != "node_modules" {
-                folders.push(entry.path());
-            } else if wanted(&name) && entry.path().is_file() {
-                found.push(entry.path());
+        let entries = std::fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let entries = entries.unwrap_or_else(|why| {
+            below.problems.push(Error::File { path: folder.display().to_string(), why });
+            Vec::new()
+        });
+        for entry in entries {
+            let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+            let kind = entry.file_type().ok();
+            let (is_folder, is_link) =
+                (kind.is_some_and(|kind| kind.is_dir()), kind.is_some_and(|kind| kind.is_symlink()));
+            let is_file = kind.is_some_and(|kind| kind.is_file());
+            let passed_over = name.starts_with('.') || name == "node_modules";
+            if is_folder && !passed_over {
+                folders.push(path);
+            } else if is_link && path.is_dir() {
+                below.links.extend((!passed_over).then_some(path));
+            } else if wanted(&name) && (is_file || is_link && is_regular(&path)) {
+                below.files.push(path);
             }
         }
     }
-    found.sort();
-    Ok(found)
+    below.files.sort();
+    below.links.sort();
+    below
 }
 
 /// The bytes of a file, at most one more than the limit.
@@ -322,6 +342,24 @@ pub fn variable(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_passed_over_links_to_folders_named_and_links_to_nothing_kept() {
+        let folder = std::env::temp_dir().join(format!("grantcheck-below-{}", std::process::id()));
+        make_folder(&folder.join("inner")).unwrap();
+        write(&folder.join("inner/a.x"), "one").unwrap();
+        for (to, name) in [("inner/a.x", "file.x"), ("/no/such/file", "nothing.x"), (".", "folder.x")] {
+            std::os::unix::fs::symlink(to, folder.join(name)).unwrap();
+        }
+        // It is no more a file than a pipe is.
+        let _socket = std::os::unix::net::UnixListener::bind(folder.join("socket.x")).unwrap();
+        let below = under(&folder, &|name| name.ends_with(".x"));
+        assert_eq!(below.files, ["file.x", "inner/a.x", "nothing.x"].map(|name| folder.join(name)));
+        assert_eq!(below.links, [folder.join("folder.x")]);
+        assert!(below.problems.is_empty(), "{below:?}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn a_file_is_written_whole_and_leaves_nothing_beside_it() {

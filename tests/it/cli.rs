@@ -129,6 +129,36 @@ fn an_error_is_explained_as_somebody_has_it() {
 }
 
 #[test]
+fn an_error_is_read_from_standard_input_however_long_what_stands_before_it_is() {
+    let body = "{\n  \"error\": \"invalid_grant\",\n  \"error_description\": \"audience is invalid\"\n}\n";
+    let noise = "word_of_a_log ".repeat(220_000);
+    for input in [body.to_owned(), format!("{noise}{body}"), format!("{}{body}", noise.replace(' ', "/"))] {
+        let (exit, out, err) = answering(&["explain", "-"], false, &[&input]);
+        assert!(exit == 0 && out.starts_with("error/audience-is-invalid  at the token"), "{out}{err}");
+    }
+    let (exit, _, err) = answering(&["explain", "-"], false, &[&noise]);
+    assert!(exit == 2 && err.contains("is no check and no error"), "{err}");
+    let (_, out, _) = grantcheck(&["explain", "https://a.example/cb?error=access_denied&state=x"]);
+    assert!(out.starts_with("error/access-denied  at the authorization endpoint"), "{out}");
+}
+
+/// As a program, because only it reads standard input itself.
+#[test]
+fn what_is_piped_in_is_read_to_its_end() {
+    use std::io::Write as _;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_grantcheck"))
+        .args(["explain", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let body = b"{\n  \"error\": \"invalid_grant\",\n  \"error_description\": \"audience is invalid\"\n}\n";
+    child.stdin.take().unwrap().write_all(body).unwrap();
+    let out = child.wait_with_output().unwrap();
+    assert!(String::from_utf8_lossy(&out.stdout).starts_with("error/audience-is-invalid"), "{out:?}");
+}
+
+#[test]
 fn a_finding_about_a_known_error_tells_what_it_means() {
     let target = "org: embedded\napps:\n  main: { client_id: main, client_secret: s3cr3t, flows: [client-credentials] }\n";
     let folder = Folder::new("explained");

@@ -575,6 +575,81 @@ fn no_secret_is_told() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_leads_nowhere_or_elsewhere_stops_no_other_file() {
+    let bad = read("suites/apps/rules/callbacks/url-is-https/bad/Main.connectedApp-meta.xml");
+    let folder = folder_of("links", &[("A\u{1b}[31m.connectedApp", bad.as_bytes())]);
+    std::os::unix::fs::symlink("/no/such/file", folder.join("dang.connectedApp")).unwrap();
+    std::os::unix::fs::symlink(".", folder.join("back")).unwrap();
+    let path = folder.display().to_string();
+    for format in ["console", "json", "sarif", "github"] {
+        let (exit, out, err) = grantcheck(&["lint", &path, "--on", ON, "--format", format]);
+        assert_eq!(exit, 2, "{out}{err}");
+        assert!(out.contains("unreadable") && out.contains("callbacks/url-is-https"), "{format}: {out}");
+        assert!(err.contains("back is a link to a folder and was not followed"), "{err}");
+        assert!(!out.contains('\u{1b}'), "{format}: {out:?}");
+    }
+    let (_, _, err) = grantcheck(&["lint", "/no/such/folder"]);
+    assert!(err.contains("nothing was judged") && !err.contains("played"), "{err}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn of_a_rule_that_does_not_hold_at_many_places_of_a_file_some_are_told() {
+    let scopes = "<scopes>Api</scopes>\n".repeat(1000);
+    let (name, source) = connected(&scopes, "");
+    let folder = folder_of("many", &[(name, source.as_bytes())]);
+    let (_, out, _) = grantcheck(&["lint", &folder.display().to_string(), "--on", ON, "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let of_rule = |row: &&serde_json::Value| row["rule"] == "scopes/scope-stands-once";
+    let rows: Vec<_> = json["findings"].as_array().unwrap().iter().filter(of_rule).collect();
+    assert_eq!(rows.len(), 100);
+    let last = rows[99]["message"].as_str().unwrap();
+    assert!(last.ends_with("it is so at 899 more places of this file"), "{last}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A folder of one test with these files.
+fn folder_of(name: &str, files: &[(&str, &[u8])]) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("grantcheck-lint-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (file, bytes) in files {
+        std::fs::write(folder.join(file), bytes).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_secret_is_on_no_line_of_any_format_nor_of_suggest() {
+    let key: String =
+        read("tests/keys/app-main.key").lines().filter(|line| !line.contains("-----")).collect();
+    let app = |inner: &str| {
+        format!(
+            "<ConnectedApp xmlns=\"http://soap.sforce.com/2006/04/metadata\"><label>A</label><oauthConfig>\
+             <callbackUrl>http://acme.com/cb#access_token=S3CR3T</callbackUrl><scopes>Api</scopes>{inner}</oauthConfig></ConnectedApp>"
+        )
+    };
+    let whole = app(&format!(
+        "<certificate>{key}</certificate><clientSecret>S3CR3T</clientSecret><foo secret=\"S3CR3T\"/><!-- secret: S3CR3T -->"
+    ));
+    let broken = app("<consumerSecret S3CR3T</consumerSecret>");
+    let files: [(&str, &[u8]); 2] =
+        [("A.connectedApp", whole.as_bytes()), ("B.connectedApp", broken.as_bytes())];
+    let folder = folder_of("secrets", &files);
+    let path = |name: &str| folder.join(name).display().to_string();
+    for format in ["console", "json", "sarif", "github"] {
+        let (_, out, err) = grantcheck(&["lint", &path(""), "--on", ON, "--format", format]);
+        assert!(out.contains("this is a private key"), "{out}");
+        assert!(!out.contains("S3CR3T") && !out.contains(&key[..40]) && err.is_empty(), "{out}{err}");
+    }
+    for name in ["A.connectedApp", "B.connectedApp"] {
+        let (_, out, err) = grantcheck(&["suggest", &path(name), "--out", &path("out")]);
+        assert!(!out.contains("S3CR3T") && !err.contains("S3CR3T"), "{out}{err}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn two_thousand_files_are_linted() {
     let source = read("suites/apps/rules/callbacks/url-has-no-blank/good/Main.connectedApp-meta.xml");

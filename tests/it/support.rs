@@ -182,9 +182,17 @@ fn commanded(
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let answers = std::cell::RefCell::new(answers.iter());
     let answer = || answers.borrow_mut().next().map(|answer| (*answer).to_owned());
-    let (mut ask, mut ask_secret) = (answer, answer);
-    let (ask, ask_secret): (&mut dyn FnMut() -> _, &mut dyn FnMut() -> _) = (&mut ask, &mut ask_secret);
-    let mut io = Io { out: &mut out, err: &mut err, colour: false, terminal, ask, ask_secret, open };
+    let (mut ask, mut ask_all, mut ask_secret) = (answer, answer, answer);
+    let mut io = Io {
+        out: &mut out,
+        err: &mut err,
+        colour: false,
+        terminal,
+        ask: &mut ask,
+        ask_all: &mut ask_all,
+        ask_secret: &mut ask_secret,
+        open,
+    };
     let exit = cli::run(&arguments, &mut io);
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }

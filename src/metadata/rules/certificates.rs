@@ -3,7 +3,7 @@
 use super::{Context, Place, Rule, filled_in};
 use crate::metadata::certificate::{Algorithm, Read, read};
 use crate::metadata::kinds::Kind;
-use crate::metadata::masking::is_private_key;
+use crate::metadata::private_key;
 use crate::oauth::keys::Certificate;
 use crate::verdict::{Basis, Level};
 
@@ -55,7 +55,7 @@ pub(super) const RULES: &[Rule] = &[
         "What is no X.509 certificate in PEM form or bare base64 is refused on deployment. A private key, a .p12 file or a name are common mistakes.",
         |c, told| each(c, |of, place, text, read| {
             if read.is_none() {
-                let what = if is_private_key(text) {
+                let what = if private_key::is_in(text) {
                     "a private key, which does not belong here"
                 } else {
                     "no certificate"
