@@ -22,4 +22,4 @@ pub use jar::Jar;
 pub use request::{Asked, Context, Dice, Missing, Outgoing, Remember, build};
 pub use session::Session;
 pub use template::{Template, Unknown};
-pub use tweak::{BodyForm, Edit, Encoding, Place, SignatureForm, Tweak, TweakValue};
+pub use tweak::{BodyForm, Edit, Encoding, Place, SecretForm, SignatureForm, Tweak, TweakValue};

@@ -166,6 +166,46 @@ pub fn next(request: &Request, response: &Response, pages: &mut Vec<Page>, user:
     Some(submit)
 }
 
+/// Why a user agent stands still at a page that wants something from its user, in words: what is declared next does not fit it,
+/// or nothing more is declared. None for what is no such page. `declared` are all pages, `left` those that were not reached, the
+/// next one last.
+pub fn stands_still(
+    response: &Response,
+    at: &str,
+    declared: &[Page],
+    left: &[Page],
+    user: &User,
+) -> Option<String> {
+    if response.status >= 300 {
+        return None;
+    }
+    let path = url::Url::parse(at).map_or_else(|_| at.to_owned(), |url| url.path().to_owned());
+    let Some(document) = read(&response.body) else {
+        return Some(format!("the page at {path} is nested too deep to be read"));
+    };
+    let Some(form) = document.select(&selector("form")).find(|form| !is_inert(*form)) else {
+        let by_script = document.select(&selector("script")).next().is_some();
+        return by_script.then(|| {
+            format!(
+                "the page at {path} has no form, scripts make it: `login: browser` has it passed by a person"
+            )
+        });
+    };
+    let fits = |page: &Page| pass(&response.body, at, page, user);
+    if let Some(Err(why)) = left.last().map(fits) {
+        return Some(format!("the page at {path} is not the next of the target's login: {why}"));
+    }
+    let controls = controls(&document, form);
+    let names: Vec<&str> = controls.iter().filter_map(|control| control.value().attr("name")).collect();
+    let names = names.join(", ");
+    Some(match declared.iter().any(|page| !page.fill.is_empty() && fits(page).is_ok()) {
+        true => {
+            format!("the page at {path} asks for {names} again, as if what the target fills in were wrong")
+        }
+        false => format!("the target's login declares no page for the form at {path}, which has: {names}"),
+    })
+}
+
 /// The request of a user agent.
 pub fn visit(submit: &Submit) -> Option<Outgoing> {
     let mut request = http::Request::builder()

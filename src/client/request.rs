@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 use std::cell::RefCell;
 
 use super::assertion::{client_claims, grant_claims, jwt, number, saml};
-use super::{Action, Authorize, BodyForm, Call, Edit, Place, Session, Template, TokenUse, Tweak, TweakValue};
+use super::{
+    Action, Authorize, BodyForm, Call, Edit, Place, SecretForm, Session, Template, TokenUse, Tweak,
+    TweakValue,
+};
 use crate::oauth::grant::{
     CLIENT_ASSERTION_TYPE, authorization_code, client_credentials, jwt_bearer, refresh_token, saml_bearer,
 };
@@ -369,11 +372,12 @@ fn token_request(cx: &Context<'_>, step: &Asked<'_>, url: String) -> Result<Draf
 
 fn authenticate(cx: &Context<'_>, step: &Asked<'_>, draft: &mut Draft) -> Result<(), Missing> {
     let id = cx.app.client_id.clone();
+    let of = |app: &ConnectedApp| app.client_secret.as_ref().map_or("", Secret::expose).to_owned();
     let secret = match &step.tweak.secret {
-        Some(role) => cx.target.apps.get(role).and_then(|app| app.client_secret.as_ref()),
-        None => cx.app.client_secret.as_ref(),
+        Some(SecretForm::Of(role)) => cx.target.apps.get(role).map(of).unwrap_or_default(),
+        Some(form) => form.written(&of(cx.app)).unwrap_or_default(),
+        None => of(cx.app),
     };
-    let secret = secret.map_or(String::new(), |s| s.expose().to_owned());
     if step.tweak.basic_besides {
         let pair = format!("{}:{}", form_encode(&id), form_encode(&secret));
         draft.headers.push(("authorization".into(), format!("Basic {}", base64(pair))));

@@ -45,8 +45,8 @@ pub struct Tweak {
     pub reversed: bool,
     /// Whether HTTP Basic carries id and secret without form-encoding them first.
     pub basic_raw: bool,
-    /// Role of the app whose secret is sent in place of the own one.
-    pub secret: Option<String>,
+    /// The secret that is sent in place of the own one.
+    pub secret: Option<SecretForm>,
     /// Whether HTTP Basic comes besides what is in the body.
     pub basic_besides: bool,
     /// The edits in words.
@@ -99,6 +99,34 @@ pub enum Encoding {
     Lines,
     /// The last third is missing.
     Truncated,
+}
+
+/// Which client secret is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretForm {
+    /// That of the app in this role.
+    Of(String),
+    /// The own one without its last letter.
+    Shortened,
+    /// The own one with a letter more.
+    Longer,
+    /// The own one with small letters for capital ones and capital ones for small.
+    OtherCase,
+}
+
+impl SecretForm {
+    /// The own secret in this form; none where it cannot be told from the right one, or is another's.
+    pub fn written(&self, secret: &str) -> Option<String> {
+        let swapped =
+            |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+        let written = match self {
+            SecretForm::Of(_) => return None,
+            SecretForm::Shortened => secret.chars().take(secret.chars().count().saturating_sub(1)).collect(),
+            SecretForm::Longer => format!("{secret}0"),
+            SecretForm::OtherCase => secret.chars().map(swapped).collect::<String>(),
+        };
+        (written != secret && !written.is_empty()).then_some(written)
+    }
 }
 
 /// How a body is written.

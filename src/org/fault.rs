@@ -161,6 +161,8 @@ faults! {
     SECRET_NOT_ASKED "secret-not-asked" ["CA-05", "CA-07", "CA-09", "CC-03"] "grants codes and client credentials to an app that shows no secret"
     UNKNOWN_CLIENT_TOLD "unknown-client-told" ["CA-08"] "tells an unknown client from a wrong secret, under profile rfc too"
     EMPTY_SECRET "empty-secret" ["CA-05", "CA-09", "CC-03"] "takes an empty secret for the right one"
+    SECRET_PREFIX "secret-prefix" ["CA-05", "CC-03"] "compares secrets as far as the shorter one goes"
+    SECRET_CASELESS "secret-caseless" ["CA-05", "CC-03"] "compares secrets without regard to the case of letters"
     SECRET_OF_ANYBODY "secret-of-anybody" ["CA-05", "CA-10", "CC-03"] "takes the secret of any app"
     BASIC_ID_IGNORED "basic-id-ignored" ["CA-11"] "does not compare the client_id of the body with that of HTTP Basic"
     DISC_SECRETS_ALONE "disc-secrets-alone" ["CA-14"] "advertises shared secrets alone for client authentication"

@@ -150,7 +150,7 @@ fn find(org: &Org, token: &str, hint: Option<&str>, now: i64) -> Found {
     };
     let dead = family.is_dead() && !org.faults.has(&fault::INTROSPECT_REVOKED_ACTIVE);
     let over = expires.is_some_and(|at| at <= now);
-    let rotated = found.rotated && !org.faults.has(&fault::INTROSPECT_ROTATED_ACTIVE);
+    let rotated = org.is_rotated_out(&found, now) && !org.faults.has(&fault::INTROSPECT_ROTATED_ACTIVE);
     if (dead || rotated || over) && !always {
         return Found::Inactive;
     }

@@ -55,6 +55,8 @@ pub(super) struct Switches {
     pub rfc: bool,
     pub code_ttl: i64,
     pub leeway: i64,
+    /// How long a refresh token is still taken after another one came in its place, in milliseconds.
+    pub rotation_grace: i64,
     /// How far ahead `exp` may lie, in seconds.
     pub exp_limit: Option<i64>,
     /// Whether `nbf` of a JWT assertion counts.
@@ -238,6 +240,7 @@ impl Switches {
             rfc,
             code_ttl: settings.millis("code_ttl").unwrap_or(15 * 60_000),
             leeway: settings.millis("leeway").unwrap_or(3 * 60_000),
+            rotation_grace: settings.millis("rotation_grace").unwrap_or(0),
             exp_limit: match word(settings, "exp_limit") {
                 "3m" => Some(180),
                 "5m" => Some(300),

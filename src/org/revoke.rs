@@ -8,7 +8,7 @@ use super::ask::{Ask, given};
 use super::authentication::{identify, prove};
 use super::registry::AppId;
 use super::session::{Presented, present};
-use super::store::{FamilyId, Kill, State};
+use super::store::{FamilyId, Found, Kill, State};
 use super::{Begun, Org, Pending, Reply, Work, fault, is_get};
 use crate::oauth::{Params, Secret};
 
@@ -115,7 +115,9 @@ pub(super) fn commit(org: &Org, revocation: Revocation, now: i64) -> Reply {
         What::Access(key) => state
             .session(key.expose())
             .is_some_and(|session| state.end(session, now).is_none() && !state.is_revoked(session)),
-        What::Refresh(family, token) => is_live(&state, token.expose()).is_some_and(|live| live == *family),
+        What::Refresh(family, token) => {
+            is_live(org, &state, token.expose(), now).is_some_and(|live| live == *family)
+        }
     };
     if !alive && has(&fault::REVOKE_RACY) {
         return answer::bare(StatusCode::INTERNAL_SERVER_ERROR, now);
@@ -157,7 +159,7 @@ fn find(org: &Org, token: &str, hint: Option<&str>, now: i64) -> Result<What, Re
         };
     }
     let mut state = org.store.lock();
-    match is_live(&state, token).filter(|_| hint != Some("access_token")) {
+    match is_live(org, &state, token, now).filter(|_| hint != Some("access_token")) {
         Some(family) => Ok(What::Refresh(family, token.into())),
         // A browser's session is no OAuth token.
         None if state.logged_in(token, now).is_some() => Err(unsupported()),
@@ -166,8 +168,9 @@ fn find(org: &Org, token: &str, hint: Option<&str>, now: i64) -> Result<What, Re
 }
 
 /// The family of a refresh token that is of use.
-fn is_live(state: &State, token: &str) -> Option<FamilyId> {
-    state.refresh(token).filter(|found| !found.rotated && !found.family.is_dead()).map(|found| found.id)
+fn is_live(org: &Org, state: &State, token: &str, now: i64) -> Option<FamilyId> {
+    let lives = |found: &Found<'_>| !org.is_rotated_out(found, now) && !found.family.is_dead();
+    state.refresh(token).filter(lives).map(|found| found.id)
 }
 
 fn unknown() -> Refused {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::given::instead_of_a_login;
 use super::{Options, Surroundings, replay};
-use crate::client::Action;
+use crate::client::{Action, SecretForm};
 use crate::subject::{
     ClientAuth, ConnectedApp, Flow, Kind, Login, Protocol, SETTINGS, Setting, Target, User,
 };
@@ -191,7 +191,8 @@ fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) 
     }
     if !target.is_embedded() {
         for (name, value) in &scenario.settings.0 {
-            if target.settings.0.get(name) != Some(value) {
+            let none = name == "rotation_grace" && *value == Setting::Millis(0);
+            if target.settings.0.get(name).map_or(!none, |told| told != value) {
                 let value = shown(name, value);
                 return Some(format!("the target does not say `settings: {{ {name}: {value} }}`"));
             }
@@ -318,10 +319,17 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
     {
         return Some(format!("the target gives no key for an app `{role}`"));
     }
-    if let Some(role) = step.tweak.secret.as_ref()
-        && target.apps.get(role).is_none_or(|app| app.client_secret.is_none())
-    {
-        return Some(format!("the target gives no secret for an app `{role}`"));
+    let secret = |role: &str| target.apps.get(role).and_then(|app| app.client_secret.as_ref());
+    match step.tweak.secret.as_ref() {
+        Some(SecretForm::Of(role)) if secret(role).is_none() => {
+            return Some(format!("the target gives no secret for an app `{role}`"));
+        }
+        Some(form @ (SecretForm::Shortened | SecretForm::Longer | SecretForm::OtherCase))
+            if secret(role).and_then(|secret| form.written(secret.expose())).is_none() =>
+        {
+            return Some(format!("the secret of the app `{role}` has no such form"));
+        }
+        _ => {}
     }
     // What a foreign app must be refused is asked for on purpose; everything else it must be able to do.
     let refused = step.expect.as_ref().is_some_and(crate::suite::Expect::is_refusal);

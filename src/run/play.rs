@@ -97,7 +97,8 @@ pub(super) async fn control(
                 if succeeded(&step.action, &x) {
                     Ok(())
                 } else {
-                    Err(format!("it was answered {}", x.outcome()))
+                    let answered = || format!("it was answered {}", x.outcome());
+                    Err(world.stuck(*at).map_or_else(answered, str::to_owned))
                 }
             }
             Some(Done::Missing(why)) => Err(why.clone()),
@@ -165,6 +166,14 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
             keep(&mut world.session, &step.capture, x.response());
         }
         let findings = judge_step(&world, scenario, step, &exchanges);
+        // The server may be right to show a page that the target does not declare, or to show it again.
+        let stuck =
+            answers.last().and_then(|at| world.stuck(*at)).filter(|_| !refuses && !findings.is_empty());
+        if let Some(why) = stuck {
+            seen.findings.push((i, could_not(step, why, scenario, !seen.findings.is_empty())));
+            broken_off = true;
+            break;
+        }
         let own_failed = step.expect.is_none() && !findings.is_empty();
         // The token may be too old: the target gave it, and the server need not take it.
         let findings = match &step.action {

@@ -50,6 +50,8 @@ pub(super) struct World<'w> {
     pub(super) session: Session,
     /// What was recorded.
     pub(super) exchanges: Vec<Exchange>,
+    /// The answers whose page the user agent could not pass as the target declares it, by position, and why.
+    stuck: BTreeMap<usize, String>,
 }
 
 /// What came of doing a step once.
@@ -168,6 +170,7 @@ impl<'w> World<'w> {
             },
             given,
             exchanges: Vec::new(),
+            stuck: BTreeMap::new(),
         })
     }
 
@@ -480,6 +483,7 @@ impl<'w> World<'w> {
             _ => Vec::new(),
         };
         pages.reverse();
+        let declared = pages.clone();
         let mut outgoing = first;
         let mut endpoint = Endpoint::Authorize;
         // The last of the pages on which the user says no is where it is said.
@@ -503,7 +507,12 @@ impl<'w> World<'w> {
             let next = if follow { self.next_page(at, &mut pages, actor) } else { None };
             match next {
                 Some(next) => outgoing = next,
-                None => return Done::Exchange(at),
+                None => {
+                    if follow && !declared.is_empty() {
+                        self.stands_still(at, &declared, &pages, actor);
+                    }
+                    return Done::Exchange(at);
+                }
             }
             says_no = deny && self.target.deny.is_some() && left > 0 && pages.is_empty();
             endpoint = Endpoint::Page;
@@ -519,6 +528,22 @@ impl<'w> World<'w> {
         let user = self.target.users.get(&actor.user).unwrap_or(&nobody);
         let next = page::next(request, response, pages, user)?;
         self.is_inside(&next.url).then(|| page::visit(&next)).flatten()
+    }
+
+    /// Keeps why the login went no further, where that is not the server's doing for certain.
+    fn stands_still(&mut self, at: usize, declared: &[Page], left: &[Page], actor: &Actor) {
+        let Exchange { request, answer: Answer::Response(response), .. } = &self.exchanges[at] else {
+            return;
+        };
+        let nobody = crate::subject::User::default();
+        let user = self.target.users.get(&actor.user).unwrap_or(&nobody);
+        self.stuck
+            .extend(page::stands_still(response, &request.url, declared, left, user).map(|why| (at, why)));
+    }
+
+    /// Why the login went no further than the answer at this position, where what the target declares does not fit its page.
+    pub(super) fn stuck(&self, at: usize) -> Option<&str> {
+        self.stuck.get(&at).map(String::as_str)
     }
 
     /// Whether a URL belongs to the server: nothing is sent anywhere else, the callback least of all.

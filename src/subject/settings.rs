@@ -109,6 +109,11 @@ pub const TABLE: &[Row] = &[
         kind: Kind::Flag,
         doc: "each refresh answers with a new refresh token and kills the old one",
     },
+    Row {
+        name: "rotation_grace",
+        kind: Kind::Duration,
+        doc: "how long a refresh token is still taken after another one came in its place; none where nothing is said",
+    },
     Row { name: "secret_for_refresh", kind: Kind::Flag, doc: "a refresh needs client authentication" },
     Row { name: "secret_optional", kind: Kind::Flag, doc: "the redemption of a code needs no client secret" },
     Row {

@@ -66,8 +66,11 @@ const BASIC: Choice = Choice {
     words: &["raw", "besides"],
     doc: "HTTP Basic without form-encoding id and secret first, or besides what is in the body",
 };
-const SECRET: Choice =
-    Choice { name: "secret", words: &[], doc: "the client secret of the app in this role" };
+const SECRET: Choice = Choice {
+    name: "secret",
+    words: &[],
+    doc: "the client secret of the app in this role; or the own one `shortened` by its last letter, `longer` by one, or in `other-case`",
+};
 
 /// What `with:` can do to the whole request of a step.
 pub(super) fn options(step: &str) -> &'static [Choice] {

@@ -7,7 +7,9 @@ use super::names::{Known, check_names};
 use super::parse::{Kind, Node};
 use super::shape::describe;
 use super::steps::owners;
-use crate::client::{BodyForm, Edit, Encoding, Place, SignatureForm, Template, Tweak, TweakValue};
+use crate::client::{
+    BodyForm, Edit, Encoding, Place, SecretForm, SignatureForm, Template, Tweak, TweakValue,
+};
 use crate::diagnostic::{Diagnostic, Text, closest};
 use crate::oauth::duration;
 
@@ -93,7 +95,9 @@ impl Reader<'_> {
                 None => format!("expected a word for `{name}`, found {}", describe(value)),
             };
             let help = match words {
-                [] if name == "secret" => "write the role of an app".to_owned(),
+                [] if name == "secret" => {
+                    "write the role of an app, `shortened`, `longer` or `other-case`".to_owned()
+                }
                 [] => "write the role of an app, or `fresh`".to_owned(),
                 words => format!("one of: {}", words.join(", ")),
             };
@@ -379,7 +383,14 @@ fn apply(name: &str, word: &str, tweak: &mut Tweak) {
         }
         "http_method" => tweak.method = Some(word.to_owned()),
         "order" => tweak.reversed = true,
-        "secret" => tweak.secret = Some(word.to_owned()),
+        "secret" => {
+            tweak.secret = Some(match word {
+                "shortened" => SecretForm::Shortened,
+                "longer" => SecretForm::Longer,
+                "other-case" => SecretForm::OtherCase,
+                role => SecretForm::Of(role.to_owned()),
+            });
+        }
         _ => (tweak.basic_raw, tweak.basic_besides) = (word == "raw", word == "besides"),
     }
 }

@@ -113,6 +113,20 @@ impl Transcript {
         self.subject.settings_of(x.client_id()).flag("rotation") != Some(false)
     }
 
+    /// The rotation before `x` that ended this refresh token: past the time of grace that the target tells of.
+    pub fn rotated_out_before(&self, token: &str, x: &Exchange) -> Option<&Exchange> {
+        let grace = self.rotation_grace(x);
+        // It may have come into force as late as it was told.
+        let over = |y: &Exchange| y.at + i64::try_from(y.took / 1000).unwrap_or(i64::MAX / 4);
+        self.rotated_before(token, x)
+            .filter(|y| self.may_rotate(y) && !together(x, y) && (grace == 0 || over(y) + grace <= x.at))
+    }
+
+    /// How long a refresh token of the app of an exchange is still taken when another one came in its place, in milliseconds.
+    pub fn rotation_grace(&self, x: &Exchange) -> i64 {
+        self.subject.settings_of(x.client_id()).millis("rotation_grace").unwrap_or(0)
+    }
+
     /// The refresh before `x` that was answered with another refresh token in place of this one.
     pub fn rotated_before(&self, token: &str, x: &Exchange) -> Option<&Exchange> {
         self.before(x).find(|y| {

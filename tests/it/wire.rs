@@ -136,6 +136,44 @@ scenarios:
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_the_target_declares_wrongly_is_not_the_servers_fault() {
+    let suite = "
+suite: pages
+judges: org
+scenarios:
+  - scenario: the pages lead to a code
+    steps: [{ do: authorize }, { do: redeem }]
+";
+    for (page, told) in [
+        (
+            "<form method=post><input name=user><input name=pw></form>",
+            "the form has no field `who`; it has: user, pw",
+        ),
+        ("<form method=post><input name=who><input name=secret></form>", "asks for who, secret again"),
+        ("<p>wait</p><script>go()</script>", "`login: browser`"),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(path("/authorize"))
+            .respond_with(
+                ResponseTemplate::new(200)
+                    .insert_header("X-Frame-Options", "DENY")
+                    .set_body_raw(page, "text/html"),
+            )
+            .mount(&server)
+            .await;
+        let report = play(target(&server.uri()), suite).await;
+        assert_eq!(verdicts(&report), [Word::Inconclusive], "{page}: {}", complaints(&report));
+        assert!(complaints(&report).contains(told), "{}", complaints(&report));
+    }
+    let server = MockServer::start().await;
+    Mock::given(path("/authorize"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw("<p>Sorry.</p>", "text/html"))
+        .mount(&server)
+        .await;
+    assert_eq!(verdicts(&play(target(&server.uri()), suite).await), [Word::Fail]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn odd_answers_are_judged_and_none_makes_us_fall() {
     for (body, kind) in [
         ("", "text/plain"),

@@ -5,7 +5,6 @@ use super::super::resource::{ended, is_live, owner};
 use super::super::revocation::{AT_ONCE, authenticated, is_live_refresh_token, revoked};
 use super::super::{Check, Judgement, Party};
 use super::{active, busy, inactive, questions, sees_live_tokens};
-use crate::transcript::questions::together;
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 
@@ -147,9 +146,7 @@ fn revocation_shows_at_once(t: &Transcript) -> Judgement {
 
 fn rotated_out_token_is_inactive(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    let gone = |x: &Exchange, token: &str| {
-        t.rotated_before(token, x).is_some_and(|y| t.may_rotate(y) && !together(x, y))
-    };
+    let gone = |x: &Exchange, token: &str| t.rotated_out_before(token, x).is_some();
     for (x, token) in questions(t).filter(|(x, token)| gone(x, token)) {
         inactive(&mut j, t, x, token, "another refresh token was given in its place");
     }

@@ -186,7 +186,7 @@ pub(super) const CHECKS: &[Check] = &[
         explain: "Where a refresh answers with a new refresh token, the one that was used must be dead from then on. An old token \
             that still works makes rotation worthless: a copy out of a backup or a log is as good as the newest. Salesforce does \
             this for apps with refresh token rotation (isRefreshTokenRotationEnabled) and documents no time of grace. \
-            A server that re-issues refresh tokens without meaning to rotate them says rotation: false in its target.",
+            A server that has one says how long it is in its target (rotation_grace: 30s), and is judged after it. A server that re-issues refresh tokens without meaning to rotate them says rotation: false in its target.",
         passes: concat!(code!(), refresh!("R1" => "A2" "R2"), refresh!("R1" => dead)),
         fails: concat!(code!(), refresh!("R1" => "A2" "R2"), refresh!("R1" => "A3" "R3")),
         judge: rotated_out_token_is_refused,
@@ -412,7 +412,9 @@ fn reuse_kills_the_active_token(t: &Transcript) -> Judgement {
 
 fn one_family_survives_a_race(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
-    for (token, race) in races(t).into_iter().filter(|(_, race)| t.may_rotate(race[0])) {
+    // Within a time of grace several may win.
+    let strict = |race: &[&Exchange]| t.may_rotate(race[0]) && t.rotation_grace(race[0]) == 0;
+    for (token, race) in races(t).into_iter().filter(|(_, race)| strict(race)) {
         let won: Vec<&Exchange> = race.iter().copied().filter(|x| x.hands_out_a_token()).collect();
         let successors = won.iter().filter_map(|x| x.text("refresh_token")).filter(|r| *r != token);
         let mut successors: Vec<&str> = successors.collect();
@@ -554,6 +556,22 @@ mod tests {
         assert_eq!(asked("rfc", "200 {\"access_token\":\"A3\",\"scope\":\"api\"}"), Verdict::Pass);
         assert_eq!(asked("rfc", "400 {\"error\":\"invalid_request\"}"), Verdict::Fail);
         assert_eq!(asked("salesforce", "400 {\"error\":\"invalid_request\"}"), Verdict::Pass);
+    }
+
+    #[test]
+    fn within_a_time_of_grace_an_old_token_may_be_taken() {
+        let reused = |after: &str| {
+            let again = refresh!("R1" => "A3" "R3");
+            let text = format!(
+                "= setting rotation_grace 30s\n{}{}+ {after}\n{again}",
+                code!(),
+                refresh!("R1" => "A2" "R2")
+            );
+            verdict("refresh/rotated-out-token-is-refused", &text)
+        };
+        assert_eq!((reused("29s"), reused("31s")), (Verdict::Skip, Verdict::Fail));
+        let race = find("refresh/one-family-survives-a-race").unwrap();
+        assert_eq!(verdict(race.id, &format!("= setting rotation_grace 30s\n{}", race.fails)), Verdict::Skip);
     }
 
     #[test]

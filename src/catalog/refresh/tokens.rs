@@ -22,7 +22,7 @@ pub(super) fn refreshes(t: &Transcript) -> impl Iterator<Item = (&Exchange, &str
 /// Every refresh with a token that an earlier refresh rotated out, and that earlier one.
 pub(super) fn reuses(t: &Transcript) -> impl Iterator<Item = (&Exchange, &str, &Exchange)> {
     refreshes(t).filter_map(|(x, token)| {
-        let rotation = t.rotated_before(token, x).filter(|y| t.may_rotate(y) && !together(x, y))?;
+        let rotation = t.rotated_out_before(token, x)?;
         (owner(t, token).is_none() || owner(t, token) == x.client_id()).then_some((x, token, rotation))
     })
 }

@@ -238,9 +238,9 @@ impl Model {
             RefreshPolicy::Inactivity(ttl) => at_end(now, (family.used + ttl, family.used + ttl)),
         };
         match (family.life, in_time) {
-            _ if refresh.rotated => Life::Dead,
+            _ if refresh.rotated && !self.rules.grace => Life::Dead,
             (Life::Dead, _) | (_, Life::Dead) => Life::Dead,
-            (Life::Alive, Life::Alive) => Life::Alive,
+            (Life::Alive, Life::Alive) if !refresh.rotated => Life::Alive,
             _ => Life::Unsure,
         }
     }
@@ -292,7 +292,11 @@ impl Model {
             if of.rotated && by_its_client {
                 // Somebody has what was replaced: nobody keeps anything.
                 // Of a request with a scope, which Salesforce takes nowhere here, it looks at nothing else.
-                if self.rules.salesforce && !narrow { self.kill(family) } else { self.doubt(family) }
+                if self.rules.salesforce && !narrow && !self.rules.grace {
+                    self.kill(family)
+                } else {
+                    self.doubt(family)
+                }
             }
             return;
         };
@@ -311,7 +315,9 @@ impl Model {
             access.revoked = true;
         } else if let Some(refresh) = self.refresh.get(token).filter(|refresh| !refresh.rotated) {
             self.kill(refresh.family);
-        } else if let Some(refresh) = self.refresh.get(token).filter(|_| !self.rules.salesforce) {
+        } else if let Some(refresh) =
+            self.refresh.get(token).filter(|_| !self.rules.salesforce || self.rules.grace)
+        {
             self.doubt(refresh.family);
         }
     }
@@ -358,6 +364,7 @@ mod tests {
 
     const RULES: Rules = Rules {
         rotation: Some(true),
+        grace: false,
         code: Some(CODE),
         session: Some(30 * 60_000),
         policy: RefreshPolicy::Infinite,
@@ -409,6 +416,15 @@ mod tests {
         assert_eq!(right("main", CODE), Right::Any);
         assert_eq!(right("main", CODE + SLACK), Right::Refused("code-expired"));
         assert_eq!(right("other", 1), Right::Refused("code-of-another-client"));
+    }
+
+    #[test]
+    fn within_a_time_of_grace_nothing_is_sure_of_a_rotated_token() {
+        let mut model = with_tokens(Rules { grace: true, ..RULES });
+        model.take(&refresh("r1"), &granted(2), 0).unwrap();
+        model.take(&refresh("r1"), &granted(3), 0).unwrap();
+        model.take(&refresh("r1"), &Seen::Refused(400, false), 0).unwrap();
+        assert_eq!(model.right(&refresh("r2"), 0), Right::Any, "it may be dead, or not");
     }
 
     #[test]

@@ -20,6 +20,8 @@ const POLICY: i64 = 365 * 86_400_000;
 pub struct Rules {
     /// Whether each refresh answers with a new refresh token.
     pub rotation: Option<bool>,
+    /// Whether a refresh token may still be taken when another one came in its place.
+    pub grace: bool,
     /// How long a code lives, in milliseconds.
     pub code: Option<i64>,
     /// How long an access token lives without use, in milliseconds.
@@ -66,6 +68,7 @@ impl Rules {
         listed.sort_by_key(|role| role != "main");
         Self {
             rotation: settings.flag("rotation"),
+            grace: settings.millis("rotation_grace").is_some_and(|millis| millis > 0),
             code: known(settings.millis("code_ttl"), CODE),
             session: known(settings.millis("access_token_ttl"), session),
             policy,

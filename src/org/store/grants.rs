@@ -72,7 +72,8 @@ pub(in crate::org) struct Killed {
 pub(super) struct Refresh {
     family: FamilyId,
     born: i64,
-    rotated: bool,
+    /// Since when another one is in its place.
+    rotated: Option<i64>,
     /// Who works on it, and since when.
     flight: Option<(u64, i64)>,
     collided: bool,
@@ -93,8 +94,8 @@ pub(super) struct Approvals {
 pub(in crate::org) struct Found<'s> {
     pub id: FamilyId,
     pub family: &'s Family,
-    /// Whether another one took its place.
-    pub rotated: bool,
+    /// Since when another one is in its place.
+    pub rotated: Option<i64>,
     pub born: i64,
 }
 
@@ -168,7 +169,7 @@ impl State {
         let odd = if self.odd_refresh_tokens { "é" } else { "" };
         let token = format!("5Aep861{}{odd}", self.random(self.refresh_length));
         let refresh =
-            Refresh { family: id, born: now, rotated: false, flight: None, collided: false, over: None };
+            Refresh { family: id, born: now, rotated: None, flight: None, collided: false, over: None };
         self.refresh_tokens.insert(token.clone(), refresh, now);
         if let Some(family) = self.families.get_mut(&id) {
             family.tokens.push_back(token.clone());
@@ -278,7 +279,7 @@ impl State {
         };
         for one in retired {
             if let Some(refresh) = self.refresh_tokens.get_mut(&one) {
-                refresh.rotated = true;
+                refresh.rotated.get_or_insert(now);
             }
         }
         Some(self.issue_refresh(id, now))

@@ -69,7 +69,7 @@ pub(super) fn check(org: &Org, ask: &Ask, params: &Params) -> Result<Checked, Re
     if is_over(org, found.family, ask.now) {
         return Err(dead(org));
     }
-    if found.rotated && !org.faults.has(&fault::ROTATE_NO_REVOKE) {
+    if org.is_rotated_out(&found, ask.now) && !org.faults.has(&fault::ROTATE_NO_REVOKE) {
         return checked(Kind::Reused(found.id));
     }
     in_time(org, &state, &found, ask.now)?;
@@ -120,7 +120,8 @@ pub(super) fn renew(
     };
     let app = org.registry.app(id);
     let found = state.refresh(token.expose()).ok_or_else(|| dead(org))?;
-    let stale = found.rotated && !org.faults.has(&fault::ROTATE_NO_REVOKE);
+    let late = found.rotated.is_some();
+    let stale = org.is_rotated_out(&found, now) && !org.faults.has(&fault::ROTATE_NO_REVOKE);
     if !racy && (is_over(org, found.family, now) || stale) {
         return Err(dead(org));
     }
@@ -138,7 +139,8 @@ pub(super) fn renew(
     }
     let unrotated = app.registered.is_public() && has(&fault::PUBLIC_UNROTATED);
     let refresh_token = match app.registered.policy.rotation && !unrotated {
-        true => state.rotate(token.expose(), racy, now),
+        // Who comes within the time of grace is given a token beside the one that is in force.
+        true => state.rotate(token.expose(), racy || late, now),
         false => None,
     };
     if refresh_token.is_none() && has(&fault::REFRESH_ONCE) {
@@ -155,6 +157,13 @@ pub(super) fn renew(
     }
     let nonce = has(&fault::REFRESH_NONCE_NEW).then(|| "made-up".to_owned());
     Ok(Issued { key, session, refresh_token, nonce, auth_time: None })
+}
+
+impl Org {
+    /// Whether another refresh token took the place of this one, longer ago than the time of grace.
+    pub(in crate::org) fn is_rotated_out(&self, found: &Found<'_>, now: i64) -> bool {
+        found.rotated.is_some_and(|at| now - at >= self.registry.switches.rotation_grace)
+    }
 }
 
 /// Whether a grant has ended.
