@@ -6,6 +6,9 @@ use x509_parser::public_key::PublicKey;
 
 use crate::oauth::from_base64;
 
+/// A day in seconds.
+pub(super) const DAY: i64 = 86_400;
+
 /// The key of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
@@ -32,6 +35,15 @@ pub struct Read {
     pub armoured: bool,
 }
 
+/// Seconds in whole days, in words.
+pub fn days(seconds: i64) -> String {
+    match seconds / DAY {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        count => format!("{count} days"),
+    }
+}
+
 /// Reads a certificate in PEM form or as bare base64 of its DER.
 pub(super) fn read(text: &str) -> Option<Read> {
     let armoured = text.contains("-----BEGIN");
@@ -56,4 +68,14 @@ pub(super) fn read(text: &str) -> Option<Read> {
         weak_signature: weak.contains(&signed.as_str()),
         armoured,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_day_is_no_days() {
+        assert_eq!([0, DAY, 2 * DAY - 1, 2 * DAY].map(days), ["less than a day", "1 day", "1 day", "2 days"]);
+    }
 }

@@ -17,7 +17,7 @@ pub mod suggest;
 mod xml;
 
 pub use app::{App, Form};
-pub use certificate::{Algorithm, Read};
+pub use certificate::{Algorithm, Read, days};
 pub use kinds::{Kind, SECRETS};
 pub use markdown::markdown;
 pub use masking::urls as without_secrets;

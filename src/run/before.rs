@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Surroundings;
 use crate::client::{Outgoing, Remember};
 use crate::errors;
-use crate::metadata::{Form, Registration, without_secrets};
+use crate::metadata::{Form, Registration, days, without_secrets};
 use crate::oauth::salesforce::Profile;
 use crate::oauth::{Params, pkce};
 use crate::subject::{ConnectedApp, Flow, Target};
@@ -19,8 +19,6 @@ use crate::wire::{Transport, clock};
 const CALLBACKS: usize = 10;
 /// How far clocks may be apart before assertions are refused: Salesforce forgives some minutes, others none.
 const SKEW_MS: i64 = 30_000;
-/// A day in seconds.
-const DAY: i64 = 86_400;
 
 /// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,10 +189,8 @@ fn certificate(app: &ConnectedApp, meant: &Registration, now: i64) -> Option<Loo
         ));
     }
     if certificate.not_after < now {
-        let seen = format!(
-            "the certificate in the metadata expired {} days ago",
-            (now - certificate.not_after) / DAY
-        );
+        let seen =
+            format!("the certificate in the metadata expired {} ago", days(now - certificate.not_after));
         return Some(Look::wrong(what, seen, "make a new one, and deploy it"));
     }
     if certificate.not_before > now {
@@ -224,10 +220,14 @@ async fn doors(
         return vec![Look::unseen("callback", "the authorization endpoint is not known")];
     };
     let mut looks = Vec::new();
-    let callbacks = meant.map_or(&app.redirect_uris, |one| &one.app.redirect_uris);
+    // Those that the metadata has, and those of the target that it does not have: a play comes back to either.
+    let of_metadata = meant.map_or(&[][..], |one| &one.app.redirect_uris);
+    let of_target = app.redirect_uris.iter().filter(|uri| !of_metadata.contains(uri));
+    let callbacks: Vec<&String> = of_metadata.iter().chain(of_target).collect();
     let challenge = pkce::Method::S256.challenge("a-verifier-of-nobody-0123456789-0123456789-0123456789");
     let mut open = None;
-    for callback in callbacks.iter().take(CALLBACKS) {
+    let mut told: BTreeSet<String> = BTreeSet::new();
+    for callback in callbacks.iter().copied().take(CALLBACKS) {
         let answer = get(transport, &ask(endpoint, app, callback, Some(&challenge))).await;
         let shown = without_secrets(callback);
         match answer.as_ref().map(said) {
@@ -236,21 +236,26 @@ async fn doors(
                 looks.push(Look::right("callback", format!("{shown} is registered")));
                 open.get_or_insert(callback);
             }
-            Some(Some(error)) if error.code.contains("redirect_uri") => {
+            Some(Some(error)) if error.is_of_callback() => {
                 let seen = format!("{shown} is not registered ({error})");
                 looks.push(Look::wrong("callback", seen, error.cure()));
             }
             Some(Some(error)) => {
-                // Whatever it is, the other callbacks would be told the same.
-                let what = if error.code.contains("client_id") { "consumer key" } else { "login" };
-                looks.push(Look::wrong(
-                    what,
-                    format!("the org does not begin a login ({error})"),
-                    error.cure(),
-                ));
-                return looks;
+                let of_client = error.code.contains("client_id");
+                let what = if of_client { "consumer key" } else { "login" };
+                let seen = format!("the org does not begin a login ({error})");
+                // What is not of this callback is the same for each, and told once.
+                if told.insert(seen.clone()) {
+                    looks.push(Look::wrong(what, seen, error.cure()));
+                }
+                if of_client {
+                    return looks;
+                }
             }
         }
+    }
+    if let Some(more @ 1..) = callbacks.len().checked_sub(CALLBACKS) {
+        looks.push(Look::unseen("callback", format!("{more} more of the app were not asked about")));
     }
     let Some(callback) = open else { return looks };
     let required = meant.map(|one| one.app.policy.pkce_required).or(target.settings.flag("pkce_required"));
@@ -296,6 +301,13 @@ struct Told {
 }
 
 impl Told {
+    /// Whether it is about the callback: by its code, or by words of an org that has no code for that.
+    fn is_of_callback(&self) -> bool {
+        let words =
+            || self.description.as_deref().is_some_and(|words| words.to_lowercase().contains("redirect_uri"));
+        self.code.contains("redirect_uri") || words()
+    }
+
     fn cure(&self) -> String {
         let short = errors::short(&self.code, self.description.as_deref(), Some(Flow::WebServer));
         short.map_or_else(|| "`grantcheck explain` may know it".to_owned(), |short| short.cure)

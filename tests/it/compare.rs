@@ -129,6 +129,20 @@ async fn what_is_not_as_the_metadata_says_is_told_with_its_cure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_callback_that_does_not_fit_is_told_be_it_of_the_target_alone() {
+    let meant =
+        app("<callbackUrl>https://new.example/1\nhttps://new.example/2</callbackUrl><scopes>Api</scopes>");
+    let gone = |org: &mut Target| {
+        org.apps.get_mut("main").unwrap().redirect_uris.remove(0);
+    };
+    let looks = told(gone, &[meant]).await;
+    let callbacks: Vec<&str> =
+        wrong(&looks).into_iter().filter(|line| line.starts_with("callback")).collect();
+    assert_eq!(callbacks.len(), 3, "{looks:?}");
+    assert!(callbacks[2].starts_with("callback: https://client.example/callback is not"), "{callbacks:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_the_org_does_not_have_is_told_once() {
     let looks = told(
         |org| {

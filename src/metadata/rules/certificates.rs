@@ -1,7 +1,7 @@
 //! Certificates.
 
 use super::{Context, Place, Rule, filled_in};
-use crate::metadata::certificate::{Algorithm, Read, read};
+use crate::metadata::certificate::{Algorithm, DAY, Read, days, read};
 use crate::metadata::kinds::Kind;
 use crate::metadata::private_key;
 use crate::oauth::keys::Certificate;
@@ -10,7 +10,6 @@ use crate::verdict::{Basis, Level};
 const JWT: &str = "Salesforce Help: OAuth 2.0 JWT Bearer Flow";
 const SETUP: &str = "Settings › OAuth Settings › Use digital signatures › upload a new .crt (connected app: App Manager › the app › Edit); for single sign-on: Setup › Single Sign-On Settings.";
 const XML: &str = "certificate, validationCert: a new X.509 certificate, RSA, in PEM or as bare base64.";
-const DAY: i64 = 24 * 60 * 60;
 
 /// Every certificate: whose it is, its place, its text, what was read of it.
 fn each(c: &Context<'_>, mut with: impl FnMut(&str, Place, &str, Option<Read>)) {
@@ -94,11 +93,7 @@ pub(super) const RULES: &[Rule] = &[
                 told.at(
                     of,
                     place,
-                    format!(
-                        "it expired on {}, {} days ago",
-                        day(read.not_after),
-                        (c.now - read.not_after) / DAY
-                    ),
+                    format!("it expired on {}, {} ago", day(read.not_after), days(c.now - read.not_after)),
                 );
             }
         })
@@ -119,11 +114,7 @@ pub(super) const RULES: &[Rule] = &[
                 told.at(
                     of,
                     place,
-                    format!(
-                        "it expires on {}, in {} days",
-                        day(read.not_after),
-                        (read.not_after - c.now) / DAY
-                    ),
+                    format!("it expires on {}, in {}", day(read.not_after), days(read.not_after - c.now)),
                 );
             }
         })
