@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::{CannotStart, Io, load_files};
 use crate::diagnostic::{Diagnostic, Span, Text};
-use crate::metadata::{self, Joined, Keys, LONGEST, Note, Project, Registration};
+use crate::metadata::app::settings::CONSUMER_KEY;
+use crate::metadata::{self, App, Joined, Keys, LONGEST, Note, Project, Registration};
 use crate::report::visible;
 use crate::wire::{clock, files};
 
@@ -53,13 +54,25 @@ pub(super) fn project(paths: &[PathBuf]) -> Result<(Project, Vec<PathBuf>), Cann
     Ok((project, links))
 }
 
+/// Tells which links to folders were not followed: on standard error, because none of it is a verdict.
+pub(super) fn tell_links(links: &[PathBuf], io: &mut Io<'_>) -> Result<(), CannotStart> {
+    for link in links {
+        let link = visible(&link.display().to_string());
+        writeln!(io.err, "{link} is a link to a folder and was not followed; name it to have it judged")?;
+    }
+    Ok(())
+}
+
 /// The apps at these paths as the embedded org registers them. All problems of all files at once.
-pub(super) fn registrations(paths: &[PathBuf]) -> Result<Vec<Registration>, CannotStart> {
-    let (project, _) = project(paths)?;
+pub(super) fn registrations(paths: &[PathBuf], io: &mut Io<'_>) -> Result<Vec<Registration>, CannotStart> {
+    let (project, links) = project(paths)?;
+    tell_links(&links, io)?;
     if !project.problems.is_empty() {
         return Err(project.problems.into());
     }
-    let registrations: Vec<Registration> = project.apps().iter().filter_map(metadata::registration).collect();
+    let apps = project.apps();
+    let with_oauth = apps.iter().filter_map(|app| Some((app, metadata::registration(app)?)));
+    let (apps, registrations): (Vec<&App<'_>>, Vec<Registration>) = with_oauth.unzip();
     if registrations.is_empty() {
         let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         let message = match project.apps().first() {
@@ -72,10 +85,17 @@ pub(super) fn registrations(paths: &[PathBuf]) -> Result<Vec<Registration>, Cann
     }
     for (number, one) in registrations.iter().enumerate() {
         let key = one.app.client_id.as_str();
-        let same = registrations[..number].iter().find(|other| !key.is_empty() && other.app.client_id == key);
-        if let Some(other) = same {
-            let message = format!("the apps {} and {} have the same consumer key", other.name, one.name);
-            return Err(Diagnostic::bare("duplicate-name", message)
+        let same = |other: &Registration| !key.is_empty() && other.app.client_id == key;
+        if let Some(first) = registrations[..number].iter().position(same) {
+            let (place, before) = (apps[number].place(&CONSUMER_KEY), apps[first].place(&CONSUMER_KEY));
+            let (line, column) = before.text.line_column(before.span.start);
+            let message = format!(
+                "the app {} has the consumer key of the app {} at {}:{line}:{column}",
+                one.name,
+                registrations[first].name,
+                before.text.name()
+            );
+            return Err(Diagnostic::at("duplicate-name", &place.text, place.span, message)
                 .help("name one of them; an org has one app of a key")
                 .into());
         }
@@ -84,11 +104,16 @@ pub(super) fn registrations(paths: &[PathBuf]) -> Result<Vec<Registration>, Cann
 }
 
 /// The embedded org with the apps at these paths, and with what a target file beside them says.
-pub(super) fn embedded(paths: &[PathBuf], beside: Option<&str>, keys: Keys) -> Result<Joined, CannotStart> {
+pub(super) fn embedded(
+    paths: &[PathBuf],
+    beside: Option<&str>,
+    keys: Keys,
+    io: &mut Io<'_>,
+) -> Result<Joined, CannotStart> {
     let shipped = load_files::target(None)?;
     let given = beside.filter(|named| *named != "embedded").map(|named| load_files::target(Some(named)));
     let given = given.transpose()?;
-    Ok(metadata::join(registrations(paths)?, given, &shipped, keys))
+    Ok(metadata::join(registrations(paths, io)?, given, &shipped, keys))
 }
 
 /// Tells what the org made of each app: on standard error, because none of it is a verdict.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::apps::project;
+use super::apps::{project, tell_links};
 use super::{CannotStart, Exit, Io};
-use crate::diagnostic::{Diagnostic, Text, closest};
+use crate::diagnostic::{Diagnostic, Span, Text, closest};
 use crate::metadata::{self, Context, Finding, Profile};
 use crate::oauth::keys::{PrivateKey, PublicKey};
-use crate::report::{At, LINT_VERSION, LintReport, LintRow, ProblemRow, visible};
+use crate::report::{At, LINT_VERSION, LintReport, LintRow, ProblemRow};
 use crate::suite::{LintWaiver, read_waivers};
 use crate::wire::{clock, files};
 
@@ -61,8 +61,9 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let profile = profile(&arguments.profile)?;
     let now = moment(arguments.on.as_deref())?;
     let waivers = waivers(arguments)?;
-    let keys = keys(&arguments.key)?;
-    let (project, links) = project(&arguments.paths)?;
+    let (keys, unusable) = keys(&arguments.key)?;
+    let (mut project, links) = project(&arguments.paths)?;
+    project.problems.extend(unusable);
     let apps = project.apps();
     let count = apps.len();
     let context = Context { project: &project, apps, now, soon_days: arguments.expires_within.into(), keys };
@@ -103,10 +104,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         Format::Sarif => writeln!(io.out, "{:#}", report.sarif())?,
         Format::Github => write!(io.out, "{}", report.github())?,
     }
-    for link in links {
-        let link = visible(&link.display().to_string());
-        writeln!(io.err, "{link} is a link to a folder and was not followed; name it to have it judged")?;
-    }
+    tell_links(&links, io)?;
     if report.files == 0 && report.problems.is_empty() {
         writeln!(io.err, "no metadata of apps or credentials is there: nothing was judged")?;
     }
@@ -167,14 +165,23 @@ fn waivers(arguments: &Arguments) -> Result<Vec<LintWaiver>, CannotStart> {
     Ok(read_waivers(&text, &known)?)
 }
 
-/// The public halves of the keys at hand.
-fn keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, CannotStart> {
-    let read = |path: &PathBuf| {
-        let key = PrivateKey::from_pem(&files::read(path)?).map_err(|why| {
-            Diagnostic::bare("bad-key", format!("{}: {why}", path.display()))
-                .help("name the file of the private key, `server.key` say")
-        })?;
-        Ok(key.public())
-    };
-    paths.iter().map(read).collect()
+/// The public halves of the keys at hand, and what cannot be used of them. Where one cannot, none is compared: a certificate may
+/// be of that one.
+fn keys(paths: &[PathBuf]) -> Result<(Vec<PublicKey>, Vec<Diagnostic>), CannotStart> {
+    let (mut keys, mut unusable) = (Vec::new(), Vec::new());
+    for path in paths {
+        match PrivateKey::from_pem(&files::read(path)?) {
+            Ok(key) => keys.push(key.public()),
+            Err(why) => {
+                let file = Text::new(path.display().to_string(), "");
+                let message = format!("{why}; no certificate is compared with a key");
+                let help = "name the file of the private key of the certificate, `server.key` say";
+                unusable.push(Diagnostic::at("bad-key", &file, Span::new(0, 0), message).help(help));
+            }
+        }
+    }
+    if !unusable.is_empty() {
+        keys.clear();
+    }
+    Ok((keys, unusable))
 }

@@ -267,10 +267,10 @@ fn org(arguments: &Arguments, io: &mut Io<'_>) -> Result<(Target, Vec<Registrati
     if let Some(named) = arguments.target.as_deref().filter(|named| *named != "embedded") {
         let target = asking::target(Some(named), io)?;
         if !target.is_embedded() {
-            return Ok((target, apps::registrations(&arguments.app)?));
+            return Ok((target, apps::registrations(&arguments.app, io)?));
         }
     }
-    let joined = apps::embedded(&arguments.app, arguments.target.as_deref(), Keys::StandIn)?;
+    let joined = apps::embedded(&arguments.app, arguments.target.as_deref(), Keys::StandIn, io)?;
     apps::tell(&joined, io)?;
     Ok((joined.target, Vec::new()))
 }

@@ -49,7 +49,7 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     let target = match arguments.app.as_slice() {
         [] => load_files::target(arguments.target.as_deref())?,
         paths => {
-            let joined = apps::embedded(paths, arguments.target.as_deref(), Keys::Kept)?;
+            let joined = apps::embedded(paths, arguments.target.as_deref(), Keys::Kept, io)?;
             apps::tell(&joined, io)?;
             joined.target
         }

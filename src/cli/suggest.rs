@@ -23,7 +23,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
-    let registrations = apps::registrations(&arguments.paths)?;
+    let registrations = apps::registrations(&arguments.paths, io)?;
     let named = suggest::named(&registrations);
     let target = arguments.out.join("target.yaml");
     let mut written = vec![(target.clone(), suggest::target(&named), None)];

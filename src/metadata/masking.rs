@@ -76,18 +76,12 @@ pub(super) fn url_gives_away(url: &str) -> bool {
 /// Whether the value of a parameter of a credential is a secret that was written out: by the type and the name of the
 /// parameter, or because it looks like a key. A formula that names a credential is none.
 pub(super) fn is_written_out(kind: &str, name: &str, value: &str) -> bool {
-    let key = || {
-        value.len() >= 16
-            && value.chars().any(|c| c.is_ascii_digit())
-            && value.chars().any(|c| c.is_ascii_alphabetic())
-            && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-+=".contains(c))
-    };
     let scheme = || {
         let first = value.trim_start_matches(['{', '!', '\'', '"', ' ']).split(' ').next().unwrap_or("");
         value.contains(' ')
             && ["bearer", "basic", "token", "apikey"].contains(&first.to_ascii_lowercase().as_str())
     };
-    let of_header = || matches!(kind, "AuthHeader" | "HttpHeader") && (scheme() || key());
+    let of_header = || matches!(kind, "AuthHeader" | "HttpHeader") && (scheme() || is_key(value, 16, "_-+="));
     let of_its_type = kind == "AuthProviderClientSecret" || names_a_secret(name) || of_header();
     let plain = || !value.contains("://") && (is_plain(name) || is_plain(kind));
     !value.is_empty() && !is_formula(value) && (OF_SECRETS.contains(&kind) && of_its_type || plain())
@@ -121,6 +115,76 @@ fn is_hidden(name: &str) -> bool {
         Kind::ALL.into_iter().flat_map(Kind::fields).any(|field| field.path.rsplit('/').next() == Some(name))
     };
     SECRETS.contains(&name) || names_a_secret(name) && !known()
+}
+
+/// What stands in keys, tokens and session ids beside letters and digits.
+const KEYS: &str = "_-+=/.!";
+/// What ends the name of a thing that is a secret, whatever it looks like.
+const ENDS: [&str; 4] = ["token", "cookie", "sessionid", "pwd"];
+
+/// Whether a value under a name that no type has is a secret that was written out. What a name only speaks of, `tokenLifetime`
+/// or `secretName` say, must look like a key.
+pub(super) fn is_secret_under(name: &str, value: &str) -> bool {
+    let folded = folded(name);
+    let is_one = PLAIN.iter().chain(&ENDS).any(|end| folded.ends_with(end));
+    let says_nothing = matches!(value, "true" | "false") || value.parse::<f64>().is_ok();
+    is_hidden(name)
+        && !says_nothing
+        && !value.contains("://")
+        && !is_formula(value)
+        && (is_one || is_key(value, 16, KEYS))
+}
+
+/// Whether a text looks like a key: letters and digits without a blank, and these.
+fn is_key(value: &str, shortest: usize, others: &str) -> bool {
+    value.len() >= shortest
+        && value.chars().any(|c| c.is_ascii_digit())
+        && value.chars().any(|c| c.is_ascii_alphabetic())
+        && value.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+}
+
+/// Secrets that stand in no element: in attributes, and in comments that say what they are. A comment may speak of a secret
+/// and hold none, so more is hidden than is told.
+pub(super) fn beside_elements(source: &str) -> Vec<(Range<usize>, &'static str)> {
+    let comments = comments(source);
+    let mut found = Vec::new();
+    let mut hidden = Vec::new();
+    of_attributes(source, &mut hidden);
+    for value in hidden {
+        let name = source[..value.start].trim_end_matches(['"', '\'', '=', ' ', '\n', '\t', '\r']);
+        let name = &name[name.trim_end_matches(is_of_a_name).len()..];
+        let in_tag = source[..value.start].rfind(['<', '>']).is_some_and(|at| source[at..].starts_with('<'));
+        let in_comment = comments.iter().any(|comment| comment.contains(&value.start));
+        let value_is = &source[value.clone()];
+        if in_tag && !in_comment && !is_filled_in(value_is) && is_secret_under(name, value_is) {
+            found.push((value, "an attribute"));
+        }
+    }
+    for comment in comments {
+        let text = &source[comment.clone()];
+        let place = value_in(text).or_else(|| private_key::first(text));
+        found.extend(place.map(|at| (comment.start + at.start..comment.start + at.end, "a comment")));
+    }
+    found
+}
+
+/// The value that a comment gives to the name of a secret: `secret: x`, `api_key = x`, `<password>x`.
+fn value_in(text: &str) -> Option<Range<usize>> {
+    text.match_indices([':', '=', '>']).find_map(|(at, _)| {
+        let before = text[..at].trim_end_matches([' ', '"', '\'']);
+        let name = &before[before.trim_end_matches(|c| is_of_a_name(c) || c == ' ').len()..];
+        let rest = text[at + 1..].trim_start_matches([' ', '\t', '\r', '\n', '"', '\'', '`']);
+        let scheme = ["Bearer ", "Basic "].into_iter().find_map(|scheme| rest.strip_prefix(scheme));
+        let rest = scheme.unwrap_or(rest);
+        let begin = text.len() - rest.len();
+        let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'' | '`' | ',' | ';');
+        let value = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        (names_a_secret(name) && is_key(value, 8, KEYS)).then_some(begin..begin + value.len())
+    })
+}
+
+fn is_of_a_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
 
 /// Whether what stands beside an element says if it is hidden; without a tree nobody can tell.
@@ -213,8 +277,7 @@ fn of_attributes(source: &str, hidden: &mut Vec<Range<usize>>) {
         let value = source[at + 1..].trim_start();
         let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else { continue };
         let before = source[..at].trim_end();
-        let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let name = &before[before.trim_end_matches(word).len()..];
+        let name = &before[before.trim_end_matches(is_of_a_name).len()..];
         if !names_a_secret(name) {
             continue;
         }
@@ -377,6 +440,29 @@ mod tests {
         ] {
             let told = masked(&format!("<A><b>shown</b>{broken}"), None);
             assert!(!told.contains("S3CR3T") && told.contains("shown"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_secret_beside_elements_is_told_and_what_speaks_of_one_is_not() {
+        for (source, at) in [
+            ("<a client-secret='S3cr3t'/>", "S3cr3t"),
+            ("<!-- api key: S3CR3T-0815 -->", "S3CR3T-0815"),
+            ("<!-- <consumerSecret>S3CR3T0815</consumerSecret> -->", "S3CR3T0815"),
+            ("<!-- Authorization: Bearer 00Dxx!AQ0815 -->", "00Dxx!AQ0815"),
+            ("<!-- -----BEGIN PRIVATE KEY-----\nMII -->", "-----BEGIN PRIVATE KEY-----"),
+        ] {
+            let found = beside_elements(source);
+            assert_eq!(found.iter().map(|(at, _)| &source[at.clone()]).collect::<Vec<_>>(), [at], "{source}");
+        }
+        for source in [
+            "<!-- the secret: ask the admins -->",
+            "<!-- token endpoint: https://a.example/services/oauth2/token -->",
+            "<!-- <consumerSecret>${SECRET0815}</consumerSecret> -->",
+            "<!-- the secret was rotated on 2026-11-01 -->",
+            "<a tokenLifetime='60' secret='${X}' secretRequired='true' secretName='vault'>password='no'</a>",
+        ] {
+            assert_eq!(beside_elements(source), [], "{source}");
         }
     }
 

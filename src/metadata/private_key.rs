@@ -14,6 +14,15 @@ pub(super) fn is_in(text: &str) -> bool {
     text.contains("PRIVATE KEY") || !places(text).is_empty()
 }
 
+/// Where the first private key of a text begins, with armour or without, up to the end of its line.
+pub(super) fn first(text: &str) -> Option<Range<usize>> {
+    let armour = text
+        .find("-----BEGIN")
+        .filter(|at| text[*at..].lines().next().is_some_and(|l| l.contains("PRIVATE KEY-----")));
+    let start = armour.or_else(|| places(text).first().map(|place| place.start))?;
+    Some(start..text[start..].find('\n').map_or(text.len(), |length| start + length))
+}
+
 /// Where private keys stand in a text that have no armour, up to their ends.
 pub(super) fn places(text: &str) -> Vec<Range<usize>> {
     let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');

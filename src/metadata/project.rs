@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::kinds::Kind;
-use super::masking::masked;
+use super::masking::{beside_elements, masked};
 use super::xml::{self, Element};
 use crate::diagnostic::{Diagnostic, Span, Text};
 
@@ -20,6 +20,8 @@ pub struct Item {
     pub text: Text,
     /// What is in it.
     pub root: Element,
+    /// Secrets that stand in attributes and comments, each with the word for it.
+    pub beside_elements: Vec<(Span, &'static str)>,
 }
 
 /// The files that were read.
@@ -50,6 +52,8 @@ impl Project {
     pub fn add(&mut self, text: &Text) -> bool {
         let by_name = kind_of(text.name());
         let read = xml::read(text);
+        let beside = beside_elements(text.source()).into_iter();
+        let beside_elements = beside.map(|(at, what)| (Span::new(at.start, at.end), what)).collect();
         // Whatever is told shows lines of the file, and a secret must not be on them.
         let text = &Text::new(text.name(), masked(text.source(), read.as_ref().ok()));
         let root = match read {
@@ -89,7 +93,7 @@ impl Project {
             (None, None) => return false,
         };
         let name = root.text("fullName").map_or(name, str::to_owned);
-        self.items.push(Item { kind, name, text: text.clone(), root });
+        self.items.push(Item { kind, name, text: text.clone(), root, beside_elements });
         true
     }
 

@@ -444,7 +444,6 @@ fn the_command_tells_with_carets_and_exits_by_the_heaviest() {
     let (exit, out, _) = grantcheck(&["lint", &good, "--on", ON, "--key", &other]);
     assert!(exit == 1 && out.contains("certificates/it-is-of-the-key-at-hand"), "{out}");
     for (arguments, cure) in [
-        (vec!["lint", "--key", "Cargo.toml"], "holds no private key"),
         (vec!["lint", "/no/such/folder"], "is not there"),
         (vec!["lint", "--profile", "partner-2025"], "did you mean `partner-2026`?"),
         (vec!["lint", "--on", "tomorrow"], "is no day"),
@@ -607,6 +606,82 @@ fn of_a_rule_that_does_not_hold_at_many_places_of_a_file_some_are_told() {
     assert_eq!(rows.len(), 100);
     let last = rows[99]["message"].as_str().unwrap();
     assert!(last.ends_with("it is so at 899 more places of this file"), "{last}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_secret_is_found_wherever_it_stands() {
+    let key: String =
+        read("tests/keys/app-main.key").lines().filter(|line| !line.contains("-----")).collect();
+    let oauth = format!(
+        "\n<clientSecret>abc</clientSecret>\n<foo api-key='abc'><accessToken>abc</accessToken></foo>\n\
+         <!-- password: abc12345 -->\n<bar>{key}</bar>\n<tokenLifetime>60</tokenLifetime><secretName>vault</secretName>\n\
+         <apiKey>${{KEY}}</apiKey><!-- the secret: ask the admins -->"
+    );
+    let attribute =
+        |formula: &str| format!("<attributes><formula>{formula}</formula><key>api_token</key></attributes>");
+    let rest =
+        attribute("'abc'") + &attribute("$User.Email") + "<samlConfig><password>abc</password></samlConfig>";
+    let mut project = Project::default();
+    let (name, source) = connected(&oauth, &rest);
+    project.add(&Text::new(name, source));
+    let found = findings(&project, Profile::General);
+    let found: Vec<String> = found
+        .iter()
+        .filter(|f| f.rule.id == "files/no-secret")
+        .map(|f| format!("{} {}", f.place.text.line_column(f.place.span.start).0, f.message))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "2 `oauthConfig/clientSecret` holds a secret of 3 characters",
+            "3 a secret stands in an attribute",
+            "3 `oauthConfig/foo/accessToken` holds a secret of 3 characters",
+            "4 a secret stands in a comment",
+            "5 `oauthConfig/bar` holds a private key",
+            "7 `attributes/formula` holds a secret of 5 characters",
+            "7 `samlConfig/password` holds a secret of 3 characters",
+        ]
+    );
+}
+
+#[test]
+fn a_key_that_cannot_be_used_is_told_and_the_rest_judged() {
+    let (name, source) = connected("<scopes>Api</scopes><scopes>Api</scopes>", "");
+    let folder = folder_of("key", &[(name, source.as_bytes()), ("short.key", b"no key\n")]);
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (exit, out, _) = grantcheck(&["lint", &path(name), "--on", ON, "--key", &path("short.key")]);
+    assert_eq!(exit, 2, "{out}");
+    assert!(out.contains("error[bad-key]: it holds no private key in PEM form; no certificate"), "{out}");
+    assert!(out.contains("short.key:1:1") && out.contains("scopes/scope-stands-once"), "{out}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn of_fifty_thousand_members_each_that_stands_again_is_told() {
+    let scopes: String = (0..25_000).map(|n| format!("<scopes>S{n}</scopes><label>x</label>")).collect();
+    let (name, source) = connected(&(scopes + "<scopes>S7</scopes>"), "");
+    let mut project = Project::default();
+    project.add(&Text::new(name, source));
+    let all = findings(&project, Profile::General);
+    let of = |rule: &str| all.iter().filter(|f| f.rule.id == rule).count();
+    assert_eq!(of("scopes/scope-stands-once"), 1);
+    // No such element stands there, so it is not told that it stands again.
+    assert_eq!(of("files/element-stands-once"), 0);
+    let labels = "<label>x</label>".repeat(50_000);
+    let mut project = Project::default();
+    project.add(&Text::new("A.connectedApp", format!("<ConnectedApp>{labels}</ConnectedApp>")));
+    let all = findings(&project, Profile::General);
+    assert_eq!(all.iter().filter(|f| f.rule.id == "files/element-stands-once").count(), 49_999);
+}
+
+#[test]
+fn what_must_change_for_an_external_client_app_stands_on_the_console() {
+    let (name, source) =
+        connected("<callbackUrl>https://a.acme.com/cb</callbackUrl><scopes>Api</scopes>", "");
+    let folder = folder_of("external", &[(name, source.as_bytes())]);
+    let (_, out, _) = grantcheck(&["lint", &folder.display().to_string(), "--on", ON]);
+    assert!(out.contains("refresh token policy to ExtlClntAppOauthConfigurablePolicies"), "{out}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -275,7 +275,7 @@ fn files_are_written_once_and_hold_no_secret() {
     std::fs::write(folder.join("Other.connectedApp"), source).unwrap();
     let other = shown(&folder.join("Other.connectedApp"));
     for (arguments, cure) in [
-        (vec!["run", "--app", &xml, "--app", &other], "have the same consumer key"),
+        (vec!["run", "--app", &xml, "--app", &other], "has the consumer key of the app"),
         (vec!["suggest", "/no/such.xml"], "is not there"),
         (vec!["run", "--app", "Cargo.toml"], "is no metadata"),
         (vec!["run", "--app", &shown(&at("suites/org"))], "there is no app at"),
@@ -515,4 +515,34 @@ fn a_flow_that_is_off_is_refused_also_where_nobody_may_use_the_app() {
         let row = report.scenarios.iter().find(|row| row.scenario == name).unwrap();
         assert_eq!(row.verdict.word(), "pass", "{row:?}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_to_folders_are_told_and_so_are_both_places_of_a_key() {
+    let source = |name: &str| {
+        format!(
+            "<ConnectedApp xmlns=\"http://soap.sforce.com/2006/04/metadata\"><label>{name}</label><oauthConfig>\n\
+             <callbackUrl>https://a.acme.com/cb</callbackUrl>\n<consumerKey>3MVG9same</consumerKey><scopes>Api</scopes>\
+             </oauthConfig></ConnectedApp>"
+        )
+    };
+    let folder = std::env::temp_dir().join(format!("grantcheck-suggest-links-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("apps")).unwrap();
+    std::fs::write(folder.join("apps/A.connectedApp"), source("A")).unwrap();
+    std::os::unix::fs::symlink(&folder, folder.join("apps/back")).unwrap();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let told = "back is a link to a folder and was not followed; name it to have it judged";
+    for command in [
+        &["suggest", &path("apps"), "--out", &path("out")][..],
+        &["run", "--app", &path("apps"), "--select", "no such scenario"],
+    ] {
+        let (_, _, err) = grantcheck(command);
+        assert!(err.contains(told), "{command:?} {err}");
+    }
+    std::fs::write(folder.join("apps/B.connectedApp"), source("B")).unwrap();
+    let (exit, _, err) = grantcheck(&["suggest", &path("apps"), "--out", &path("out"), "--force"]);
+    assert!(exit == 2 && err.contains("the app B has the consumer key of the app A at"), "{err}");
+    assert!(err.contains("A.connectedApp:3:14") && err.contains("B.connectedApp:3:14\n"), "{err}");
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,8 +1,11 @@
 //! What any file owes: known elements, values that are allowed, no secrets.
 
+use std::collections::BTreeSet;
+
 use super::{Context, Rule, Told, filled_in};
 use crate::metadata::kinds::{Field, Kind, SECRETS, Shape};
 use crate::metadata::masking;
+use crate::metadata::private_key;
 use crate::metadata::project::Item;
 use crate::metadata::xml::Element;
 use crate::verdict::{Basis, Level};
@@ -135,20 +138,13 @@ pub(super) const RULES: &[Rule] = &[
         setup: "Settings › OAuth Settings › Consumer Key and Secret › rotate; for a credential, enter it under the principal in Setup › Named Credentials.",
         xml: "Leave the element out, or fill it in when deploying.",
         judge: |c, told| {
-            each(c, |item, path, element, _| {
-                let name = path.rsplit('/').next().unwrap_or(path);
-                // That of an auth provider may be encrypted, and has a rule of its own.
-                let elsewhere = item.kind == Kind::AuthProvider && name == "consumerSecret";
-                if SECRETS.contains(&name) && is_secret(&element.value) && !elsewhere {
-                    told.item_name(
-                        item,
-                        element,
-                        format!("`{path}` holds a secret of {} characters", element.value.chars().count()),
-                    );
-                }
-            });
             for item in &c.project.items {
+                in_elements(item, &item.root, "", told);
                 written_out(item, told);
+                for (span, what) in &item.beside_elements {
+                    let place = super::Place { text: item.text.clone(), span: *span };
+                    told.at(item.of(), place, format!("a secret stands in {what}"));
+                }
             }
         },
     },
@@ -195,6 +191,34 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// Tells the elements that hold a secret by their names, also where no type has them, and those that hold a private key.
+fn in_elements(item: &Item, element: &Element, above: &str, told: &mut Told) {
+    // A literal under the name of a secret; what a formula works out is none.
+    let literal = |value: &str| value.starts_with(['\'', '"']) && value.len() > 2;
+    for child in &element.children {
+        let (name, value) = (child.name.as_str(), child.value.as_str());
+        let path = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
+        // That of an auth provider may be encrypted, and has a rule of its own; so has what stands for a certificate.
+        let elsewhere = item.kind == Kind::AuthProvider && path == "consumerSecret";
+        let for_a_certificate =
+            matches!(name, "certificate" | "validationCert" | "clientAssertionCertificate");
+        let under = || SECRETS.contains(&name) || masking::is_secret_under(name, value);
+        let attribute = || {
+            let key = element.text("key").unwrap_or("");
+            name == "formula"
+                && literal(value)
+                && masking::is_secret_under(key, value.trim_matches(['\'', '"']))
+        };
+        if !elsewhere && is_secret(value) && (under() || attribute()) {
+            let count = value.chars().count();
+            told.item_name(item, child, format!("`{path}` holds a secret of {count} characters"));
+        } else if !for_a_certificate && private_key::first(value).is_some() {
+            told.item_name(item, child, format!("`{path}` holds a private key"));
+        }
+        in_elements(item, child, &path, told);
+    }
+}
 
 /// Tells the parameters of a credential, and its URLs, that hold a secret which was written out.
 fn written_out(item: &Item, told: &mut Told) {
@@ -254,10 +278,12 @@ fn each(c: &Context<'_>, mut with: impl FnMut(&Item, &str, &Element, Option<&'st
 }
 
 fn repeated(item: &Item, element: &Element, above: &str, told: &mut Told) {
-    for (number, child) in element.children.iter().enumerate() {
+    let mut seen = BTreeSet::new();
+    for child in &element.children {
+        let again = !seen.insert(child.name.as_str());
         let path = if above.is_empty() { child.name.clone() } else { format!("{above}/{}", child.name) };
         let Some(field) = item.kind.field(&path) else { continue };
-        if !field.many && element.children[..number].iter().any(|other| other.name == child.name) {
+        if !field.many && again {
             told.item_name(item, child, format!("`{path}` stands here again"));
         }
         if field.shape == Shape::Group {

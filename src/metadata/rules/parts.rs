@@ -169,9 +169,9 @@ pub(super) const RULES: &[Rule] = &[
         partner: None,
         basis: Basis::Vendor,
         cites: &["Salesforce Help 005228017: no new connected apps, Spring '26"],
-        explain: "Since Spring '26 no org makes new connected apps, neither in Setup nor by deployment; those that exist go on. To move: scopes become one list in ExtlClntAppOauthSettings; callback, certificate, flows, PKCE and rotation go to ExtlClntAppGlobalOauthSettings; run-as user, permitted users, IP relaxation and refresh token policy to ExtlClntAppOauthConfigurablePolicies. The consumer key changes, a Local app is reached at its My Domain only, and there is no username-password flow.",
+        explain: "Since Spring '26 no org makes new connected apps, neither in Setup nor by deployment; those that exist go on. An app that moves gets another consumer key, a Local app is reached at its My Domain only, and there is no username-password flow.",
         setup: "Setup › App Manager › the app › Migrate to External Client App, where it is offered; or Setup › External Client App Manager › New.",
-        xml: "ExternalClientApplication with its four parts.",
+        xml: "ExternalClientApplication with its four parts: scopes become one list in ExtlClntAppOauthSettings; callback, certificate, flows, PKCE and rotation go to ExtlClntAppGlobalOauthSettings; run-as user, permitted users, IP relaxation and refresh token policy to ExtlClntAppOauthConfigurablePolicies; isEnabled stands in ExtlClntAppConfigurablePolicies. Each client gets the new consumer key, and asks at the My Domain.",
         judge: |c, told| {
             for app in c.apps.iter().filter(|app| app.form == Form::Connected && app.has_oauth()) {
                 let item = app.parts[0];

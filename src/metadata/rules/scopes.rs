@@ -1,5 +1,7 @@
 //! Scopes.
 
+use std::collections::BTreeSet;
+
 use super::Rule;
 use crate::metadata::app::{App, Form, settings};
 use crate::metadata::kinds::{Kind, SCOPES};
@@ -89,10 +91,12 @@ pub(super) const RULES: &[Rule] = &[
         "It is left over from a merge.",
         |c, told| {
             for app in &c.apps {
-                let all = app.scopes();
-                for (number, (scope, place)) in all.iter().enumerate() {
-                    if all[..number].iter().any(|(other, _)| other == scope) {
-                        told.at(&app.name, place.clone(), format!("`{scope}` stands here again"));
+                let mut seen = BTreeSet::new();
+                for (scope, place) in app.scopes() {
+                    if seen.contains(&scope) {
+                        told.at(&app.name, place, format!("`{scope}` stands here again"));
+                    } else {
+                        seen.insert(scope);
                     }
                 }
             }
