@@ -73,6 +73,7 @@ pub fn drift_schema() -> Value {
             "version": { "const": DRIFT_VERSION }, "kind": { "const": "drift" }, "first": side, "second": side,
             "compared": { "type": "integer", "minimum": 0, "description": "scenarios that were played on both" },
             "one_sided": { "type": "object", "additionalProperties": text, "description": "scenarios that one alone played" },
+            "by_browser": { "type": "integer", "minimum": 1, "description": "scenarios in which a person logged in on one side alone: of the login the way back is compared" },
             "differences": { "type": "array", "items": difference }
         }
     })

@@ -4,7 +4,9 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Header fields of which every server has its own, and that say nothing of OAuth.
-const OWN: [&str; 12] = [
+const OWN: [&str; 13] = [
+    // It is of the host, and stands where there is TLS.
+    "strict-transport-security",
     "date",
     "content-length",
     "connection",
@@ -38,9 +40,20 @@ pub(super) struct Answer {
     pub body: BTreeSet<String>,
     pub text: BTreeSet<String>,
     error: Option<String>,
+    bare: bool,
 }
 
 impl Answer {
+    /// Whether it is what a person's browser brought: nothing of it is known but the way back, and no server sends so little.
+    pub(super) fn is_of_a_browser(&self) -> bool {
+        self.bare
+    }
+
+    /// Whether it leads on.
+    pub(super) fn is_redirect(&self) -> bool {
+        self.status.is_some_and(|status| (300..400).contains(&status))
+    }
+
     /// Its status as a word.
     pub(super) fn told_status(&self) -> String {
         self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
@@ -64,6 +77,8 @@ pub(super) fn answer(row: &Value) -> Option<Answer> {
     };
     let mut answer = Answer { raced, status: response["status"].as_u64(), ..Answer::default() };
     let mut html = false;
+    let names = response["headers"].as_array().into_iter().flatten().filter_map(|field| field[0].as_str());
+    answer.bare = names.map(str::to_ascii_lowercase).eq(["location"]);
     for field in response["headers"].as_array().into_iter().flatten() {
         let (Some(name), value) = (field[0].as_str(), field[1].as_str().unwrap_or("")) else { continue };
         let name = name.to_ascii_lowercase();

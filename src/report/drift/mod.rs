@@ -96,6 +96,9 @@ pub struct Drift {
     pub compared: usize,
     /// Scenarios that only one of them played, with the reason of the other.
     pub one_sided: BTreeMap<String, String>,
+    /// Scenarios with a login that a person did on one side alone: of it the way back is compared, and nothing else is known.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub by_browser: usize,
     /// The differences, verdicts first.
     pub differences: Vec<Difference>,
 }
@@ -111,11 +114,17 @@ pub struct Since<'d> {
     pub gone: Vec<&'d Difference>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde gives a reference
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
 /// Compares two reports.
 pub fn drift(first: &Report, second: &Report) -> Drift {
     let mut found: BTreeMap<(What, String, String, String), BTreeSet<String>> = BTreeMap::new();
     let mut one_sided = BTreeMap::new();
     let mut compared = 0;
+    let mut by_browser = BTreeSet::new();
     let name = |row: &ScenarioRow| format!("{} › {}", row.suite, row.scenario);
     let others: BTreeMap<String, &ScenarioRow> =
         second.scenarios.iter().map(|row| (name(row), row)).collect();
@@ -151,6 +160,11 @@ pub fn drift(first: &Report, second: &Report) -> Drift {
                 numbers.iter().filter_map(|number| answer(report.transcript.get(*number)?)).collect()
             };
             let (one_side, other_side) = (answers(first, &one.exchanges), answers(second, &two.exchanges));
+            if one.action == "authorize" && is_by_browser(&one_side) != is_by_browser(&other_side) {
+                by_browser.insert(scenario.clone());
+                way_back(&one_side, &other_side, &mut tell);
+                continue;
+            }
             step(&one.action, &one_side, &other_side, &mut tell);
         }
     }
@@ -168,6 +182,7 @@ pub fn drift(first: &Report, second: &Report) -> Drift {
         second: side(second),
         compared,
         one_sided,
+        by_browser: by_browser.len(),
         differences,
     }
 }
@@ -217,15 +232,38 @@ fn step(
             (What::Body, &one.body, &two.body),
             (What::Text, &one.text, &two.text),
         ] {
-            let only = |these: &BTreeSet<String>, others: &BTreeSet<String>| {
-                these.difference(others).cloned().collect::<Vec<_>>().join(", ")
-            };
             let (only_first, only_second) = (only(ours, theirs), only(theirs, ours));
             if !only_first.is_empty() || !only_second.is_empty() {
                 tell(what, at.clone(), only_first, only_second);
             }
         }
     }
+}
+
+/// Whether a person logged in.
+fn is_by_browser(answers: &[Answer]) -> bool {
+    answers.last().is_some_and(Answer::is_of_a_browser)
+}
+
+/// Compares what a login came to, of which one side knows the way back alone.
+fn way_back(first: &[Answer], second: &[Answer], tell: &mut impl FnMut(What, String, String, String)) {
+    let (Some(one), Some(two)) = (first.last(), second.last()) else { return };
+    if !(one.is_redirect() && two.is_redirect()) {
+        tell(What::Status, "authorize".to_owned(), one.told(), two.told());
+        return;
+    }
+    for (what, ours, theirs) in
+        [(What::Redirect, &one.redirect, &two.redirect), (What::Text, &one.text, &two.text)]
+    {
+        let (only_first, only_second) = (only(ours, theirs), only(theirs, ours));
+        if !only_first.is_empty() || !only_second.is_empty() {
+            tell(what, "authorize".to_owned(), only_first, only_second);
+        }
+    }
+}
+
+fn only(these: &BTreeSet<String>, others: &BTreeSet<String>) -> String {
+    these.difference(others).cloned().collect::<Vec<_>>().join(", ")
 }
 
 impl Drift {
@@ -274,6 +312,14 @@ impl Drift {
             for (reason, count) in reasons {
                 let _ = writeln!(out, "{count:>6}  {}", visible(reason));
             }
+        }
+        if self.by_browser > 0 {
+            let _ = writeln!(
+                out,
+                "in {} {} a person logged in on one side: of such a login the way back alone is compared",
+                self.by_browser,
+                if self.by_browser == 1 { "scenario" } else { "scenarios" }
+            );
         }
         let verdicts = self.differences.iter().filter(|one| one.what == What::Verdict).count();
         let answers = self.differences.len() - verdicts;
@@ -389,6 +435,49 @@ mod tests {
             ["status refresh: 200 / 400 invalid_grant (ip restricted)"]
         );
         assert_eq!(told(vec![one.clone(), one], vec![refused]), ["requests refresh: 2 / 1"]);
+    }
+
+    #[test]
+    fn of_a_login_that_a_person_did_the_way_back_alone_is_compared() {
+        let with = |exchanges: Vec<Value>| {
+            let mut report = report(Word::Pass, exchanges);
+            report.scenarios[0].steps[0].action = "authorize".into();
+            report
+        };
+        let page = exchange(200, &[("content-type", "text/html"), ("set-cookie", "a=b")], &Value::Null);
+        let back = |to: &str| {
+            let hsts = ("strict-transport-security", "max-age=1");
+            exchange(
+                303,
+                &[("location", to), ("date", "x"), ("cache-control", "no-store"), hsts],
+                &Value::Null,
+            )
+        };
+        let brought = with(vec![exchange(
+            302,
+            &[("Location", "http://localhost:1/cb?code=f:1&state=f:2")],
+            &Value::Null,
+        )]);
+        let same = drift(&with(vec![page.clone(), back("https://a/cb?code=f:3&state=f:4")]), &brought);
+        assert_eq!((same.differences.len(), same.by_browser, same.exit(None)), (0, 1, 0));
+        assert!(same.console(None).contains("in 1 scenario a person"), "{}", same.console(None));
+        let lost = drift(&with(vec![page.clone(), back("https://a/cb?code=f:3")]), &brought);
+        assert_eq!(
+            (lost.differences[0].what, lost.differences[0].second.as_str()),
+            (What::Redirect, "state")
+        );
+        let refused = drift(&brought, &with(vec![page]));
+        assert_eq!(
+            (refused.differences[0].what, refused.differences[0].second.as_str()),
+            (What::Status, "200")
+        );
+        // A field of the host alone is no behaviour of OAuth.
+        let plain = exchange(
+            303,
+            &[("location", "https://a/cb?code=f:3"), ("date", "x"), ("cache-control", "no-store")],
+            &Value::Null,
+        );
+        assert_eq!(drift(&with(vec![back("https://a/cb?code=f:3")]), &with(vec![plain])).differences, []);
     }
 
     #[test]
