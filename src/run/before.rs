@@ -10,7 +10,7 @@ use crate::errors;
 use crate::metadata::{Form, Registration, days, without_secrets};
 use crate::oauth::salesforce::Profile;
 use crate::oauth::{Params, pkce};
-use crate::subject::{ConnectedApp, Flow, Target};
+use crate::subject::{ConnectedApp, Flow, SettingsOf, Target};
 use crate::transcript::questions::{is_loopback, moment};
 use crate::transcript::{Answer, Response};
 use crate::wire::{Transport, clock};
@@ -258,7 +258,8 @@ async fn doors(
         looks.push(Look::unseen("callback", format!("{more} more of the app were not asked about")));
     }
     let Some(callback) = open else { return looks };
-    let required = meant.map(|one| one.app.policy.pkce_required).or(target.settings.flag("pkce_required"));
+    let known = SettingsOf::new(Some(&app.settings), &target.settings);
+    let required = meant.map(|one| one.app.policy.pkce_required).or_else(|| known.flag("pkce_required"));
     let whose = if meant.is_some() { "the metadata" } else { "the target" };
     let answer = get(transport, &ask(endpoint, app, callback, None)).await;
     let Some(refused) = answer.as_ref().map(|response| said(response).is_some()) else { return looks };

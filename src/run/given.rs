@@ -53,7 +53,7 @@ pub(super) fn instead_of_a_login(target: &Target, scenario: &Arc<Scenario>) -> R
         return Err("it would use up the refresh token that the target gives".into());
     }
     // Who does not say may rotate: the token would be used up at the first scenario, and every later one would fail.
-    if target.settings.flag("rotation") != Some(false) {
+    if target.settings_of(&grant.app).flag("rotation") != Some(false) {
         return Err("a refresh may rotate, and would use up the refresh token that the target gives; \
                     say `settings: { rotation: false }` where it does not"
             .into());

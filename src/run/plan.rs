@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use super::given::instead_of_a_login;
 use super::{Options, Surroundings, replay};
-use crate::client::{Action, SecretForm};
+use crate::client::{Action, Edit, Place, SecretForm, TweakValue};
+use crate::metadata::without_secrets;
 use crate::subject::{
     ClientAuth, ConnectedApp, Flow, Kind, Login, Protocol, SETTINGS, Setting, Target, User,
 };
 use crate::suite::{Control, Item, ItemKind, Need, Scenario, Step};
+use crate::wire::browser::comes_back;
 use crate::wire::dice;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -192,7 +194,7 @@ fn lacking_alone(options: &Options, around: &Surroundings, scenario: &Scenario) 
     if !target.is_embedded() {
         for (name, value) in &scenario.settings.0 {
             let none = name == "rotation_grace" && *value == Setting::Millis(0);
-            if target.settings.0.get(name).map_or(!none, |told| told != value) {
+            if target.settings_of(&scenario.app).get(name).map_or(!none, |told| told != value) {
                 let value = shown(name, value);
                 return Some(format!("the target does not say `settings: {{ {name}: {value} }}`"));
             }
@@ -350,6 +352,16 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
     {
         return Some(format!("the app `{role}` does not list the scope {scope}"));
     }
+    if target.login == Login::Browser
+        && !refused
+        && matches!(&step.action, Action::Authorize(options) if options.follow)
+        && let Some(callback) = callback(step, app).filter(|uri| !comes_back(uri))
+    {
+        let callback = without_secrets(&callback);
+        return Some(format!(
+            "the callback {callback} does not come back to this machine, where `login: browser` waits for it"
+        ));
+    }
     let capability = match &step.action {
         Action::Authorize(options) if options.deny => "deny",
         // The first answer of the endpoint needs no pages.
@@ -372,6 +384,21 @@ fn step_lacks(step: &Step, target: &Target, around: &Surroundings, scenario: &Sc
         _ => return None,
     };
     unmet(&Need::Capability(capability.to_owned()), target, around, scenario)
+}
+
+/// The callback of a login, where nothing else is out of the ordinary, which an org may refuse before a person comes to it.
+fn callback(step: &Step, app: &ConnectedApp) -> Option<String> {
+    match step.tweak.edits.as_slice() {
+        [] if step.tweak.is_none() => Some(app.redirect_uri().to_owned()),
+        [Edit::Set(Place::Param, name, TweakValue::Text(uri))] if name == "redirect_uri" => uri
+            .fill(&|name| match name {
+                "app.redirect_uri" => Some(app.redirect_uri().to_owned()),
+                "app.query_redirect_uri" => app.redirect_uris.iter().find(|uri| uri.contains('?')).cloned(),
+                _ => None,
+            })
+            .ok(),
+        _ => None,
+    }
 }
 
 /// Whether a scope is among those that the target says of an app; where it says none, nothing is known.

@@ -74,6 +74,8 @@ pub struct ConnectedApp {
     pub extra: Vec<(String, String)>,
     /// What the org decides by; known of the embedded org alone.
     pub policy: AppPolicy,
+    /// What is known of another org's behaviour towards this app alone.
+    pub settings: Settings,
 }
 
 impl ConnectedApp {
@@ -378,6 +380,11 @@ impl Target {
         self.users.get(app.policy.run_as.as_deref().or_else(foreign)?)
     }
 
+    /// What is known of its behaviour towards the app of a role.
+    pub fn settings_of(&self, role: &str) -> SettingsOf<'_> {
+        SettingsOf::new(self.apps.get(role).map(|app| &app.settings), &self.settings)
+    }
+
     /// What a judge may know of it: everything but secrets and keys.
     pub fn subject(&self) -> Subject {
         let apps = self.apps.iter().map(|(role, app)| {
@@ -391,7 +398,7 @@ impl Target {
                 has_certificate: app.certificate.is_some() || app.key.is_some(),
                 run_as: self.run_as(app).map(|user| user.username.clone()),
                 key_bound: app.policy.key_bound,
-                settings: app.policy.known(),
+                settings: app.policy.known().with(&app.settings),
             };
             (role.clone(), app)
         });

@@ -254,6 +254,11 @@ impl<'s> SettingsOf<'s> {
         self.of(name).word(name)
     }
 
+    /// What is known under a name.
+    pub fn get(self, name: &str) -> Option<&'s Setting> {
+        self.of(name).0.get(name)
+    }
+
     /// The settings that decide about a name.
     fn of(self, name: &str) -> &'s Settings {
         self.own.filter(|own| own.0.contains_key(name)).unwrap_or(self.shared)

@@ -200,8 +200,15 @@ fn needs() -> Shape {
 
 /// `settings:` of suites and targets, out of their table.
 pub(super) fn settings() -> Shape {
+    let all: Vec<&str> = SETTINGS.iter().map(|row| row.name).collect();
+    named("settings", settings_named(&all))
+}
+
+/// Those of the settings that have these names.
+pub(super) fn settings_named(names: &[&str]) -> Shape {
     let keys = SETTINGS
         .iter()
+        .filter(|row| names.contains(&row.name))
         .map(|row| {
             let shape = match row.kind {
                 Kind::Flag => Shape::Flag,
@@ -211,7 +218,7 @@ pub(super) fn settings() -> Shape {
             may(row.name, shape, row.doc)
         })
         .collect();
-    named("settings", Shape::Record(Record { noun: "setting", keys, ..Record::default() }))
+    Shape::Record(Record { noun: "setting", keys, ..Record::default() })
 }
 
 /// What a value must be: a literal, or one of these operators.

@@ -144,6 +144,11 @@ impl Person {
     }
 }
 
+/// Whether a callback comes back to the machine of the person whose browser it is.
+pub fn comes_back(redirect_uri: &str) -> bool {
+    loopback(redirect_uri).is_ok()
+}
+
 fn loopback(redirect_uri: &str) -> Result<url::Url, Error> {
     let wrong = || Error::Listen {
         address: redirect_uri.to_owned(),

@@ -546,3 +546,51 @@ fn links_to_folders_are_told_and_so_are_both_places_of_a_key() {
     assert!(err.contains("A.connectedApp:3:14") && err.contains("B.connectedApp:3:14\n"), "{err}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn apps_that_differ_have_settings_of_their_own_in_the_target() {
+    let rotates = "<isRefreshTokenRotationEnabled>true</isRefreshTokenRotationEnabled>";
+    let apps = connected(&[("A", rotates), ("B", "")]);
+    let target = suggest::target(&suggest::named(&apps));
+    let given = |lookup: Lookup<'_>| match lookup {
+        Lookup::Variable("SF_ORG") => Some("https://acme.my.salesforce.com".to_owned()),
+        Lookup::Variable(name) => Some(format!("value-of-{name}")),
+        Lookup::File(_) => None,
+    };
+    let read = read_target(&Text::new("target.yaml", target.clone()), &given);
+    let read = read.unwrap_or_else(|problems| panic!("{problems:?}\n{target}"));
+    let of = |role: &str| read.settings_of(role).flag("rotation");
+    assert_eq!((of("main"), of("B"), read.settings.flag("rotation")), (Some(true), Some(false), None));
+    let subject = read.subject();
+    let judged = subject.settings_of(Some(subject.apps["B"].client_id.as_str()));
+    assert_eq!((judged.flag("rotation"), judged.flag("pkce_required")), (Some(false), Some(false)));
+    // The embedded org decides by the policy of an app.
+    let embedded = target.replace("${SF_ORG}", "embedded");
+    let refused = read_target(&Text::new("target.yaml", embedded), &given).unwrap_err();
+    assert!(refused.iter().any(|problem| problem.message.contains("`settings` of an app")), "{refused:?}");
+}
+
+#[test]
+fn with_a_browser_a_callback_that_does_not_come_back_is_not_testable() {
+    let folder = folder("elsewhere");
+    let path = |name: &str| folder.join(name).display().to_string();
+    std::fs::write(
+        path("target.yaml"),
+        "org: http://127.0.0.1:9\nprofile: rfc\napps:\n  main: { client_id: a, client_auth: none, redirect_uri: [\"http://127.0.0.1:1717/cb\", \"https://a.example/cb\"], flows: [web-server] }\n\
+         users: { main: { username: ann } }\nlogin: browser\ndisposable: true\nendpoints: { authorize: /authorize, token: /token }\n",
+    )
+    .unwrap();
+    std::fs::write(
+        path("suite.yaml"),
+        "suite: s\njudges: org\nscenarios:\n  - scenario: here\n    steps:\n      - do: authorize\n  - scenario: there\n    steps:\n      \
+         - do: authorize\n        with: { redirect_uri: \"https://a.example/cb\" }\n",
+    )
+    .unwrap();
+    let (exit, out, err) =
+        grantcheck(&["run", &path("suite.yaml"), "--target", &path("target.yaml"), "--list"]);
+    assert_eq!(exit, 0, "{err}");
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[0].ends_with("here"), "{out}");
+    assert!(lines[1].contains("not testable: the callback https://a.example/cb does not come back"), "{out}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -16,7 +16,7 @@ use super::rules::callbacks::of_an_answer;
 use super::xml::Element;
 use crate::oauth::Secret;
 use crate::oauth::keys::Certificate;
-use crate::subject::{AppPolicy, ClientAuth, ConnectedApp, Flow, RefreshPolicy};
+use crate::subject::{AppPolicy, ClientAuth, ConnectedApp, Flow, RefreshPolicy, Settings};
 
 /// Why something is told of an app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,6 +118,7 @@ pub fn registration(app: &App<'_>) -> Option<Registration> {
         flows: flows.into_iter().filter(|(_, on)| *on).map(|(flow, _)| flow).collect(),
         extra: Vec::new(),
         policy,
+        settings: Settings::default(),
     };
     reader.not_played();
     let Reader { notes, .. } = reader;

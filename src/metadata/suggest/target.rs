@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Named, is_here, list, run_as, text, time};
-use crate::subject::{ClientAuth, Flow, RefreshPolicy};
+use crate::subject::{AppPolicy, ClientAuth, Flow, RefreshPolicy};
 
 /// The target file. It is for the org that the apps are deployed to; the embedded org takes them by `--app`.
 pub fn target(apps: &[Named<'_>]) -> String {
@@ -15,7 +15,7 @@ pub fn target(apps: &[Named<'_>]) -> String {
          apps:\n",
     );
     let users_of_apps = run_as(apps);
-    apps.iter().for_each(|named| app(&mut out, named, &users_of_apps));
+    apps.iter().for_each(|named| app(&mut out, named, apps, &users_of_apps));
     users(&mut out, apps, &users_of_apps);
     let browser = apps.iter().any(|named| named.logs_in())
         && apps
@@ -44,7 +44,7 @@ fn variable(named: &Named<'_>, what: &str) -> String {
     format!("SF_{role}_{what}")
 }
 
-fn app(out: &mut String, named: &Named<'_>, run_as: &[(String, &str)]) {
+fn app(out: &mut String, named: &Named<'_>, apps: &[Named<'_>], run_as: &[(String, &str)]) {
     let app = &named.app.app;
     let _ = writeln!(out, "  {}: # {}", named.role, named.app.name.replace(['\n', '\r'], " "));
     let key = match app.client_id.as_str() {
@@ -83,6 +83,10 @@ fn app(out: &mut String, named: &Named<'_>, run_as: &[(String, &str)]) {
     if let Some((role, _)) = run_as.iter().find(own) {
         let _ = writeln!(out, "    run_as: {role}");
     }
+    let own = stated(&app.policy, &|name| !agreed(apps, name));
+    if !own.is_empty() {
+        let _ = writeln!(out, "    settings: {{ {} }} # in which the apps differ", own.join(", "));
+    }
 }
 
 fn users(out: &mut String, apps: &[Named<'_>], run_as: &[(String, &str)]) {
@@ -112,33 +116,7 @@ fn users(out: &mut String, apps: &[Named<'_>], run_as: &[(String, &str)]) {
 /// What the metadata says of the server, where all of the apps agree.
 fn settings(out: &mut String, apps: &[Named<'_>]) {
     let Some(first) = apps.first() else { return };
-    let agreed = |name: &str| {
-        apps.iter().all(|other| other.app.app.policy.says(name) == first.app.app.policy.says(name))
-    };
-    let policy = &first.app.app.policy;
-    let mut lines: Vec<String> = Vec::new();
-    for (name, flag) in [
-        ("pkce_required", policy.pkce_required),
-        ("secret_optional", policy.secret_optional),
-        ("secret_for_refresh", policy.secret_for_refresh),
-        ("admin_approved", policy.admin_approved),
-        ("rotation", policy.rotation),
-        ("introspect_all", policy.introspect_all),
-        ("jwt_access_tokens", policy.jwt_access_tokens),
-    ] {
-        if agreed(name) {
-            lines.push(format!("{name}: {flag}"));
-        }
-    }
-    if agreed("access_token_ttl") {
-        lines.push(format!("access_token_ttl: {}", time(policy.access_token_ttl)));
-    }
-    if agreed("refresh_policy") && agreed("refresh_token_ttl") {
-        lines.push(format!("refresh_policy: {}", policy.refresh_policy.word()));
-        if let RefreshPolicy::Lifetime(millis) | RefreshPolicy::Inactivity(millis) = policy.refresh_policy {
-            lines.push(format!("refresh_token_ttl: {}", time(millis)));
-        }
-    }
+    let lines = stated(&first.app.app.policy, &|name| agreed(apps, name));
     if lines.is_empty() {
         return;
     }
@@ -146,4 +124,40 @@ fn settings(out: &mut String, apps: &[Named<'_>]) {
     lines.iter().for_each(|line| {
         let _ = writeln!(out, "  {line}");
     });
+}
+
+/// Whether the metadata of all of the apps says the same.
+fn agreed(apps: &[Named<'_>], name: &str) -> bool {
+    // A policy is of no use without its period.
+    let names = if name == "refresh_policy" { &[name, "refresh_token_ttl"][..] } else { &[name] };
+    names.iter().all(|name| {
+        let mut said = apps.iter().map(|one| one.app.app.policy.says(name));
+        let first = said.next();
+        said.all(|other| Some(other) == first)
+    })
+}
+
+/// What a policy says, a line for each of the settings that are asked for.
+fn stated(policy: &AppPolicy, asked: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let flags = [
+        ("pkce_required", policy.pkce_required),
+        ("secret_optional", policy.secret_optional),
+        ("secret_for_refresh", policy.secret_for_refresh),
+        ("admin_approved", policy.admin_approved),
+        ("rotation", policy.rotation),
+        ("introspect_all", policy.introspect_all),
+        ("jwt_access_tokens", policy.jwt_access_tokens),
+    ];
+    let flags = flags.into_iter().filter(|(name, _)| asked(name));
+    let mut lines: Vec<String> = flags.map(|(name, flag)| format!("{name}: {flag}")).collect();
+    if asked("access_token_ttl") {
+        lines.push(format!("access_token_ttl: {}", time(policy.access_token_ttl)));
+    }
+    if asked("refresh_policy") {
+        lines.push(format!("refresh_policy: {}", policy.refresh_policy.word()));
+        if let RefreshPolicy::Lifetime(millis) | RefreshPolicy::Inactivity(millis) = policy.refresh_policy {
+            lines.push(format!("refresh_token_ttl: {}", time(millis)));
+        }
+    }
+    lines
 }

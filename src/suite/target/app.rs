@@ -1,6 +1,7 @@
 //! The apps of a target: credentials, keys, flows, policy, and whether they fit each other.
 
 use super::super::parse::Node;
+use super::super::resolve::settings;
 use super::{Reader, beside};
 use crate::diagnostic::Span;
 use crate::oauth::keys::{Certificate, PrivateKey, Unusable};
@@ -54,6 +55,7 @@ impl Reader<'_> {
                 }
                 policy
             },
+            settings: settings(node.get("settings")),
         }
     }
 

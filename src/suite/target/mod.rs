@@ -288,6 +288,13 @@ impl Reader<'_> {
     /// What the embedded org brings itself, and what it alone has.
     fn kind_of_org(&mut self, node: &Node, embedded: bool) {
         if embedded {
+            for (_, app) in entries(node, "apps") {
+                if let Some(key) = app.key("settings") {
+                    let message = "`settings` of an app says what is known of another org";
+                    let help = "say under `policy:` what the embedded org decides by";
+                    self.problem("misplaced", key.span, message, help);
+                }
+            }
             for name in ["endpoints", "api", "ca"] {
                 if let Some(key) = node.key(name) {
                     let message = format!("`{name}` does not belong to the embedded org");

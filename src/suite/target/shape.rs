@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use std::sync::LazyLock;
 
 use crate::oauth::duration;
+use crate::subject::DECIDED;
 use crate::subject::{ClientAuth, Flow};
 use crate::suite::shape::{Either, Form, Key, Never, Record, Shape, may, must, one_or_many, record};
-use crate::suite::words::{DURATION, settings, waivers};
+use crate::suite::words::{DURATION, settings, settings_named, waivers};
 
 /// A callback URL. As with all values from outside, its reader checks it once the value is known.
 const CALLBACK: Form = Form {
@@ -76,7 +77,8 @@ fn target_rules() -> Vec<Value> {
         json!({
             "if": { "properties": { "org": { "const": "embedded" } } },
             "then": { "properties": {
-                "endpoints": false, "api": false, "ca": false, "login": { "type": ["string", "array"] }
+                "endpoints": false, "api": false, "ca": false, "login": { "type": ["string", "array"] },
+                "apps": { "additionalProperties": { "properties": { "settings": false } } }
             } },
             "else": { "properties": { "apps": { "additionalProperties": { "properties": { "policy": false } } } } }
         }),
@@ -222,6 +224,11 @@ pub(in crate::suite) fn app() -> Vec<Key> {
             "role of the user whom client credentials act for; `integration` where one app alone has the flow",
         ),
         may("policy", record(policy()), "what the embedded org decides by"),
+        may(
+            "settings",
+            settings_named(&DECIDED),
+            "what is known of another org towards this app alone; it comes before `settings` of the target",
+        ),
     ]
 }
 
