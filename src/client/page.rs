@@ -183,26 +183,28 @@ pub fn stands_still(
     let Some(document) = read(&response.body) else {
         return Some(format!("the page at {path} is nested too deep to be read"));
     };
-    let Some(form) = document.select(&selector("form")).find(|form| !is_inert(*form)) else {
+    let forms: Vec<ElementRef<'_>> =
+        document.select(&selector("form")).filter(|form| !is_inert(*form)).collect();
+    if forms.is_empty() {
         let by_script = document.select(&selector("script")).next().is_some();
         return by_script.then(|| {
             format!(
                 "the page at {path} has no form, scripts make it: `login: browser` has it passed by a person"
             )
         });
-    };
+    }
     let fits = |page: &Page| pass(&response.body, at, page, user);
     if let Some(Err(why)) = left.last().map(fits) {
         return Some(format!("the page at {path} is not the next of the target's login: {why}"));
     }
-    let controls = controls(&document, form);
-    let names: Vec<&str> = controls.iter().filter_map(|control| control.value().attr("name")).collect();
+    let controls = forms.iter().flat_map(|form| controls(&document, *form));
+    let names: Vec<&str> = controls.filter_map(|control| control.value().attr("name")).collect();
     let names = names.join(", ");
     Some(match declared.iter().any(|page| !page.fill.is_empty() && fits(page).is_ok()) {
         true => {
             format!("the page at {path} asks for {names} again, as if what the target fills in were wrong")
         }
-        false => format!("the target's login declares no page for the form at {path}, which has: {names}"),
+        false => format!("the target's login declares no page for the fields at {path}: {names}"),
     })
 }
 

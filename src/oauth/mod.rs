@@ -108,6 +108,14 @@ pub fn is_loopback(url: &str) -> bool {
     }
 }
 
+/// Whether a callback comes back, by plain http, to the machine of the person whose browser it is (RFC 8252 §7.3): to the two names
+/// by which browsers reach it everywhere.
+pub fn comes_back(redirect_uri: &str) -> bool {
+    let here =
+        |url: url::Url| url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "localhost"));
+    url::Url::parse(redirect_uri).is_ok_and(here)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,11 +7,11 @@ use super::given::instead_of_a_login;
 use super::{Options, Surroundings, replay};
 use crate::client::{Action, Edit, Place, SecretForm, TweakValue};
 use crate::metadata::without_secrets;
+use crate::oauth::comes_back;
 use crate::subject::{
     ClientAuth, ConnectedApp, Flow, Kind, Login, Protocol, SETTINGS, Setting, Target, User,
 };
 use crate::suite::{Control, Item, ItemKind, Need, Scenario, Step};
-use crate::wire::browser::comes_back;
 use crate::wire::dice;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;

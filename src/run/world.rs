@@ -242,8 +242,7 @@ impl<'w> World<'w> {
         // Where a step needs an app, the plan has seen to it that there is one.
         let no_app = crate::subject::ConnectedApp::default();
         let app = self.target.apps.get(&actor.app).unwrap_or(&no_app);
-        let nobody = crate::subject::User::default();
-        let user = self.target.users.get(&actor.user).unwrap_or(&nobody);
+        let user = self.target.user(&actor.user);
         let now = self.clock.now();
         Ok(f(&Context {
             target: &self.target,
@@ -524,8 +523,7 @@ impl<'w> World<'w> {
     fn next_page(&self, at: usize, pages: &mut Vec<Page>, actor: &Actor) -> Option<Outgoing> {
         let Exchange { request, answer, .. } = &self.exchanges[at];
         let Answer::Response(response) = answer else { return None };
-        let nobody = crate::subject::User::default();
-        let user = self.target.users.get(&actor.user).unwrap_or(&nobody);
+        let user = self.target.user(&actor.user);
         let next = page::next(request, response, pages, user)?;
         self.is_inside(&next.url).then(|| page::visit(&next)).flatten()
     }
@@ -535,8 +533,7 @@ impl<'w> World<'w> {
         let Exchange { request, answer: Answer::Response(response), .. } = &self.exchanges[at] else {
             return;
         };
-        let nobody = crate::subject::User::default();
-        let user = self.target.users.get(&actor.user).unwrap_or(&nobody);
+        let user = self.target.user(&actor.user);
         self.stuck
             .extend(page::stands_still(response, &request.url, declared, left, user).map(|why| (at, why)));
     }

@@ -19,6 +19,7 @@ pub use stub::{Body, Called, Canned, OF_THE_CONNECTION, Stub, Stubs, Wanted};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use crate::oauth::Secret;
 use crate::oauth::keys::{Certificate, PrivateKey};
@@ -378,6 +379,12 @@ impl Target {
         let named = || self.apps.values().any(|app| app.policy.run_as.is_some());
         let foreign = || (!self.is_embedded() && !named()).then_some("integration");
         self.users.get(app.policy.run_as.as_deref().or_else(foreign)?)
+    }
+
+    /// The user of a role; nobody in particular where the target has none.
+    pub fn user(&self, role: &str) -> &User {
+        static NOBODY: LazyLock<User> = LazyLock::new(User::default);
+        self.users.get(role).unwrap_or(&NOBODY)
     }
 
     /// What is known of its behaviour towards the app of a role.

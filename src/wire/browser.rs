@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::Error;
+use crate::oauth::comes_back;
 
 /// How long a person may take over logging in and approving.
 pub const WITHIN: Duration = Duration::from_secs(300);
@@ -144,19 +145,15 @@ impl Person {
     }
 }
 
-/// Whether a callback comes back to the machine of the person whose browser it is.
-pub fn comes_back(redirect_uri: &str) -> bool {
-    loopback(redirect_uri).is_ok()
-}
-
 fn loopback(redirect_uri: &str) -> Result<url::Url, Error> {
     let wrong = || Error::Listen {
         address: redirect_uri.to_owned(),
         why: std::io::Error::other("it is not http://127.0.0.1:PORT/... or http://localhost:PORT/..."),
     };
-    let url = url::Url::parse(redirect_uri).map_err(|_| wrong())?;
-    let here = matches!(url.host_str(), Some("127.0.0.1" | "localhost")) && url.scheme() == "http";
-    if here { Ok(url) } else { Err(wrong()) }
+    if !comes_back(redirect_uri) {
+        return Err(wrong());
+    }
+    url::Url::parse(redirect_uri).map_err(|_| wrong())
 }
 
 /// Listens until the run is over, and a little longer for a browser that comes back from its last callback.

@@ -51,6 +51,11 @@ fn verdicts(report: &Report) -> Vec<Word> {
     report.scenarios.iter().map(|row| row.verdict).collect()
 }
 
+/// A page that no other site can frame.
+fn page_of(html: &str) -> ResponseTemplate {
+    ResponseTemplate::new(200).insert_header("X-Frame-Options", "DENY").set_body_raw(html, "text/html")
+}
+
 const FIRST: &str = "
 suite: first
 judges: org
@@ -101,11 +106,7 @@ async fn pages_with_relative_redirects_entities_and_307_are_passed() {
         .await;
     Mock::given(path("/login/here"))
         .and(wiremock::matchers::header("cookie", "s=1"))
-        .respond_with(
-            ResponseTemplate::new(200)
-                .insert_header("X-Frame-Options", "DENY")
-                .set_body_raw(page, "text/html"),
-        )
+        .respond_with(page_of(page))
         .mount(&server)
         .await;
     Mock::given(path("/login/step"))
@@ -153,23 +154,13 @@ scenarios:
         ("<p>wait</p><script>go()</script>", "`login: browser`"),
     ] {
         let server = MockServer::start().await;
-        Mock::given(path("/authorize"))
-            .respond_with(
-                ResponseTemplate::new(200)
-                    .insert_header("X-Frame-Options", "DENY")
-                    .set_body_raw(page, "text/html"),
-            )
-            .mount(&server)
-            .await;
+        Mock::given(path("/authorize")).respond_with(page_of(page)).mount(&server).await;
         let report = play(target(&server.uri()), suite).await;
         assert_eq!(verdicts(&report), [Word::Inconclusive], "{page}: {}", complaints(&report));
         assert!(complaints(&report).contains(told), "{}", complaints(&report));
     }
     let server = MockServer::start().await;
-    Mock::given(path("/authorize"))
-        .respond_with(ResponseTemplate::new(200).set_body_raw("<p>Sorry.</p>", "text/html"))
-        .mount(&server)
-        .await;
+    Mock::given(path("/authorize")).respond_with(page_of("<p>Sorry.</p>")).mount(&server).await;
     assert_eq!(verdicts(&play(target(&server.uri()), suite).await), [Word::Fail]);
 }
 

@@ -186,7 +186,8 @@ pub(super) const CHECKS: &[Check] = &[
         explain: "Where a refresh answers with a new refresh token, the one that was used must be dead from then on. An old token \
             that still works makes rotation worthless: a copy out of a backup or a log is as good as the newest. Salesforce does \
             this for apps with refresh token rotation (isRefreshTokenRotationEnabled) and documents no time of grace. \
-            A server that has one says how long it is in its target (rotation_grace: 30s), and is judged after it. A server that re-issues refresh tokens without meaning to rotate them says rotation: false in its target.",
+            A server that has one says how long it is in its target (rotation_grace: 30s), and is judged after it. \
+            A server that re-issues refresh tokens without meaning to rotate them says rotation: false in its target.",
         passes: concat!(code!(), refresh!("R1" => "A2" "R2"), refresh!("R1" => dead)),
         fails: concat!(code!(), refresh!("R1" => "A2" "R2"), refresh!("R1" => "A3" "R3")),
         judge: rotated_out_token_is_refused,

@@ -13,7 +13,7 @@ use crate::client::renewal::{Failed, Ticket, Turn};
 use crate::client::{Action, Asked, Authorize, Jar, Session, Tweak, build, page};
 use crate::oauth::{Endpoint, Secret};
 use crate::run::judging::comes_to_success;
-use crate::subject::{self, ClientAuth};
+use crate::subject::ClientAuth;
 use crate::transcript::Request;
 use crate::wire::clock::{Watch, real_now};
 
@@ -34,8 +34,7 @@ impl User {
         let (scene, thread) = (playing.scene, playing.thread);
         first.outgoing.remember.clone().into_session(&mut playing.session);
         let mut pages = scene.pages(options.deny);
-        let nobody = subject::User::default();
-        let user = scene.target.users.get(&scene.steps[i].actor.user).unwrap_or(&nobody);
+        let user = scene.target.user(&scene.steps[i].actor.user);
         let mut jar = Jar::default();
         let mut took = 0;
         let mut kept = first;

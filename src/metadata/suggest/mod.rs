@@ -12,6 +12,7 @@ use super::masking;
 use super::registration::{Registration, free, plain};
 use super::rules::callbacks::of_an_answer;
 use super::rules::filled_in;
+use crate::oauth::comes_back;
 use crate::oauth::salesforce::NEED_A_USER;
 use crate::subject::Flow;
 
@@ -166,7 +167,7 @@ impl Named<'_> {
             }
         }
         // With `login: browser` the first must come back to the machine of the person.
-        all.sort_by_key(|uri| !is_here(uri));
+        all.sort_by_key(|uri| !comes_back(uri));
         all
     }
 
@@ -207,12 +208,6 @@ impl Named<'_> {
     fn has(&self, scope: &str) -> bool {
         self.app.app.scopes.iter().any(|own| own == scope)
     }
-}
-
-/// Whether a callback comes back to the machine of a person who logs in.
-fn is_here(uri: &str) -> bool {
-    url::Url::parse(uri)
-        .is_ok_and(|url| url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "localhost")))
 }
 
 #[cfg(test)]

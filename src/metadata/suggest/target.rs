@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Named, is_here, list, run_as, text, time};
+use super::{Named, list, run_as, text, time};
+use crate::oauth::comes_back;
 use crate::subject::{AppPolicy, ClientAuth, Flow, RefreshPolicy};
 
 /// The target file. It is for the org that the apps are deployed to; the embedded org takes them by `--app`.
@@ -21,7 +22,7 @@ pub fn target(apps: &[Named<'_>]) -> String {
         && apps
             .iter()
             .filter(|named| named.lists(Flow::WebServer))
-            .all(|named| named.callbacks().first().is_some_and(|uri| is_here(uri)));
+            .all(|named| named.callbacks().first().is_some_and(|uri| comes_back(uri)));
     if browser {
         out.push_str("login: browser # a person logs in once, with whatever the org asks for\n");
     } else if apps.iter().any(|named| named.logs_in()) {

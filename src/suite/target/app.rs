@@ -6,7 +6,7 @@ use super::{Reader, beside};
 use crate::diagnostic::Span;
 use crate::oauth::keys::{Certificate, PrivateKey, Unusable};
 use crate::oauth::salesforce::Profile;
-use crate::oauth::{Secret, duration};
+use crate::oauth::{Secret, comes_back, duration};
 use crate::subject::{AppPolicy, ClientAuth, ConnectedApp, Flow, Login, RefreshPolicy};
 
 /// How to make a key and its certificate.
@@ -153,10 +153,9 @@ impl Reader<'_> {
                     let help = "leave out what begins with `#` (RFC 6749 §3.1.2)";
                     self.problem("bad-url", at.span, "a callback URL has no fragment", help);
                 }
-                Ok(url) => {
-                    let here =
-                        matches!(url.host_str(), Some("127.0.0.1" | "localhost")) && url.scheme() == "http";
-                    if i == 0 && *login == Login::Browser && flows.contains(&Flow::WebServer) && !here {
+                Ok(_) => {
+                    let by_browser = *login == Login::Browser && flows.contains(&Flow::WebServer);
+                    if i == 0 && by_browser && !comes_back(&uri) {
                         let message = "with `login: browser` the callback must come back to this machine";
                         let help = "register `http://localhost:1717/callback` and name it first";
                         self.problem("contradiction", at.span, message, help);
