@@ -182,6 +182,11 @@ pub(super) fn renews(j: &mut Judgement, t: &Transcript, refused: &Exchange, expe
     let can = origin.is_some_and(|x| is_server_request(x) || x.text("refresh_token").is_some());
     let went_on = t.after(refused).find(|y| y.began_after(refused) && presented(y) == Some(token));
     match went_on {
+        Some(y) if !t.can_know_answer(y, refused) => j.unproved(
+            &[refused, y],
+            expected,
+            "the program was killed or started again in between, perhaps before it had read the answer",
+        ),
         Some(y) if can => j.fail(&[refused, y], expected, "the same access token again, and no renewal"),
         _ => j.unproved(&[refused], expected, "the record ends before the client was seen to go on"),
     }

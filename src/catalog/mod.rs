@@ -147,6 +147,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         client_auth::claims::CHECKS,
         refresh::CHECKS,
         refresh::renewal::CHECKS,
+        refresh::rotation::CHECKS,
         refresh::policy::CHECKS,
         renewal::request::CHECKS,
         renewal::repeat::CHECKS,

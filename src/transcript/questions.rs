@@ -2,7 +2,7 @@
 
 use scraper::{ElementRef, Html, Selector};
 
-use super::{Exchange, Part, Response, Transcript};
+use super::{Exchange, Part, Response, Staged, Transcript};
 pub use crate::oauth::is_loopback;
 use crate::oauth::{Endpoint, Params};
 
@@ -189,6 +189,21 @@ impl Transcript {
     /// outlives it.
     pub fn may_know(&self, one: &Exchange, other: &Exchange) -> bool {
         one.same_start(other) || self.has_store()
+    }
+
+    /// Whether a client that sent `one` can know what it was answered to `other`: in the same start of a program, or in a later
+    /// one where it has a place for what it knows, and was not killed or lived on after that answer, to write it down.
+    pub fn can_know_answer(&self, one: &Exchange, other: &Exchange) -> bool {
+        // What was begun after an answer may have been on its way already: as much of it as the client does at a time.
+        let widest =
+            |staged: &Staged| staged.concurrency.max(1).saturating_mul(staged.processes.max(1)) as usize;
+        let at_a_time = self.staged.values().map(widest).max().unwrap_or(1);
+        let later = |y: &&Exchange| y.same_start(other) && y.began_after(other);
+        let lived_on = || {
+            let until = if one.same_start(other) { one.number } else { usize::MAX };
+            self.after(other).filter(later).filter(|y| y.number <= until).count() >= at_a_time
+        };
+        self.may_know(one, other) && (!self.was_killed(other) || lived_on())
     }
 
     /// Whether the start of a program in which this was sent was killed, as far as is known: it was killed at some time, and

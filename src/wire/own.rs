@@ -17,6 +17,7 @@ use crate::client::answer::Manner;
 use crate::client::renewal::Granted;
 use crate::client::wrong::Wrongs;
 use crate::client::wrong::id_token::ID_TOKEN_FOR_ACCESS;
+use crate::client::wrong::renewal::RETRIES_DEAD_GRANT;
 use crate::client::wrong::secrets::{PRINTS_TOKENS, TELLS_CALLBACK};
 use crate::client::wrong::store::STORES_LAST;
 use crate::client::{Action, Session};
@@ -135,7 +136,14 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         Some(store) => Some(store.lock().await),
         None => None,
     };
-    let known = locked.as_deref().and_then(Kept::granted);
+    // A grant that an earlier start has seen end has no token that is worth a request.
+    let is_over =
+        locked.as_deref().is_some_and(|kept| kept.over.is_some()) && !job.wrong.has(&RETRIES_DEAD_GRANT);
+    if is_over && job.flow == Flow::RefreshToken {
+        job.printed.lock().unwrap_or_else(PoisonError::into_inner).push_str("the grant is over\n");
+        return Ok(false);
+    }
+    let known = locked.as_deref().and_then(Kept::granted).filter(|_| !is_over);
     let (access_token, refresh_token) = match (job.flow, job.login) {
         _ if known.is_some() => {
             brought = known.unwrap_or_default();

@@ -146,6 +146,20 @@ mod tests {
     }
 
     #[test]
+    fn whoever_was_killed_may_not_have_read_the_refusal() {
+        let id = "calling/bare-401-is-a-refusal";
+        let of = |call: &str, step: u32| format!("{call}! action program\n! step {step}\n");
+        let later = of(call!("/b" => "200"), 1);
+        let record = format!("= killed\n{}{}{later}", grant!(), of(call!("401"), 0));
+        comes_to(id, &format!("= store\n{record}"), Verdict::Inconclusive);
+        // It went on after that answer, and could write it down.
+        let lived_on = record.replace(&later, &format!("{}{later}", of(call!("/c" => "200"), 0)));
+        comes_to(id, &format!("= store\n{lived_on}"), Verdict::Fail);
+        // Unless that was on its way.
+        comes_to(id, &format!("= store\n= concurrency 2\n{lived_on}"), Verdict::Inconclusive);
+    }
+
+    #[test]
     fn a_challenge_has_many_forms() {
         let id = "calling/challenges-are-read-whole";
         let fails = find(id).unwrap().fails;

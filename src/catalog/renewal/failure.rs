@@ -99,7 +99,7 @@ fn invalid_grant_is_final(t: &Transcript) -> Judgement {
                 grant.answers().any(|y| given(y) == token && y.number > x.number && z.began_after(y))
             };
             let same = |z: &&Exchange| {
-                refresh_token(z) == token && z.began_after(x) && same_client(x, z) && knows(t, z, x)
+                refresh_token(z) == token && z.began_after(x) && same_client(x, z) && t.can_know_answer(z, x)
             };
             let later: Vec<&Exchange> = grant.refreshes().filter(same).filter(|z| !reissued(z)).collect();
             if later.is_empty() {

@@ -185,13 +185,6 @@ fn collided(x: &Exchange) -> bool {
     description.contains("already being processed")
 }
 
-/// Whether a client that sent `z` can know what it was answered to `x`: in the same start of a program, or in a later one where
-/// it has a place for what it knows, and was not killed or lived on after that answer, to write it down.
-fn knows(t: &Transcript, z: &Exchange, x: &Exchange) -> bool {
-    let lived_on = || t.after(x).any(|y| y.same_start(x) && y.began_after(x));
-    t.may_know(z, x) && (z.same_start(x) || !t.was_killed(x) || lived_on())
-}
-
 /// The same call once more in a start that follows one that was killed: what that one had sent may only be read when the next
 /// has begun.
 fn twin_of_a_killed_start<'t>(t: &'t Transcript, grant: &Grant<'t>, call: &Exchange) -> Option<&'t Exchange> {

@@ -1,5 +1,6 @@
 //! What becomes of a call whose access token was refused.
 
+use super::waiting::is_refused_for_good;
 use super::*;
 
 pub(in crate::catalog) const CHECKS: &[Check] = &[
@@ -84,7 +85,7 @@ fn refused_call_is_repeated(t: &Transcript) -> Judgement {
                     not_repeated(t, &mut j, &grants, grant, call);
                 }
             } else if grant.has_refresh_token(call) {
-                nothing_asked(&mut j, &grants, grant, call);
+                nothing_asked(t, &mut j, &grants, grant, call);
             }
         }
     }
@@ -92,7 +93,7 @@ fn refused_call_is_repeated(t: &Transcript) -> Judgement {
 }
 
 /// A refused call that no renewal followed.
-fn nothing_asked(j: &mut Judgement, grants: &Grants<'_>, grant: &Grant<'_>, call: &Exchange) {
+fn nothing_asked(t: &Transcript, j: &mut Judgement, grants: &Grants<'_>, grant: &Grant<'_>, call: &Exchange) {
     let later = |x: &&Exchange| x.over_at > call.number;
     let asked =
         grant.requests.iter().copied().any(|x| later(&x) && x.number != call.number && x.began_after(call))
@@ -103,6 +104,14 @@ fn nothing_asked(j: &mut Judgement, grants: &Grants<'_>, grant: &Grant<'_>, call
     }
     let expected = "a refresh, and the call once more";
     let token = presented(call);
+    let over = |x: &&Exchange| call.began_after(x) && is_refused_for_good(x) && t.can_know_answer(call, x);
+    if let Some(over) = grant.refreshes().find(over) {
+        return j.unproved(
+            &[over, call],
+            expected,
+            "a refresh had been refused for good, and asking again is no cure",
+        );
+    }
     let again = |x: &&&Exchange| {
         x.began_after(call)
             && presented(x) == token
@@ -214,6 +223,17 @@ mod tests {
         );
         comes_to(id, lost, Verdict::Inconclusive);
         comes_to(id, &format!("{lost}{}", call!("A2", "GET api /c" => "200")), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_grant_that_is_over_is_not_asked_again() {
+        let id = "renewal/refused-call-is-repeated";
+        let of = |call: &str, step: u32| format!("{call}! action program\n! step {step}\n");
+        let first = of(call!("A1" => "401"), 0);
+        let over = of(refresh!("R1" => error "invalid_client"), 0);
+        let next = format!("{}{}", of(call!("A1" => "401"), 1), of(call!("A1" => "401"), 2));
+        comes_to(id, &format!("= store\n{}{first}{over}{next}", login!()), Verdict::Inconclusive);
+        comes_to(id, &format!("= store\n{}{first}{next}", login!()), Verdict::Fail);
     }
 
     #[test]
