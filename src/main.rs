@@ -5,7 +5,7 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use std::future::Future as _;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use grantcheck::cli::{self, Io};
@@ -38,9 +38,7 @@ fn main() -> ExitCode {
         ask_secret: &mut ask_secret,
         open: &mut open,
     };
-    let exit = cli::run(&arguments, &mut io);
-    let _ = out.flush();
-    ExitCode::from(exit)
+    ExitCode::from(cli::run(&arguments, &mut io))
 }
 
 /// The most bytes that are read of standard input: no answer of a server, and no piece of a log, is as long.

@@ -200,7 +200,8 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
         Command::Init(arguments) => init::exec(&arguments, io),
         Command::Inside(arguments) => return inside::exec(&arguments, io),
     };
-    match exit {
+    let written = exit.and_then(|code| Ok(io.out.flush().map(|()| code)?));
+    match written {
         Ok(code) => code,
         Err(CannotStart::Diagnostics(problems)) => {
             for problem in &problems {
@@ -219,7 +220,11 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
             COULD_NOT_START
         }
         // A reader that went away (`| head`) is not worth a word.
-        Err(CannotStart::Output(_)) => COULD_NOT_START,
+        Err(CannotStart::Output(why)) if why.kind() == std::io::ErrorKind::BrokenPipe => COULD_NOT_START,
+        Err(CannotStart::Output(why)) => {
+            let _ = writeln!(io.err, "error: standard output cannot be written to: {why}");
+            COULD_NOT_START
+        }
     }
 }
 

@@ -448,6 +448,22 @@ fn a_report_that_cannot_be_written_keeps_nothing_else_back() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_is_full_is_told_and_a_reader_that_went_away_is_not() {
+    let told = |out: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_grantcheck"));
+        let done = command.arg("checks").stdout(out).output().unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (exit, err) = told(full.into());
+    assert!(exit == Some(2) && err.contains("standard output cannot be written to"), "{err}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(told(writer.into()), (Some(2), String::new()));
+}
+
+#[test]
 fn a_waiver_holds_in_a_recording_as_it_did_in_the_run() {
     let folder = Folder::new("waived-record");
     let (suite, target, record) =
