@@ -310,7 +310,7 @@ pub(super) fn unplayable(scenario: &Scenario, target: &Target, tokens: Tokens) -
         Action::CallOut(_) => {
             Some("it calls out as a Named Credential does, which keeps a session of its own".to_owned())
         }
-        _ if step.at_once => {
+        _ if step.at_once || step.together => {
             Some("it releases several requests together on connections of their own".to_owned())
         }
         _ if step.tweak.body == Some(BodyForm::Truncated) => {

@@ -307,6 +307,7 @@ faults! {
     REVOKE_MISSING_OK "revoke-missing-ok" ["RV-12"] "answers 200 to a revocation without a token"
     REVOKE_GET "revoke-get" ["RV-15"] "revokes by GET, under profile rfc too"
     REVOKE_RACY "revoke-racy" ["RV-17"] "answers 500 to the second of two simultaneous revocations"
+    REVOKE_UNSEEN "revoke-unseen" ["RV-03"] "gives who refreshes while the token is revoked an access token that lives"
     REVOKE_UNKNOWN_ERROR "revoke-unknown-error" ["RV-05", "RV-17"] "answers 400 for an unknown token, under profile rfc too"
     REVOKE_LATE "revoke-late" ["RV-10", "RV-02", "RV-06", "RV-07", "RS-08"] "revokes access tokens five seconds late"
 

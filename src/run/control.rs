@@ -176,6 +176,7 @@ impl Control {
             control: None,
             times: 1,
             at_once: false,
+            together: false,
             tweak: if last { crate::client::Tweak::default() } else { step.tweak.clone() },
             client_auth: if last { auth.or(step.client_auth) } else { step.client_auth },
             app: if last && step.app.is_some() {
@@ -190,9 +191,12 @@ impl Control {
             },
             ..step.clone()
         };
+        // What goes out together with it might use up what it needs.
+        let first = (0..=position).rev().find(|at| !scenario.steps[*at].together).unwrap_or(0);
         let steps: Vec<Step> = scenario.steps[..=position]
             .iter()
             .enumerate()
+            .filter(|(i, _)| *i < first || *i == position)
             .map(|(i, step)| plain(step, i == position))
             .collect();
         let stand_ins = (app.filter(|_| step.app.is_none()), user.filter(|_| step.user.is_none()));

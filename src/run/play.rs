@@ -89,7 +89,7 @@ pub(super) async fn control(
     world.stand_in(stand_ins.0.as_ref(), stand_ins.1.as_ref());
     let mut outcome = Err("it has no step".to_owned());
     for (i, step) in scenario.steps.iter().enumerate() {
-        let done = world.step(i, step).await;
+        let done = world.next(&scenario.steps, i).await;
         outcome = match done.last() {
             Some(Done::Exchange(at)) => {
                 let x = world.exchanges[*at].clone();
@@ -131,7 +131,7 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
         }
         let refuses = step.expect.as_ref().is_some_and(Expect::is_refusal);
         let proof = proofs.of(step, i, &step_succeeded);
-        let done = world.step(i, step).await;
+        let done = world.next(&scenario.steps, i).await;
         let mut answers = Vec::new();
         let mut missing = None;
         for one in done {
@@ -314,7 +314,9 @@ fn not_taken(findings: Vec<Finding>) -> Vec<Finding> {
 
 fn could_not(step: &Step, why: &str, scenario: &Scenario, after_failure: bool) -> Finding {
     // A token that an earlier answer did not bring is the server's omission; a budget or a browser is not.
-    let server = why.starts_with("nothing before this step brought") && !why.contains("`app.");
+    // What goes out together with others cannot have what they bring.
+    let server =
+        why.starts_with("nothing before this step brought") && !why.contains("`app.") && !step.together;
     let verdict = if server && !after_failure { Verdict::Fail } else { Verdict::Inconclusive };
     Finding {
         check: None,
@@ -347,6 +349,7 @@ async fn fetch_keys(world: &mut World<'_>, i: usize, step: &Step) {
         tweak: Tweak::default(),
         times: 1,
         at_once: false,
+        together: false,
         expect: None,
         control: None,
         capture: Vec::new(),

@@ -4,7 +4,7 @@
 mod call_out;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub(super) struct World<'w> {
     pub(super) session: Session,
     /// What was recorded.
     pub(super) exchanges: Vec<Exchange>,
+    /// What came of steps that went out together with the one that was told last.
+    ahead: VecDeque<Vec<Done>>,
     /// The answers whose page the user agent could not pass as the target declares it, by position, and why.
     stuck: BTreeMap<usize, String>,
 }
@@ -65,6 +67,7 @@ pub(super) enum Done {
 }
 
 /// Whom a step is done as.
+#[derive(Clone)]
 struct Actor {
     app: String,
     user: String,
@@ -170,6 +173,7 @@ impl<'w> World<'w> {
             },
             given,
             exchanges: Vec::new(),
+            ahead: VecDeque::new(),
             stuck: BTreeMap::new(),
         })
     }
@@ -271,6 +275,25 @@ impl<'w> World<'w> {
         Ok(outgoing)
     }
 
+    /// Does the next step of these, or takes what came of it where it went out together with an earlier one.
+    pub(super) async fn next(&mut self, steps: &[Step], number: usize) -> Vec<Done> {
+        let together = steps[number + 1..].iter().take_while(|step| step.together).count();
+        if self.ahead.is_empty() && together > 0 {
+            let group: Vec<(usize, &Step)> = (number..).zip(&steps[number..=number + together]).collect();
+            let mut stop = self.shared.stop.clone();
+            let done = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stopped| *stopped) => return vec![Done::Missing("the run was interrupted".into())],
+                done = self.race(&group) => done,
+            };
+            self.ahead.extend(done);
+        }
+        match self.ahead.pop_front() {
+            Some(done) => done,
+            None => self.step(number, &steps[number]).await,
+        }
+    }
+
     /// Does a step as often as it says, and tells what answers each; gives up at once when the run is stopped.
     pub(super) async fn step(&mut self, number: usize, step: &Step) -> Vec<Done> {
         // What was started on a foreign org is cleaned up all the same; every answer has its time limit.
@@ -302,7 +325,7 @@ impl<'w> World<'w> {
             return done;
         }
         if step.at_once {
-            return self.race(number, step, &actor).await;
+            return self.race(&[(number, step)]).await.pop().unwrap_or_default();
         }
         let mut done = Vec::new();
         for _ in 0..step.times {
@@ -331,29 +354,38 @@ impl<'w> World<'w> {
         done
     }
 
-    async fn race(&mut self, number: usize, step: &Step, actor: &Actor) -> Vec<Done> {
-        let mut outgoing = Vec::new();
-        for _ in 0..step.times {
-            match self.build(actor, step) {
-                Ok(one) => outgoing.push(one),
-                Err(why) => return vec![Done::Missing(why.to_string())],
-            }
-            if let Err(why) = self.spend(step) {
-                return vec![Done::Missing(why)];
+    /// Sends the requests of these steps together, and tells of each step what answers it.
+    async fn race(&mut self, steps: &[(usize, &Step)]) -> Vec<Vec<Done>> {
+        let mut requests = Vec::new();
+        let mut of = Vec::new();
+        for &(number, step) in steps {
+            let actor = self.actor(step);
+            for _ in 0..step.times {
+                let spent = self.build(&actor, step).map_err(|why| why.to_string());
+                match spent.and_then(|one| self.spend(step).map(|()| one)) {
+                    Ok(one) => {
+                        requests.push(one.request.clone());
+                        of.push((number, step, actor.clone(), one));
+                    }
+                    // Without one of them it is another race, so that none of them is sent.
+                    Err(why) => return steps.iter().map(|_| vec![Done::Missing(why.clone())]).collect(),
+                }
             }
         }
         self.races += 1;
         let race = Some(self.races);
-        let requests: Vec<_> = outgoing.iter().map(|o| o.request.clone()).collect();
         let answers = self.transport.race(&requests).await;
-        let endpoint = step.action.endpoint().unwrap_or(Endpoint::Resource);
-        let mut done = Vec::new();
-        for (one, timed) in outgoing.iter().zip(answers) {
-            done.push(Done::Exchange(self.record(number, step, actor, endpoint, one, timed, race)));
+        let mut done: Vec<Vec<Done>> = steps.iter().map(|_| Vec::new()).collect();
+        for ((number, step, actor, one), timed) in of.iter().zip(answers) {
+            let endpoint = step.action.endpoint().unwrap_or(Endpoint::Resource);
+            let at = self.record(*number, step, actor, endpoint, one, timed, race);
+            if let Some(place) = steps.iter().position(|(n, _)| n == number) {
+                done[place].push(Done::Exchange(at));
+            }
         }
         // All of them had begun before any was answered.
         let began = self.exchanges.len();
-        for x in self.exchanges.iter_mut().rev().take(outgoing.len()) {
+        for x in self.exchanges.iter_mut().rev().take(of.len()) {
             x.over_at = began;
         }
         done
@@ -616,6 +648,7 @@ impl<'w> World<'w> {
                 tweak: Tweak::default(),
                 times: 1,
                 at_once: false,
+                together: false,
                 capture: Vec::new(),
                 expect: None,
                 control: None,

@@ -153,6 +153,8 @@ pub struct Step {
     pub times: u32,
     /// Whether all repetitions are released together.
     pub at_once: bool,
+    /// Whether its requests are released together with those of the step before.
+    pub together: bool,
     /// What is kept of the answer, by name.
     pub capture: Vec<Capture>,
     /// What must come of it; none means its own success.

@@ -83,6 +83,9 @@ impl Reader<'_> {
             }
             let does = Some((step.action.name(), step.action.endpoint()));
             self.labels.push(Label { name: step.label.clone().unwrap_or_default(), does });
+            if let Some(at) = item.key("together").filter(|_| step.together && !cleanup) {
+                self.together(at, steps.last());
+            }
             steps.push(step);
         }
         steps
@@ -93,6 +96,7 @@ impl Reader<'_> {
         let action = self.action(node, word.text()?)?;
         let text_of = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
         let (times, at_once) = self.times(node);
+        let together = node.get("together").and_then(Node::flag).unwrap_or(false);
         let tweak = tweak::Reader {
             text: self.text,
             step: action.name(),
@@ -115,12 +119,26 @@ impl Reader<'_> {
             client_auth: text_of("client_auth").and_then(|name| ClientAuth::read(&name)),
             times: times.and_then(|times| u32::try_from(times).ok()).unwrap_or(1).max(1),
             at_once,
+            together,
             action,
             tweak,
             capture,
             expect,
             control,
         })
+    }
+
+    /// Requests go out together with those of a step that is a request of its own.
+    fn together(&mut self, at: &Node, before: Option<&Step>) {
+        let why = match before.map(|step| &step.action) {
+            None => "there is no step before it",
+            Some(Action::Authorize(_)) => "a login is several requests, one after the other",
+            Some(Action::CallOut(_)) => "a callout is several requests, one after the other",
+            Some(Action::Advance(_)) => "the step before it sends nothing",
+            Some(_) => return,
+        };
+        let message = format!("`together` has nothing to be together with: {why}");
+        self.problem("misplaced", at.span, message, "put it on a step that follows another request");
     }
 
     /// What must come of a step, what proves it, and what is kept.

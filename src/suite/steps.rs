@@ -229,6 +229,11 @@ pub(super) fn common(step: &'static str, endpoint: Option<Endpoint>) -> Vec<Key>
         may("times", Shape::Count, "how often it is done"),
         may("at_once", Shape::Flag, "whether all repetitions are held and released together"),
         may(
+            "together",
+            Shape::Flag,
+            "whether its requests are held and released together with those of the step before",
+        ),
+        may(
             "capture",
             named("capture", capture),
             "what is kept: `name: body.member`, `header.name`, `redirect.name` or `${name}`",
@@ -252,11 +257,13 @@ fn lacks(step: &str, key: &str, cleanup: bool) -> Option<&'static str> {
         (_, "expect" | "control") if cleanup => {
             Some("what comes of a clean-up is not judged: expect it in `steps`")
         }
-        (_, "capture" | "at_once") if cleanup => Some("a clean-up is done once, and nothing comes after it"),
-        ("call-out", "at_once") => Some("it is several requests: race `call` or `refresh`"),
+        (_, "capture" | "at_once" | "together") if cleanup => {
+            Some("a clean-up is done once, and nothing comes after it")
+        }
+        ("call-out", "at_once" | "together") => Some("it is several requests: race `call` or `refresh`"),
         ("advance", "do" | "step") => None,
         ("advance", _) => Some("`advance` sends nothing: put it on the step that follows"),
-        ("authorize", "at_once") => Some("race the requests that follow it"),
+        ("authorize", "at_once" | "together") => Some("race the requests that follow it"),
         (step, "client_auth") if !has_form(step) => {
             Some("the client authenticates in token requests, introspection and revocation")
         }

@@ -95,6 +95,7 @@ fn a_request_that_was_not_recorded_is_neither_passed_nor_failed() {
         "      - do: authorize\n      - do: redeem\n        with: { redirect_uri: \"https://rogue.example\" }\n        expect: { refused: redirect-uri-mismatch }\n",
         "      - do: authorize\n      - do: redeem\n        without: code_verifier\n        expect: { status: [200, 400] }\n",
         "      - do: authorize\n      - do: redeem\n        times: 3\n        at_once: true\n        expect: { at_most: { 1: { status: 200 } } }\n",
+        "      - do: authorize\n      - do: redeem\n      - do: call\n      - do: userinfo\n        together: true\n",
         "      - do: authorize\n      - do: redeem\n      - do: call\n        path: /services/data/v62.0/sobjects\n",
         "      - do: client-credentials\n",
     ] {

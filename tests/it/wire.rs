@@ -408,9 +408,24 @@ scenarios:
         times: 20
         at_once: true
         expect: { exactly: { 20: { status: 200 } } }
+  - scenario: twenty of several kinds together
+    steps:
+      - do: client-credentials
+        step: first
+        times: 11
+        expect: { exactly: { 11: { status: 200 } } }
+      - do: client-credentials
+        with: { scope: api }
+        together: true
+      - do: client-credentials
+        with: { scope: id }
+        times: 8
+        together: true
+        expect: { exactly: { 8: { status: 200 } } }
 ";
-    assert_eq!(complaints(&play(target(&peer), suite).await), "");
-    assert_eq!(COMPLETE.load(Ordering::SeqCst), RACERS);
+    let report = play(target(&peer), suite).await;
+    assert_eq!(verdicts(&report), [Word::Pass, Word::Pass], "{}", complaints(&report));
+    assert_eq!(COMPLETE.load(Ordering::SeqCst), 2 * RACERS);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -337,8 +337,13 @@ fn refresh_token_takes_access_tokens_along(t: &Transcript) -> Judgement {
         let Some(token) = presented(x) else { continue };
         let Some(handed) = handed_out(t, token, x) else { continue };
         let Some(grant) = grant_of(t, handed) else { continue };
+        // At the same time is in between too, whichever came first: unless the refresh took another token's place.
+        let between = |y: &&Exchange| match together(y, handed) {
+            true => handed.text("refresh_token").is_none(),
+            false => y.number > handed.number,
+        };
         // The newest refresh token of the same grant, revoked in between.
-        let revoke = t.before(x).filter(|y| y.number > handed.number).find(|y| {
+        let revoke = t.before(x).filter(between).find(|y| {
             y.param("token").is_some_and(|gone| {
                 t.origin_of_refresh_token(gone).is_some()
                     && grant_of_refresh_token(t, gone) == grant
@@ -411,6 +416,19 @@ mod tests {
         );
         assert_eq!(verdict("revocation/takes-effect-at-once", &text), Verdict::Fail);
         assert_eq!(verdict("revocation/revoked-refresh-token-is-refused", &text), Verdict::Pass);
+    }
+
+    #[test]
+    fn who_refreshes_while_the_token_is_revoked_has_nothing_that_lives() {
+        let id = "revocation/refresh-token-takes-access-tokens-along";
+        let call = CALL.replace("Bearer A", "Bearer B");
+        let met = |answer: &str| {
+            let refreshed = format!("{REFRESH}< 200 {{\"access_token\":\"B\"{answer}}}\n");
+            [format!("{REVOKE}{refreshed}"), format!("{refreshed}{REVOKE}")]
+                .map(|race| verdict(id, &format!("{GRANTED}= race\n{race}= end\n{call}< 200 []\n")))
+        };
+        assert_eq!(met(""), [Verdict::Fail; 2]);
+        assert_eq!(met(",\"refresh_token\":\"S\""), [Verdict::Skip; 2], "another token had taken its place");
     }
 
     #[test]

@@ -122,10 +122,11 @@ pub(super) fn renew(
     let found = state.refresh(token.expose()).ok_or_else(|| dead(org))?;
     let late = found.rotated.is_some();
     let stale = org.is_rotated_out(&found, now) && !org.faults.has(&fault::ROTATE_NO_REVOKE);
-    if !racy && (is_over(org, found.family, now) || stale) {
+    let has = |fault| org.faults.has(fault);
+    let over = is_over(org, found.family, now) && !has(&fault::REVOKE_UNSEEN);
+    if !racy && (over || stale) {
         return Err(dead(org));
     }
-    let has = |fault| org.faults.has(fault);
     let (owner, granted) = (found.family.user, found.family.scopes.clone());
     let another = state.another_user(id, owner).filter(|_| has(&fault::REFRESH_MIXES_USERS));
     let user = another.unwrap_or(owner);
