@@ -206,7 +206,9 @@ impl Renewal {
     /// A renewal is over.
     pub fn settle(&mut self, ticket: Ticket, outcome: Result<Granted, Failed>) {
         let foreign = !self.in_flight || ticket != self.last;
-        if foreign && !self.wrong.has(&EVERYBODY_RENEWS) && !self.wrong.has(&EVERYBODY_ASKS) {
+        // Who asks for a first token beside others brings none any more when there is one.
+        let first = self.wrong.has(&EVERYBODY_ASKS) && self.access_token.is_none();
+        if foreign && !self.wrong.has(&EVERYBODY_RENEWS) && !first {
             return;
         }
         self.in_flight &= ticket != self.last;

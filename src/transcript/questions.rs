@@ -52,6 +52,16 @@ impl Transcript {
         self.exchanges.iter().skip(x.number + 1)
     }
 
+    /// What went out together with that exchange and asks for something else: which of them came first nobody knows.
+    pub fn beside<'t>(&'t self, x: &'t Exchange) -> impl Iterator<Item = &'t Exchange> {
+        let differ = |name: &str, y: &Exchange| x.param(name) != y.param(name);
+        let otherwise = move |y: &Exchange| {
+            x.endpoint != y.endpoint
+                || ["grant_type", "code", "refresh_token", "token"].iter().any(|name| differ(name, y))
+        };
+        self.exchanges.iter().filter(move |y| together(x, y) && otherwise(y))
+    }
+
     /// The last exchange of an authorization: the one that sent the user agent back to the client or
     /// left it on a page. An authorization is an `Authorize` exchange and the pages of the same step that follow.
     pub fn end_of_authorization<'t>(&'t self, authorize: &'t Exchange) -> &'t Exchange {
@@ -422,6 +432,22 @@ pub fn same_step(a: &Exchange, b: &Exchange) -> bool {
 /// each control.
 pub fn together(a: &Exchange, b: &Exchange) -> bool {
     a.race.is_some() && a.race == b.race && a.part == b.part && a.scenario == b.scenario
+}
+
+/// Whether it is a call of Salesforce's SOAP API, which takes the token as a session id in the envelope.
+pub fn is_soap(x: &Exchange) -> bool {
+    x.endpoint == Endpoint::Resource && x.request.path().contains("/services/Soap/")
+}
+
+/// The access token that a call presents. None where the header holds more or less than one token.
+pub fn presented(x: &Exchange) -> Option<&str> {
+    let token = if is_soap(x) {
+        let (_, rest) = x.request.body.split_once("sessionId>")?;
+        rest.split('<').next()?.trim()
+    } else {
+        x.request.bearer()?
+    };
+    (!token.is_empty() && !token.contains(char::is_whitespace)).then_some(token)
 }
 
 /// Whether a refusal has a reason outside of the request: no time, a rate, the state or place of the user.

@@ -238,7 +238,7 @@ fn reuse_kills_the_access_tokens(t: &Transcript) -> Judgement {
             let own = |y: &&Exchange| y.granted() && y.number < x.number && calls_with(t, z, y);
             t.grants().filter(own).any(|y| y.text("access_token").is_some_and(|a| family.access.contains(&a)))
         };
-        for z in t.after(x).filter(|z| handed(z) && !family.was_revoked(t, z)) {
+        for z in t.after(x).filter(|z| z.began_after(x) && handed(z) && !family.was_revoked(t, z)) {
             if (200..300).contains(&z.status()) {
                 let expected = "401: a refresh token of the same grant had been used again";
                 j.fail(&[x, z], expected, z.outcome());
@@ -305,6 +305,18 @@ mod tests {
         let fails = find(id).unwrap().fails;
         assert_eq!(verdict(id, &fails.replace("= salesforce", "= rfc")), Verdict::Skip);
         assert_eq!(verdict(id, &fails.replace("< 200 []", "< 401")), Verdict::Skip, "no control");
+    }
+
+    #[test]
+    fn a_call_beside_the_reuse_may_have_come_first() {
+        let id = "refresh/reuse-kills-the-access-tokens";
+        let record = |open: &str, close: &str| {
+            let begin = concat!("= salesforce\n", code!(), refresh!("R1" => "A2" "R2"));
+            format!("{begin}{open}{}{close}{}", refresh!("R1" => dead), call!("A2" => "200 []"))
+        };
+        assert_eq!(verdict(id, &record("", "")), Verdict::Fail);
+        assert_eq!(verdict(id, &format!("{}= end\n", record("= race\n", ""))), Verdict::Skip);
+        assert_eq!(verdict(id, &record("= race\n", "= end\n")), Verdict::Fail);
     }
 
     #[test]

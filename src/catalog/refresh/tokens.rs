@@ -108,7 +108,7 @@ pub(super) fn lives(t: &Transcript, token: &str, x: &Exchange) -> bool {
         && in_time(t, first, x)
         && later < 5
         && t.rotated_before(token, x).is_none()
-        && !t.before(x).any(|y| family.disturbs(t, y))
+        && !t.before(x).chain(t.beside(x)).any(|y| family.disturbs(t, y))
 }
 
 /// Whether the refresh tokens of a grant are within what is known of the policy.

@@ -9,6 +9,7 @@ use super::{Check, Judgement, Party};
 use crate::oauth::Endpoint;
 use crate::oauth::salesforce::Profile;
 use crate::transcript::questions::together;
+pub(super) use crate::transcript::questions::{is_soap, presented};
 use crate::transcript::{Exchange, Transcript};
 use crate::verdict::{Basis, Level};
 
@@ -112,22 +113,6 @@ const LEEWAY: i64 = 180_000;
 pub(super) fn calls(t: &Transcript) -> impl Iterator<Item = &Exchange> {
     let guarded = [Endpoint::Resource, Endpoint::Userinfo, Endpoint::Identity];
     t.exchanges.iter().filter(move |x| guarded.contains(&x.endpoint))
-}
-
-/// Whether it is a call of Salesforce's SOAP API, which takes the token as a session id in the envelope.
-pub(super) fn is_soap(x: &Exchange) -> bool {
-    x.endpoint == Endpoint::Resource && x.request.path().contains("/services/Soap/")
-}
-
-/// The access token that a call presents. None where the header holds more or less than one token.
-pub(super) fn presented(x: &Exchange) -> Option<&str> {
-    let token = if is_soap(x) {
-        let (_, rest) = x.request.body.split_once("sessionId>")?;
-        rest.split('<').next()?.trim()
-    } else {
-        x.request.bearer()?
-    };
-    (!token.is_empty() && !token.contains(char::is_whitespace)).then_some(token)
 }
 
 /// Whether a call was let in; none where the answer is neither that nor a refusal of the token.

@@ -19,6 +19,8 @@ const DELAYS: [i64; 9] = [2, 60, 7 * 60, 11 * 60, 16 * 60, 31 * 60, 3 * 3_600, 2
 const LONG_DELAYS: [i64; 4] = [11 * 86_400, 20 * 86_400, 20 * 86_400, 31 * 86_400];
 /// How many of one kind are done at once: a few mostly, for many take their time.
 const AT_ONCE: [u32; 12] = [2, 2, 2, 2, 2, 2, 3, 3, 3, 8, 8, 20];
+/// How often something goes out together with what is done before it.
+const TOGETHER: f64 = 0.15;
 
 /// Words of what can be selected.
 pub const WORDS: [&str; 15] = [
@@ -228,14 +230,7 @@ impl Making<'_> {
         if !self.ground.takes(what.word()) {
             return;
         }
-        let raced = !matches!(
-            what,
-            What::Authorize { .. }
-                | What::Advance(_)
-                | What::Keys
-                | What::Identity { .. }
-                | What::SamlBearer { .. }
-        );
+        let raced = what.can_race();
         let token_race = what.asks_for_tokens() || matches!(what, What::Revoke { .. });
         let chance = if token_race { 0.22 } else { 0.06 };
         let times = if raced && self.ground.takes("at-once") && self.dice.random_bool(chance) {
@@ -244,7 +239,11 @@ impl Making<'_> {
             1
         };
         let id = u32::try_from(self.lines.len()).unwrap_or(u32::MAX) + 1;
-        let line = Line { id, who: client.who.clone(), what, times };
+        let mut line = Line { id, who: client.who.clone(), what, times, together: false };
+        if raced && self.ground.takes("at-once") && self.dice.random_bool(TOGETHER) {
+            line.together = true;
+            line.together = self.foreseen.can(&line);
+        }
         if !self.foreseen.can(&line) {
             return;
         }
@@ -252,6 +251,8 @@ impl Making<'_> {
         // A client that crashes before it hears the answer goes on with what it had.
         let crashes = line.what.asks_for_tokens() && self.dice.random_bool(0.06);
         self.lines.push(line);
+        // What goes out with it may bring nothing for sure any more.
+        self.holds.retain(|(_, of, what)| self.foreseen.has(*of, *what));
         for what in [Brought::Code, Brought::Access, Brought::Refresh, Brought::Id, Brought::Assertion] {
             let there = what != Brought::Id || self.brings_an_id_token(client, id);
             if self.foreseen.has(id, what) && there && !crashes {

@@ -10,6 +10,7 @@ use crate::oauth::Endpoint;
 use crate::oauth::grant::{authorization_code, client_credentials, jwt_bearer, refresh_token, saml_bearer};
 use crate::oauth::salesforce::{Refusal, outcome};
 use crate::subject::Flow;
+use crate::transcript::questions::presented;
 use crate::transcript::{Exchange, Part};
 
 /// The most stores that a history may leave possible; beyond that nothing is said.
@@ -131,8 +132,8 @@ pub fn follow(rules: &Rules, record: &[Exchange]) -> Followed {
             let answers: Vec<String> = group.iter().map(|x| x.outcome()).collect();
             followed.wrong = Some(Wrong {
                 at: last.number,
-                step: x.step,
-                action: x.action.clone(),
+                step: last.step,
+                action: actions(group),
                 right,
                 together: events.len(),
                 observed: counted(&answers),
@@ -175,6 +176,14 @@ fn refused_otherwise(rules: &Rules, x: &Exchange) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// What is done, each once: `refresh`, `refresh and revoke`.
+fn actions(group: &[&Exchange]) -> String {
+    let mut words: Vec<&str> = group.iter().map(|x| x.action.as_str()).collect();
+    words.sort_unstable();
+    words.dedup();
+    words.join(" and ")
 }
 
 /// `1x 200, 19x 400 invalid_grant`.
@@ -346,7 +355,7 @@ fn event(record: &[Exchange], x: &Exchange, assertions: &[&str]) -> Reading {
             (Op::Introspect { token: text("token"), app: app() }, seen)
         }
         Endpoint::Userinfo | Endpoint::Identity | Endpoint::Resource => {
-            let Some(token) = x.request.bearer() else { return Reading::Nothing };
+            let Some(token) = presented(x) else { return Reading::Nothing };
             (Op::Use { token: token.to_owned(), endpoint: x.endpoint }, Seen::Status(status))
         }
         _ => return Reading::Nothing,

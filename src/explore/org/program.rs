@@ -39,6 +39,8 @@ pub struct Line {
     pub what: What,
     /// How many times at once.
     pub times: u32,
+    /// Whether it goes out together with the line before it.
+    pub together: bool,
 }
 
 /// A token that an earlier line brought.
@@ -155,6 +157,18 @@ impl What {
         )
     }
 
+    /// Whether it is one request that can go out together with others.
+    pub fn can_race(&self) -> bool {
+        !matches!(
+            self,
+            What::Authorize { .. }
+                | What::Advance(_)
+                | What::Keys
+                | What::Identity { .. }
+                | What::SamlBearer { .. }
+        )
+    }
+
     /// The lines that it speaks of.
     fn speaks_of(&self) -> impl Iterator<Item = (u32, Brought)> {
         let one = match self {
@@ -202,12 +216,17 @@ pub struct Foreseen {
     now: i64,
     /// What there is by now.
     brought: BTreeSet<(u32, Brought)>,
+    /// What goes out together with the last line, itself among them.
+    group: Vec<Line>,
+    /// Before any of them was done.
+    began: Model,
 }
 
 impl Foreseen {
     /// Before anything was done.
     pub fn new(rules: Rules) -> Self {
-        Self { model: Model::new(rules), now: 0, brought: BTreeSet::new() }
+        let model = Model::new(rules);
+        Self { began: model.clone(), model, now: 0, brought: BTreeSet::new(), group: Vec::new() }
     }
 
     /// Whether a line brought that for sure.
@@ -215,18 +234,24 @@ impl Foreseen {
         self.brought.contains(&(line, what))
     }
 
-    /// Whether everything that a line speaks of is there.
+    /// Whether everything that a line speaks of is there, before those go out that it goes out with.
     pub fn can(&self, line: &Line) -> bool {
-        line.what.speaks_of().all(|(of, what)| self.has(of, what))
+        let beside = |of: u32| line.together && self.group.iter().any(|mate| mate.id == of);
+        let meets = !line.together || line.what.can_race() && !self.group.is_empty();
+        meets && line.what.speaks_of().all(|(of, what)| self.has(of, what) && !beside(of))
     }
 
     /// What a conforming org answers a line; none where it is asked nothing that the model knows of.
     pub fn right(&self, line: &Line) -> Option<Right> {
-        op(line).map(|op| self.model.right(&op, self.now))
+        operation(line).map(|op| self.model.right(&op, self.now))
     }
 
     /// Does a line.
     pub fn take(&mut self, line: &Line) {
+        if !line.together {
+            self.group.clear();
+            self.began = self.model.clone();
+        }
         self.now += MOMENT;
         if let What::Advance(seconds) = line.what {
             self.now += seconds * 1000;
@@ -235,35 +260,27 @@ impl Foreseen {
         if matches!(line.what, What::JwtBearer { .. } | What::SamlBearer { .. }) {
             self.brought.insert((line.id, Brought::Assertion));
         }
-        let Some(op) = op(line) else { return };
-        let text = |letter: char| format!("{letter}{}", line.id);
+        let Some(op) = operation(line) else { return };
+        let sure = self.meet(line, &op);
         for turn in 0..line.times.max(1) {
             let right = self.model.right(&op, self.now);
-            let again = |name: String| if turn == 0 { name } else { format!("{name}.{turn}") };
-            let seen = match right {
-                Right::Code => {
-                    self.brought.insert((line.id, Brought::Code));
-                    Seen::Code(again(text('c')))
-                }
-                Right::Granted(refresh) => {
+            let right = if sure { right } else { Right::Any };
+            let seen = answer(line, right, turn);
+            match &seen {
+                Seen::Code(_) => drop(self.brought.insert((line.id, Brought::Code))),
+                Seen::Granted { refresh, .. } => {
                     let redeemed = matches!(line.what, What::Redeem { .. });
-                    let refresh = refresh.unwrap_or(redeemed);
-                    if redeemed {
-                        self.brought.insert((line.id, Brought::Id));
-                    }
-                    self.brought.insert((line.id, Brought::Access));
-                    if refresh {
-                        self.brought.insert((line.id, Brought::Refresh));
-                    }
-                    Seen::Granted { access: again(text('a')), refresh: refresh.then(|| again(text('r'))) }
+                    let all = [
+                        (Brought::Id, redeemed),
+                        (Brought::Access, true),
+                        (Brought::Refresh, refresh.is_some()),
+                    ];
+                    self.brought.extend(
+                        all.iter().filter(|(_, is_there)| *is_there).map(|(what, _)| (line.id, *what)),
+                    );
                 }
-                Right::Refused(_) => Seen::Refused(400, false),
-                Right::Active(active) => Seen::Active(active),
-                Right::In | Right::Done => Seen::Status(200),
-                Right::Out => Seen::Status(401),
-                // It may have been done.
-                Right::Any => Seen::Status(400),
-            };
+                _ => {}
+            }
             let _ = self.model.take(&op, &seen, self.now);
             if let (What::Refresh { token, .. }, true) = (&line.what, line.times > 1) {
                 // Those that lose may be turned away, or be taken for a reuse.
@@ -271,6 +288,56 @@ impl Foreseen {
                 break;
             }
         }
+    }
+}
+
+impl Foreseen {
+    /// Puts a line beside those that it goes out with, and tells whether what comes of it is the same in whatever order they are
+    /// done. What one of them was to bring is there no more where it would not come after this one.
+    fn meet(&mut self, line: &Line, op: &Op) -> bool {
+        let alone = self.began.right(op, self.now);
+        let mut sure = self.group.is_empty() || self.model.right(op, self.now) == alone;
+        let mut after = self.began.clone();
+        let _ = after.take(op, &answer(line, alone, 0), self.now);
+        for mate in &self.group {
+            let Some(its) = operation(mate) else { continue };
+            // Of those that meet at one refresh token all but one may be turned away.
+            let collide = matches!((&mate.what, &line.what), (What::Refresh { token: a, .. }, What::Refresh { token: b, .. }) if a == b);
+            sure &= !collide;
+            if !sure || after.right(&its, self.now) != self.began.right(&its, self.now) {
+                self.brought.retain(|(of, _)| *of != mate.id);
+                mate.what
+                    .token()
+                    .into_iter()
+                    .chain(line.what.token())
+                    .for_each(|t| self.model.collide(&name(t)));
+            }
+        }
+        if line.what.can_race() {
+            self.group.push(line.clone());
+        }
+        sure
+    }
+}
+
+/// What a line is answered where that is right.
+fn answer(line: &Line, right: Right, turn: u32) -> Seen {
+    let text = |letter: char| match turn {
+        0 => format!("{letter}{}", line.id),
+        _ => format!("{letter}{}.{turn}", line.id),
+    };
+    match right {
+        Right::Code => Seen::Code(text('c')),
+        Right::Granted(refresh) => {
+            let refresh = refresh.unwrap_or(matches!(line.what, What::Redeem { .. }));
+            Seen::Granted { access: text('a'), refresh: refresh.then(|| text('r')) }
+        }
+        Right::Refused(_) => Seen::Refused(400, false),
+        Right::Active(active) => Seen::Active(active),
+        Right::In | Right::Done => Seen::Status(200),
+        Right::Out => Seen::Status(401),
+        // It may have been done.
+        Right::Any => Seen::Status(400),
     }
 }
 
@@ -283,7 +350,7 @@ fn name(held: Held) -> String {
 }
 
 /// A line as an operation of the model, tokens under names of their own.
-fn op(line: &Line) -> Option<Op> {
+fn operation(line: &Line) -> Option<Op> {
     let Who { app, user } = &line.who;
     let (app, user) = (app.clone(), user.clone());
     let challenge = |of: u32| format!("h{of}");
@@ -314,7 +381,9 @@ impl Program {
     #[must_use]
     pub fn mended(mut self, rules: &Rules) -> Self {
         let mut foreseen = Foreseen::new(rules.clone());
-        self.lines.retain(|line| {
+        self.lines.retain_mut(|line| {
+            // What it went out with may be gone.
+            line.together &= foreseen.can(line);
             let can = foreseen.can(line);
             if can {
                 foreseen.take(line);
@@ -358,7 +427,13 @@ impl Program {
             (what, 1) => what.word().to_owned(),
             (what, times) => format!("{times}x {} at once", what.word()),
         };
-        self.lines.iter().map(word).collect::<Vec<_>>().join(", ")
+        let mut words = String::new();
+        for (i, line) in self.lines.iter().enumerate() {
+            let before = if line.together { " together with " } else { ", " };
+            words.push_str(if i == 0 { "" } else { before });
+            words.push_str(&word(line));
+        }
+        words
     }
 }
 

@@ -100,7 +100,7 @@ fn weight(program: &Program) -> (usize, usize, usize, i64) {
             _ => 0,
         };
         let strangers = usize::from(line.who.app != "main") + usize::from(line.who.user != "main");
-        line.times as usize + extra + strangers
+        line.times as usize + extra + strangers + usize::from(line.together)
     };
     let settings = program.settings.0.len();
     let details = settings + program.lines.iter().map(small).sum::<usize>();
@@ -124,6 +124,9 @@ fn plainer_lines(line: &Line) -> Vec<Line> {
         What::JwtBearer { .. } => with(What::JwtBearer { again: None }),
         What::SamlBearer { .. } => with(What::SamlBearer { again: None }),
         _ => {}
+    }
+    if line.together {
+        all.push(Line { together: false, ..line.clone() });
     }
     for times in [1, 2, 8].into_iter().filter(|times| *times < line.times) {
         all.push(Line { times, ..line.clone() });

@@ -113,6 +113,9 @@ fn write_scenario(out: &mut String, scenario: &Scenario<'_>, rules: &Rules, cont
             key("times", &line.times.to_string());
             key("at_once", "true");
         }
+        if line.together {
+            key("together", "true");
+        }
         let mut kept = kept(line, &spoken);
         if before.is_some_and(|before| before.id == line.id) {
             kept.push(("before".into(), "body.access_token".into()));
@@ -125,6 +128,10 @@ fn write_scenario(out: &mut String, scenario: &Scenario<'_>, rules: &Rules, cont
             // A flow that an app does not list is asked for only where that is refused.
             Says::Nothing if is_unlisted(line, rules) => {
                 (Some("{ refused: flow-not-enabled }".into()), Some(control(program, line, rules)))
+            }
+            // What is right for those that go out together depends on who comes first.
+            _ if line.together || program.lines.get(i + 1).is_some_and(|next| next.together) => {
+                (open(line), None)
             }
             Says::Nothing => (open(line), None),
             Says::Right(right) => said(program, line, right.get(&i).map_or(&[][..], Vec::as_slice), rules),
@@ -168,7 +175,8 @@ fn spoken<'p>(program: &'p Program, rules: &Rules) -> Vec<Spoken<'p>> {
         })
         .collect();
     let mut all = Vec::new();
-    for line in &program.lines {
+    let mut group: Vec<(&Line, bool)> = Vec::new();
+    for (i, line) in program.lines.iter().enumerate() {
         let is_last = |what: Brought, of: u32| last.get(&what) == Some(&Some(of));
         let mut spoken = Spoken { comes_again: again.contains(&line.id), ..Spoken::default() };
         match line.what {
@@ -187,14 +195,22 @@ fn spoken<'p>(program: &'p Program, rules: &Rules) -> Vec<Spoken<'p>> {
             spoken.token = Some(held);
         }
         all.push(spoken);
-        let right = foreseen.right(line);
+        let unsure = foreseen.right(line) == Some(Right::Any);
         foreseen.take(line);
-        for what in [Brought::Code, Brought::Access, Brought::Refresh] {
-            if foreseen.has(line.id, what) {
-                last.insert(what, Some(line.id));
-            } else if right == Some(Right::Any) && line.what.asks_for_tokens() && what != Brought::Code {
-                // It may have brought one: from then on nothing goes without saying.
-                last.insert(what, None);
+        group.push((line, unsure));
+        // Those that go out together know nothing of each other's answers.
+        if program.lines.get(i + 1).is_some_and(|next| next.together) {
+            continue;
+        }
+        let meet = group.len() > 1;
+        for (line, unsure) in group.drain(..) {
+            for what in [Brought::Code, Brought::Access, Brought::Refresh] {
+                if foreseen.has(line.id, what) {
+                    last.insert(what, Some(line.id));
+                } else if (unsure || meet) && line.what.asks_for_tokens() && what != Brought::Code {
+                    // It may have brought one: from then on nothing goes without saying.
+                    last.insert(what, None);
+                }
             }
         }
     }
