@@ -88,6 +88,15 @@ impl Way {
     }
 }
 
+/// What is said of a play that was not reached.
+pub(super) const UNPLAYED: &str = "it was not played";
+
+/// What a judge says that broke.
+pub(super) fn of_a_bug(row: &ScenarioRow) -> Option<String> {
+    let findings = row.findings.iter().map(|finding| &finding.observed);
+    findings.clone().find(|observed| observed.contains("our bug")).cloned()
+}
+
 /// Whether a finding says that something is wrong.
 pub(super) fn is_bad(finding: &FindingRow) -> bool {
     matches!(finding.verdict, Word::Fail | Word::Warn | Word::Note)
@@ -104,8 +113,8 @@ pub struct Played {
     pub exchanges: usize,
     /// Why this target cannot be asked, where it cannot.
     pub not_testable: Option<String>,
-    /// Whether a judge broke, or it was broken off.
-    pub broken: bool,
+    /// Why it could not be judged, where it could not: a judge broke, it was broken off, or nonsense was proposed.
+    pub broken: Option<String>,
 }
 
 impl Played {

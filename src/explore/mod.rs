@@ -130,8 +130,8 @@ pub struct Explored {
     pub found: Vec<Counterexample>,
     /// Programs that this target cannot be asked, and why not, for one of them.
     pub not_testable: Option<(u64, String)>,
-    /// Programs whose judging broke.
-    pub broken: u64,
+    /// How many programs could not be judged, which is a bug of ours; the run of one of them, what it does, and why.
+    pub broken: Option<(u64, u64, String)>,
     /// Whether it was stopped before its end.
     pub interrupted: bool,
 }
@@ -150,7 +150,7 @@ impl Explored {
     /// Whether it can vouch for anything.
     pub fn vouches(&self) -> bool {
         let idle = self.not_testable.as_ref().map_or(0, |(n, _)| *n);
-        self.runs > idle && self.broken == 0
+        self.runs > idle && self.broken.is_none()
     }
 }
 
@@ -212,7 +212,10 @@ async fn play<G: Game>(
             explored.runs += 1;
             explored.steps += game.size(case).steps as u64;
             explored.exchanges += played.exchanges as u64;
-            explored.broken += u64::from(played.broken);
+            if let Some(why) = &played.broken {
+                let first = || (0, run, format!("{}: {why}", game.size(case).words));
+                explored.broken.get_or_insert_with(first).0 += 1;
+            }
             if let Some(why) = &played.not_testable {
                 let (n, _) = explored.not_testable.get_or_insert((0, why.clone()));
                 *n += 1;

@@ -41,8 +41,9 @@ pub fn console(explored: &Explored, whole: bool) -> String {
     if let Some((n, why)) = &explored.not_testable {
         let _ = writeln!(out, "{n} programs could not be played: {}", visible(why));
     }
-    if explored.broken > 0 {
-        let _ = writeln!(out, "{} programs could not be judged: a bug of grantcheck", explored.broken);
+    if let Some((n, run, why)) = &explored.broken {
+        let why = visible(why);
+        let _ = writeln!(out, "{n} programs could not be judged, a bug of grantcheck: run {run}, {why}");
     }
     if explored.runs == 0 && !explored.interrupted {
         let _ = writeln!(
@@ -101,7 +102,7 @@ pub fn json(explored: &Explored) -> Value {
         "exchanges": explored.exchanges,
         "duration_ms": explored.micros / 1000,
         "not_testable": explored.not_testable.as_ref().map_or(0, |(n, _)| *n),
-        "broken": explored.broken,
+        "broken": explored.broken.as_ref().map_or(0, |(n, ..)| *n),
         "interrupted": explored.interrupted,
         "found": found.collect::<Vec<_>>(),
     })

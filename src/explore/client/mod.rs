@@ -12,7 +12,9 @@ pub use generate::WORDS;
 
 use rand::rngs::StdRng;
 
-use super::game::{Error, Game, Kind, Played, Player, SUITE, Shown, Size, Way, is_bad, names};
+use super::game::{
+    Error, Game, Kind, Played, Player, SUITE, Shown, Size, UNPLAYED, Way, is_bad, names, of_a_bug,
+};
 use crate::catalog;
 use crate::report::Word;
 use case::{Case, Starts};
@@ -35,7 +37,7 @@ impl ClientGame {
 
     fn judge(&self, case: &Case, shown: &Shown) -> Played {
         let Some(row) = &shown.row else {
-            return Played { broken: true, ..Played::default() };
+            return Played { broken: Some(UNPLAYED.into()), ..Played::default() };
         };
         let last = case.steps() - 1;
         let mut ways: Vec<Way> = Vec::new();
@@ -53,7 +55,7 @@ impl ClientGame {
             }
         }
         self.player.asked_for(&mut ways);
-        let broken = row.findings.iter().any(|finding| finding.observed.contains("our bug"));
+        let broken = of_a_bug(row);
         let not_testable = row.reason.clone().filter(|_| row.verdict == Word::NotTestable);
         Played { ways, exchanges: shown.record.len(), not_testable, broken, ..Played::default() }
     }

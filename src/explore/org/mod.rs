@@ -16,9 +16,11 @@ pub use right::{Op, Right, Rules, Seen};
 
 use rand::rngs::StdRng;
 
-use super::game::{Error, Game, Kind, Played, Player, SUITE, Shown, Size, Way, is_bad, names};
+use super::game::{
+    Error, Game, Kind, Played, Player, SUITE, Shown, Size, UNPLAYED, Way, is_bad, names, of_a_bug,
+};
 use crate::catalog;
-use crate::report::Word;
+use crate::report::{FindingRow, Word};
 use crate::subject::Settings;
 use program::Program;
 use write::{Says, Scenario, suite};
@@ -41,7 +43,7 @@ impl OrgGame {
         let Shown { row, record } = shown;
         let followed = follow(&self.rules(&program.settings), record);
         let Some(row) = row else {
-            return Played { followed, broken: true, ..Played::default() };
+            return Played { followed, broken: Some(UNPLAYED.into()), ..Played::default() };
         };
         let step_of = |numbers: &[usize]| {
             let steps = record.iter().filter(|x| numbers.contains(&x.number)).map(|x| x.step);
@@ -49,8 +51,10 @@ impl OrgGame {
         };
         let mut ways: Vec<Way> = Vec::new();
         let mut silence = Vec::new();
-        let mut broken =
-            row.verdict == Word::Inconclusive && row.findings.iter().any(|f| f.observed.contains("our bug"));
+        // A step that lacks what an earlier one should have brought, where that was right: we proposed nonsense.
+        let lacks = |finding: &FindingRow| finding.observed.starts_with("nothing before this step");
+        let nonsense = row.findings.iter().find(|finding| lacks(finding) && followed.wrong.is_none());
+        let broken = of_a_bug(row).or_else(|| nonsense.map(|finding| finding.observed.clone()));
         for finding in row.findings.iter().filter(|finding| is_bad(finding)) {
             let step = step_of(&finding.exchanges);
             if let Some(way) = Way::of(finding, step) {
@@ -59,9 +63,7 @@ impl OrgGame {
                 }
                 continue;
             }
-            // A step that lacks what an earlier one should have brought, where that was right: we proposed nonsense.
-            if finding.observed.starts_with("nothing before this step") {
-                broken |= followed.wrong.is_none();
+            if lacks(finding) {
                 continue;
             }
             silence.push(Way {
