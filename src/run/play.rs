@@ -93,6 +93,7 @@ pub(super) async fn control(
         outcome = match done.last() {
             Some(Done::Exchange(at)) => {
                 let x = world.exchanges[*at].clone();
+                world.recall(*at);
                 keep(&mut world.session, &step.capture, x.response());
                 if succeeded(&step.action, &x) {
                     Ok(())
@@ -162,7 +163,8 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
         if let Some(last) = exchanges.last() {
             step_succeeded[i] = succeeded(&step.action, last);
         }
-        for x in &exchanges {
+        for (at, x) in answers.iter().zip(&exchanges) {
+            world.recall(*at);
             keep(&mut world.session, &step.capture, x.response());
         }
         let findings = judge_step(&world, scenario, step, &exchanges);

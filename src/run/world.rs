@@ -11,7 +11,9 @@ use std::time::Duration;
 use super::control::Shared;
 use super::preflight::embedded_endpoints;
 use super::{EMBEDDED, Progress};
-use crate::client::{Action, Asked, Context, Dice, Jar, Missing, Outgoing, Session, Tweak, build, page};
+use crate::client::{
+    Action, Asked, Context, Dice, Jar, Missing, Outgoing, Remember, Session, Tweak, build, page,
+};
 use crate::oauth::Endpoint;
 use crate::org::Org;
 use crate::subject::{Brought, ClientAuth, Endpoints, Grant, Login, Page, Target};
@@ -52,6 +54,8 @@ pub(super) struct World<'w> {
     pub(super) exchanges: Vec<Exchange>,
     /// What came of steps that went out together with the one that was told last.
     ahead: VecDeque<Vec<Done>>,
+    /// What the client made up for requests that went out together, by position of their exchanges.
+    made_up: BTreeMap<usize, Remember>,
     /// The answers whose page the user agent could not pass as the target declares it, by position, and why.
     stuck: BTreeMap<usize, String>,
 }
@@ -174,6 +178,7 @@ impl<'w> World<'w> {
             given,
             exchanges: Vec::new(),
             ahead: VecDeque::new(),
+            made_up: BTreeMap::new(),
             stuck: BTreeMap::new(),
         })
     }
@@ -273,6 +278,13 @@ impl<'w> World<'w> {
         }
         outgoing.remember.clone().into_session(&mut self.session);
         Ok(outgoing)
+    }
+
+    /// Has the session as it was for the request of that exchange, where others went out with it.
+    pub(super) fn recall(&mut self, at: usize) {
+        if let Some(made_up) = self.made_up.remove(&at) {
+            made_up.into_session(&mut self.session);
+        }
     }
 
     /// Does the next step of these, or takes what came of it where it went out together with an earlier one.
@@ -379,6 +391,7 @@ impl<'w> World<'w> {
         for ((number, step, actor, one), timed) in of.iter().zip(answers) {
             let endpoint = step.action.endpoint().unwrap_or(Endpoint::Resource);
             let at = self.record(*number, step, actor, endpoint, one, timed, race);
+            self.made_up.insert(at, one.remember.clone());
             if let Some(place) = steps.iter().position(|(n, _)| n == number) {
                 done[place].push(Done::Exchange(at));
             }

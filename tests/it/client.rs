@@ -284,3 +284,30 @@ scenarios:
     // The person was asked for the control alone.
     assert_eq!(person.await.unwrap(), 1);
 }
+
+#[test]
+fn what_is_kept_of_a_step_that_goes_out_with_others_is_its_own() {
+    let suite = "
+suite: together
+judges: org
+scenarios:
+  - scenario: an assertion once more
+    steps:
+      - do: jwt-bearer
+        with: { jti: one }
+        capture: { first: \"${assertion}\" }
+      - do: jwt-bearer
+        together: true
+        with: { jti: another }
+        capture: { second: \"${assertion}\" }
+      - do: jwt-bearer
+        with: { assertion: \"${first}\" }
+      - do: jwt-bearer
+        with: { assertion: \"${second}\" }
+";
+    let outcome = outcome(&options(embedded(), vec![suite_of("suites/together.yaml", suite)]));
+    assert_eq!(complaints(&outcome.report), "");
+    let sent: Vec<_> = outcome.transcript.exchanges.iter().filter_map(|x| x.param("assertion")).collect();
+    let [first, second, third, fourth] = sent[..] else { panic!("{} assertions", sent.len()) };
+    assert!(first != second && (first, second) == (third, fourth));
+}

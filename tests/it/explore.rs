@@ -48,7 +48,10 @@ fn the_faultless_org_gives_no_cause_for_complaint() {
         let explored = explored(&exploration(embedded_as(profile), &[], 60));
         let found: Vec<&str> = explored.found.iter().map(|one| one.text.as_str()).collect();
         assert_eq!(found, [""; 0], "{profile:?}");
-        assert_eq!((explored.runs, explored.broken.clone(), explored.not_testable.as_ref()), (60, None, None));
+        assert_eq!(
+            (explored.runs, explored.broken.clone(), explored.not_testable.as_ref()),
+            (60, None, None)
+        );
         assert!(explored.vouches() && explored.exchanges > explored.steps);
     }
 }
@@ -140,7 +143,10 @@ fn of_client(wrong: Option<&str>, runs: u64) -> Exploration {
 fn the_faultless_client_gives_no_cause_for_complaint() {
     let explored = explored(&of_client(None, 96));
     let found: Vec<&str> = explored.found.iter().map(|one| one.text.as_str()).collect();
-    assert_eq!((found, explored.runs, explored.broken.clone(), explored.not_testable.clone()), (vec![], 96, None, None));
+    assert_eq!(
+        (found, explored.runs, explored.broken.clone(), explored.not_testable.clone()),
+        (vec![], 96, None, None)
+    );
     assert!(explored.vouches());
 }
 

@@ -19,8 +19,8 @@ const DELAYS: [i64; 9] = [2, 60, 7 * 60, 11 * 60, 16 * 60, 31 * 60, 3 * 3_600, 2
 const LONG_DELAYS: [i64; 4] = [11 * 86_400, 20 * 86_400, 20 * 86_400, 31 * 86_400];
 /// How many of one kind are done at once: a few mostly, for many take their time.
 const AT_ONCE: [u32; 12] = [2, 2, 2, 2, 2, 2, 3, 3, 3, 8, 8, 20];
-/// How often something goes out together with what is done before it.
-const TOGETHER: f64 = 0.15;
+/// How often something goes out together with what is done before it, and how often what ends a token does.
+const TOGETHER: (f64, f64) = (0.12, 0.4);
 
 /// Words of what can be selected.
 pub const WORDS: [&str; 15] = [
@@ -240,7 +240,10 @@ impl Making<'_> {
         };
         let id = u32::try_from(self.lines.len()).unwrap_or(u32::MAX) + 1;
         let mut line = Line { id, who: client.who.clone(), what, times, together: false };
-        if raced && self.ground.takes("at-once") && self.dice.random_bool(TOGETHER) {
+        let ends = |what: &What| matches!(what, What::Revoke { .. });
+        let meets_an_end = ends(&line.what) || self.lines.last().is_some_and(|last| ends(&last.what));
+        let chance = if meets_an_end { TOGETHER.1 } else { TOGETHER.0 };
+        if raced && self.ground.takes("at-once") && self.dice.random_bool(chance) {
             line.together = true;
             line.together = self.foreseen.can(&line);
         }
