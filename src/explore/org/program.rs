@@ -282,8 +282,10 @@ impl Foreseen {
                 _ => {}
             }
             let _ = self.model.take(&op, &seen, self.now);
-            // It may have been revoked, or not.
-            if let (What::Revoke { token, .. }, Right::Any) = (&line.what, right) {
+            // It may have been done, or not.
+            if let (What::Revoke { token, .. } | What::Refresh { token, .. }, Right::Any) =
+                (&line.what, right)
+            {
                 self.model.collide(&name(*token));
             }
             if let (What::Refresh { token, .. }, true) = (&line.what, line.times > 1) {
