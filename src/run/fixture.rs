@@ -2,6 +2,7 @@
 //! beside it places behaviour, lets tokens die and time go by, and tells the record and what the catalogue says of the client.
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,7 +18,7 @@ use crate::suite::read_behaviour;
 use crate::transcript::questions::is_loopback;
 use crate::transcript::{self, Exchange, Part, Redactor, Transcript};
 use crate::wire::counterpart::{Counterpart, Door, Place};
-use crate::wire::host::{Cut, Handler};
+use crate::wire::host::{Cut, Handler, LONGEST_BODY};
 use crate::wire::{Clock, dice};
 
 /// Where the API stands.
@@ -26,6 +27,9 @@ pub const PREFIX: &str = "/__grantcheck";
 const CLIENT: &str = "whoever asked";
 /// The most exchanges that are kept; what comes after them is answered and forgotten.
 const MOST_KEPT: usize = 10_000;
+/// What is said of a body that is longer than any that is read.
+const TOO_LONG: &str = "the body is longer than 256 KiB, the most that is read";
+const _: () = assert!(LONGEST_BODY == 256 * 1024);
 
 /// One route of the API.
 struct Route {
@@ -206,9 +210,21 @@ impl Fixture {
             "" => json!({}),
             body => serde_json::from_str(body).map_err(|why| Problem(format!("this is not JSON: {why}")))?,
         };
-        let names = said.get("faults").and_then(Value::as_array).cloned().unwrap_or_default();
+        let wrong = || {
+            let how = "send nothing, or the faults of the fresh org: {\"faults\": [\"jwt-exp-ignored\"]}";
+            Problem(how.into())
+        };
+        let said = said.as_object().ok_or_else(wrong)?;
+        // A slip of the pen would be a fresh org without the fault that a test is about.
+        if said.keys().any(|key| key != "faults") {
+            return Err(wrong());
+        }
+        let names = match said.get("faults") {
+            Some(names) => names.as_array().ok_or_else(wrong)?.as_slice(),
+            None => &[],
+        };
         let mut faults = Vec::new();
-        for name in &names {
+        for name in names {
             let found = name.as_str().and_then(fault::find);
             faults.push(found.ok_or_else(|| Problem(format!("the embedded org has no fault {name}")))?);
         }
@@ -300,6 +316,13 @@ impl Handler for Fixture {
         let counterpart = self.state().counterpart.clone();
         counterpart.door(Door::Org).answer(request).await
     }
+
+    fn too_long(&self, request: &Parts) -> Response<Bytes> {
+        if self.admin && request.uri.path().starts_with(PREFIX) {
+            return told(StatusCode::PAYLOAD_TOO_LARGE, &json!({ "error": TOO_LONG }));
+        }
+        self.state().counterpart.door(Door::Org).too_long(request)
+    }
 }
 
 fn counterpart(org: &Arc<Org>, clock: &Clock, behaviour: Behaviour, kept: usize) -> Arc<Counterpart> {
@@ -322,12 +345,18 @@ fn told(status: StatusCode, value: &Value) -> Response<Bytes> {
 /// The API, described (OpenAPI 3.1).
 pub fn openapi() -> Value {
     let mut paths = serde_json::Map::new();
+    let problem = |why: &str| {
+        let error = json!({ "type": "string", "description": "Why, in words." });
+        let schema = json!({ "type": "object", "required": ["error"], "properties": { "error": error } });
+        json!({ "description": why, "content": { "application/json": { "schema": schema } } })
+    };
     for route in ROUTES {
         let mut operation = json!({
             "summary": route.summary,
             "responses": {
                 "200": { "description": route.answer, "content": { "application/json": {} } },
-                "400": { "description": "What was sent is not understood; `error` says why." },
+                "400": problem("What was sent is not understood; `error` says why."),
+                "413": problem("What was sent is longer than 256 KiB."),
             },
         });
         if let Some((what, example)) = route.body {
@@ -336,6 +365,7 @@ pub fn openapi() -> Value {
                 json!({ "description": what, "content": { "application/json": { "example": example } } });
         } else if let Some(responses) = operation["responses"].as_object_mut() {
             responses.shift_remove("400");
+            responses.shift_remove("413");
         }
         let at = format!("{PREFIX}{}", route.path);
         let methods = paths.entry(at).or_insert_with(|| json!({}));

@@ -1,6 +1,7 @@
 //! An org on a socket.
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Either, Full, Limited};
 use hyper::body::{Body, Frame, Incoming};
@@ -23,7 +24,7 @@ use super::{Clock, Error};
 use crate::org::{Begun, Org};
 
 /// The most bytes of a request body.
-const LONGEST_BODY: usize = 256 * 1024;
+pub const LONGEST_BODY: usize = 256 * 1024;
 /// How long a client may take over its request's header.
 pub(super) const HEADER_WITHIN: Duration = Duration::from_secs(30);
 /// How long a client may take over its request's body.
@@ -55,6 +56,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Answers a request that was read whole; an error cuts the connection. What [`opened`](Self::opened) said of its connection is
     /// among its extensions.
     fn answer(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>, Cut>> + Send;
+
+    /// Answers a request whose body is longer than any that is read.
+    fn too_long(&self, _request: &Parts) -> Response<Bytes> {
+        status(413)
+    }
 }
 
 /// An org that listens. It ends when this is dropped.
@@ -272,7 +278,7 @@ pub(super) async fn answer<H: Handler>(
         Ok(Ok(body)) => body.to_bytes(),
         // Too long a body is answered, a broken or slow one is not.
         Ok(Err(why)) if why.is::<http_body_util::LengthLimitError>() => {
-            return Ok(status(413).map(Either::Left));
+            return Ok(sent(handler.too_long(&parts)));
         }
         _ => return Err(Cut),
     };
@@ -299,6 +305,10 @@ impl<H: Handler> Handler for Secured<H> {
             *request.uri_mut() = uri;
         }
         self.0.answer(request).await
+    }
+
+    fn too_long(&self, request: &Parts) -> Response<Bytes> {
+        self.0.too_long(request)
     }
 }
 
@@ -379,8 +389,8 @@ pub(super) async fn handle(
     Ok(reply.response)
 }
 
-fn status(status: u16) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::new()));
+fn status(status: u16) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
     *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::BAD_REQUEST);
     response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
     response

@@ -121,6 +121,38 @@ async fn a_reset_takes_faults_by_name() {
 }
 
 #[tokio::test]
+async fn what_a_reset_would_pass_over_is_refused() {
+    let served = Served::new().await;
+    for body in ["[]", "7", "null", r#"{"faults": "jwt-exp-ignored"}"#, r#"{"fault": ["jwt-exp-ignored"]}"#] {
+        let (status, told) = served.admin("POST", "/reset", body).await;
+        assert!(
+            status == 400 && told["error"].as_str().unwrap().contains(r#"{"faults": ["#),
+            "{body}: {status} {told}"
+        );
+    }
+    assert_eq!(served.admin("POST", "/reset", "{}").await.0, 200);
+    assert_eq!(served.admin("POST", "/reset", r#"{"faults": []}"#).await.0, 200);
+}
+
+#[tokio::test]
+async fn too_long_a_body_is_refused_with_the_reason() {
+    let served = Served::new().await;
+    let long = " ".repeat(256 * 1024 + 1);
+    for (method, path) in [("POST", "/reset"), ("PUT", "/behaviour"), ("POST", "/advance")] {
+        let (status, told) = served.admin(method, path, &long).await;
+        assert!(status == 413 && told["error"].as_str().unwrap().contains("256 KiB"), "{path}: {told}");
+        let described = &openapi()["paths"][format!("{PREFIX}{path}")][method.to_ascii_lowercase()];
+        assert!(described["responses"]["413"].is_object(), "{described}");
+    }
+    let longest = format!("{{}}{}", &long[..256 * 1024 - 2]);
+    assert_eq!(served.admin("POST", "/reset", &longest).await.0, 200);
+    // The org itself answers as it did.
+    let url = format!("{}/services/oauth2/token", served.host.url());
+    let answer = served.http.post(url).body(long).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (413, ""));
+}
+
+#[tokio::test]
 async fn every_route_that_is_described_is_there_and_no_other() {
     let served = Served::new().await;
     let described = openapi();
