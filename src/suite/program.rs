@@ -145,10 +145,16 @@ fn rules() -> Vec<Value> {
     let secrets: Vec<_> =
         VALUES.iter().filter(|value| value.secret).map(|value| value.name.replace('.', r"\.")).collect();
     let secret = json!({ "type": "string", "pattern": format!(r"\$\{{({})\}}", secrets.join("|")) });
+    let no_nul = json!({ "pattern": r"^[^\x00]*$" });
     vec![
         json!({ "properties": {
-        "command": { "prefixItems": [{ "pattern": r"\S" }], "items": { "not": secret } }
-    } }),
+            "command": {
+                "prefixItems": [{ "allOf": [{ "pattern": r"\S" }, no_nul] }],
+                "items": { "not": secret, "allOf": [no_nul] }
+            },
+            "env": { "additionalProperties": no_nul },
+            "folder": no_nul
+        } }),
         json!({
             "if": { "required": ["hosts"] },
             "then": { "required": ["proxy"], "properties": { "proxy": { "const": true } } }
@@ -325,7 +331,19 @@ impl Reader<'_> {
             (false, Place::Folder) => (name == "$").then(|| "$".to_owned()),
             (false, _) => Some(format!("${{{name}}}")),
         };
-        template.fill(&fill).ok()
+        let filled = template.fill(&fill).ok()?;
+        // No system takes a text with such an end in its middle; which program would be to blame is not clear any more then.
+        if filled.contains('\0') {
+            let message = match node.text()?.contains('\0') {
+                true => "a NUL character stands in this text, and no program can be started with it",
+                false => {
+                    "what comes in here has a NUL character in it, and no program can be started with it"
+                }
+            };
+            let help = "leave it out; what is no text can be handed over as the path of a file";
+            self.problem("wrong-type", node.span, message, help);
+        }
+        Some(filled)
     }
 
     /// What is wrong with a name, and the cure.
@@ -398,6 +416,7 @@ mod tests {
         let lookup = |lookup: Lookup<'_>| match lookup {
             Lookup::Variable("HOME_OF_IT") => Some("/opt/${flow}".to_owned()),
             Lookup::File("key") => Some("hush\n".to_owned()),
+            Lookup::File("key.der") => Some("hu\0sh".to_owned()),
             _ => None,
         };
         read_program(&Text::new("clients/fetch.yaml", source), Path::new("clients/fetch.yaml"), &lookup)
@@ -446,6 +465,15 @@ mod tests {
             assert_eq!(help.is_some(), told.is_some(), "{name}: {help:?}");
             assert!(help.unwrap_or_default().contains(told.unwrap_or("")), "{name}");
         }
+    }
+
+    #[test]
+    fn what_comes_from_a_file_and_is_no_text_is_told_with_its_place() {
+        let problems =
+            read("command: [x]\nflows: jwt-bearer\nenv: { K: \"${file:key.der}\" }\n").unwrap_err();
+        let told: String = problems.iter().map(ToString::to_string).collect();
+        assert!(told.contains("clients/fetch.yaml:3:11") && told.contains("NUL"), "{told}");
+        assert!(!told.contains("hu\0sh"), "{told}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use grantcheck::wire::Error;
-use grantcheck::wire::program::{Ended, Exit, Launch, run};
+use grantcheck::wire::program::{Ended, Exit, Launch, not_there, run};
 use tokio::task::spawn_blocking;
 
 fn launch(command: &[&str]) -> Launch {
@@ -184,12 +184,23 @@ async fn what_cannot_be_started_says_why() {
         (launch(&["/no/such/program"]), "there is no such file"),
         (launch(&["./no-such-program"]), "there is no such file from /"),
         (launch(&["/etc/passwd"]), "it may not be executed"),
-        (launch(&["sh", "a\0b"]), "nul"),
+        (launch(&["/etc"]), "it is a folder; name the program in it"),
+        (launch(&["./etc"]), "it is a folder; name the program in it"),
+        (launch(&["sh", "a\0b"]), "a NUL character in its arguments"),
+        (
+            Launch { env: vec![("A".into(), "a\0b".into())], ..shell("true") },
+            "NUL character in its environment",
+        ),
         (launch(&[]), "names no program"),
         (elsewhere, "its folder /no/such/folder is not there"),
     ] {
         let why = run(&launch, None, std::future::pending()).await.unwrap_err();
         assert!(matches!(why, Error::Program { .. }), "{why}");
         assert!(why.to_string().contains(told), "{why}");
+    }
+    // Where somebody else starts it, who cuts it off, the same is told.
+    for program in ["/etc", "./etc"] {
+        let why = not_there(&launch(&[program])).unwrap().to_string();
+        assert!(why.contains("it is a folder"), "{why}");
     }
 }

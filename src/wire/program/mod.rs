@@ -199,7 +199,7 @@ pub fn cannot(launch: &Launch, why: String) -> Error {
 pub fn not_there(launch: &Launch) -> Option<Error> {
     let program = launch.command.first()?;
     let at = launch.folder.join(program);
-    let kind = match program.contains('/') && at.is_file() {
+    let kind = match program.contains('/') && at.exists() {
         true if is_executable(&at) => return None,
         true => io::ErrorKind::PermissionDenied,
         false => io::ErrorKind::NotFound,
@@ -225,6 +225,14 @@ pub(super) fn is_executable(path: &Path) -> bool {
 fn why_not(launch: &Launch, program: &str, why: &io::Error) -> String {
     let folder = launch.folder.display();
     match why.kind() {
+        io::ErrorKind::InvalidInput if launch.command.iter().any(|word| word.contains('\0')) => {
+            "there is a NUL character in its arguments, which no system takes; leave it out".to_owned()
+        }
+        io::ErrorKind::InvalidInput
+            if launch.env.iter().any(|(name, text)| format!("{name}{text}").contains('\0')) =>
+        {
+            "there is a NUL character in its environment, which no system takes; leave it out".to_owned()
+        }
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if !launch.folder.is_dir() => {
             format!("its folder {folder} is not there")
         }
@@ -237,6 +245,9 @@ fn why_not(launch: &Launch, program: &str, why: &io::Error) -> String {
             "there is no program of that name; each argument is an item of its own".to_owned()
         }
         io::ErrorKind::NotFound => "no folder of PATH has a program of that name".to_owned(),
+        io::ErrorKind::PermissionDenied if program.contains('/') && launch.folder.join(program).is_dir() => {
+            "it is a folder; name the program in it".to_owned()
+        }
         io::ErrorKind::PermissionDenied => "it may not be executed".to_owned(),
         _ => why.to_string(),
     }
