@@ -53,15 +53,13 @@ pub(super) async fn triggered(
 async fn requested(url: &str, values: &BTreeMap<&str, String>, within: Duration) -> Result<Ended, Error> {
     let told: Map<String, Value> =
         values.iter().map(|(name, value)| (variable(name), Value::from(value.as_str()))).collect();
+    // What was never told anything has not given up: it was not started, as a command that is not there.
     if !is_loopback(url) {
-        return Ok(Ended::GaveUp(format!(
-            "its trigger {} is not on this machine, and was not told",
-            origin(url)
-        )));
+        return Err(cannot(url, "it is not on this machine, and what is told has secrets in it".to_owned()));
     }
     let request = Request::post(url).header(header::CONTENT_TYPE, "application/json");
     let Ok(request) = request.body(Value::Object(told).to_string().into()) else {
-        return Ok(Ended::GaveUp(format!("{url} is not a URL")));
+        return Err(cannot(url, "it is not a URL".to_owned()));
     };
     let transport = Transport::http(None, within, url)?;
     let outgoing = Outgoing { request, truncated: false, remember: Remember::default() };
@@ -72,6 +70,16 @@ async fn requested(url: &str, values: &BTreeMap<&str, String>, within: Duration)
             Ended::GaveUp(response.one_line().chars().take(LONGEST_WORDS).collect())
         }
         Answer::Nothing(Failure::TimedOut(_)) => Ended::TimedOut,
-        Answer::Nothing(why) => Ended::GaveUp(format!("its trigger: {why}")),
+        Answer::Nothing(Failure::Unreachable(why)) => {
+            return Err(cannot(url, format!("{why}; start the client that listens there before the run")));
+        }
+        // Who breaks off in the middle gave no answer, as a program that ends by a signal.
+        Answer::Nothing(why) => Ended::Crashed(format!("its trigger: {why}")),
     })
+}
+
+/// A trigger that did not set anything going, and why. What stands behind its host and port may be a secret.
+fn cannot(url: &str, why: String) -> Error {
+    let host = origin(url).rsplit('@').next().unwrap_or_default();
+    Error::Trigger { host: host.trim_start_matches("http://").to_owned(), why }
 }

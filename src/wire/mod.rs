@@ -69,6 +69,14 @@ pub enum Error {
         /// What is in the way.
         why: String,
     },
+    /// A client that runs already, or should, and cannot be set going.
+    #[error("cannot reach the trigger at {host}: {why}")]
+    Trigger {
+        /// Its host and port.
+        host: String,
+        /// What is in the way.
+        why: String,
+    },
     /// A certificate authority that cannot be used.
     #[error("the certificate authority cannot be used: {0}")]
     Authority(String),

@@ -264,6 +264,44 @@ async fn a_client_that_runs_already_is_told_and_its_answer_counts() {
     }
 }
 
+/// A play of a client that is set going by that URL.
+fn triggered(url: String) -> Report {
+    let Client::Program(program) = shell("", 5000) else { unreachable!("a shell is a program") };
+    let program = Program { command: Vec::new(), trigger: Some(Trigger::Request(url)), ..(*program).clone() };
+    played(Client::Program(Arc::new(program)), &["with a live token"])
+}
+
+#[test]
+fn a_trigger_that_reaches_nobody_is_no_fail_of_the_client() {
+    for (url, why) in [
+        ("http://u:hush@127.0.0.1:1/sync?key=hush".to_owned(), "start the client that listens there"),
+        // What a play fills in leads elsewhere.
+        ("http://127.0.0.1${flow}.example/hush".to_owned(), "not on this machine"),
+    ] {
+        let report = triggered(url);
+        let told = console(&report, Style::default());
+        assert_eq!((report.summary.pass, report.summary.fail, report.exit()), (0, 0, 3), "{told}");
+        assert!(report.summary.inconclusive > 0 && told.contains(why) && !told.contains("hush"), "{told}");
+    }
+}
+
+#[test]
+fn a_client_that_breaks_its_trigger_off_has_not_given_up() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/sync", listener.local_addr().unwrap());
+    // Each connection is closed as soon as something was asked over it.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut first = [0; 1];
+            let _ = std::io::Read::read(&mut stream.unwrap(), &mut first);
+        }
+    });
+    let report = triggered(url);
+    let told = complaints(&report);
+    assert_eq!(report.summary.pass, 0, "{told}");
+    assert!(told.contains("it ended in a way that is no answer: its trigger"), "{told}");
+}
+
 #[test]
 fn a_program_that_is_cut_off_reaches_the_org_and_nothing_else() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
