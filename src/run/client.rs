@@ -249,9 +249,17 @@ async fn undisturbed(shared: &Shared, planned: &Planned, play: &Play) -> Judged 
         over.push(finding(Verdict::Inconclusive, expected, played.ended.words(), None, Vec::new()));
     }
     let missed = missed(play, &played.ended);
-    // Whoever hangs or breaks down refuses nothing: what it did not do was not left undone on purpose.
-    let proves_nothing =
-        matches!(played.ended, Ended::Crashed(_)) || played.ended == Ended::TimedOut && missed.is_some();
+    // Where anything will do, a program that never came so far as to ask would pass by doing nothing.
+    let asked_nothing = played.exchanges.is_empty();
+    if asked_nothing && missed.is_none() && over.is_empty() {
+        let expected = "the program asks something of the org".into();
+        let observed = format!("{}, and it asked nothing", played.ended.words());
+        over.push(finding(Verdict::Inconclusive, expected, observed, None, Vec::new()));
+    }
+    // Whoever hangs, breaks down or never begins refuses nothing: what it did not do was not left undone on purpose.
+    let proves_nothing = asked_nothing
+        || matches!(played.ended, Ended::Crashed(_))
+        || played.ended == Ended::TimedOut && missed.is_some();
     if let Some(expected) = missed {
         let at = Some((scenario.as_ref(), play.exit_span));
         findings.push(finding(Verdict::Fail, expected, played.ended.words(), at, Vec::new()));

@@ -311,17 +311,19 @@ pub(super) async fn started(
     let printed = Printed { stdout: ended.stdout, stderr: ended.stderr };
     let told = last_words(&printed.stderr).or_else(|| last_words(&printed.stdout)).unwrap_or_default();
     let told: String = struck(&told, &own).chars().take(LONGEST_WORDS).collect();
+    // What it said, or that it said nothing.
+    let told = if told.is_empty() { ", and printed nothing".to_owned() } else { format!(": {told}") };
     let ran = u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX);
     let ended = match ended.exit {
         program::Exit::Code(0) => Ended::Done,
         program::Exit::Code(NOT_IMPLEMENTED) => Ended::NotImplemented,
-        program::Exit::Code(GAVE_UP) => Ended::GaveUp(format!("exit {GAVE_UP}: {told}")),
+        program::Exit::Code(GAVE_UP) => Ended::GaveUp(format!("exit {GAVE_UP}{told}")),
         // Where it is cut off, who does that ends as a shell would.
         program::Exit::Code(code) if around.is_some() && (129..=192).contains(&code) => {
-            Ended::Crashed(format!("ended by signal {}: {told}", code - 128))
+            Ended::Crashed(format!("ended by signal {}{told}", code - 128))
         }
-        program::Exit::Code(code) => Ended::Crashed(format!("exit {code}: {told}")),
-        program::Exit::Signal(signal) => Ended::Crashed(format!("ended by signal {signal}: {told}")),
+        program::Exit::Code(code) => Ended::Crashed(format!("exit {code}{told}")),
+        program::Exit::Signal(signal) => Ended::Crashed(format!("ended by signal {signal}{told}")),
         program::Exit::TimedOut => Ended::TimedOut,
         program::Exit::Killed => Ended::Killed,
     };

@@ -32,7 +32,7 @@ pub(super) struct Seen {
     /// The client program's side, where one was played.
     pub(super) program: Option<ProgramRow>,
     pub(super) staged: Option<Staged>,
-    /// Whether the program broke down: what it did not do proves nothing then.
+    /// Whether the program broke down or asked nothing: what it did not do proves nothing then.
     pub(super) proves_nothing: bool,
 }
 

@@ -89,6 +89,41 @@ fn a_program_that_does_not_do_its_work_passes_nothing() {
     assert!(report.scenarios.iter().all(|row| row.verdict == Word::NotTestable));
 }
 
+#[test]
+fn who_asks_nothing_passes_nothing_where_any_end_will_do() {
+    let suite = "suite: any\njudges: client\nscenarios:\n  - scenario: whatever it does\n    flow: client-credentials\n    \
+        expect: { exit: any, requests: [{ to: token, count: { at_most: 1 } }] }\n";
+    for (script, told) in [
+        ("exit 0", "it did its work, and it asked nothing"),
+        ("exit 1", "it gave up: exit 1, and printed nothing, and it asked nothing"),
+        ("echo no luck >&2; exit 1", "it gave up: exit 1: no luck, and it asked nothing"),
+        ("exit 3", "it ended in a way that is no answer: exit 3, and printed nothing"),
+    ] {
+        let suites = vec![suite_of("any.yaml", suite)];
+        let report = outcome(&Options { client: shell(script, 5000), ..options(embedded(), suites) }).report;
+        let complaints = complaints(&report);
+        assert_eq!((report.scenarios[0].verdict, report.exit()), (Word::Inconclusive, 3), "{complaints}");
+        assert!(complaints.contains(told), "`{script}`: {complaints}");
+        assert!(report.checks.iter().all(|check| check.verdict != Word::Pass), "{:?}", report.checks);
+    }
+    let report = outcome(&options(embedded(), vec![suite_of("any.yaml", suite)])).report;
+    assert_eq!((complaints(&report).as_str(), report.summary.pass), ("", 1));
+}
+
+#[test]
+fn who_does_not_work_where_the_org_behaves_fails_there_and_is_not_judged_elsewhere() {
+    let suite = "suite: both\njudges: client\nscenarios:\n  - scenario: the org behaves\n    flow: client-credentials\n  \
+        - scenario: the org is busy\n    flow: client-credentials\n    \
+        org: { answers: [{ to: token, times: 1, respond: { status: 503 } }] }\n    expect: { exit: any }\n";
+    let client = shell("echo no luck >&2; exit 1", 5000);
+    let suites = vec![suite_of("both.yaml", suite)];
+    let report = outcome(&Options { client, ..options(embedded(), suites) }).report;
+    let verdicts: Vec<_> = report.scenarios.iter().map(|row| row.verdict).collect();
+    assert_eq!(verdicts, [Word::Fail, Word::Inconclusive], "{}", complaints(&report));
+    let told = console(&report, Style::default());
+    assert_eq!(told.matches("it gave up: exit 1: no luck").count(), 2, "{told}");
+}
+
 /// Calls the API once, with the token in no argument.
 const CALL: &str = "printf 'header = \"Authorization: Bearer %s\"\\n' \"$GRANTCHECK_ACCESS_TOKEN\" | \
     curl -sf -K - -o /dev/null \"$GRANTCHECK_ORG_URL/services/data/v62.0/limits\"";
