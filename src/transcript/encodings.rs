@@ -17,10 +17,11 @@ const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 pub fn encodings(value: &str) -> Vec<String> {
     let mut all = whole(value);
     all.extend(middles(value));
-    let form = form_encode(value);
-    if form != value {
-        // A body that was put into base64 as a whole.
-        all.extend(middles(&form));
+    // What was put into base64 as a whole: a body, a query, and what is in base64 already. Padding is left out of it, because
+    // something may stand behind it or not.
+    let inner = [form_encode(value), strictly(value), base64(value), base64url(value)];
+    for inner in inner.iter().map(|inner| inner.trim_end_matches('=')).filter(|inner| *inner != value) {
+        all.extend(middles(inner));
     }
     all.sort();
     all.dedup();
@@ -29,10 +30,12 @@ pub fn encodings(value: &str) -> Vec<String> {
 
 /// The forms in which a secret might turn up by itself.
 pub(super) fn whole(value: &str) -> Vec<String> {
-    let hex: String = value.bytes().map(|b| format!("{b:02x}")).collect();
+    let digits: Vec<String> = value.bytes().map(|b| format!("{b:02x}")).collect();
+    // As fingerprints and dumps are written.
+    let (hex, colons) = (digits.concat(), digits.join(":"));
     let json = Value::from(value).to_string();
     let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    let strict = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let strict = strictly(value);
     // Of the escapes alone: the letters of the secret stay as they are.
     let lower = strict.split('%').enumerate().map(|(i, part)| match part.split_at_checked(2) {
         Some((escape, rest)) if i > 0 => format!("%{}{rest}", escape.to_lowercase()),
@@ -63,6 +66,8 @@ pub(super) fn whole(value: &str) -> Vec<String> {
         base32,
         hex.to_uppercase(),
         hex,
+        colons.to_uppercase(),
+        colons,
         // PHP escapes the slash.
         json[1..json.len() - 1].replace('/', "\\/"),
         json[1..json.len() - 1].to_owned(),
@@ -72,6 +77,11 @@ pub(super) fn whole(value: &str) -> Vec<String> {
     all.sort();
     all.dedup();
     all
+}
+
+/// URL-encoded but for letters and digits.
+fn strictly(value: &str) -> String {
+    percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// What an app sends as HTTP Basic, after the name of the scheme: form-encoded (RFC 6749 §2.3.1), and as it stands.
@@ -138,6 +148,15 @@ mod tests {
         }
         let body = base64(format!("a=1&client_secret={}&b=2", form_encode(secret)));
         assert!(encodings(secret).iter().any(|form| body.contains(form)));
+        let strict = format!("a=1&client_secret={}&b=2", strictly(secret));
+        for twice in [&base64(secret), &base64url(secret), &strict] {
+            for (before, after) in [("", ""), ("x", "\n"), ("xy", "&b=2")] {
+                let text = format!("{before}{twice}{after}");
+                for text in [base64(&text), base64url(&text)] {
+                    assert!(encodings(secret).iter().any(|form| text.contains(form)), "{before}|{after}");
+                }
+            }
+        }
         // Of a short one too little would be left.
         assert!(middles("s3cr3t-1").next().is_none());
     }

@@ -319,6 +319,32 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_was_written_in_two_ways_at_once_is_replaced() {
+        use crate::oauth::base64;
+        let secret = "aPrx+secret/code==";
+        let mut redactor = Redactor::new([7; 32]);
+        redactor.learn("code", secret);
+        let print = redactor.fingerprint("code", secret);
+        let colons = secret.bytes().map(|b| format!("{b:02X}")).collect::<Vec<_>>().join(":");
+        let escapes: String = secret.bytes().map(|b| format!("\\x{b:02X}")).collect();
+        for text in [colons, escapes, form_encode(&base64(secret))] {
+            assert_eq!(redactor.scrub(&format!("<{text}>")), format!("<{print}>"), "{text}");
+        }
+        // Of what stands in base64 in something else, the letters at both ends have bits of their neighbours.
+        for text in
+            [base64(base64(secret)), base64(form_encode(secret)), base64(format!("c={}", base64(secret)))]
+        {
+            assert_eq!(redactor.kinds_in(&format!("<{text}>")), ["code"], "{text}");
+            assert!(!redactor.scrub(&text).contains(&text[8..28]), "{text}");
+        }
+        // Others of the same look are none.
+        let other = "bQsy+tecret/dode==";
+        for text in [base64(base64(other)), base64(form_encode(other))] {
+            assert_eq!(redactor.scrub(&text), text);
+        }
+    }
+
+    #[test]
     fn a_secret_is_found_and_replaced_inside_something_larger() {
         use crate::oauth::base64;
         use crate::subject::ConnectedApp;

@@ -378,6 +378,8 @@ mod tests {
             "a&#43;b&#x2F;c&#x3d;d&#39;e&quot;f",
             "a\\u002bb\\/c\\u003Dd\\u0027e\\u0022f",
             "a&plus;b/c=d&apos;e\"f",
+            "a\\x2bb\\x2Fc=d\\x27e\"f",
+            "\\x61\\x2b\\x62\\x2f\\x63\\x3d\\x64\\x27\\x65\\x22\\x66",
         ] {
             assert_eq!(found.replace(&format!("é<{text}>&#169;"), true), "é<<11>>&#169;", "{text}");
         }

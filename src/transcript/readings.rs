@@ -10,7 +10,7 @@ use crate::oauth::references::reference;
 pub(super) const STEPS: [fn(&str) -> Option<Reading>; 5] = [unescape, decode, decode, decode, join];
 
 /// Escapes that are read before a text is searched once more.
-const ESCAPES: [&str; 6] = ["&#", "\\u00", "&apos;", "&equals;", "&plus;", "&sol;"];
+const ESCAPES: [&str; 7] = ["&#", "\\u00", "\\x", "&apos;", "&equals;", "&plus;", "&sol;"];
 
 /// The longest sequence of a terminal that is looked for, in bytes.
 const LONGEST_SEQUENCE: usize = 10;
@@ -68,6 +68,12 @@ fn unescape(text: &str) -> Option<Reading> {
 fn escape(text: &str) -> Option<(char, usize)> {
     if let Some(rest) = text.strip_prefix("\\u") {
         return Some((char::from_u32(u32::from_str_radix(rest.get(..4)?, 16).ok()?)?, 6));
+    }
+    if let Some(rest) = text.strip_prefix("\\x") {
+        // Above ASCII it is one byte of a character, and which one depends on the others.
+        let digits = rest.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let byte = u8::from_str_radix(digits, 16).ok().filter(u8::is_ascii)?;
+        return Some((char::from(byte), 4));
     }
     if text.starts_with("\\/") {
         return Some(('/', 2));
@@ -134,6 +140,7 @@ mod tests {
         let [unescape, decode, _, _, join] = STEPS;
         let read = |step: fn(&str) -> Option<Reading>, text: &str| step(text).map(|reading| reading.plain);
         assert_eq!(read(unescape, "a&#43;b\\u002b é").as_deref(), Some("a+b+ é"));
+        assert_eq!(read(unescape, "\\x61+\\x2B\\xc3\\x+1\\x").as_deref(), Some("a++\\xc3\\x+1\\x"));
         assert_eq!(read(decode, "é%41%2541%C3%zz%4").as_deref(), Some("éA%41%C3%zz%4"));
         assert_eq!(read(join, "é a\\nb\r\n\tc\u{1b}[0;1md\u{1b}").as_deref(), Some("éabcd"));
         for step in STEPS {
@@ -143,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_place_is_a_part_of_the_text(text in "([%a-f0-9é \\n\\\\&#;u]|%2[05]|\\\\u00|&#)*") {
+        fn a_place_is_a_part_of_the_text(text in "([%a-f0-9é \\n\\\\&#;u]|%2[05]|\\\\u00|\\\\x|&#)*") {
             let mut last: Option<Reading> = None;
             for step in STEPS {
                 let read = step(last.as_ref().map_or(&text, |reading| &reading.plain));
