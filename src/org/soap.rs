@@ -290,6 +290,21 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_is_not_known_here_is_told_as_such() {
+        let org = org();
+        let token = text(&tokens(&org, NOW), "access_token");
+        for operation in ["<create/>", "<retrieve/>", "<describeGlobal/>"] {
+            let reply = ask(&org, &token, operation, NOW);
+            assert_eq!(status(&reply), 500, "{operation}");
+            let told = body(&reply);
+            assert!(told.contains("<faultcode>soapenv:Client</faultcode>"), "{told}");
+            assert!(told.contains("No operation available for request"), "{told}");
+        }
+        let reply = org.handle(&post("/services/Soap/m/60.0", "", &[]), NOW);
+        assert!(status(&reply) == 500 && body(&reply).contains("UNSUPPORTED_API_VERSION"));
+    }
+
+    #[test]
     fn what_is_no_envelope_is_a_fault() {
         let org = org();
         for text in ["", "<a/>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<e><Body/></e>"] {
