@@ -291,7 +291,11 @@ pub(super) async fn started(
         Err(why) => return Ok(Life::new(Ended::Unfilled(why.to_string()))),
     };
     let around = ways.map(|ways| ways.around(launch.clone()));
-    let ended = match program::run(around.as_ref().unwrap_or(&launch), Some(users), death).await {
+    let ended = match &around {
+        Some(around) => program::run_held(around, Some(users), death).await,
+        None => program::run(&launch, Some(users), death).await,
+    };
+    let ended = match ended {
         // Who cuts it off is not whom its folder is missing to.
         Err(Error::Program { why, .. }) if around.is_some() => return Err(program::cannot(&launch, why)),
         ended => ended?,

@@ -143,12 +143,21 @@ pub async fn inside(
             }
         });
     }
+    std::thread::spawn(end_with_our_own);
     let (program, arguments) = command.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
-    let status = Command::new(program).args(arguments).status().await?;
+    let status = Command::new(program).args(arguments).stdin(Stdio::null()).status().await?;
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return Ok(u8::try_from(128 + signal).unwrap_or(CANNOT));
     }
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+/// Ends the group that the program is in once the grantcheck that began it is gone: its end of our standard input is closed then,
+/// however it came to its end. It takes a thread, because what reads in a task of the runtime would hold that up.
+fn end_with_our_own() {
+    // Nothing is ever written to it.
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::KILL);
 }
 
 fn listening(path: &Path) -> Result<UnixListener, Error> {

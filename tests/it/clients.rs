@@ -344,8 +344,9 @@ fn a_program_that_is_cut_off_reaches_the_org_and_nothing_else() {
     // A port of this machine that is not the org's: open to whoever is not cut off.
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = other.local_addr().unwrap().port();
+    // Nor has it anything to read, which it would wait for.
     let script = format!(
-        "url=${{GRANTCHECK_ORG_URL#http://}}; host=${{url%:*}}; \
+        "cat; url=${{GRANTCHECK_ORG_URL#http://}}; host=${{url%:*}}; \
          (exec 3<>/dev/tcp/$host/${{url#*:}}) || exit 3; (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>&- && exit 4; exit 5"
     );
     let selection = Selection { patterns: vec!["callers without a token".into()] };

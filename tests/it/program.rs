@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use grantcheck::wire::Error;
+use grantcheck::wire::isolation::Wall;
 use grantcheck::wire::program::{Ended, Exit, Launch, not_there, run};
 use tokio::task::spawn_blocking;
 
@@ -203,4 +204,40 @@ async fn what_cannot_be_started_says_why() {
         let why = not_there(&launch(&[program])).unwrap().to_string();
         assert!(why.contains("it is a folder"), "{why}");
     }
+}
+
+#[test]
+fn a_program_that_is_cut_off_ends_with_a_grantcheck_that_is_killed() {
+    let grantcheck = Path::new(env!("CARGO_BIN_EXE_grantcheck"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    if runtime.block_on(Wall::possible(grantcheck)).is_none() {
+        // Where users may make no networks, nobody stands between grantcheck and the program.
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("grantcheck-held-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let pipe = folder.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Who is not ended ends by itself, and says so.
+    let program =
+        "command: [sh, -c, 'exec 3>pipe; sleep 20; echo survived >&3']\nflows: client-credentials\n";
+    std::fs::write(folder.join("held.yaml"), program).unwrap();
+    let suite =
+        "suite: held\njudges: client\nscenarios:\n  - scenario: it works\n    flow: client-credentials\n";
+    std::fs::write(folder.join("suite.yaml"), suite).unwrap();
+    let mut run = Command::new(grantcheck)
+        .args(["run", "suite.yaml", "--program", "held.yaml"])
+        .current_dir(&folder)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Open as soon as the program has opened its end, and over when nobody has that any more.
+    let mut left = std::fs::File::open(&pipe).unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let mut said = String::new();
+    left.read_to_string(&mut said).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(said, "");
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -73,7 +73,29 @@ pub async fn run(
     users: Option<UnboundedSender<String>>,
     death: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Ended, Error> {
-    let running = Running::start(launch)?;
+    start(launch, Stdio::null(), users, death).await
+}
+
+/// The same of one whose standard input ends with us, by whatever end we come to: whoever stands between us and a program
+/// that is cut off can tell by it that nobody is left to end it.
+///
+/// # Errors
+/// It cannot be started.
+pub async fn run_held(
+    launch: &Launch,
+    users: Option<UnboundedSender<String>>,
+    death: impl Future<Output = ()> + Send + 'static,
+) -> Result<Ended, Error> {
+    start(launch, Stdio::piped(), users, death).await
+}
+
+async fn start(
+    launch: &Launch,
+    stdin: Stdio,
+    users: Option<UnboundedSender<String>>,
+    death: impl Future<Output = ()> + Send + 'static,
+) -> Result<Ended, Error> {
+    let running = Running::start(launch, stdin)?;
     let (tell, told) = oneshot::channel();
     // A task of its own ends the group in peace when this future is dropped.
     tokio::spawn(running.watch(launch.within, PATIENCE, users, death, tell));
@@ -84,11 +106,13 @@ pub async fn run(
 struct Running {
     group: Group,
     child: Child,
+    /// What it reads, where it reads anything: nothing is ever written to it.
+    _stdin: Option<ChildStdin>,
 }
 
 impl Running {
     #[allow(clippy::disallowed_methods)]
-    fn start(launch: &Launch) -> Result<Self, Error> {
+    fn start(launch: &Launch, stdin: Stdio) -> Result<Self, Error> {
         let (program, arguments) = launch
             .command
             .split_first()
@@ -98,12 +122,14 @@ impl Running {
         command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.env("no_proxy", "127.0.0.1,localhost");
         command.envs(launch.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
-        let child = command.spawn().map_err(|why| cannot(launch, why_not(launch, program, &why)))?;
+        let mut child = command.spawn().map_err(|why| cannot(launch, why_not(launch, program, &why)))?;
         let group = Group::of(&child);
-        Ok(Self { group, child })
+        // Waiting for a child closes what it reads.
+        let stdin = child.stdin.take();
+        Ok(Self { group, child, _stdin: stdin })
     }
 
     /// Waits for the end of it, or for nobody to ask any more.
@@ -262,7 +288,8 @@ mod tests {
         let deaf = "trap '' TERM; echo begun; while :; do sleep 1; done";
         let command = ["sh", "-c", deaf].map(str::to_owned).to_vec();
         let (folder, within) = (std::path::PathBuf::from("."), Duration::from_millis(300));
-        let running = Running::start(&Launch { command, env: Vec::new(), folder, within }).unwrap();
+        let running =
+            Running::start(&Launch { command, env: Vec::new(), folder, within }, Stdio::null()).unwrap();
         let (tell, told) = oneshot::channel();
         running.watch(within, Duration::from_millis(100), None, std::future::pending(), tell).await;
         let ended = told.await.unwrap();
