@@ -58,7 +58,9 @@ fn the_faultless_org_gives_no_cause_for_complaint() {
 
 /// What is found of a fault, made small, written, read again and played on an org with the fault and on one without.
 fn found_small_and_again(name: &str, runs: u64, steps: usize, check: Option<&str>) {
-    let explored = explored(&exploration(embedded(), &[name], runs));
+    // Where a check is expected, others say nothing.
+    let select = check.map(|id| format!("check:{id}")).into_iter().collect();
+    let explored = explored(&Exploration { select, ..exploration(embedded(), &[name], runs) });
     let one = explored.found.first().unwrap_or_else(|| panic!("{name} is not found in {runs} runs"));
     assert!(one.size.steps <= steps, "{name}: {}", one.size.words);
     assert_eq!(one.size.clients, 1, "{name}: {}", one.size.words);

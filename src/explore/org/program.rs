@@ -295,9 +295,7 @@ impl Foreseen {
             }
         }
     }
-}
 
-impl Foreseen {
     /// Puts a line beside those that it goes out with, and tells whether what comes of it is the same in whatever order they are
     /// done. What one of them was to bring is there no more where it would not come after this one.
     fn meet(&mut self, line: &Line, op: &Op) -> bool {
@@ -308,8 +306,8 @@ impl Foreseen {
         for mate in &self.group {
             let Some(its) = operation(mate) else { continue };
             // Of those that meet at one refresh token all but one may be turned away.
-            let collide = matches!((&mate.what, &line.what), (What::Refresh { token: a, .. }, What::Refresh { token: b, .. }) if a == b);
-            sure &= !collide;
+            let refreshes = |line: &Line| matches!(line.what, What::Refresh { .. });
+            sure &= !(refreshes(mate) && refreshes(line) && mate.what.token() == line.what.token());
             if !sure || after.right(&its, self.now) != self.began.right(&its, self.now) {
                 self.brought.retain(|(of, _)| *of != mate.id);
                 mate.what
