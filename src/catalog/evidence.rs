@@ -79,11 +79,12 @@ pub(super) fn again<'t>(
     t.after(refused).filter(again).skip(others).collect()
 }
 
-/// Whether a client has no reason to refuse the tokens of an answer: no error beside them, no type that it does not know, no
-/// strange host.
+/// Whether a client has no reason to refuse the tokens of an answer: an access token in which there is something, no error
+/// beside it, no type that it does not know, no strange host.
 pub(super) fn is_sound(x: &Exchange) -> bool {
     let known = x.text("token_type").is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
-    x.granted() && known && x.member("error").is_none() && x.facts.stranger.is_none()
+    let empty = x.text("access_token").is_none_or(str::is_empty);
+    x.granted() && !empty && known && x.member("error").is_none() && x.facts.stranger.is_none()
 }
 
 /// Judges what a client does after a refusal that asking again cannot mend. One more attempt a while later may be that

@@ -179,13 +179,14 @@ fn login_is_shared(t: &Transcript) -> Judgement {
 fn request_limit_is_respected(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     let says = |x: &Exchange| x.response().is_some_and(|r| r.body.contains("REQUEST_LIMIT_EXCEEDED"));
-    // Calls that it was told to make may all be of one URL.
-    let urls: BTreeSet<&str> = calls(t).map(|x| x.request.url.as_str()).collect();
-    let of_one_url = if urls.len() > 1 { 1 } else { usize::try_from(t.calls()).unwrap_or(1).max(1) };
     for x in calls(t).filter(|x| x.status() == 403 && says(x)) {
         let same = |y: &Exchange| {
             y.endpoint == x.endpoint && y.request.method == x.request.method && y.request.url == x.request.url
         };
+        // Calls that it was told to make may all be of one URL.
+        let alike = |y: &&Exchange| y.endpoint == x.endpoint && y.request.method == x.request.method;
+        let urls: BTreeSet<&str> = calls(t).filter(alike).map(|y| y.request.url.as_str()).collect();
+        let of_one_url = if urls.len() > 1 { 1 } else { usize::try_from(t.calls()).unwrap_or(1).max(1) };
         let soon = |y: &&&Exchange| y.at.saturating_sub(ended(x)) <= PROMPT;
         let repeated: Vec<&Exchange> = again(t, x, same);
         let soon: Vec<&&Exchange> = repeated.iter().filter(soon).collect();
@@ -293,6 +294,10 @@ mod tests {
         comes_to(id, &format!("{}{limit}+ 5m\n{}", grant!(), grant!("", "A2")), Verdict::Pass);
         comes_to(id, &format!("{}{}{limit}{}", grant!(), call!("401"), grant!("", "A2")), Verdict::Pass);
         comes_to(id, &format!("{}{limit}+ 5m\n{limit}+ 5m\n{limit}", grant!()), Verdict::Pass);
+        // Three calls of one URL, beside one that was made of another.
+        let post = |limit: &str| limit.replace("GET api", "POST api");
+        let three = format!("{}{}{}", post(limit), post(call!("201")), post(call!("201")));
+        comes_to(id, &format!("= calls 3\n{}{}{three}", grant!(), call!("200")), Verdict::Pass);
     }
 
     #[test]

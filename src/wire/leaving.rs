@@ -39,9 +39,11 @@ pub(super) async fn log_out(transport: &Transport, grant: &Grant, tokens: &Grant
     let method = wrong.has(&REVOKES_BY_GET).then(|| Method::GET.to_string());
     let which =
         TokenUse { token: Some(Template::new(&format!("${{{name}}}"))), hint: Some(name.to_owned()), method };
-    let Ok(outgoing) = grant.build(&Action::Revoke(which), &session) else { return false };
+    let action = Action::Revoke(which);
     let mut done = false;
     for _ in 0..MOST_TRIES {
+        // Each try is signed for itself, where it is signed.
+        let Ok(outgoing) = grant.build(&action, &session) else { return false };
         let Answer::Response(response) = transport.send(&outgoing).await.0 else { break };
         done = response.status == 200;
         if response.status != 503 || wrong.has(&REVOKES_ONCE) {

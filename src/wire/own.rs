@@ -202,12 +202,12 @@ pub async fn work(job: Job) -> Result<bool, Error> {
         store.lock().await.take(&last);
     }
     let mut done = made.left.is_empty() && !made.failed;
-    if !made.left.is_empty() && job.flow == Flow::WebServer {
-        // The grant is over, and the user is there to give another: once, for whoever would end that one would end the next.
-        let Some((granted, _)) = desk.login().await? else { return Ok(false) };
+    let goes_on = !made.left.is_empty() && job.flow == Flow::WebServer;
+    // The grant is over, and the user is there to give another: once, for whoever would end that one would end the next. Without
+    // another, what is ended in the end is what there was.
+    if goes_on && let Some((granted, _)) = desk.login().await? {
         let (access_token, refresh_token) =
             (Some(granted.access_token.clone()), granted.refresh_token.clone());
-        // What is ended in the end is this one.
         session = Renewing::committing(transport, grant, access_token, refresh_token, job.wrong);
         let _process = Process(session.clone());
         session.begins_with(&granted);

@@ -18,7 +18,7 @@ use super::store::Store;
 use super::{Clock, Transport};
 use crate::client::answer::{Manner, UNREAD, Unusable};
 use crate::client::renewal::{Caller, Failed, Granted, Renewal, Ticket, Turn, is_stale};
-use crate::client::wrong::authentication::ASKS_FOR_EVERY_CALL;
+use crate::client::wrong::authentication::{ASKS_FOR_EVERY_CALL, TAKES_ANY_REFRESH_TOKEN};
 use crate::client::wrong::renewal::{
     BY_QUERY, COLLISION_IS_FINAL, FOLLOWS_REDIRECT, FORGETS_IN_OUTAGE, GIVES_UP_AT_ONCE, HURRIES,
     LEAVES_WAITERS, LOGS_IN_AT_ONCE, LOSES_REFRESH_TOKEN, NEVER_REPEATS, POSTS_TWICE, REFRESHES_AT_IDENTITY,
@@ -501,7 +501,12 @@ impl Flight {
         }
         // Before anybody uses it: whoever is killed from here on has lost nothing.
         match &self.outcome {
-            Ok(granted) if !wrong.has(&STORES_LAST) && !wrong.has(&KEEPS_FIRST) => kept.take(granted),
+            Ok(granted) if !wrong.has(&STORES_LAST) && !wrong.has(&KEEPS_FIRST) => {
+                // What a server-to-server flow brings without being asked for it is not kept either.
+                let keeps = self.session.grant.flow.is_none() || wrong.has(&TAKES_ANY_REFRESH_TOKEN);
+                let refresh_token = granted.refresh_token.clone().filter(|_| keeps);
+                kept.take(&Granted { refresh_token, ..granted.clone() });
+            }
             Err(failed) if failed.is_final => kept.over = Some(failed.clone()),
             _ => {}
         }

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::super::evidence::is_server_request;
 pub(in crate::catalog) use super::super::evidence::same_client;
 use super::super::resource::{calls, ended, presented};
 use super::calls::{is_bad_oauth_token, is_dead, same_call, same_key};
@@ -222,14 +223,17 @@ impl<'t> Grants<'t> {
         found
     }
 
-    /// Whether `later` presents an access token that the client was given after that of `call`: of the same grant, or of
-    /// a login that it began when the call had been refused.
+    /// Whether `later` presents an access token that the client was given after that of `call`, or once more after `call`:
+    /// of the same grant, or of a login that it began when the call had been refused.
     pub(in crate::catalog) fn is_renewed(&self, call: &Exchange, later: &Exchange) -> bool {
         let (Some(grant), Some(other)) = (self.of_exchange(call), self.of_exchange(later)) else {
             return false;
         };
         if std::ptr::eq(grant, other) {
-            return grant.is_newer(presented(call), presented(later));
+            let token = presented(later);
+            let again =
+                |y: &Exchange| y.began_after(call) && later.began_after(y) && y.text("access_token") == token;
+            return grant.is_newer(presented(call), token) || token.is_some() && grant.answers().any(again);
         }
         let login = other.origin.filter(|origin| origin.began_after(call));
         login.is_some_and(|login| grant.origin.is_none_or(|origin| same_client(origin, login)))
@@ -254,9 +258,12 @@ impl<'t> Grant<'t> {
         self.requests.iter().copied().filter(|x| x.granted())
     }
 
-    /// Whether the client had a refresh token of it when `x` was begun.
+    /// Whether the client had a refresh token of it when `x` was begun. What a server-to-server flow brings without being
+    /// asked for it is none that it has to use (RFC 6749 §4.4.3).
     pub(in crate::catalog) fn has_refresh_token(&self, x: &Exchange) -> bool {
-        self.origin.is_none() || self.answers().any(|y| x.began_after(y) && given(y).is_some())
+        self.origin.is_none_or(|origin| {
+            !is_server_request(origin) && self.answers().any(|y| x.began_after(y) && given(y).is_some())
+        })
     }
 
     /// Whether it never had a refresh token.

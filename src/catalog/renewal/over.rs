@@ -219,6 +219,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_server_is_given_unasked_has_not_to_be_tried() {
+        let id = "renewal/refresh-comes-before-a-new-login";
+        let grant = |token: &str| {
+            format!(
+                "> POST token grant_type=client_credentials&client_id=main&client_secret=s\n\
+                 < 200 {{\"access_token\":\"{token}\",\"refresh_token\":\"R\"}}\n"
+            )
+        };
+        comes_to(id, &format!("{}{}{}", grant("A1"), call!("A1" => "401"), grant("A2")), Verdict::Skip);
+    }
+
+    #[test]
     fn a_caller_that_comes_later_may_find_out_for_itself() {
         let id = "renewal/dead-grant-stops-the-work";
         let begin = concat!(login!(), both_refused!("A1"), refresh!("R1" => error "invalid_grant"));

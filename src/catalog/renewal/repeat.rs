@@ -76,8 +76,14 @@ fn refused_call_is_repeated(t: &Transcript) -> Judgement {
         for (call, repeat) in grants.refusals(grant) {
             let token = presented(call);
             let newer = |y: &Exchange| grant.is_newer(token, y.text("access_token"));
+            // Where a renewal brings the dead token again, what is sent with it is the repetition.
+            let next = grant.answers().find(|y| y.began_after(call));
+            let same = next.filter(|y| token.is_some() && y.text("access_token") == token);
             if repeat.is_some() {
                 j.pass();
+            } else if let Some(same) = same {
+                let observed = "a renewal that brought the same access token again";
+                j.unproved(&[call, same], "the call, once more", observed);
             } else if grant.answers().any(newer) {
                 // Callers that were refused together are the matter of another check, and so is a repetition that lost something.
                 let lost = |r: &Exchange| r.began_after(call) && mangled(call, r).is_some();
@@ -223,6 +229,19 @@ mod tests {
         );
         comes_to(id, lost, Verdict::Inconclusive);
         comes_to(id, &format!("{lost}{}", call!("A2", "GET api /c" => "200")), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_renewal_may_bring_the_dead_token_once_more() {
+        let id = "renewal/refused-call-is-repeated";
+        let begin = concat!(login!(), call!("A1" => "401"), refresh!("R1" => "A1"));
+        comes_to(id, begin, Verdict::Inconclusive);
+        // It is the repetition that is refused, and the next call that is renewed for.
+        let again =
+            concat!(call!("A1" => "401"), call!("A1" => "401"), refresh!("R1" => "A2"), call!("A2" => "200"));
+        comes_to(id, &format!("{begin}{again}{}", call!("A2" => "200")), Verdict::Pass);
+        let leaves = concat!(call!("A1", "GET api /b" => "401"), call!("A1", "GET api /c" => "401"));
+        comes_to(id, &format!("{begin}{leaves}"), Verdict::Fail);
     }
 
     #[test]

@@ -108,13 +108,13 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
 ];
 
 /// By how much a clock may be behind that counts whole seconds, in milliseconds.
-const SLACK: i64 = 1000;
+pub(super) const SLACK: i64 = 1000;
 
 /// How many requests for the same are a stampede.
 const STAMPEDE: usize = 4;
 
 /// When a server wants to be asked again, in milliseconds since the epoch by its own clock.
-fn again_at(x: &Exchange) -> Option<i64> {
+pub(super) fn again_at(x: &Exchange) -> Option<i64> {
     let response = x.response().filter(|response| matches!(response.status, 429 | 503))?;
     let named = response.header("retry-after")?.trim();
     match named.parse::<u32>() {
@@ -204,6 +204,11 @@ mod tests {
         comes_to(id, &format!("= calls 5\n{}", asks!("503").repeat(5)), Verdict::Pass);
         comes_to(id, &format!("= calls 2\n{}", asks!("503").repeat(8)), Verdict::Fail);
         comes_to(id, &format!("{}+ 100ms\n", asks!("503")).repeat(4), Verdict::Pass);
+        // Each of twelve calls asks once; and a pause that the server names says nothing of who keeps it.
+        comes_to(id, &format!("= calls 12\n{}", format!("{}+ 1s\n", asks!("503")).repeat(12)), Verdict::Pass);
+        let named = format!("{}+ 3s\n", asks!("503\n< Retry-After: 3")).repeat(12);
+        comes_to(id, &format!("= calls 3\n{named}"), Verdict::Pass);
+        comes_to(id, &named, Verdict::Fail);
         let other = asks!("503").replace("client_id=main", "client_id=other");
         comes_to(id, &format!("{}{other}", asks!("503")).repeat(3), Verdict::Pass);
         comes_to(id, asks!("400 {\"error\":\"invalid_client\"}"), Verdict::Skip);

@@ -12,6 +12,8 @@ pub enum Starts {
     Once,
     /// One time after another, with what it kept.
     Times(u32),
+    /// One time after another, with nothing kept.
+    Anew(u32),
     /// So many at a time.
     Processes(u32),
     /// Killed at that moment, and started again.
@@ -23,7 +25,7 @@ pub enum Starts {
     },
 }
 
-/// When the access token dies.
+/// When the access token dies, or that it does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
     /// After so many calls.
@@ -37,17 +39,22 @@ pub enum Expiry {
         /// How many of them late.
         late: u32,
     },
+    /// Never; the first so many calls are in flight before any is answered.
+    Never {
+        /// How many.
+        together: u32,
+    },
 }
 
-/// Something that the org does, from the nth such request on, so many times.
+/// Something that the org does, from the nth such request on, so many times or for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turn {
     /// What.
     pub what: &'static Happening,
     /// From which request on.
     pub from: u32,
-    /// How often.
-    pub times: u32,
+    /// How often; none means for good.
+    pub times: Option<u32>,
 }
 
 /// Everything.
@@ -65,11 +72,13 @@ pub struct Case {
     pub concurrency: u32,
     /// What a call does, where it is no plain one.
     pub does: Option<&'static str>,
+    /// Whether a minute goes by before each call but the first.
+    pub pauses: bool,
     /// Whether it logs out at the end.
     pub logs_out: bool,
     /// How it is started.
     pub starts: Starts,
-    /// When the access token dies.
+    /// When the access token dies, or that it does not.
     pub expiry: Option<Expiry>,
     /// What the org does besides.
     pub turns: Vec<Turn>,
@@ -78,19 +87,26 @@ pub struct Case {
 impl Case {
     /// How many calls must be answered, where nothing stands in the way of any: there a program has no reason to give up.
     pub fn answered(&self) -> Option<u32> {
-        let harmless = self.turns.iter().all(|turn| turn.what.harm == Harm::None && turn.times == 1);
+        let harmless = self.turns.iter().all(|turn| turn.what.harm == Harm::None);
         let refused = self.turns.iter().filter(|turn| turn.what.place == Place::Api).count();
         // A call that is refused again right after its renewal is given up with good reason.
-        let once = refused + usize::from(self.expiry.is_some()) <= 1;
+        let once = refused + usize::from(self.dies()) <= 1;
         let shared = matches!(self.expiry, Some(Expiry::Every(_))) && self.concurrency > 1;
         let starts = match self.starts {
+            // A result is read page by page in more calls than were asked for.
+            _ if self.does == Some("pages") => return None,
             Starts::Once => 1,
-            Starts::Times(n) => n,
+            Starts::Times(n) | Starts::Anew(n) => n,
             // Whoever shares a token with others may find it dead once more.
             Starts::Processes(n) if !matches!(self.expiry, Some(Expiry::Every(_))) => n,
             Starts::Processes(_) | Starts::Killed { .. } => return None,
         };
         (harmless && once && !shared).then_some(self.calls * starts)
+    }
+
+    /// Whether the access token dies.
+    pub fn dies(&self) -> bool {
+        !matches!(self.expiry, None | Some(Expiry::Never { .. }))
     }
 
     /// How many steps it has: what is done to the program, in whatever way.
@@ -107,6 +123,7 @@ impl Case {
         match self.starts {
             Starts::Once => {}
             Starts::Times(n) => drop(write!(out, ", started {n} times")),
+            Starts::Anew(n) => drop(write!(out, ", started {n} times with nothing kept")),
             Starts::Processes(n) => drop(write!(out, ", {n} processes")),
             Starts::Killed { after, nth } => drop(write!(out, ", killed at {after} {nth}")),
         }
@@ -118,8 +135,12 @@ impl Case {
         if let Some(does) = self.does {
             let _ = write!(out, " ({does})");
         }
+        if self.pauses {
+            out.push_str(", a minute between them");
+        }
         match self.expiry {
             None => {}
+            Some(Expiry::Never { together }) => drop(write!(out, ", the first {together} together")),
             Some(Expiry::After(n)) => drop(write!(out, ", token dead after {n}")),
             Some(Expiry::Every(n)) => drop(write!(out, ", token dead after every {n}")),
             Some(Expiry::AtOnce { calls, late: 0 }) => drop(write!(out, ", token dead for {calls} at once")),
@@ -132,8 +153,10 @@ impl Case {
             if turn.from > 1 {
                 let _ = write!(out, " from the {}. on", turn.from);
             }
-            if turn.times > 1 {
-                let _ = write!(out, " {} times", turn.times);
+            match turn.times {
+                None => out.push_str(" for good"),
+                Some(0 | 1) => {}
+                Some(times) => drop(write!(out, " {times} times")),
             }
         }
         if self.logs_out {

@@ -23,8 +23,8 @@ const MOMENTS: [&str; 4] = ["token-request", "token-response", "api-request", "a
 pub struct Ground {
     /// Flows of the program that the target has, by weight.
     flows: Vec<(u32, Flow)>,
-    /// Apps of the target that log a user in.
-    apps: Vec<&'static str>,
+    /// Other apps of the target, each with the flows that it has.
+    apps: Vec<(&'static str, Vec<Flow>)>,
     /// What its calls may do.
     does: Vec<&'static str>,
     logs_out: bool,
@@ -45,8 +45,11 @@ impl Ground {
         let listed = |flow: &Flow| main.is_some_and(|app| app.flows.contains(flow));
         let flows = client.flows().iter().copied().filter(listed).map(|flow| (weight(flow), flow)).collect();
         let own = matches!(client, Client::Own(_));
-        let others = ["basic", "public"].into_iter().filter(|role| own && target.apps.contains_key(*role));
-        let does = if client.takes("does") { vec!["create", "userinfo", "soap"] } else { Vec::new() };
+        let others = ["basic", "public", "assertion", "other"].into_iter().filter(|_| own);
+        let others = others
+            .filter_map(|role| target.apps.get(role).map(|app| (role, app.flows.iter().copied().collect())));
+        let does =
+            if client.takes("does") { vec!["create", "userinfo", "soap", "pages"] } else { Vec::new() };
         let shares = client.stores() && !client.runs_already();
         let (does, logs_out) = (if own { does } else { Vec::new() }, own && client.takes("ends"));
         Self { flows, apps: others.collect(), does, logs_out, shares, own, select, longest }
@@ -61,8 +64,10 @@ impl Ground {
 pub fn case(ground: &Ground, dice: &mut StdRng) -> Option<Case> {
     let (_, flow) = *ground.flows.choose_weighted(dice, |(weight, _)| *weight).ok()?;
     let mut app = "main";
-    if flow == Flow::WebServer && dice.random_bool(0.25) {
-        app = ground.apps.choose(dice).copied().unwrap_or(app);
+    if dice.random_bool(0.25) {
+        let others: Vec<&'static str> =
+            ground.apps.iter().filter(|(_, flows)| flows.contains(&flow)).map(|(role, _)| *role).collect();
+        app = others.choose(dice).copied().unwrap_or(app);
     }
     let calls = *CALLS.choose(dice)?;
     let mut case = Case {
@@ -72,6 +77,7 @@ pub fn case(ground: &Ground, dice: &mut StdRng) -> Option<Case> {
         calls,
         concurrency: 1,
         does: None,
+        pauses: false,
         logs_out: ground.logs_out && ground.takes("revoke") && dice.random_bool(0.12),
         starts: starts(ground, flow, calls, dice),
         expiry: None,
@@ -90,7 +96,12 @@ pub fn case(ground: &Ground, dice: &mut StdRng) -> Option<Case> {
         case.concurrency = *AT_A_TIME.choose(dice)?;
         case.calls = case.calls.max(case.concurrency);
     }
-    if ground.takes("expire") && case.does != Some("userinfo") && dice.random_bool(0.7) {
+    if case.does == Some("pages") {
+        case.concurrency = 1;
+    }
+    // Time that goes by between calls of several at a time would go by for each of them.
+    case.pauses = ground.own && case.concurrency == 1 && case.starts == Starts::Once && dice.random_bool(0.1);
+    if ground.takes("expire") && case.does != Some("pages") && dice.random_bool(0.7) {
         case.expiry = Some(expiry(&case, dice));
     }
     let most = ground.longest.min(3);
@@ -100,6 +111,11 @@ pub fn case(ground: &Ground, dice: &mut StdRng) -> Option<Case> {
             case.turns.push(turn);
         }
     }
+    // Whoever has given up is not waited for.
+    let borne = case.turns.iter().all(|turn| turn.what.harm == Harm::None);
+    if ground.takes("at-once") && case.expiry.is_none() && case.concurrency > 1 && borne {
+        case.expiry = Some(Expiry::Never { together: case.concurrency });
+    }
     Some(case)
 }
 
@@ -108,7 +124,12 @@ fn starts(ground: &Ground, flow: Flow, calls: u32, dice: &mut StdRng) -> Starts 
         return Starts::Once;
     }
     match dice.random_range(0..20) {
-        0..3 if ground.shares => Starts::Times(dice.random_range(2..=3)),
+        0..3 if ground.shares => {
+            // Who keeps nothing has to log in again, if it can.
+            let anew = flow != Flow::RefreshToken && dice.random_bool(0.5);
+            let n = dice.random_range(2..=3);
+            if anew { Starts::Anew(n) } else { Starts::Times(n) }
+        }
         3..5 if ground.shares && flow != Flow::WebServer => {
             Starts::Processes([2, 2, 4][dice.random_range(0..3)])
         }
@@ -127,7 +148,7 @@ fn expiry(case: &Case, dice: &mut StdRng) -> Expiry {
         Starts::Processes(n) => case.concurrency * n,
         _ => case.concurrency,
     };
-    if in_flight > 1 && dice.random_bool(0.7) {
+    if in_flight > 1 && case.does != Some("userinfo") && dice.random_bool(0.7) {
         let late = if dice.random_bool(0.3) { dice.random_range(1..in_flight) } else { 0 };
         return Expiry::AtOnce { calls: in_flight, late };
     }
@@ -142,16 +163,25 @@ fn expiry(case: &Case, dice: &mut StdRng) -> Expiry {
 fn turn(ground: &Ground, case: &Case, dice: &mut StdRng) -> Option<Turn> {
     let logs_in = case.flow == Flow::WebServer;
     let refreshes = matches!(case.flow, Flow::WebServer | Flow::RefreshToken);
+    let rotates = case.rotation || case.app == "public";
+    // The others have no scope that brings an ID token.
+    let identifies = logs_in && case.app == "main";
     let none_of = |place| case.turns.iter().all(|turn| turn.what.place != place);
     let fits = |one: &&'static Happening| {
         let there = match one.place {
             Place::Token => true,
-            Place::Api => case.does.is_none() && none_of(Place::Api),
+            // What a record comes to that breaks is worth a look; what it is answered, where it must be, is its own.
+            Place::Api => {
+                let fits = case.does.is_none() || case.does == Some("create") && one.harm == Harm::Some;
+                fits && none_of(Place::Api)
+            }
+            Place::Page => case.does == Some("pages") && none_of(Place::Page),
             // Where the old refresh token is over, a client needs the new one that the answer hides.
             Place::Refresh => {
                 let hides = one.says.contains("refresh_token:");
-                refreshes && case.expiry.is_some() && !(case.rotation && hides)
+                refreshes && case.expiry.is_some() && !(rotates && hides)
             }
+            Place::Grant => !refreshes,
             Place::Revoke => case.logs_out,
             Place::Code => logs_in,
             Place::Callback | Place::Keys => logs_in && none_of(one.place),
@@ -159,7 +189,8 @@ fn turn(ground: &Ground, case: &Case, dice: &mut StdRng) -> Option<Turn> {
         // A minute of waiting is one of a clock of ours, or one that goes by.
         // Whoever gives up earlier does not come to the moment at which it was to be killed.
         let comes = !matches!(case.starts, Starts::Killed { .. }) || one.harm == Harm::None;
-        there && comes && ground.takes(one.place.word()) && (ground.own || one.name != "silence")
+        let has_token = !one.is_of_id_token() || identifies;
+        there && has_token && comes && ground.takes(one.place.word()) && (ground.own || one.name != "silence")
     };
     let may: Vec<&'static Happening> = ALL.iter().filter(fits).collect();
     let what = *may.choose(dice)?;
@@ -167,10 +198,14 @@ fn turn(ground: &Ground, case: &Case, dice: &mut StdRng) -> Option<Turn> {
         return None;
     }
     let from = [1, 1, 1, 2, 2, 3][dice.random_range(0..6)];
-    let times = [1, 1, 1, 2][dice.random_range(0..4)];
+    let times = [Some(1), Some(1), Some(1), Some(2), None][dice.random_range(0..5)];
     let (from, times) = match what.place {
-        Place::Keys => (1, 1),
-        Place::Api => (from, 1),
+        Place::Keys => (1, Some(1)),
+        // In place of the second page, and whoever was refused asks for it again.
+        Place::Page => (2, Some(1)),
+        // No two codes are the same.
+        Place::Callback if what.says.contains(" code: \"") => (from, Some(1)),
+        Place::Api if what.harm == Harm::None || times == Some(2) => (from, Some(1)),
         _ => (from, times),
     };
     Some(Turn { what, from, times })

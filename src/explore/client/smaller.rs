@@ -1,6 +1,7 @@
 //! Plays that are smaller than one: less that the org does, fewer starts, fewer calls, and the least besides. Pure.
 
 use super::case::{Case, Expiry, Starts, Turn};
+use super::happening::Place;
 
 /// Everything that is smaller by one thing, boldest first.
 pub fn smaller(case: &Case) -> Vec<Case> {
@@ -34,6 +35,7 @@ pub fn smaller(case: &Case) -> Vec<Case> {
     }
     match case.starts {
         Starts::Times(n) if n > 2 => with(&|less| less.starts = Starts::Times(2)),
+        Starts::Anew(n) if n > 2 => with(&|less| less.starts = Starts::Anew(2)),
         Starts::Processes(n) if n > 2 => with(&|less| less.starts = Starts::Processes(2)),
         Starts::Killed { after, nth } if nth > 1 => {
             with(&|less| less.starts = Starts::Killed { after, nth: nth - 1 });
@@ -47,17 +49,21 @@ pub fn smaller(case: &Case) -> Vec<Case> {
             with(&|less| less.expiry = Some(Expiry::After(1)));
         }
         Some(Expiry::Every(_)) => with(&|less| less.expiry = Some(Expiry::After(1))),
+        Some(Expiry::Never { together }) if together > 2 => {
+            with(&|less| less.expiry = Some(Expiry::Never { together: 2 }));
+        }
         Some(Expiry::After(n)) if n > 1 => with(&|less| less.expiry = Some(Expiry::After(1))),
         _ => {}
     }
     with(&|less| less.does = None);
+    with(&|less| less.pauses = false);
     with(&|less| less.logs_out = false);
     with(&|less| less.rotation = false);
     with(&|less| less.app = "main");
     for at in 0..case.turns.len() {
         with(&|less| less.turns[at].from = 1);
-        with(&|less| less.turns[at].times = 1);
-        with(&|less| less.turns[at].times = less.turns[at].times.min(2));
+        with(&|less| less.turns[at].times = Some(1));
+        with(&|less| less.turns[at].times = less.turns[at].times.map(|times| times.min(2)));
     }
     all
 }
@@ -78,13 +84,20 @@ fn fit(case: &mut Case) {
             calls => Expiry::AtOnce { calls, late: late.min(calls - 1) },
         });
     }
+    if let Some(Expiry::Never { together }) = case.expiry {
+        case.expiry = (in_flight > 1).then(|| Expiry::Never { together: together.min(in_flight) });
+    }
+    // Pages are of a result that is read page by page.
+    if case.does != Some("pages") {
+        case.turns.retain(|turn| turn.what.place != Place::Page);
+    }
 }
 
 /// How much there is to a play, heaviest first.
 fn weight(case: &Case) -> (usize, u32, u32) {
     let starts = match case.starts {
         Starts::Once => 0,
-        Starts::Times(n) | Starts::Processes(n) => n,
+        Starts::Times(n) | Starts::Anew(n) | Starts::Processes(n) => n,
         Starts::Killed { nth, .. } => 2 + nth,
     };
     let expiry = match case.expiry {
@@ -92,9 +105,10 @@ fn weight(case: &Case) -> (usize, u32, u32) {
         Some(Expiry::After(n)) => n,
         Some(Expiry::Every(n)) => 5 + n,
         Some(Expiry::AtOnce { calls, late }) => 10 + calls + late,
+        Some(Expiry::Never { together }) => together,
     };
-    let turn = |turn: &Turn| turn.from + turn.times;
-    let flags = [case.does.is_some(), case.logs_out, case.rotation, case.app != "main"];
+    let turn = |turn: &Turn| turn.from + turn.times.unwrap_or(5);
+    let flags = [case.does.is_some(), case.pauses, case.logs_out, case.rotation, case.app != "main"];
     let details = flags.into_iter().map(u32::from).sum::<u32>() + case.turns.iter().map(turn).sum::<u32>();
     (case.steps(), case.calls + case.concurrency + starts, expiry + details)
 }

@@ -40,21 +40,26 @@ fn write_scenario(out: &mut String, scenario: &Scenario<'_>) {
     if case.app != "main" {
         key(4, "app", case.app);
     }
-    if case.rotation {
-        key(4, "settings", "{ rotation: true }");
+    let rotation = case.rotation.then_some("rotation: true");
+    let settings: Vec<&str> = rotation.into_iter().chain(of_turns(case, |turn| turn.what.settings)).collect();
+    if !settings.is_empty() {
+        key(4, "settings", &format!("{{ {} }}", settings.join(", ")));
     }
     key(4, "program", &program(case));
+    let of = if case.does == Some("userinfo") { ", of: userinfo" } else { "" };
     let expire = case.expiry.map(|expiry| match expiry {
-        Expiry::After(n) => format!("{{ after_calls: {n} }}"),
-        Expiry::Every(n) => format!("{{ every: {n} }}"),
-        Expiry::AtOnce { calls, late: 0 } => format!("{{ at_once: {calls} }}"),
-        Expiry::AtOnce { calls, late } => format!("{{ at_once: {calls}, late: {late} }}"),
+        Expiry::After(n) => ("expire", format!("{{ after_calls: {n}{of} }}")),
+        Expiry::Every(n) => ("expire", format!("{{ every: {n}{of} }}")),
+        Expiry::AtOnce { calls, late: 0 } => ("expire", format!("{{ at_once: {calls} }}")),
+        Expiry::AtOnce { calls, late } => ("expire", format!("{{ at_once: {calls}, late: {late} }}")),
+        Expiry::Never { together } => ("together", together.to_string()),
     });
-    if expire.is_some() || !case.turns.is_empty() {
+    let answers = answers(case);
+    if expire.is_some() || !case.turns.is_empty() || !answers.is_empty() {
         key(4, "org", "");
     }
-    if let Some(expire) = expire {
-        key(6, "expire", &expire);
+    if let Some((word, expire)) = expire {
+        key(6, word, &expire);
     }
     for turn in &case.turns {
         match turn.what.place {
@@ -63,7 +68,6 @@ fn write_scenario(out: &mut String, scenario: &Scenario<'_>) {
             _ => {}
         }
     }
-    let answers: Vec<String> = case.turns.iter().filter_map(answer).collect();
     if !answers.is_empty() {
         key(6, "answers", "");
     }
@@ -92,22 +96,58 @@ fn program(case: &Case) -> String {
         Starts::Once => {}
         // What is started again goes on with what it kept.
         Starts::Times(n) => keys.push(format!("times: {n}, store: true")),
+        Starts::Anew(n) => keys.push(format!("times: {n}")),
         Starts::Processes(n) => keys.push(format!("processes: {n}")),
         Starts::Killed { after, nth } => keys.push(format!("kill: {{ after: {after}, nth: {nth} }}")),
     }
+    let authentication = match case.app {
+        "basic" => Some("authentication: basic"),
+        "assertion" => Some("authentication: private-key-jwt"),
+        _ => None,
+    };
     let does = case.does.map(|does| format!("does: {does}"));
-    let ends = case.logs_out.then(|| "ends: log-out".to_owned());
-    let args: Vec<String> = does.into_iter().chain(ends).collect();
+    let mut args: Vec<&str> = authentication.into_iter().chain(does.as_deref()).collect();
+    args.extend(case.pauses.then_some("pause: 1m"));
+    args.extend(of_turns(case, |turn| turn.what.args));
+    args.extend(case.logs_out.then_some("ends: log-out"));
     if !args.is_empty() {
         keys.push(format!("args: {{ {} }}", args.join(", ")));
     }
     format!("{{ {} }}", keys.join(", "))
 }
 
+/// What the turns say of something, each once.
+fn of_turns<'c>(case: &'c Case, what: impl Fn(&'c Turn) -> &'static str) -> Vec<&'static str> {
+    let mut all: Vec<&'static str> = Vec::new();
+    for says in case.turns.iter().map(what) {
+        if !says.is_empty() && !all.contains(&says) {
+            all.push(says);
+        }
+    }
+    all
+}
+
 /// `from` and `times`, with what separates them from what follows.
 fn counted(turn: &Turn) -> String {
     let from = if turn.from > 1 { format!("from: {}, ", turn.from) } else { String::new() };
-    format!("{from}times: {}, ", turn.times)
+    let times = turn.times.map(|times| format!("times: {times}, ")).unwrap_or_default();
+    from + &times
+}
+
+/// What stands in place of answers, in the order in which it is looked through.
+fn answers(case: &Case) -> Vec<String> {
+    let mut all: Vec<String> = case.turns.iter().filter_map(answer).collect();
+    let codes = of_turns(case, |turn| turn.what.code);
+    all.extend(codes.iter().map(|code| format!("{{ to: token, grant_type: authorization_code, {code} }}")));
+    if case.does == Some("pages") {
+        let page = |first: &str, json: &str| {
+            format!("{{ to: api, {first}, respond: {{ status: 200, json: {{ {json} records: [] }} }} }}")
+        };
+        let next = "done: false, nextRecordsUrl: /services/data/v62.0/query/01gRM0000000001-2000,";
+        all.insert(0, page("times: 1", next));
+        all.push(page("from: 2", "done: true,"));
+    }
+    all
 }
 
 fn answer(turn: &Turn) -> Option<String> {
@@ -115,7 +155,8 @@ fn answer(turn: &Turn) -> Option<String> {
         Place::Token => "to: token",
         Place::Refresh => "to: token, grant_type: refresh_token",
         Place::Code => "to: token, grant_type: authorization_code",
-        Place::Api => "to: api",
+        Place::Grant => "to: token",
+        Place::Api | Place::Page => "to: api",
         Place::Revoke => "to: revoke",
         Place::Callback | Place::Keys => return None,
     };
