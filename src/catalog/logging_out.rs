@@ -157,7 +157,8 @@ fn refresh_token_is_revoked(t: &Transcript) -> Judgement {
         let anew = |other: &Grant<'_>| {
             other.origin.is_some_and(|login| login.began_after(last) && same_client(login, grant.requests[0]))
         };
-        if grant.refreshes().any(|x| !is_sound(x)) && grants.iter().any(anew) {
+        let unused = |x: &Exchange| grant.calls.iter().all(|y| presented(y) != x.text("access_token"));
+        if grant.refreshes().any(|x| !is_sound(x) || unused(x)) && grants.iter().any(anew) {
             continue;
         }
         let mine: Vec<&Exchange> = revocations(t).filter(|x| same_client(x, grant.requests[0])).collect();
@@ -273,6 +274,10 @@ mod tests {
         let anew = anew.replace("= told ends log-out\n", "");
         let out = revoked!("R3" => "200");
         comes_to(id, &format!("{}{refresh}{anew}{out}", session!()), Verdict::Pass);
+        let unused = refresh.replace(",\"error\":\"invalid_grant\"", "");
+        comes_to(id, &format!("{}{unused}{anew}{out}", session!()), Verdict::Pass);
+        let used = format!("{unused}> GET api\n> Authorization: Bearer A2\n< 200\n");
+        comes_to(id, &format!("{}{used}{anew}{out}", session!()), Verdict::Fail);
         let empty = refresh.replace("\"A2\",\"error\":\"invalid_grant\"", "\"\"");
         comes_to(id, &format!("{}{empty}{anew}{out}", session!()), Verdict::Pass);
         comes_to(id, &format!("{}{anew}{out}", session!()), Verdict::Fail);

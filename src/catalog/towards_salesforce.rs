@@ -245,8 +245,11 @@ fn unknown_app_is_no_hot_loop(t: &Transcript) -> Judgement {
         if !UNKNOWN.iter().any(|word| told.contains(word)) {
             continue;
         }
+        // Who was let in meanwhile has another reason.
+        let known = t.at(Endpoint::Token).find(|y| y.began_after(x) && y.granted() && same_client(x, y));
         let same = |y: &Exchange| {
-            let soon = y.at.saturating_sub(ended(x)) <= 2 * PROMPT;
+            let soon = y.at.saturating_sub(ended(x)) <= 2 * PROMPT
+                && known.is_none_or(|known| y.number <= known.number);
             y.endpoint == Endpoint::Token && y.grant_type() == x.grant_type() && same_client(x, y) && soon
         };
         match again(t, x, same)[..] {
@@ -298,6 +301,17 @@ mod tests {
         let post = |limit: &str| limit.replace("GET api", "POST api");
         let three = format!("{}{}{}", post(limit), post(call!("201")), post(call!("201")));
         comes_to(id, &format!("= calls 3\n{}{}{three}", grant!(), call!("200")), Verdict::Pass);
+    }
+
+    #[test]
+    fn who_was_let_in_meanwhile_has_another_reason_to_ask() {
+        let id = "towards-salesforce/unknown-app-is-no-hot-loop";
+        let unknown = grant!()
+            .replace("200 ", "400 ")
+            .replace("access_token", "error")
+            .replace("A1", "invalid_client_id");
+        comes_to(id, &format!("{unknown}{}", unknown.repeat(3)), Verdict::Fail);
+        comes_to(id, &format!("{unknown}{}", grant!().repeat(3)), Verdict::Pass);
     }
 
     #[test]

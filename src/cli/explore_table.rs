@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Exit, Io, load_files, runtime};
 use crate::catalog::Party;
-use crate::client::wrong;
+use crate::client::wrong::{self, Wrong, named_credential};
 use crate::explore::{self, Error, Exploration, Row, Side};
 use crate::org::fault::Fault;
 use crate::run::{Client, Options};
@@ -27,7 +27,14 @@ pub(super) fn exec(exploration: Exploration, path: &Path, io: &mut Io<'_>) -> Ex
         (Side::Client, Client::Own(wrongs)) if wrongs.name().is_some() => {
             mutants = wrong::all().filter(|wrong| wrongs.has(wrong)).map(Mutant::Client).collect();
         }
-        (Side::Client, _) => mutants = wrong::all().map(Mutant::Client).collect(),
+        (Side::Client, _) => {
+            let of_credentials =
+                |wrong: &Wrong| named_credential::ALL.iter().any(|one| one.name == wrong.name);
+            let (named, others): (Vec<&Wrong>, Vec<&Wrong>) =
+                wrong::all().partition(|one| of_credentials(one));
+            mutants = others.into_iter().map(Mutant::Client).collect();
+            apart = named.iter().map(|wrong| wrong.name).collect();
+        }
         (Side::Org, _) if mutants.is_empty() => {
             let (faults, others) = runtime.block_on(in_need(&exploration.options, stopped.clone()))?;
             (mutants, apart) = (faults.into_iter().map(Mutant::Org).collect(), others);

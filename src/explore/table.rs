@@ -34,7 +34,8 @@ const OF_CLIENTS: &str = "# What exploring finds of clients\n\nWrongs of grantch
     one; seconds are of the machine on which it did. A step is something that is done to the client: it is set to work, its token dies, \
     the org answers otherwise, it is started again.\n\n";
 
-/// The page of what was explored by that command; `apart` are the names of those that need a malformed request.
+/// The page of what was explored by that command; `apart` are the names of those that exploring does not play: faults that need
+/// a malformed request, and wrongs of a Named Credential.
 pub fn markdown(side: Side, command: &str, rows: &[Row], apart: &[&'static str]) -> String {
     let found: Vec<&Counterexample> = rows.iter().filter_map(Row::found).collect();
     let steps = found.iter().map(|one| one.size.steps).max().unwrap_or(0);
@@ -67,11 +68,13 @@ pub fn markdown(side: Side, command: &str, rows: &[Row], apart: &[&'static str])
     }
     if !apart.is_empty() {
         let names: Vec<String> = apart.iter().map(|name| format!("`{name}`")).collect();
-        let _ = writeln!(
-            out,
-            "\nFaults that show only where some request of several is malformed, which is what suites are for: {}.",
-            names.join(", ")
-        );
+        let what = match side {
+            Side::Org => {
+                "Faults that show only where some request of several is malformed, which is what suites are for"
+            }
+            Side::Client => "Wrongs of a Named Credential, which suites play",
+        };
+        let _ = writeln!(out, "\n{what}: {}.", names.join(", "));
     }
     out
 }

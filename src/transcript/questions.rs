@@ -198,7 +198,18 @@ impl Transcript {
     /// Whether a client that sent one of these can know of the other: both are of one start, or it was given a place for what
     /// outlives it.
     pub fn may_know(&self, one: &Exchange, other: &Exchange) -> bool {
-        one.same_start(other) || self.has_store()
+        let starts = self.start_of(one).zip(self.start_of(other));
+        starts.is_none_or(|(one, other)| one == other) || self.has_store()
+    }
+
+    /// The start of a program to which an exchange belongs, as far as a record tells: what a browser sends is of the start that
+    /// goes on with it.
+    fn start_of(&self, x: &Exchange) -> Option<usize> {
+        let of_program = |y: &&Exchange| y.action == "program" && y.scenario == x.scenario;
+        if x.action != "browser" {
+            return Some(x).filter(of_program).map(|x| x.step);
+        }
+        self.exchanges.iter().filter(|y| y.number > x.number).find(of_program).map(|y| y.step)
     }
 
     /// Whether a client that sent `one` can know what it was answered to `other`: in the same start of a program, or in a later

@@ -196,7 +196,8 @@ pub fn program(data: &[u8]) {
     match read_program(&source, Path::new("foreign.yaml"), &lookup) {
         Ok(program) => {
             assert!(to_json(&source).is_ok());
-            assert!(!program.command.is_empty() && !program.flows.is_empty() && program.within > 0);
+            assert!(program.command.is_empty() == program.trigger.is_some());
+            assert!(!program.flows.is_empty() && program.within > 0);
             let values = VALUES.iter().map(|value| (value.name, "${x}".to_owned())).collect();
             if let Err(why) = program.launch(&values, Vec::new()) {
                 assert!(why.0.iter().all(|name| !name.contains(['.', '$'])), "{why}");

@@ -170,7 +170,8 @@ impl<'t> Grants<'t> {
         self.all.iter().filter(mine).count() == 1
     }
 
-    /// Token requests that ask for a new login of the same client, or for its start at the authorization endpoint.
+    /// Token requests that ask for a new login of the same client, or for its start at the authorization endpoint. Whoever is
+    /// started again with nothing kept knows of no grant, and its login says nothing of this one.
     pub(in crate::catalog) fn logins<'a>(
         &'a self,
         grant: &'a Grant<'t>,
@@ -181,7 +182,8 @@ impl<'t> Grants<'t> {
             _ => false,
         };
         let mine = |x: &&Exchange| grant.requests.first().is_some_and(|first| same_client(x, first));
-        self.t.exchanges.iter().filter(asks).filter(mine)
+        let knows = |x: &&Exchange| grant.requests.first().is_some_and(|first| self.t.may_know(x, first));
+        self.t.exchanges.iter().filter(asks).filter(mine).filter(knows)
     }
 
     /// Refresh requests of the same client that present no refresh token.

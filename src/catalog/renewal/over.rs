@@ -219,6 +219,16 @@ mod tests {
     }
 
     #[test]
+    fn who_is_started_again_with_nothing_kept_has_to_log_in() {
+        let id = "renewal/refresh-comes-before-a-new-login";
+        let of = |exchange: &str, step: u32| format!("{exchange}! action program\n! step {step}\n");
+        let first = format!("{}{}", of(login!(), 0), of(call!("A1" => "401"), 0));
+        let anew = format!("{LOGIN}! action browser\n{}", of(&login!().replace("code=C", "code=D"), 1));
+        comes_to(id, &format!("{first}{anew}"), Verdict::Skip);
+        comes_to(id, &format!("= store\n{first}{anew}"), Verdict::Fail);
+    }
+
+    #[test]
     fn what_a_server_is_given_unasked_has_not_to_be_tried() {
         let id = "renewal/refresh-comes-before-a-new-login";
         let grant = |token: &str| {

@@ -130,7 +130,9 @@ fn retry_after_is_respected(t: &Transcript) -> Judgement {
             else {
                 continue;
             };
-            let Some(next) = grant.refreshes().find(|z| z.began_after(x)) else { continue };
+            let Some(next) = grant.refreshes().find(|z| z.began_after(x) && z.same_start(x)) else {
+                continue;
+            };
             let waited = next.at - ended(x);
             let expected = format!("{seconds} s without a refresh");
             if waited + SLACK >= i64::from(seconds) * 1000 {
@@ -165,6 +167,19 @@ mod tests {
         );
         let for_calls = concat!(call!("A1" => "401"), refresh!("R1" => raw "503"));
         comes_to(ID, &format!("{}{}", tries(20, for_calls), refresh!("R1" => "A2")), Verdict::Pass);
+    }
+
+    #[test]
+    fn neither_another_process_nor_another_start_knows_of_a_pause() {
+        let id = "renewal/retry-after-is-respected";
+        let hurried =
+            concat!(refresh!("R1" => raw "429\n< Retry-After: 5"), "+ 1s\n", refresh!("R1" => "A2"));
+        comes_to(id, &format!("{}{hurried}", login!()), Verdict::Fail);
+        comes_to(id, &format!("= processes 2\n{}{hurried}", login!()), Verdict::Skip);
+        let of = |exchange: &str, step: u32| format!("{exchange}! action program\n! step {step}\n");
+        let told = of(refresh!("R1" => raw "429\n< Retry-After: 5"), 0);
+        let again = of(refresh!("R1" => "A2"), 1);
+        comes_to(id, &format!("{}{told}+ 1s\n{again}", of(login!(), 0)), Verdict::Skip);
     }
 
     #[test]

@@ -7,7 +7,7 @@ macro_rules! wrongs {
     ($($constant:ident $name:literal [$($origin:literal),*] $doc:literal)*) => {
         $(#[doc = $doc] pub const $constant: super::Wrong =
             super::Wrong { name: $name, doc: $doc, origins: &[$($origin),*] };)*
-        pub(super) const ALL: &[super::Wrong] = &[$($constant),*];
+        pub(crate) const ALL: &[super::Wrong] = &[$($constant),*];
     };
 }
 

@@ -46,8 +46,7 @@ impl Ground {
         let flows = client.flows().iter().copied().filter(listed).map(|flow| (weight(flow), flow)).collect();
         let own = matches!(client, Client::Own(_));
         let others = ["basic", "public", "assertion", "other"].into_iter().filter(|_| own);
-        let others = others
-            .filter_map(|role| target.apps.get(role).map(|app| (role, app.flows.iter().copied().collect())));
+        let others = others.filter_map(|role| target.apps.get(role).map(|app| (role, app.flows.to_vec())));
         let does =
             if client.takes("does") { vec!["create", "userinfo", "soap", "pages"] } else { Vec::new() };
         let shares = client.stores() && !client.runs_already();
