@@ -78,10 +78,13 @@ fn are_of(callers: usize, row: &[&Exchange]) -> bool {
     if row.len() <= 2 * callers {
         return true;
     }
-    // Pauses that the server names are all alike, and tell nothing of who keeps them.
-    let named =
-        |pair: &[&Exchange]| tries::again_at(pair[0]).is_some_and(|at| pair[1].at + tries::SLACK >= at);
-    if row.len() <= TRIES * callers && row.windows(2).all(named) {
+    // Pauses that the server names are all alike, and tell nothing of who keeps them; nor does one after an answer that was
+    // waited for in vain, which begins when the client has had enough of it.
+    let says_nothing = |pair: &[&Exchange]| {
+        let in_vain = pair[0].response().is_none() && ended(pair[0]) - pair[0].at >= tries::SLACK;
+        in_vain || tries::again_at(pair[0]).is_some_and(|at| pair[1].at + tries::SLACK >= at)
+    };
+    if row.len() <= TRIES * callers && row.windows(2).all(says_nothing) {
         return true;
     }
     let pause = |i: usize| row[i].at - ended(row[i - 1]);

@@ -209,6 +209,10 @@ mod tests {
         let named = format!("{}+ 3s\n", asks!("503\n< Retry-After: 3")).repeat(12);
         comes_to(id, &format!("= calls 3\n{named}"), Verdict::Pass);
         comes_to(id, &named, Verdict::Fail);
+        let vain = format!("{}! took 10000000\n+ 10s\n", asks!("nothing")).repeat(12);
+        let broken = "robustness/broken-connection-is-tried-with-patience";
+        comes_to(broken, &format!("= calls 3\n{vain}"), Verdict::Pass);
+        comes_to(broken, &vain, Verdict::Fail);
         let other = asks!("503").replace("client_id=main", "client_id=other");
         comes_to(id, &format!("{}{other}", asks!("503")).repeat(3), Verdict::Pass);
         comes_to(id, asks!("400 {\"error\":\"invalid_client\"}"), Verdict::Skip);
