@@ -133,6 +133,11 @@ impl What {
 
     /// The token that it is about.
     pub fn token(&self) -> Option<Held> {
+        self.clone().token_mut().copied()
+    }
+
+    /// The same, to have it be about another one.
+    pub fn token_mut(&mut self) -> Option<&mut Held> {
         match self {
             What::Refresh { token, .. }
             | What::Revoke { token, .. }
@@ -140,7 +145,7 @@ impl What {
             | What::Userinfo { token }
             | What::Identity { token }
             | What::Call { token }
-            | What::Soap { token } => Some(*token),
+            | What::Soap { token } => Some(token),
             _ => None,
         }
     }

@@ -34,6 +34,21 @@ fn shorter(program: &Program, rules: &dyn Fn(&Settings) -> Rules) -> Vec<Program
         }
         size /= 2;
     }
+    // Without a renewal: who used what it brought uses what it renewed.
+    for at in 0..n {
+        let What::Refresh { token: renewed, .. } = program.lines[at].what else { continue };
+        let mut less = program.clone();
+        let gone = less.lines.remove(at).id;
+        for held in
+            less.lines.iter_mut().filter_map(|line| line.what.token_mut()).filter(|held| held.of == gone)
+        {
+            held.of = renewed.of;
+        }
+        let less = less.mended(&rules(&program.settings));
+        if !less.lines.is_empty() && !all.contains(&less) {
+            all.push(less);
+        }
+    }
     // What goes only together with another one.
     for one in 0..n {
         for other in one + 1..n {
