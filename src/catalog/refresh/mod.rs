@@ -330,6 +330,12 @@ mod tests {
             assert_eq!(after(what), Verdict::Skip, "{what}");
         }
         assert_eq!(after("= setting refresh_policy infinite\n+ 30d"), Verdict::Fail);
+        // Of redemptions at once the one that was sent first may lose, and take the grant with it.
+        let lost = "> POST token grant_type=authorization_code&code=C&client_id=main\n< 400 {\"error\":\"invalid_grant\"}\n";
+        let raced = format!("{lost}= hold\n{}= release\n{refused}", code!());
+        assert_eq!(verdict(id, &raced), Verdict::Skip);
+        // One that was over before the code won is another matter.
+        assert_eq!(verdict(id, &format!("{lost}{}{refused}", code!())), Verdict::Fail);
     }
 
     #[test]

@@ -212,7 +212,8 @@ impl<'t> Family<'t> {
                 self.refresh.contains(&token) && (!y.granted() || t.rotated_before(token, y).is_some())
             }
             (Endpoint::Token, None) => self.origin.is_some_and(|origin| {
-                origin.number < y.number
+                origin.number != y.number
+                    && y.over_at > origin.number
                     && y.param("code").is_some()
                     && y.param("code") == origin.param("code")
             }),
