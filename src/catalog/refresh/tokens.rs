@@ -204,7 +204,7 @@ impl<'t> Family<'t> {
     }
 
     /// Whether an exchange may have ended tokens of the family: one of them was revoked, presented in vain,
-    /// or presented after it was rotated out; or the code was redeemed again.
+    /// or presented after it was rotated out; or the code was redeemed again, or more than once at a time.
     pub(super) fn disturbs(&self, t: &Transcript, y: &Exchange) -> bool {
         match (y.endpoint, y.param("refresh_token")) {
             (Endpoint::Revoke, _) => self.revokes(y),

@@ -38,21 +38,31 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
     },
 ];
 
+/// What an ID token that an answer brought says.
+fn said<'x>(x: &'x Exchange, claim: &str) -> Option<&'x str> {
+    x.facts.id_token.as_ref()?.text(claim)
+}
+
+/// Whether a refresh brought an ID token of another issuer or user than that of the login, and is to be thrown away.
+pub(in crate::catalog) fn is_of_another(grant: &Grant<'_>, x: &Exchange) -> bool {
+    let differs = |claim| {
+        let both = grant.origin.and_then(|login| said(login, claim)).zip(said(x, claim));
+        both.is_some_and(|(login, now)| login != now)
+    };
+    differs("iss") || differs("sub")
+}
+
 /// Whether nobody calls with the access token of a refresh whose ID token says otherwise than that of the login.
 fn refused(t: &Transcript, claim: &str) -> Judgement {
     let mut j = Judgement::new();
-    let said = |x: &Exchange| {
-        let token = x.facts.id_token.as_ref()?;
-        token.text(claim).map(str::to_owned)
-    };
     // Who asked for none, or never looked at one, has no use for it: the answer brings it all the same.
     if !cares(t) {
         return j;
     }
     for grant in Grants::of(t).iter() {
-        let Some(login) = grant.origin.and_then(said) else { continue };
+        let Some(login) = grant.origin.and_then(|login| said(login, claim)) else { continue };
         for x in grant.refreshes().filter(|x| x.granted()) {
-            let Some(now) = said(x) else { continue };
+            let Some(now) = said(x, claim) else { continue };
             let with = |c: &&&Exchange| presented(c) == x.text("access_token") && c.began_after(x);
             let used = grant.calls.iter().find(with);
             match used {

@@ -188,8 +188,9 @@ fn turn(ground: &Ground, case: &Case, dice: &mut StdRng) -> Option<Turn> {
         // A minute of waiting is one of a clock of ours, or one that goes by.
         // Whoever gives up earlier does not come to the moment at which it was to be killed.
         let comes = !matches!(case.starts, Starts::Killed { .. }) || one.harm == Harm::None;
+        let waits = ["hang:", "stall:"].iter().any(|word| one.says.starts_with(word));
         let has_token = !one.is_of_id_token() || identifies;
-        there && has_token && comes && ground.takes(one.place.word()) && (ground.own || one.name != "silence")
+        there && has_token && comes && ground.takes(one.place.word()) && (ground.own || !waits)
     };
     let may: Vec<&'static Happening> = ALL.iter().filter(fits).collect();
     let what = *may.choose(dice)?;

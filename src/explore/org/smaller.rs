@@ -153,3 +153,36 @@ fn plainer_lines(line: &Line) -> Vec<Line> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::program::{Held, Kind};
+    use super::*;
+    use crate::subject::Target;
+
+    #[test]
+    fn a_renewal_goes_and_who_used_what_it_brought_uses_what_it_renewed() {
+        let mut lines: Vec<Line> = Vec::new();
+        let mut then = |what: What| {
+            let id = u32::try_from(lines.len()).unwrap();
+            let who = Who { app: "main".into(), user: "main".into() };
+            lines.push(Line { id, who, what, times: 1, together: false });
+        };
+        let refresh = |of: u32| What::Refresh { token: Held { kind: Kind::Refresh, of }, narrow: false };
+        then(What::Authorize { scope: None, nonce: false, prompt: false });
+        then(What::Redeem { code: 0, verifier: 0 });
+        for of in [1, 2, 3, 3] {
+            then(refresh(of));
+        }
+        let rules =
+            |settings: &Settings| Rules { rotation: Some(true), ..Rules::of(&Target::default(), settings) };
+        let all = smaller(&Program { lines, ..Program::default() }, None, &rules);
+        let renewals = |program: &Program| -> Vec<(u32, u32)> {
+            program.lines[2..].iter().filter_map(|line| Some((line.id, line.what.token()?.of))).collect()
+        };
+        assert!(
+            all.iter().any(|less| less.lines.len() == 5 && renewals(less) == [(3, 1), (4, 3), (5, 3)]),
+            "{all:?}"
+        );
+    }
+}
