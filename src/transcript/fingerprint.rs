@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 mod learning;
+mod names;
 
 use super::beside::Beside;
 use super::encodings::{encodings, whole};
 use super::needles::{Needle, Needles};
 use crate::oauth::hmac_sha256;
 use crate::subject::Subject;
+use names::{PARAMS, is_kind, kind_of};
 
 /// Values below this length are replaced only where their name stands beside them: `a` is no secret
 /// that could be searched for in a text.
@@ -74,32 +76,10 @@ const EVERYDAY: &[&str] = &[
 /// What programs write where they have no token. It is no secret, and whoever judges a recording must see it.
 pub const NOTHING: [&str; 6] = ["undefined", "null", "None", "nil", "(null)", "[object"];
 
-/// Parameters whose values are secret, and the kind that their fingerprint shows.
-const PARAMS: &[(&str, &str)] = &[
-    ("code", "code"),
-    ("client_secret", "client_secret"),
-    ("refresh_token", "refresh_token"),
-    ("access_token", "access_token"),
-    ("oauth_token", "access_token"),
-    ("id_token", "id_token"),
-    ("id_token_hint", "id_token"),
-    ("assertion", "assertion"),
-    ("client_assertion", "client_assertion"),
-    ("code_verifier", "code_verifier"),
-    ("token", "token"),
-    ("password", "password"),
-    ("pw", "password"),
-    ("csrf", "page_field"),
-    ("xsrf", "page_field"),
-];
-
 /// Whether a parameter of that name has a secret value, whoever sends it.
 pub fn is_secret_parameter(name: &str) -> bool {
-    PARAMS.iter().any(|(own, _)| *own == name)
+    kind_of(name).is_some()
 }
-
-/// Members of JSON answers whose values are secret.
-const MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "signature", "device_code"];
 
 /// Replaces every secret that it knows, in every encoding, by its keyed fingerprint.
 pub struct Redactor {
@@ -278,28 +258,10 @@ fn is_strong(value: &str) -> bool {
     value.len() >= STRONG && !is_word(value)
 }
 
-/// What follows a name: `":"VALUE"`, `=VALUE` or `>VALUE<`.
-fn value_beside(rest: &str) -> Option<&str> {
-    let (value, ends): (&str, &[char]) = if let Some(json) = rest.strip_prefix('"') {
-        (json.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?, &['"'])
-    } else if let Some(form) = rest.strip_prefix('=') {
-        (form, &['&', '"', '\'', '<', ' ', '\n'])
-    } else {
-        (rest.strip_prefix('>')?, &['<'])
-    };
-    let value = value.split(ends).next().unwrap_or(value);
-    // A short word beside such a name, as in prose, is no secret that could be searched for.
-    (value.len() >= SHORTEST).then_some(value)
-}
-
 /// Whether a text is a fingerprint already, as in a recording that was read back.
 fn is_fingerprint(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(kind, hex)| {
-        let ours = ["basic", "cookie", "parameter", "secret"].into_iter().chain(MEMBERS.iter().copied());
-        ours.chain(PARAMS.iter().map(|(_, kind)| *kind)).any(|known| known == kind)
-            && hex.len() == 16
-            && hex.bytes().all(|b| b.is_ascii_hexdigit())
-    })
+    let hex = |digits: &str| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    text.split_once(':').is_some_and(|(kind, print)| is_kind(kind) && hex(print))
 }
 
 #[cfg(test)]
@@ -493,12 +455,54 @@ mod tests {
             "<OAuth><access_token>first-secret-1</access_token></OAuth>",
             "access_token=first-secret-1&token_type=Bearer",
             r#"{"access_token":"tok:0123456789abcdef"}"#,
+            r#"{"lightning_sid":"first-secret-1","frontdoor_uri":"https://a.test/secur/frontdoor.jsp?otp=second-secret-2&cshc=1"}"#,
+            r#"{"user":{"sessions":[{"sessionId":"first-secret-1"}],"api_key":"second-secret-2"}}"#,
+            r#"{"clientSecret":"first-secret-1","registration_access_token":"second-secret-2"}"#,
+            r#"{"echo":"{\"refreshToken\":\"first-secret-1\"}","otp":12345678}"#,
+            "<s:sessionId>first-secret-1</s:sessionId><a href='/x;jsessionid=second-secret-2'>",
+            "<password a='1'><![CDATA[first-secret-1]]></password>",
         ] {
             let transcript = script::read(&format!("> POST token grant_type=x\n< 200 {body}\n"));
             let text = crate::transcript::write(&transcript, &mut Redactor::new([7; 32]));
-            for secret in ["first-secret-1", "second-secret-2", "0123456789abcdef"] {
-                assert!(!text.contains(secret), "{body}");
+            for secret in ["first-secret-1", "second-secret-2", "0123456789abcdef", "12345678"] {
+                assert!(!text.contains(secret), "{body}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_learnt_from_every_part_of_a_request() {
+        use crate::transcript::{Request, script};
+        let secret = "first-secret-1";
+        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        let referer = format!("https://client.test/cb?code={secret}&state=x");
+        for (url, header, body) in [
+            (format!("https://a.test/api?sid={secret}"), ("x", "y"), String::new()),
+            (format!("https://a.test/api;jsessionid={secret}?x=1"), ("x", "y"), String::new()),
+            ("https://a.test/api".into(), ("X-SFDC-Session", secret), String::new()),
+            ("https://a.test/api".into(), ("X-Api-Key", secret), String::new()),
+            ("https://a.test/api".into(), ("Referer", referer.as_str()), String::new()),
+            ("https://a.test/api".into(), form, format!("Client_Secret={secret}")),
+            ("https://a.test/api".into(), form, format!("client_secret%5B%5D={secret}")),
+            (
+                "https://a.test/api".into(),
+                ("Content-Type", "multipart/form-data; boundary=b"),
+                format!(
+                    "--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n{secret}\r\n--b--\r\n"
+                ),
+            ),
+            (
+                "https://a.test/api".into(),
+                ("Content-Type", "text/xml"),
+                format!("<u:login><u:username>ann</u:username><u:password>{secret}</u:password></u:login>"),
+            ),
+        ] {
+            let mut transcript = script::read("> POST page\n< 200 ok\n");
+            let headers = vec![(header.0.to_owned(), header.1.to_owned())];
+            transcript.exchanges[0].request = Request::new("POST", &url, headers, body.clone());
+            transcript.exchanges[0].tweak = Some(format!("with {secret}"));
+            let text = crate::transcript::write(&transcript, &mut Redactor::new([7; 32]));
+            assert!(!text.contains(secret), "{url} {header:?} {body}: {text}");
         }
     }
 

@@ -10,11 +10,11 @@ use super::readings::{Reading, STEPS};
 /// How much of a needle the automaton knows, in bytes.
 const HEAD: usize = 16;
 
-/// How much of a token is as good as the whole, in bytes: the letters that all tokens of an org begin with, and more chance
-/// than anybody guesses.
+/// How much of a long token is as good as the whole, in bytes: the letters that all tokens of an org begin with, and more
+/// chance than anybody guesses.
 const PART: usize = 40;
-/// How far the pieces of a token are from each other, so that one is in every part of that length.
-const STEP: usize = PART - HEAD;
+/// The shortest needle of which a part is looked for: of three quarters of it, what is missing can be tried out.
+const SHORTEST_TOKEN: usize = 24;
 /// The longest needle of which a part is looked for. Longer ones are keys and assertions, which begin alike.
 const LONGEST_TOKEN: usize = 200;
 
@@ -51,7 +51,9 @@ impl Needles {
         let mut by_head: HashMap<Vec<u8>, Vec<Needle>> = HashMap::new();
         let mut by_piece: HashMap<Vec<u8>, Vec<Piece>> = HashMap::new();
         for needle in needles {
-            for start in (STEP..needle.text.len()).step_by(STEP).filter(|_| is_token(&needle)) {
+            // So far from each other that one is in every part that is looked for.
+            let step = part_of(&needle).unwrap_or(usize::MAX).saturating_sub(HEAD);
+            for start in (step..needle.text.len()).step_by(step) {
                 let Some(piece) = needle.text.as_bytes().get(start..start + HEAD) else { break };
                 by_piece.entry(piece.to_vec()).or_default().push((needle.clone(), start));
             }
@@ -164,10 +166,11 @@ fn automaton(patterns: &[Vec<u8>]) -> AhoCorasick {
         .expect("the heads of one run stay below the limits of the automaton")
 }
 
-/// Whether a needle is a token of which a part is looked for. Those that are JWTs begin alike.
-fn is_token(needle: &Needle) -> bool {
+/// How long a part of a needle is looked for, in bytes; none where it has to be whole. Tokens that are JWTs begin alike.
+fn part_of(needle: &Needle) -> Option<usize> {
     let length = needle.text.len();
-    !needle.alone && (PART..=LONGEST_TOKEN).contains(&length) && !needle.text.starts_with("eyJ")
+    let is_token = (SHORTEST_TOKEN..=LONGEST_TOKEN).contains(&length) && !needle.text.starts_with("eyJ");
+    (is_token && !needle.alone).then_some(PART.min(length / 4 * 3))
 }
 
 /// The longest part of one of these tokens that stands around a place of a text, which is that far from its beginning, with what
@@ -182,13 +185,13 @@ fn longest_part<'n>(
         let (begin, rest) = needle.text.as_bytes().split_at(at);
         let back = before.iter().rev().zip(begin.iter().rev()).take_while(|(a, b)| a == b).count();
         let on = after.iter().zip(rest).take_while(|(a, b)| a == b).count();
-        (place - back..place + on, needle.stand_in.as_str())
+        let enough = part_of(needle).is_some_and(|part| back + on >= part);
+        enough.then_some((place - back..place + on, needle.stand_in.as_str()))
     };
-    let parts = tokens.filter(|(needle, _)| is_token(needle)).map(common);
-    let (part, stand_in) = parts.max_by_key(|(part, _)| part.len())?;
+    let (part, stand_in) = tokens.filter_map(common).max_by_key(|(part, _)| part.len())?;
     let start = (part.start..part.end).find(|start| text.is_char_boundary(*start))?;
     let end = (start..=part.end).rev().find(|end| text.is_char_boundary(*end))?;
-    (part.len() >= PART).then_some((start..end, stand_in))
+    Some((start..end, stand_in))
 }
 
 /// Where needles stand, by the beginning: the end, and what stands in for what is between. None reaches into another.
@@ -305,9 +308,9 @@ mod tests {
 
     #[test]
     fn the_longer_of_two_wins_and_a_head_alone_is_nothing() {
-        let long = "abcdefghijklmnopqrstuvwxyz";
+        let long = "abcdefghijklmnopqrstuvw";
         let found = needles(&["abcd", "abcdefghijklmnopqr", long]);
-        assert_eq!(found.replace(&format!("1{long}2"), true), "1<26>2");
+        assert_eq!(found.replace(&format!("1{long}2"), true), "1<23>2");
         assert_eq!(found.replace("1abcdefghijklmnopqrstuv2", true), "1<18>stuv2");
         assert_eq!(found.replace("1abcdefghijklmnop2", true), "1<4>efghijklmnop2");
         assert_eq!(found.replace("abcabcdé", true), "abc<4>é");
@@ -341,6 +344,13 @@ mod tests {
         }
         let (end, begin) = (&token[60..], &other[..50]);
         assert_eq!(found.replace(&format!("{end}{begin}"), true), "<106><106>");
+        // Of a shorter one, what is missing could be tried out.
+        let secret = &chance(5)[..27];
+        for (from, to) in [(0, 20), (7, 27), (3, 24)] {
+            assert_eq!(needles(&[secret]).replace(&format!("({})", &secret[from..to]), true), "(<27>)");
+        }
+        let half = format!("({})", &secret[..14]);
+        assert_eq!(needles(&[secret]).replace(&half, true), half);
         // What says which token it is tells nobody the token.
         let short = format!("tok {}...", &token[..30]);
         assert_eq!(found.replace(&short, true), short);
@@ -419,7 +429,7 @@ mod tests {
 
         #[test]
         fn it_finds_what_an_automaton_of_whole_needles_finds(
-            list in prop::collection::btree_set("[abé]{1,24}", 1..8), text in "[abé]{0,80}",
+            list in prop::collection::btree_set("[abé]{1,11}", 1..8), text in "[abé]{0,80}",
         ) {
             let list: Vec<&str> = list.iter().map(String::as_str).collect();
             let whole = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&list).unwrap();

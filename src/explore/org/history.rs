@@ -58,8 +58,10 @@ impl Wrong {
                 self.together
             );
         }
-        if let Amiss::Otherwise(name) = self.amiss {
-            return format!("a refusal that looks like one ({name})");
+        match (self.amiss, &self.right[..]) {
+            (Amiss::Otherwise(name), _) => return format!("a refusal that looks like one ({name})"),
+            (Amiss::Stale, [Right::Any]) => return "nothing that was handed out before".into(),
+            _ => {}
         }
         let words: Vec<String> = self.right.iter().map(|right| right.words()).collect();
         words.join(", or ")
@@ -307,7 +309,12 @@ fn event(record: &[Exchange], x: &Exchange, assertions: &[&str]) -> Reading {
     }
     let token_answer = || match x.text("access_token").filter(|_| x.granted()) {
         Some(access) => {
-            Seen::Granted { access: access.to_owned(), refresh: x.text("refresh_token").map(str::to_owned) }
+            let openid = |scope: &str| scope.split(' ').any(|scope| scope == "openid");
+            Seen::Granted {
+                access: access.to_owned(),
+                refresh: x.text("refresh_token").map(str::to_owned),
+                identity: x.text("id_token").is_some() || x.text("scope").is_some_and(openid),
+            }
         }
         None => {
             let refreshes = x.grant_type() == Some(refresh_token::GRANT_TYPE);

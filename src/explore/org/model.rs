@@ -35,6 +35,8 @@ struct Family {
     user: String,
     life: Life,
     narrow: bool,
+    /// Whether it was granted who the user is.
+    identity: bool,
     granted: i64,
     used: i64,
 }
@@ -49,11 +51,13 @@ struct Refresh {
 struct Access {
     app: String,
     family: Option<usize>,
-    revoked: bool,
+    life: Life,
     /// From when on it may be dead, and from when on it must be: use extends a session, in ways that differ.
     expires: (i64, i64),
     /// Whether less was granted than the app has, so that a resource may want more.
     narrow: bool,
+    /// Whether it says who the user is.
+    identity: bool,
 }
 
 /// The store of an org as it should be.
@@ -74,6 +78,14 @@ fn at_end(now: i64, (from, until): (i64, i64)) -> Life {
         () if now < from - SLACK => Life::Alive,
         () if now < until + SLACK => Life::Unsure,
         () => Life::Dead,
+    }
+}
+
+impl Access {
+    fn doubt(&mut self) {
+        if self.life == Life::Alive {
+            self.life = Life::Unsure;
+        }
     }
 }
 
@@ -127,6 +139,14 @@ impl Model {
                     // An identity URL is of the user whom an answer named last.
                     Life::Alive if *endpoint == Endpoint::Identity => Right::Any,
                     Life::Alive if access.is_some_and(|access| access.narrow) => Right::Any,
+                    // Elsewhere UserInfo is of whoever logged in to say so (OpenID Connect Core 1.0 §5.3).
+                    Life::Alive
+                        if *endpoint == Endpoint::Userinfo
+                            && !self.rules.salesforce
+                            && !access.is_some_and(|access| access.identity) =>
+                    {
+                        Right::Any
+                    }
                     Life::Alive => Right::In,
                 }
             }
@@ -139,7 +159,7 @@ impl Model {
     /// What must have been answered instead.
     pub fn take(&mut self, op: &Op, seen: &Seen, now: i64) -> Result<(), Right> {
         let right = self.right(op, now);
-        if !right.fits(seen) || !self.is_new(seen) {
+        if !right.fits(seen) || !self.is_new(op, seen, now) {
             return Err(right);
         }
         match (op, seen) {
@@ -156,10 +176,11 @@ impl Model {
             }
             (Op::Redeem { code, .. }, seen) => self.redeemed(code, right, seen, now),
             (Op::Refresh { token, narrow, .. }, seen) => self.refreshed(token, *narrow, right, seen, now),
-            (Op::Grant { app, .. }, Seen::Granted { access, .. }) => {
-                self.open(access, app.clone(), None, false, now);
+            (Op::Grant { app, .. }, Seen::Granted { access, identity, .. }) => {
+                let family = None;
+                self.open(access, app.clone(), family, (false, *identity), now);
             }
-            (Op::Revoke { token, .. }, Seen::Status(200..300)) => self.revoked(token),
+            (Op::Revoke { token, app }, Seen::Status(200..300)) => self.revoked(token, app),
             (Op::Use { token, .. }, Seen::Status(200..300)) => {
                 let session = self.rules.session;
                 if let (Some(access), Some(ttl)) = (self.access.get_mut(token), session) {
@@ -221,11 +242,11 @@ impl Model {
     fn life(&self, token: &str, now: i64) -> Life {
         if let Some(access) = self.access.get(token) {
             let family = access.family.map_or(Life::Alive, |at| self.families[at].life);
-            return match (family, at_end(now, access.expires)) {
-                _ if access.revoked => Life::Dead,
-                (Life::Dead, _) | (_, Life::Dead) => Life::Dead,
-                (Life::Alive, Life::Alive) => Life::Alive,
-                _ => Life::Unsure,
+            let all = [access.life, family, at_end(now, access.expires)];
+            return match () {
+                () if all.contains(&Life::Dead) => Life::Dead,
+                () if all.contains(&Life::Unsure) => Life::Unsure,
+                () => Life::Alive,
             };
         }
         let Some(refresh) = self.refresh.get(token) else { return Life::Dead };
@@ -245,23 +266,42 @@ impl Model {
         }
     }
 
-    /// What is handed out was never handed out before.
-    fn is_new(&self, seen: &Seen) -> bool {
+    /// What is handed out was never handed out before; or it lives, and may be handed out to the same client again.
+    fn is_new(&self, op: &Op, seen: &Seen, now: i64) -> bool {
         match seen {
             Seen::Code(code) => !self.codes.contains_key(code),
-            Seen::Granted { access, refresh } => {
+            Seen::Granted { access, refresh, .. } => {
+                let known = refresh.as_ref().and_then(|token| self.refresh.get(token));
                 // Without rotation a server may send the same refresh token along.
-                let again =
-                    |token: &String| self.rules.rotation == Some(true) && self.refresh.contains_key(token);
-                !self.access.contains_key(access) && !refresh.as_ref().is_some_and(again)
+                let again = known.is_some_and(|of| {
+                    let repeated = !of.rotated && self.is_repeated(op, Some(of.family));
+                    self.rules.rotation == Some(true) && !repeated
+                });
+                let access = self.access.get(access).is_some_and(|of| {
+                    self.life(access, now) == Life::Dead || !self.is_repeated(op, of.family)
+                });
+                !again && !access
             }
             _ => true,
         }
     }
 
+    /// Whether an org may answer an operation as it answered one before, with tokens of that family: one of which it is known
+    /// that it keeps them does not, and neither does one whose time of grace is over.
+    fn is_repeated(&self, op: &Op, family: Option<usize>) -> bool {
+        match (op, family) {
+            (Op::Grant { .. }, None) => !self.rules.salesforce,
+            (Op::Refresh { token, .. }, Some(family)) => {
+                let of = self.refresh.get(token).filter(|of| of.family == family);
+                of.is_some_and(|of| !self.rules.salesforce || of.rotated && self.rules.grace)
+            }
+            _ => false,
+        }
+    }
+
     fn redeemed(&mut self, code: &str, right: Right, seen: &Seen, now: i64) {
         let Some(of) = self.codes.get_mut(code) else { return };
-        let Seen::Granted { access, refresh } = seen else {
+        let Seen::Granted { access, refresh, identity } = seen else {
             // RFC 6749 §4.1.2: what a code brought should end where it comes again.
             if right == Right::Refused("code-already-used") && !self.rules.salesforce {
                 let (app, user) = (of.app.clone(), of.user.clone());
@@ -276,18 +316,27 @@ impl Model {
         let (app, user, narrow) = (of.app.clone(), of.user.clone(), of.narrow);
         let family = self.families.len();
         let life = Life::Alive;
-        self.families.push(Family { app: app.clone(), user, life, narrow, granted: now, used: now });
+        let identity = *identity;
+        self.families.push(Family {
+            app: app.clone(),
+            user,
+            life,
+            narrow,
+            identity,
+            granted: now,
+            used: now,
+        });
         if let Some(refresh) = refresh {
             self.refresh.insert(refresh.clone(), Refresh { family, rotated: false });
             self.approve(family);
         }
-        self.open(access, app, Some(family), narrow, now);
+        self.open(access, app, Some(family), (narrow, identity), now);
     }
 
     fn refreshed(&mut self, token: &str, narrow: bool, right: Right, seen: &Seen, now: i64) {
         let Some(of) = self.refresh.get_mut(token) else { return };
         let family = of.family;
-        let Seen::Granted { access, refresh } = seen else {
+        let Seen::Granted { access, refresh, identity } = seen else {
             let by_its_client = right != Right::Refused("refresh-token-of-another-client");
             if of.rotated && by_its_client {
                 // Somebody has what was replaced: nobody keeps anything.
@@ -302,17 +351,30 @@ impl Model {
         };
         if let Some(new) = refresh.as_ref().filter(|new| *new != token) {
             of.rotated = true;
-            self.refresh.insert(new.clone(), Refresh { family, rotated: false });
+            self.refresh.entry(new.clone()).or_insert(Refresh { family, rotated: false });
+        }
+        if !self.rules.salesforce {
+            // One access token at a time is as good as several: no RFC says what becomes of the earlier ones.
+            let earlier =
+                self.access.iter_mut().filter(|(token, of)| of.family == Some(family) && *token != access);
+            earlier.for_each(|(_, of)| of.doubt());
         }
         let of = &mut self.families[family];
         of.used = now;
-        let (app, narrow) = (of.app.clone(), of.narrow || narrow);
-        self.open(access, app, Some(family), narrow, now);
+        let (app, narrow, identity) = (of.app.clone(), of.narrow || narrow, of.identity || *identity);
+        self.open(access, app, Some(family), (narrow, identity), now);
     }
 
-    fn revoked(&mut self, token: &str) {
-        if let Some(access) = self.access.get_mut(token) {
-            access.revoked = true;
+    fn revoked(&mut self, token: &str, by: &str) {
+        // Who revokes what belongs to somebody else is told in many ways, and should not get what was asked for.
+        if self.owner(token).is_some_and(|owner| owner != by) {
+            match (self.access.get_mut(token), self.refresh.get(token).map(|of| of.family)) {
+                (Some(access), _) => access.doubt(),
+                (_, Some(family)) => self.doubt(family),
+                _ => {}
+            }
+        } else if let Some(access) = self.access.get_mut(token) {
+            access.life = Life::Dead;
         } else if let Some(refresh) = self.refresh.get(token).filter(|refresh| !refresh.rotated) {
             self.kill(refresh.family);
         } else if let Some(refresh) =
@@ -335,11 +397,21 @@ impl Model {
         }
     }
 
-    fn open(&mut self, access: &str, app: String, family: Option<usize>, narrow: bool, now: i64) {
+    fn open(
+        &mut self,
+        access: &str,
+        app: String,
+        family: Option<usize>,
+        (narrow, identity): (bool, bool),
+        now: i64,
+    ) {
         let end = self.rules.session.map_or((now + SLACK, i64::MAX / 2), |ttl| (now + ttl, now + ttl));
         // Where nobody says how long it lives, it lives for a while: a minute of real time is less.
         let end = if self.rules.session.is_none() { (now + 60_000, end.1) } else { end };
-        self.access.insert(access.to_owned(), Access { app, family, revoked: false, expires: end, narrow });
+        let fresh = Access { app, family, life: Life::Alive, expires: end, narrow, identity };
+        // One that comes again may have the time that it had, or more.
+        let of = self.access.entry(access.to_owned()).or_insert(fresh);
+        of.expires.1 = of.expires.1.max(end.1);
     }
 
     fn kill(&mut self, family: usize) {
@@ -383,7 +455,7 @@ mod tests {
     }
 
     fn granted(n: u32) -> Seen {
-        Seen::Granted { access: format!("a{n}"), refresh: Some(format!("r{n}")) }
+        Seen::Granted { access: format!("a{n}"), refresh: Some(format!("r{n}")), identity: false }
     }
 
     fn with_tokens(rules: Rules) -> Model {
@@ -453,6 +525,84 @@ mod tests {
         assert_eq!(model.right(&refresh("r2"), 0), Right::Any);
         let call = Op::Use { token: "a1".into(), endpoint: Endpoint::Resource };
         assert_eq!(model.right(&call, 0), Right::Any);
+    }
+
+    /// Of an org of which nothing but its endpoints is known.
+    fn foreign() -> Rules {
+        Rules { rotation: None, salesforce: false, profile: Profile::Rfc, ..RULES }
+    }
+
+    fn to(token: &str, endpoint: Endpoint) -> Op {
+        Op::Use { token: token.into(), endpoint }
+    }
+
+    #[test]
+    fn a_revocation_by_another_client_may_have_been_done_or_not() {
+        let revoke = |token: &str, app: &str| Op::Revoke { token: token.into(), app: app.into() };
+        for rules in [RULES, foreign()] {
+            for token in ["a1", "r1"] {
+                let mut model = with_tokens(rules.clone());
+                model.take(&revoke(token, "other"), &Seen::Status(200), 0).unwrap();
+                assert_eq!(model.right(&to("a1", Endpoint::Resource), 0), Right::Any);
+                model.take(&revoke(token, "main"), &Seen::Status(200), 0).unwrap();
+                assert_eq!(model.right(&to("a1", Endpoint::Resource), 0), Right::Out);
+            }
+        }
+    }
+
+    #[test]
+    fn who_did_not_ask_who_the_user_is_may_not_be_told() {
+        let model = with_tokens(foreign());
+        assert_eq!(model.right(&to("a1", Endpoint::Userinfo), 0), Right::Any);
+        assert_eq!(model.right(&to("a1", Endpoint::Resource), 0), Right::In);
+        let mut model = Model::new(foreign());
+        let authorize =
+            Op::Authorize { app: "main".into(), user: "main".into(), challenge: None, narrow: false };
+        model.take(&authorize, &Seen::Code("c".into()), 0).unwrap();
+        let seen = Seen::Granted { access: "a1".into(), refresh: Some("r1".into()), identity: true };
+        model.take(&redeem("c"), &seen, 0).unwrap();
+        model.take(&refresh("r1"), &granted(2), 0).unwrap();
+        assert_eq!(model.right(&to("a2", Endpoint::Userinfo), 0), Right::In);
+    }
+
+    #[test]
+    fn a_refresh_elsewhere_may_end_the_access_tokens_before_it() {
+        let mut model = with_tokens(foreign());
+        model.take(&refresh("r1"), &granted(2), 0).unwrap();
+        assert_eq!(model.right(&to("a1", Endpoint::Resource), 0), Right::Any);
+        assert_eq!(model.right(&to("a2", Endpoint::Resource), 0), Right::In);
+        let mut model = with_tokens(RULES);
+        model.take(&refresh("r1"), &granted(2), 0).unwrap();
+        assert_eq!(model.right(&to("a1", Endpoint::Resource), 0), Right::In);
+    }
+
+    #[test]
+    fn what_lives_may_be_handed_out_again_and_nothing_else() {
+        let grant = Op::Grant { app: "main".into(), flow: Flow::ClientCredentials, again: false };
+        let token = |n: u32| Seen::Granted { access: format!("a{n}"), refresh: None, identity: false };
+        let mut model = with_tokens(foreign());
+        model.take(&grant, &token(7), 0).unwrap();
+        model.take(&grant, &token(7), 0).unwrap();
+        assert!(model.take(&grant, &token(1), 0).is_err(), "it is of a user");
+        let revoke = Op::Revoke { token: "a7".into(), app: "main".into() };
+        model.take(&revoke, &Seen::Status(200), 0).unwrap();
+        assert!(model.take(&grant, &token(7), 0).is_err(), "it was revoked");
+        let mut model = with_tokens(RULES);
+        model
+            .take(&grant, &Seen::Granted { access: "a7".into(), refresh: None, identity: false }, 0)
+            .unwrap();
+        assert!(model.take(&grant, &token(7), 0).is_err(), "this org keeps nothing");
+    }
+
+    #[test]
+    fn within_a_time_of_grace_the_same_answer_may_come_again() {
+        for rules in [RULES, Rules { rotation: Some(true), ..foreign() }] {
+            let mut model = with_tokens(Rules { grace: true, ..rules });
+            model.take(&refresh("r1"), &granted(2), 0).unwrap();
+            model.take(&refresh("r1"), &granted(2), 0).unwrap();
+            assert_eq!(model.right(&refresh("r2"), 0), Right::Granted(Some(true)));
+            assert!(model.take(&refresh("r2"), &granted(1), 0).is_err(), "it was replaced");
+        }
     }
 
     #[test]

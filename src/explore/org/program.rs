@@ -339,7 +339,8 @@ fn answer(line: &Line, right: Right, turn: u32) -> Seen {
         Right::Code => Seen::Code(text('c')),
         Right::Granted(refresh) => {
             let refresh = refresh.unwrap_or(matches!(line.what, What::Redeem { .. }));
-            Seen::Granted { access: text('a'), refresh: refresh.then(|| text('r')) }
+            let identity = matches!(line.what, What::Redeem { .. });
+            Seen::Granted { access: text('a'), refresh: refresh.then(|| text('r')), identity }
         }
         Right::Refused(_) => Seen::Refused(400, false),
         Right::Active(active) => Seen::Active(active),

@@ -155,6 +155,8 @@ pub enum Seen {
         access: String,
         /// A refresh token beside it.
         refresh: Option<String>,
+        /// Whether the answer says who the user is, or that it may be asked for: an ID token, or the scope `openid`.
+        identity: bool,
     },
     /// A refusal with this status; whether it speaks of a collision in flight.
     Refused(u16, bool),

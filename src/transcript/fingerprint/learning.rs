@@ -4,7 +4,8 @@ use scraper::{Html, Selector};
 use serde_json::Value;
 use std::sync::LazyLock;
 
-use super::{EVERYDAY, MEMBERS, PARAMS, Redactor, SHORTEST, STRONG, value_beside};
+use super::names::{Named, kind_of, named_values, parts};
+use super::{EVERYDAY, Redactor, SHORTEST, STRONG, is_word};
 use crate::oauth::{Endpoint, Params};
 use crate::subject::{Brought, Login, Page, Subject, Target};
 use crate::transcript::encodings::basic;
@@ -83,23 +84,20 @@ impl Redactor {
         if exchange.endpoint == Endpoint::Authorize {
             // The pages that follow carry what the client asked for in hidden fields.
             for (name, value) in request.query().iter().chain(request.form().iter()) {
-                if !PARAMS.iter().any(|(secret, _)| *secret == name) && !self.names.contains_key(name) {
+                if kind_of(name).is_none() && !self.names.contains_key(name) {
                     self.learn_open(value);
                 }
             }
         }
         self.learn_params(request.query());
         self.learn_params(request.form());
+        self.learn_text(&request.url);
         self.learn_headers(&request.headers);
         self.learn_text(&request.body);
+        parts(&request.body).into_iter().for_each(|named| self.learn_named(named));
         if let Answer::Response(response) = &exchange.answer {
             self.learn_headers(&response.headers);
             self.learn_text(&response.body);
-            if let Some(location) = response.header("location") {
-                for part in location.split(['?', '#']).skip(1) {
-                    self.learn_params(&Params::read_lossy(part));
-                }
-            }
             if walks {
                 self.learn_hidden_fields(&response.body);
             }
@@ -107,15 +105,31 @@ impl Redactor {
     }
 
     fn learn_params(&mut self, params: &Params) {
-        let ours = |name: &str| PARAMS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
         for (name, value) in params.iter() {
-            if let Some(kind) = ours(name).or_else(|| self.names.get(name).copied()) {
-                self.learn(kind, value);
+            match self.names.get(name) {
+                Some(kind) => self.learn(kind, value),
+                None => Named::of(name, value).into_iter().for_each(|named| self.learn_named(named)),
             }
         }
         if let (Some(id), Some(secret)) = (params.get("client_id"), params.get("client_secret")) {
             self.learn_basic(id, secret);
         }
+    }
+
+    /// Learns the parameters of an address.
+    fn learn_address(&mut self, url: &str) {
+        url.split(['?', '#']).skip(1).for_each(|part| self.learn_params(&Params::read_lossy(part)));
+    }
+
+    /// Learns what is secret by its name. A word that says how something stands is none: `"session": "active"`.
+    fn learn_named(&mut self, Named { kind, name, value }: Named) {
+        if kind == "session" && is_plain_word(value) {
+            return;
+        }
+        if value.len() < SHORTEST {
+            self.learn_name(kind, name);
+        }
+        self.learn(kind, value);
     }
 
     /// Learns what an app would send as HTTP Basic: a program may write it without ever sending it.
@@ -128,16 +142,7 @@ impl Redactor {
     fn learn_headers(&mut self, headers: &[(String, String)]) {
         for (name, value) in headers {
             match name.to_ascii_lowercase().as_str() {
-                "authorization" | "proxy-authorization" => {
-                    let words: Vec<&str> = value.split_whitespace().collect();
-                    let basic = words.first().is_some_and(|word| word.eq_ignore_ascii_case("basic"));
-                    // Each word by itself: a judge has to see that there are two where one should be.
-                    for word in words.iter().skip(usize::from(words.len() > 1)) {
-                        if !SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme)) {
-                            self.learn(if basic { "basic" } else { "access_token" }, word);
-                        }
-                    }
-                }
+                "authorization" | "proxy-authorization" => self.learn_authorization(value),
                 "cookie" => {
                     for pair in value.split(';') {
                         self.learn("cookie", pair.split_once('=').map_or("", |(_, v)| v.trim()));
@@ -147,41 +152,66 @@ impl Redactor {
                     let pair = value.split(';').next().unwrap_or("");
                     self.learn("cookie", pair.split_once('=').map_or("", |(_, v)| v.trim()));
                 }
-                _ => {}
-            }
-        }
-    }
-
-    /// Learns the secrets of a body, whatever it is: JSON with a name that stands twice or with a slip in it, XML, a
-    /// form. What cannot be read can still be told, and must not be.
-    fn learn_text(&mut self, body: &str) {
-        self.learn_json(body);
-        let named = MEMBERS.iter().map(|name| (*name, *name)).chain(PARAMS.iter().copied());
-        // `code` and its like stand beside much that is no secret.
-        for (name, kind) in named.filter(|(name, _)| name.contains('_') || *name == "signature") {
-            for (at, _) in body.match_indices(name) {
-                if body[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
-                    continue;
-                }
-                if let Some(value) = value_beside(&body[at + name.len()..]) {
-                    self.learn(kind, value);
-                    self.learn(kind, Params::read_lossy(&format!("v={value}")).get("v").unwrap_or(value));
+                _ => {
+                    Named::of(name, value).into_iter().for_each(|named| self.learn_named(named));
+                    self.learn_address(value);
+                    self.learn_text(value);
                 }
             }
         }
     }
 
-    fn learn_json(&mut self, body: &str) {
-        let Ok(Value::Object(members)) = serde_json::from_str::<Value>(body) else { return };
-        for (name, value) in &members {
-            let Some(text) = value.as_str() else { continue };
-            if MEMBERS.contains(&name.as_str()) {
-                let kind = MEMBERS.iter().find(|m| *m == name).copied().unwrap_or("token");
-                self.learn(kind, text);
+    fn learn_authorization(&mut self, value: &str) {
+        let words: Vec<&str> = value.split_whitespace().collect();
+        let basic = words.first().is_some_and(|word| word.eq_ignore_ascii_case("basic"));
+        // Each word by itself: a judge has to see that there are two where one should be.
+        for word in words.iter().skip(usize::from(words.len() > 1)) {
+            if !SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme)) {
+                self.learn(if basic { "basic" } else { "access_token" }, word);
             }
-            if let Some((_, kind)) = PARAMS.iter().find(|(param, _)| param == name) {
-                self.learn(kind, text);
+        }
+    }
+
+    /// Learns the secrets of a text, whatever it is: an address, JSON with a name that stands twice or with a slip in it,
+    /// XML, a form. What cannot be read can still be told, and must not be.
+    fn learn_text(&mut self, text: &str) {
+        if let Ok(value) = serde_json::from_str::<Value>(text) {
+            self.learn_json("", &value, 0);
+        }
+        // `code` stands beside much that is no secret, and a word beside a name, as in prose, could not be searched for.
+        for named in named_values(text) {
+            if named.kind == "code" || named.value.len() < SHORTEST {
+                continue;
             }
+            let Named { kind, name, value } = named;
+            let decoded = Params::read_lossy(&format!("v={value}"));
+            let plain =
+                value.contains('&').then(|| Html::parse_fragment(value).root_element().text().collect());
+            let plain: String = plain.unwrap_or_default();
+            let forms = [value, decoded.get("v").unwrap_or(value), &plain];
+            forms.into_iter().for_each(|value| self.learn_named(Named { kind, name, value }));
+        }
+    }
+
+    /// Learns what is secret in a JSON value, which stands that deep in another under that name.
+    fn learn_json(&mut self, name: &str, value: &Value, depth: usize) {
+        match value {
+            Value::Object(members) => {
+                members.iter().for_each(|(name, value)| self.learn_json(name, value, depth + 1));
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.learn_json(name, item, depth)),
+            Value::String(text) => self.learn_member(name, text, depth),
+            Value::Number(number) if number.is_u64() => self.learn_member(name, &number.to_string(), depth),
+            _ => {}
+        }
+    }
+
+    fn learn_member(&mut self, name: &str, text: &str, depth: usize) {
+        self.learn_address(text);
+        let Some(named) = Named::of(name, text) else { return };
+        // Of errors, `code` says which.
+        if named.kind != "code" || (depth == 1 && !is_word(text)) {
+            self.learn_named(named);
         }
     }
 
@@ -191,9 +221,11 @@ impl Redactor {
             // What the client itself asked for, an address and a word of the protocol are nobody's secret.
             let address = !value.contains('?')
                 && ["/", "http://", "https://"].iter().any(|start| value.starts_with(start));
-            let word =
-                value.len() < STRONG && value.bytes().all(|b| b.is_ascii_lowercase() || b"_-".contains(&b));
-            if self.open.contains(&value) || address || word || EVERYDAY.contains(&value.as_str()) {
+            if self.open.contains(&value)
+                || address
+                || is_plain_word(&value)
+                || EVERYDAY.contains(&value.as_str())
+            {
                 continue;
             }
             if value.len() < SHORTEST {
@@ -202,6 +234,11 @@ impl Redactor {
             self.learn("page_field", &value);
         }
     }
+}
+
+/// Whether a value is a short word in small letters, as protocols have them.
+fn is_plain_word(value: &str) -> bool {
+    value.len() < STRONG && value.bytes().all(|b| b.is_ascii_lowercase() || b"_-".contains(&b))
 }
 
 /// Names and values of the hidden fields of a page, as a browser reads them.
