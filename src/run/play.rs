@@ -102,7 +102,7 @@ pub(super) async fn control(
                     Err(world.stuck(*at).map_or_else(answered, str::to_owned))
                 }
             }
-            Some(Done::Missing(why)) => Err(why.clone()),
+            Some(Done::Missing(why) | Done::MissingOf(_, why)) => Err(why.clone()),
             Some(Done::Nothing) => Ok(()),
             None => Err("it was not played".to_owned()),
         };
@@ -138,7 +138,8 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
         for one in done {
             match one {
                 Done::Exchange(at) => answers.push(at),
-                Done::Missing(why) => missing = Some(why),
+                Done::Missing(why) => missing = Some((i, why)),
+                Done::MissingOf(of, why) => missing = Some((of, why)),
                 Done::Nothing => step_succeeded[i] = true,
             }
         }
@@ -151,8 +152,9 @@ async fn steps(shared: &Shared, scenario: &Scenario, mut world: World<'_>, proof
             seen.stopped = true;
             break;
         }
-        if let Some(why) = missing {
-            seen.findings.push((i, could_not(step, &why, scenario, !seen.findings.is_empty())));
+        if let Some((of, why)) = missing {
+            let lacking = &scenario.steps[of];
+            seen.findings.push((i, could_not(lacking, &why, scenario, !seen.findings.is_empty())));
             broken_off = true;
             break;
         }
@@ -316,9 +318,7 @@ fn not_taken(findings: Vec<Finding>) -> Vec<Finding> {
 
 fn could_not(step: &Step, why: &str, scenario: &Scenario, after_failure: bool) -> Finding {
     // A token that an earlier answer did not bring is the server's omission; a budget or a browser is not.
-    // What goes out together with others cannot have what they bring.
-    let server =
-        why.starts_with("nothing before this step brought") && !why.contains("`app.") && !step.together;
+    let server = why.starts_with("nothing before this step brought") && !why.contains("`app.");
     let verdict = if server && !after_failure { Verdict::Fail } else { Verdict::Inconclusive };
     Finding {
         check: None,

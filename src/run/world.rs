@@ -66,6 +66,8 @@ pub(super) enum Done {
     Exchange(usize),
     /// It could not be done, and why.
     Missing(String),
+    /// One of the steps that go out together, by position in the scenario, could not be done, and why.
+    MissingOf(usize, String),
     /// There is nothing to answer: time went by.
     Nothing,
 }
@@ -380,7 +382,9 @@ impl<'w> World<'w> {
                         of.push((number, step, actor.clone(), one));
                     }
                     // Without one of them it is another race, so that none of them is sent.
-                    Err(why) => return steps.iter().map(|_| vec![Done::Missing(why.clone())]).collect(),
+                    Err(why) => {
+                        return steps.iter().map(|_| vec![Done::MissingOf(number, why.clone())]).collect();
+                    }
                 }
             }
         }

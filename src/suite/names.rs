@@ -45,6 +45,9 @@ pub(super) fn of_the_client(name: &str) -> bool {
         && name != "code_challenge"
 }
 
+/// The cure where what a step sends is brought by one that goes out with it.
+pub(super) const NOT_TOGETHER: &str = "leave `together` out, or have another step before both bring it";
+
 /// The names that have a value at one point of a scenario.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
@@ -54,6 +57,10 @@ pub(super) struct Known {
     unsure: bool,
     /// What any step of the scenario captures, be it later.
     pub(super) ever: Vec<String>,
+    /// How much of what was brought, and captured, was there before the steps that go out together.
+    began: (usize, usize),
+    /// Whether it is asked for what is sent together with others, which cannot have what they bring.
+    beside: bool,
 }
 
 impl Known {
@@ -79,14 +86,32 @@ impl Known {
         self.unsure = true;
     }
 
+    /// Takes in that a step begins with which others may go out together.
+    pub(super) fn begin(&mut self) {
+        self.began = (self.brought.len(), self.captured.len());
+    }
+
+    /// Says whether it is asked, from here on, for what is sent together with the steps since it began.
+    pub(super) fn beside(&mut self, beside: bool) {
+        self.beside = beside;
+    }
+
+    /// Whether a name has a value that only what is sent together brings.
+    pub(super) fn comes_beside(&self, name: &str) -> bool {
+        self.beside && !self.has(name) && Self { beside: false, ..self.clone() }.has(name)
+    }
+
     /// Whether a name has a value.
     pub(super) fn has(&self, name: &str) -> bool {
+        let now = (self.brought.len(), self.captured.len());
+        let (brought, captured) = if self.beside { self.began } else { now };
         // `other.client_id` and its kin name a role of the target.
         let role = name
             .split_once('.')
             .is_some_and(|(_, what)| matches!(what, "client_id" | "redirect_uri" | "username"));
-        let brought = self.brought.contains(&name) || (self.unsure && all().any(|(known, _)| known == name));
-        role || GIVEN.contains(&name) || brought || self.captured.iter().any(|k| k == name)
+        let brought =
+            self.brought[..brought].contains(&name) || (self.unsure && all().any(|(known, _)| known == name));
+        role || GIVEN.contains(&name) || brought || self.captured[..captured].iter().any(|k| k == name)
     }
 
     /// What is wrong with a name, and the cure; none where it has a value.
@@ -98,6 +123,10 @@ impl Known {
             let message = format!("nothing before this step brings `${{{name}}}`");
             Some(("no-value", message, help.to_owned()))
         };
+        if self.comes_beside(name) {
+            let message = format!("`${{{name}}}` is brought by a step that goes out together with this one");
+            return Some(("no-value", message, NOT_TOGETHER.to_owned()));
+        }
         if let Some((_, after)) = all().find(|(known, _)| *known == name) {
             return early(&format!("it has a value {after}"));
         }

@@ -83,7 +83,10 @@ impl Reader<'_> {
             }
             let does = Some((step.action.name(), step.action.endpoint()));
             self.labels.push(Label { name: step.label.clone().unwrap_or_default(), does });
-            if let Some(at) = item.key("together").filter(|_| step.together && !cleanup) {
+            // What is several requests has no such key; the shape says so.
+            let several =
+                matches!(step.action, Action::Authorize(_) | Action::CallOut(_) | Action::Advance(_));
+            if let Some(at) = item.key("together").filter(|_| step.together && !cleanup && !several) {
                 self.together(at, steps.last());
             }
             steps.push(step);
@@ -93,10 +96,19 @@ impl Reader<'_> {
 
     fn step(&mut self, node: &Node, cleanup: bool) -> Option<Step> {
         let word = node.get("do")?;
-        let action = self.action(node, word.text()?)?;
         let text_of = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
         let (times, at_once) = self.times(node);
         let together = node.get("together").and_then(Node::flag).unwrap_or(false);
+        if together {
+            self.known.beside(true);
+        } else {
+            self.known.begin();
+        }
+        let action = self.action(node, word.text()?);
+        let Some(action) = action else {
+            self.known.beside(false);
+            return None;
+        };
         let tweak = tweak::Reader {
             text: self.text,
             step: action.name(),
@@ -106,6 +118,7 @@ impl Reader<'_> {
         }
         .read(node);
         self.needs_a_value(word, &action, &tweak);
+        self.known.beside(false);
         // What the step itself brings, its expectations may speak of.
         self.known.bring(&action);
         // A clean-up has neither; the shape says so.
@@ -223,7 +236,10 @@ impl Reader<'_> {
             ),
             _ => return,
         };
-        if !self.known.has(name) {
+        if self.known.comes_beside(name) {
+            let message = format!("{what} is brought by a step that goes out together with this one");
+            self.problem("no-value", word.span, message, names::NOT_TOGETHER);
+        } else if !self.known.has(name) {
             self.problem("no-value", word.span, format!("nothing before this step brings {what}"), help);
         }
     }

@@ -93,7 +93,7 @@ impl Driver {
         }
         // Only now: what is spoken of is what there was when they began.
         for event in &events {
-            if let Seen::Granted { access, refresh } = &event.seen {
+            if let Seen::Granted { access, refresh, .. } = &event.seen {
                 self.access.push(access.clone());
                 self.refresh.extend(refresh.clone());
             }
@@ -268,7 +268,9 @@ fn see(op: &Op, reply: &Reply) -> Seen {
         Op::Call(_) | Op::Revoke(_) => Seen::Status(status),
         Op::Introspect(_) => Seen::Active(body["active"] == true),
         Op::Redeem { .. } | Op::Refresh { .. } => match text("access_token") {
-            Some(access) => Seen::Granted { access, refresh: text("refresh_token") },
+            Some(access) => {
+                Seen::Granted { access, refresh: text("refresh_token"), identity: text("id_token").is_some() }
+            }
             None => Seen::Refused(status, text("error_description").as_deref() == Some(COLLISION)),
         },
     }
