@@ -2,16 +2,15 @@
 
 use clap::Args;
 use std::path::PathBuf;
-use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::outputs::outputs;
 use super::run::{client_named, faults_named};
-use super::{CannotStart, Exit, Io, load_files, runtime};
+use super::runtime::Runtime;
+use super::{CannotStart, Exit, Io, flags, load_files};
 use crate::catalog;
 use crate::diagnostic::{Diagnostic, closest};
 use crate::explore::{self, Error, Exploration, Explored, Progress, Side};
-use crate::oauth::salesforce::Profile;
 use crate::report;
 use crate::run::{Client, Options};
 use crate::wire::files;
@@ -21,6 +20,8 @@ use crate::wire::isolation::Wall;
 const BEGIN: i64 = 1_800_000_000_000;
 /// How many programs are played where neither a number nor a time is said.
 const RUNS: u64 = 1000;
+/// The most steps that a program has.
+const MOST_STEPS: usize = 500;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -88,19 +89,20 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let table = arguments.table.iter().map(|path| ("the table", path.as_path()));
     outputs(json.iter().map(|path| ("a report", path.as_path())).chain(table))?;
     let mut exploration = exploration(arguments)?;
+    let runtime = Runtime::new()?;
     if matches!(exploration.options.client, Client::Program(_))
         && let Some(own) = files::own_program()
     {
-        exploration.options.wall = runtime()?.block_on(Wall::possible(&own));
+        exploration.options.wall = runtime.prepare(Wall::possible(&own))?;
     }
     if let Some(path) = &arguments.table {
-        return super::explore_table::exec(exploration, path, io);
+        return super::explore_table::exec(exploration, path, &runtime, io);
     }
     if let Some(folder) = &arguments.out {
         files::make_folder(folder)?;
     }
     writeln!(io.err, "seed {}", exploration.options.seed)?;
-    let explored = match played(&exploration, io)? {
+    let explored = match played(&exploration, &runtime, io)? {
         Ok(explored) => explored,
         Err(Error::World(why)) => return Err(why.into()),
         Err(why) => {
@@ -128,18 +130,18 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     })
 }
 
-fn played(exploration: &Exploration, io: &mut Io<'_>) -> Result<Result<Explored, Error>, CannotStart> {
+fn played(
+    exploration: &Exploration,
+    runtime: &Runtime,
+    io: &mut Io<'_>,
+) -> Result<Result<Explored, Error>, CannotStart> {
     let (tell, mut told) = mpsc::unbounded_channel();
-    let (stop, stopped) = watch::channel(false);
-    let explored = runtime()?.block_on(async {
-        let exploring = explore::explore(exploration, &tell, stopped);
+    let explored = runtime.block_on(async {
+        let exploring = explore::explore(exploration, &tell, runtime.stop());
         tokio::pin!(exploring);
         loop {
             tokio::select! {
                 biased;
-                () = super::interrupted(), if !*stop.borrow() => {
-                    let _ = stop.send(true);
-                }
                 explored = &mut exploring => return explored,
                 Some(progress) = told.recv() => if io.terminal {
                     let text = match progress {
@@ -175,31 +177,12 @@ fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
     let mut target = load_files::target(arguments.target.as_deref())?;
     let mut problems = Vec::new();
     let faults = faults_named(&arguments.fault, &mut problems);
-    let mut millis_of = |flag: &str, text: &str| {
-        let millis = crate::oauth::duration(text).and_then(|m| u64::try_from(m).ok()).filter(|m| *m > 0);
-        if millis.is_none() {
-            problems.push(
-                Diagnostic::bare("bad-flag", format!("`{flag} {text}` is no duration"))
-                    .help("write for example `60s` or `5m`"),
-            );
-        }
-        millis
-    };
-    let millis = arguments.time.as_deref().and_then(|time| millis_of("--for", time));
-    let within = millis_of("--within", &arguments.within).unwrap_or(10_000);
-    if let Some(name) = arguments.profile.as_deref() {
-        match Profile::read(name) {
-            Some(profile) => target.profile = profile,
-            None => problems.push(
-                Diagnostic::bare("bad-flag", format!("`--profile {name}` is no profile"))
-                    .help("write `rfc` or `salesforce`"),
-            ),
-        }
+    let millis = arguments.time.as_deref().and_then(|time| flags::millis("--for", time, &mut problems));
+    let within = flags::within(&arguments.within, &mut problems);
+    if let Some(profile) = flags::profile(arguments.profile.as_deref(), &mut problems) {
+        target.profile = profile;
     }
-    if let Some(name) = arguments.allow.iter().find(|what| *what != "destructive") {
-        let message = format!("`--allow {name}` allows nothing");
-        problems.push(Diagnostic::bare("bad-flag", message).help("write `--allow destructive`"));
-    }
+    let allowed = flags::destructive(&arguments.allow, &mut problems);
     let side =
         if arguments.program.is_some() || arguments.wrong.is_some() { Side::Client } else { Side::Org };
     let client = client_named(arguments.program.as_deref(), arguments.wrong.as_slice(), &mut problems);
@@ -218,9 +201,11 @@ fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
             problems.push(Diagnostic::bare("bad-flag", message).help(help));
         }
     }
-    if arguments.steps < 3 {
-        let message = format!("`--steps {}` leaves nothing to do", arguments.steps);
-        problems.push(Diagnostic::bare("bad-flag", message).help("write 3 or more"));
+    if !(3..=MOST_STEPS).contains(&arguments.steps) {
+        let what = if arguments.steps < 3 { "leaves nothing to do" } else { "is more than anybody can read" };
+        let message = format!("`--steps {}` {what}", arguments.steps);
+        let help = format!("write a number from 3 to {MOST_STEPS}");
+        problems.push(Diagnostic::bare("bad-flag", message).help(help));
     }
     let foreign = !target.is_embedded();
     if side == Side::Client && (foreign || !faults.is_empty()) {
@@ -246,7 +231,9 @@ fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
             Diagnostic::bare("bad-flag", "`--fault` is for the embedded org").help("leave `--target` out"),
         );
     }
-    let allowed = arguments.allow.iter().any(|what| what == "destructive");
+    // A client waits for its org more than it computes.
+    let processors = flags::processors() * if side == Side::Client { 8 } else { 1 };
+    let jobs = flags::jobs(arguments.jobs, processors, &mut problems);
     if foreign && !allowed && !target.disposable {
         problems.push(
             Diagnostic::bare("not-disposable", "exploring reuses, revokes and spoils what it finds")
@@ -262,7 +249,6 @@ fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let seed = arguments.seed.unwrap_or_else(|| {
         let drawn = crate::wire::dice::seed();
         u64::from(u32::from_le_bytes([drawn[0], drawn[1], drawn[2], drawn[3]]))
@@ -273,9 +259,8 @@ fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
         destructive: true,
         budget: arguments.budget,
         begin: (!foreign).then_some(BEGIN),
-        // A client waits for its org more than it computes.
-        jobs: arguments.jobs.unwrap_or(if side == Side::Client { processors * 8 } else { processors }),
-        within: Duration::from_millis(within),
+        jobs,
+        within,
         client,
         ..Options::new(target, Vec::new())
     };

@@ -4,7 +4,8 @@
 use std::path::Path;
 use tokio::sync::{mpsc, watch};
 
-use super::{Exit, Io, load_files, runtime};
+use super::runtime::Runtime;
+use super::{Exit, Io, load_files};
 use crate::catalog::Party;
 use crate::client::wrong::{self, Wrong, named_credential};
 use crate::explore::{self, Error, Exploration, Row, Side};
@@ -17,10 +18,8 @@ use crate::wire::files;
 const LONG: u64 = 60_000;
 
 /// Explores every one of these faults, or where there are none all that need it, and writes the page.
-pub(super) fn exec(exploration: Exploration, path: &Path, io: &mut Io<'_>) -> Exit {
-    let runtime = runtime()?;
+pub(super) fn exec(exploration: Exploration, path: &Path, runtime: &Runtime, io: &mut Io<'_>) -> Exit {
     let (tell, _told) = mpsc::unbounded_channel();
-    let (stop, stopped) = watch::channel(false);
     let mut mutants: Vec<Mutant> = exploration.options.faults.iter().copied().map(Mutant::Org).collect();
     let mut apart = Vec::new();
     match (exploration.side, &exploration.options.client) {
@@ -36,7 +35,7 @@ pub(super) fn exec(exploration: Exploration, path: &Path, io: &mut Io<'_>) -> Ex
             apart = named.iter().map(|wrong| wrong.name).collect();
         }
         (Side::Org, _) if mutants.is_empty() => {
-            let (faults, others) = runtime.block_on(in_need(&exploration.options, stopped.clone()))?;
+            let (faults, others) = runtime.block_on(in_need(&exploration.options, runtime.stop()))?;
             (mutants, apart) = (faults.into_iter().map(Mutant::Org).collect(), others);
         }
         (Side::Org, _) => {}
@@ -47,19 +46,7 @@ pub(super) fn exec(exploration: Exploration, path: &Path, io: &mut Io<'_>) -> Ex
         let mut options = mutant.played(&exploration.options);
         options.target.profile = profile_of(mutant, options.target.profile);
         let one = Exploration { options, millis, select: exploration.select.clone(), ..exploration };
-        let explored = runtime.block_on(async {
-            let exploring = explore::explore(&one, &tell, stopped.clone());
-            tokio::pin!(exploring);
-            loop {
-                tokio::select! {
-                    biased;
-                    _ = tokio::signal::ctrl_c(), if !*stop.borrow() => {
-                        let _ = stop.send(true);
-                    }
-                    explored = &mut exploring => return explored,
-                }
-            }
-        });
+        let explored = runtime.block_on(explore::explore(&one, &tell, runtime.stop()));
         let explored = match explored {
             Ok(explored) => explored,
             Err(Error::World(why)) => return Err(why.into()),

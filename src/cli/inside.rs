@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Io, runtime};
+use super::Io;
+use super::runtime::deaf;
 use crate::wire::isolation;
 
 /// What it is started with by grantcheck itself.
@@ -24,7 +25,7 @@ pub struct Arguments {
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> u8 {
     let Arguments { folder, ports, back, command } = arguments;
-    let Ok(runtime) = runtime() else { return isolation::CANNOT };
+    let Ok(runtime) = deaf() else { return isolation::CANNOT };
     let exit = runtime.block_on(isolation::inside(folder, ports, *back, command));
     exit.unwrap_or_else(|why| {
         let _ = writeln!(io.err, "error: {}: {why}", command.first().map_or("", String::as_str));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::outputs::outputs;
-use super::{CannotStart, Exit, Io, runtime};
+use super::runtime::deaf;
+use super::{CannotStart, Exit, Io, flags};
 use crate::diagnostic::Diagnostic;
 use crate::oauth::salesforce::Profile;
 use crate::report::{Report, console, redacted};
@@ -40,15 +41,11 @@ pub(super) struct Arguments {
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let reports = super::run::reports(&arguments.report)?;
     outputs(reports.paths())?;
-    let profile = match arguments.profile.as_deref().map(|name| (name, Profile::read(name))) {
-        Some((name, None)) => {
-            return Err(Diagnostic::bare("bad-flag", format!("`--profile {name}` is no profile"))
-                .help("write `rfc` or `salesforce`")
-                .into());
-        }
-        Some((_, profile)) => profile,
-        None => None,
-    };
+    let mut problems = Vec::new();
+    let profile = flags::profile(arguments.profile.as_deref(), &mut problems);
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
     let shown = arguments.file.display().to_string();
     let har = super::load_files::har(&arguments.file, arguments.target.as_deref())?;
     // A recording is without secrets, a HAR file is full of them.
@@ -112,7 +109,7 @@ fn listened(heard: &Transcript, suites: &[PathBuf], profile: Option<Profile>) ->
     let subject = Subject { profile: target.profile, ..heard.subject.clone() };
     let heard = Transcript { subject, ..heard.clone() };
     let options = Options { client: Client::Recorded(Arc::new(heard)), ..Options::new(target, suites) };
-    let runtime = runtime()?;
+    let runtime = deaf()?;
     let around = runtime.block_on(look_around(&options.target, options.within))?;
     let (progress, _) = mpsc::unbounded_channel();
     let (_go_on, stop) = watch::channel(false);

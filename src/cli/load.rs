@@ -1,9 +1,10 @@
 //! `grantcheck load`: the same scenarios on a timetable.
 
 use clap::Args;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::loading::{Playing, Prepared, Ready, reading, time};
+use super::runtime::told_to_end;
 use super::shard::ShardArguments;
 use super::{Exit, Io, load_reports};
 use crate::diagnostic::Diagnostic;
@@ -59,16 +60,16 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         Prepared::DoesNotHold(exit) => return Ok(exit),
     };
     let (tell, mut told) = mpsc::unbounded_channel();
-    let (stop, stopped) = watch::channel(false);
+    let (mut stop, mut said) = (runtime.stop(), false);
     let report = runtime.block_on(async {
-        let running = load::load(options, &around, tell, stopped);
+        let running = load::load(options, &around, tell, runtime.stop());
         tokio::pin!(running);
         loop {
             tokio::select! {
                 biased;
-                () = super::interrupted(), if !*stop.borrow() => {
+                () = told_to_end(&mut stop), if !said => {
                     let _ = writeln!(io.err, "\ninterrupted: no more plays begin; then telling what was played");
-                    let _ = stop.send(true);
+                    said = true;
                 }
                 report = &mut running => return report,
                 Some(progress) = told.recv() => show(&load::progress_line(&progress), io),

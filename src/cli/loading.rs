@@ -2,12 +2,12 @@
 
 use clap::Args;
 use std::path::PathBuf;
-use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::load_reports::{self, Format};
 use super::run::faults_named;
-use super::{CannotStart, Io, asking, load_files, runtime};
+use super::runtime::Runtime;
+use super::{CannotStart, Io, asking, flags, load_files};
 use crate::diagnostic::Diagnostic;
 use crate::load::drive::{Options, Selected, playable, steps};
 use crate::load::guard::LOGINS_AN_HOUR;
@@ -79,7 +79,7 @@ pub(super) struct Playing {
 pub(super) struct Ready {
     pub(super) options: Options,
     pub(super) around: run::Surroundings,
-    pub(super) runtime: tokio::runtime::Runtime,
+    pub(super) runtime: Runtime,
 }
 
 /// What it came to before anything was loaded.
@@ -104,8 +104,7 @@ impl Playing {
 
     /// How many threads send.
     pub(super) fn threads(&self) -> usize {
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.threads.unwrap_or(processors)
+        self.threads.unwrap_or_else(flags::processors)
     }
 
     /// What is selected.
@@ -124,15 +123,10 @@ impl Playing {
         let target = asking::target(self.target.as_deref(), io)?;
         let mut problems = Vec::new();
         let faults = faults_named(&self.fault, &mut problems);
-        let within = micros(&self.within).filter(|within| *within > 0);
-        if within.is_none() {
-            let message = format!("`--within {}` is no duration", self.within);
-            problems.push(Diagnostic::bare("bad-flag", message).help("write for example `10s` or `500ms`"));
-        }
+        let within = flags::within(&self.within, &mut problems);
         if !problems.is_empty() {
             return Err(problems.into());
         }
-        let within = Duration::from_micros(within.unwrap_or_default());
         let sources: Vec<String> = suites.iter().map(|suite| suite.text.source().to_owned()).collect();
         if target.is_embedded()
             && plan.connections == Connections::PerUser
@@ -153,8 +147,8 @@ impl Playing {
             ..run::Options::new(target.clone(), suites)
         };
         rehearsal.jobs = plan.threads;
-        let runtime = runtime()?;
-        let around = runtime.block_on(look_around(&target, rehearsal.within))?;
+        let runtime = Runtime::new()?;
+        let around = runtime.prepare(look_around(&target, rehearsal.within))??;
         let planned = run::plan(&rehearsal, &around);
         if planned.plays.is_empty() {
             return Err(nothing_selected().into());
@@ -166,6 +160,10 @@ impl Playing {
         for (suite, name, why) in &unplayable {
             let name = report::visible(&format!("{suite} › {name}"));
             writeln!(io.err, "{name} cannot be played under load: {why}; nothing here vouches for it")?;
+        }
+        if scenarios.is_empty() && plan.herd == 0 {
+            writeln!(io.out, "no scenario that is selected can be played under load; nothing was loaded")?;
+            return Ok(Prepared::DoesNotHold(super::CANNOT_VOUCH));
         }
         known_steps(&plan, &scenarios)?;
         let allowed = self.allow.iter().any(|what| what == "logins");
@@ -328,23 +326,11 @@ pub(super) fn time(problems: &mut Vec<Diagnostic>, flag: &str, text: &Option<Str
 fn rehearse(
     options: &run::Options,
     around: &run::Surroundings,
-    runtime: &tokio::runtime::Runtime,
+    runtime: &Runtime,
     io: &mut Io<'_>,
 ) -> Result<Option<u8>, CannotStart> {
     let (tell, _told) = mpsc::unbounded_channel();
-    let (stop, stopped) = watch::channel(false);
-    let outcome = runtime.block_on(async {
-        let running = run::run(options, around.clone(), tell, stopped);
-        tokio::pin!(running);
-        tokio::select! {
-            biased;
-            () = super::interrupted() => {
-                let _ = stop.send(true);
-                (&mut running).await
-            }
-            outcome = &mut running => outcome,
-        }
-    })?;
+    let outcome = runtime.block_on(run::run(options, around.clone(), tell, runtime.stop()))?;
     let mut redactor = outcome.redactor;
     let mut report = report::redacted(&outcome.report, &mut redactor);
     // A flow that the target lists need not be among those that are loaded.

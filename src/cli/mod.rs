@@ -8,6 +8,7 @@ mod compare;
 mod explain;
 mod explore;
 mod explore_table;
+mod flags;
 mod init;
 mod inside;
 mod judge;
@@ -20,6 +21,7 @@ mod matrix;
 mod merge;
 mod outputs;
 mod run;
+mod runtime;
 mod schema;
 mod score;
 mod serve;
@@ -74,6 +76,8 @@ pub enum CannotStart {
     World(crate::wire::Error),
     /// Standard output is closed or full.
     Output(std::io::Error),
+    /// It was to end before anything was played.
+    Interrupted,
 }
 
 impl From<Vec<Diagnostic>> for CannotStart {
@@ -225,24 +229,9 @@ pub fn run(arguments: &[String], io: &mut Io<'_>) -> u8 {
             let _ = writeln!(io.err, "error: standard output cannot be written to: {why}");
             COULD_NOT_START
         }
-    }
-}
-
-/// When the run is to end: Ctrl-C, or what a service manager or CI sends that cancels it.
-async fn interrupted() {
-    #[cfg(unix)]
-    if let Ok(mut ended) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = ended.recv() => {}
+        Err(CannotStart::Interrupted) => {
+            let _ = writeln!(io.err, "\ninterrupted: nothing was {undone}");
+            INTERRUPTED
         }
-        return;
     }
-    let _ = tokio::signal::ctrl_c().await;
-}
-
-/// A runtime for commands that reach over the network.
-fn runtime() -> Result<tokio::runtime::Runtime, CannotStart> {
-    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    built.map_err(|why| crate::wire::Error::Listen { address: "the runtime".into(), why }.into())
 }

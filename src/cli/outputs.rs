@@ -26,6 +26,7 @@ pub(super) fn outputs<'p>(paths: impl Iterator<Item = (&'static str, &'p Path)>)
             let message = format!("{what} and another output go to the same file, {}", path.display());
             return Err(Diagnostic::bare("bad-flag", message).help("name a file for each").into());
         }
+        files::can_write(&whole)?;
         taken.push(whole);
     }
     Ok(())

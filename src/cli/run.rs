@@ -3,15 +3,14 @@
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::outputs::outputs;
-use super::{CannotStart, Exit, Io, apps, asking, load_files, runtime};
+use super::runtime::{Runtime, told_to_end};
+use super::{CannotStart, Exit, Io, apps, asking, flags, load_files};
 use crate::client::wrong::{self, Wrong, Wrongs};
 use crate::diagnostic::{Diagnostic, closest};
 use crate::metadata::{Keys, Registration};
-use crate::oauth::salesforce::Profile;
 use crate::org::fault::{self, Fault};
 use crate::report::{self, console};
 use crate::run::{
@@ -110,16 +109,16 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     let record = arguments.record.iter().map(|path| ("a recording", path.as_path()));
     outputs(reports.paths().chain(record))?;
     let (mut options, metadata) = options(&arguments, io)?;
-    let runtime = runtime()?;
+    let runtime = Runtime::new()?;
     if matches!(options.client, Client::Program(_))
         && let Some(own) = files::own_program()
     {
-        options.wall = runtime.block_on(Wall::possible(&own));
+        options.wall = runtime.prepare(Wall::possible(&own))?;
     }
     options.chromium = chromium::find();
     let around = match &options.replay {
         Some(recording) => look_back(&options.target, recording),
-        None => runtime.block_on(look_around(&options.target, options.within))?,
+        None => runtime.prepare(look_around(&options.target, options.within))??,
     };
     let planned = plan(&options, &around);
     if planned.plays.is_empty() {
@@ -137,23 +136,23 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     if options.replay.is_none() {
         let plays = planned.plays.iter();
         let roles = plays.flat_map(|play| play.scenario.apps()).map(str::to_owned).collect();
-        for look in runtime.block_on(look_before(&options.target, &around, &metadata, &roles)) {
+        for look in runtime.prepare(look_before(&options.target, &around, &metadata, &roles))? {
             tell(&look, io)?;
         }
     }
     ask_for_budget(&options, &planned.cost, io)?;
     let (tell, mut told) = mpsc::unbounded_channel();
-    let (stop, stopped) = watch::channel(false);
+    let (mut stop, mut said) = (runtime.stop(), false);
     let outcome = runtime.block_on(async {
-        let running = run::run(&options, around, tell, stopped);
+        let running = run::run(&options, around, tell, runtime.stop());
         tokio::pin!(running);
         loop {
             tokio::select! {
                 // First, so that an interruption is listened for before anything is sent.
                 biased;
-                () = super::interrupted(), if !*stop.borrow() => {
+                () = told_to_end(&mut stop), if !said => {
                     let _ = writeln!(io.err, "\ninterrupted: ending what was started, then telling what was played");
-                    let _ = stop.send(true);
+                    said = true;
                 }
                 outcome = &mut running => return outcome,
                 Some(progress) = told.recv() => show(&progress, io),
@@ -200,31 +199,13 @@ fn options(arguments: &Arguments, io: &mut Io<'_>) -> Result<(Options, Vec<Regis
         }
     }
     let faults = faults_named(&arguments.fault, &mut problems);
-    if let Some(name) = arguments.allow.iter().find(|what| *what != "destructive") {
-        problems.push(
-            Diagnostic::bare("bad-flag", format!("`--allow {name}` allows nothing"))
-                .help("write `--allow destructive`"),
-        );
-    }
+    let destructive = flags::destructive(&arguments.allow, &mut problems);
+    let jobs = flags::jobs(arguments.jobs, flags::processors(), &mut problems);
     let client = client_named(arguments.program.as_deref(), arguments.wrong.as_slice(), &mut problems);
-    let within = crate::oauth::duration(&arguments.within)
-        .and_then(|millis| u64::try_from(millis).ok())
-        .filter(|m| *m > 0);
-    if within.is_none() {
-        problems.push(
-            Diagnostic::bare("bad-flag", format!("`--within {}` is no duration", arguments.within))
-                .help("write for example `10s` or `500ms`"),
-        );
-    }
-    let profile = arguments.profile.as_deref().map(|name| (name, Profile::read(name)));
-    if let Some((name, None)) = profile {
-        problems.push(
-            Diagnostic::bare("bad-flag", format!("`--profile {name}` is no profile"))
-                .help("write `rfc` or `salesforce`"),
-        );
-    }
+    let within = flags::within(&arguments.within, &mut problems);
+    let profile = flags::profile(arguments.profile.as_deref(), &mut problems);
     let Some(mut target) = target.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
-    if let Some((_, Some(profile))) = profile {
+    if let Some(profile) = profile {
         target.profile = profile;
     }
     if !target.is_embedded() && (!faults.is_empty() || arguments.socket) {
@@ -241,16 +222,15 @@ fn options(arguments: &Arguments, io: &mut Io<'_>) -> Result<(Options, Vec<Regis
         .help("leave `--replay` out, or let the recording be one of a run with that fault")
         .into());
     }
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let options = Options {
         selection: Selection { patterns: arguments.select.clone() },
         faults,
         socket: arguments.socket,
-        destructive: arguments.allow.iter().any(|what| what == "destructive"),
+        destructive,
         budget: arguments.budget,
         seed: arguments.seed,
-        jobs: arguments.jobs.unwrap_or(processors),
-        within: Duration::from_millis(within.unwrap_or(10_000)),
+        jobs,
+        within,
         replay,
         client,
         ..Options::new(target, suites)

@@ -2,14 +2,14 @@
 
 use clap::Args;
 use std::path::PathBuf;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::outputs::outputs;
 use super::run::{faults_named, wrongs_named};
-use super::{Exit, Io, load_files, runtime};
+use super::runtime::Runtime;
+use super::{Exit, Io, flags, load_files};
 use crate::catalog::Party;
 use crate::diagnostic::Diagnostic;
-use crate::oauth::salesforce::Profile;
 use crate::run::Options;
 use crate::score::{self, Fate, Mutant, Scored};
 use crate::wire::files;
@@ -75,16 +75,13 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         mutants = Mutant::all().filter(|mutant| judged(mutant.party()) && meant(mutant.party())).collect();
     }
     let (tell, mut told) = mpsc::unbounded_channel::<Scored>();
-    let (stop, stopped) = watch::channel(false);
-    let matrix = runtime()?.block_on(async {
-        let scoring = score::score(&options, &mutants, tell, stopped);
+    let runtime = Runtime::new()?;
+    let matrix = runtime.block_on(async {
+        let scoring = score::score(&options, &mutants, tell, runtime.stop());
         tokio::pin!(scoring);
         loop {
             tokio::select! {
                 biased;
-                () = super::interrupted(), if !*stop.borrow() => {
-                    let _ = stop.send(true);
-                }
                 matrix = &mut scoring => return matrix,
                 Some(Scored { done, all, name }) = told.recv() => if io.terminal {
                     let _ = write!(io.err, "\r\u{1b}[K{done}/{all} {name}").and_then(|()| io.err.flush());
@@ -137,17 +134,13 @@ fn options(arguments: &Arguments) -> Result<Options, super::CannotStart> {
         .help("leave `--target` out, or name a target with `org: embedded`")
         .into());
     }
-    if let Some(name) = arguments.profile.as_deref() {
-        target.profile = Profile::read(name).ok_or_else(|| {
-            Diagnostic::bare("bad-flag", format!("`--profile {name}` is no profile"))
-                .help("write `rfc` or `salesforce`")
-        })?;
+    let mut problems = Vec::new();
+    if let Some(profile) = flags::profile(arguments.profile.as_deref(), &mut problems) {
+        target.profile = profile;
     }
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Ok(Options {
-        seed: arguments.seed,
-        begin: Some(BEGIN),
-        jobs: arguments.jobs.unwrap_or(processors),
-        ..Options::new(target, suites)
-    })
+    let jobs = flags::jobs(arguments.jobs, flags::processors(), &mut problems);
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    Ok(Options { seed: arguments.seed, begin: Some(BEGIN), jobs, ..Options::new(target, suites) })
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::outputs::outputs;
 use super::run::faults_named;
-use super::{CannotStart, Exit, Io, apps, load_files, runtime};
+use super::runtime::{Runtime, told_to_end};
+use super::{CannotStart, Exit, Io, apps, load_files};
 use crate::diagnostic::Diagnostic;
 use crate::metadata::Keys;
 use crate::oauth::pkce::Method;
@@ -64,7 +65,8 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    let runtime = runtime()?;
+    let runtime = Runtime::new()?;
+    let mut stop = runtime.stop();
     runtime.block_on(async {
         let fixture = (arguments.admin || arguments.record.is_some())
             .then(|| Fixture::new(target.clone(), &faults, arguments.admin));
@@ -93,7 +95,7 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
         if arguments.admin {
             writeln!(io.err, "its API\n  {}{PREFIX}/openapi.json", host.url())?;
         }
-        super::interrupted().await;
+        told_to_end(&mut stop).await;
         host.stop().await;
         if let (Some(fixture), Some(path)) = (&fixture, &arguments.record) {
             files::write(path, &fixture.recording())?;

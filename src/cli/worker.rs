@@ -3,11 +3,12 @@
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::load::{done_showing, show};
 use super::load_reports::Format;
 use super::loading::{Playing, Prepared, Ready, nothing_selected};
+use super::runtime::told_to_end;
 use super::{CANNOT_VOUCH, Exit, INTERRUPTED, Io, load_files, load_reports};
 use crate::diagnostic::Diagnostic;
 use crate::load::drive::{Selected, playable};
@@ -74,17 +75,17 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let name = arguments.name.clone().unwrap_or_else(own_name);
     let worker = Worker { master, name, options, around, patience: PATIENCE };
     let (tell, mut told) = mpsc::unbounded_channel();
-    let (stop, stopped) = watch::channel(false);
+    let (mut stop, mut said) = (runtime.stop(), false);
     let mut last = None;
     let outcome: Result<_, Away> = runtime.block_on(async {
-        let working = work(&worker, &tell, stopped);
+        let working = work(&worker, &tell, runtime.stop());
         tokio::pin!(working);
         loop {
             tokio::select! {
                 biased;
-                () = super::interrupted(), if !*stop.borrow() => {
+                () = told_to_end(&mut stop), if !said => {
                     let _ = writeln!(io.err, "\ninterrupted: no more plays begin; then leaving the master");
-                    let _ = stop.send(true);
+                    said = true;
                 }
                 Some(tells) = told.recv() => hear(tells, &reports, &mut last, io),
                 outcome = &mut working => return outcome,
@@ -98,7 +99,7 @@ pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
         let _ = writeln!(io.err, "{away}");
         return Ok(CANNOT_VOUCH);
     }
-    if *stop.borrow() {
+    if *runtime.stop().borrow() {
         return Ok(INTERRUPTED);
     }
     Ok(last.map_or(CANNOT_VOUCH, |report| report.exit()))

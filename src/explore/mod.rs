@@ -109,8 +109,8 @@ pub struct Counterexample {
     pub file: String,
     /// Its suite file.
     pub text: String,
-    /// Whether the suite was seen to go wrong in the same way.
-    pub reproduced: bool,
+    /// Whether the suite was seen to go wrong in the same way; none where that was not tried to the end.
+    pub reproduced: Option<bool>,
 }
 
 /// What an exploration came to.
@@ -144,7 +144,9 @@ impl Explored {
 
     /// Whether something was found that breaks a MUST, or does anything wrong, and that its suite shows again.
     fn is_done(&self, anything: bool) -> bool {
-        self.found.iter().any(|one| (anything || one.way.verdict == Word::Fail) && one.reproduced)
+        self.found
+            .iter()
+            .any(|one| (anything || one.way.verdict == Word::Fail) && one.reproduced == Some(true))
     }
 
     /// Whether it can vouch for anything.
@@ -163,7 +165,15 @@ pub async fn explore(
     progress: &mpsc::UnboundedSender<Progress>,
     stop: watch::Receiver<bool>,
 ) -> Result<Explored, Error> {
-    let around = look_around(&exploration.options.target, exploration.options.within).await?;
+    let mut asked = stop.clone();
+    let around = tokio::select! {
+        biased;
+        Ok(_) = asked.wait_for(|stop| *stop) => {
+            let seed = exploration.options.seed;
+            return Ok(Explored { seed, interrupted: true, ..Explored::default() });
+        }
+        around = look_around(&exploration.options.target, exploration.options.within) => around?,
+    };
     match exploration.side {
         Side::Org => {
             let mut ground =
@@ -202,9 +212,11 @@ async fn play<G: Game>(
         let numbers = proposed..proposed + left;
         proposed += left;
         let some = |number| game.propose(&mut dice_of(seed, number)).map(|case| (number + 1, case));
-        let (numbers, cases): (Vec<u64>, Vec<G::Case>) = numbers.filter_map(some).unzip();
-        // What was selected leaves nothing to do.
+        let (numbers, cases): (Vec<u64>, Vec<G::Case>) =
+            numbers.take_while(|_| !stopped()).filter_map(some).unzip();
+        // What was selected leaves nothing to do, or nothing is to be done any more.
         if cases.is_empty() {
+            explored.interrupted = stopped();
             break;
         }
         let played = game.play(&cases).await?;
@@ -298,9 +310,11 @@ async fn counterexample<G: Game>(
     ];
     let text = game.suite(&about, &small.case, &small.played, &way);
     let row = game.player().first(&text).await?;
-    let reproduced = row.is_some_and(|row| {
+    let shows = row.is_some_and(|row| {
         row.findings.iter().any(|f| f.check.as_deref() == way.kind.check() && f.verdict == way.verdict)
     });
+    // One that was broken off says nothing.
+    let reproduced = (shows || !*game.player().stop.borrow()).then_some(shows);
     Ok(Counterexample {
         file: format!("{}.yaml", slug(&way.kind.to_string())),
         steps_before: game.size(case).steps,

@@ -49,6 +49,10 @@ impl<C: Clone> Small<C> {
         kind: &Kind,
     ) -> Result<bool, Error> {
         for some in smaller.chunks(BATCH) {
+            // It stays as large as it is.
+            if *game.player().stop.borrow() {
+                return Ok(false);
+            }
             let played = game.play(some).await?;
             self.plays += some.len();
             let found = some.iter().zip(played).find(|(_, played)| played.way(kind).is_some());

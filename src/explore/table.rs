@@ -20,7 +20,7 @@ pub struct Row {
 impl Row {
     /// What was found first that its suite alone shows again.
     pub fn found(&self) -> Option<&Counterexample> {
-        self.explored.found.iter().find(|one| one.reproduced)
+        self.explored.found.iter().find(|one| one.reproduced == Some(true))
     }
 }
 

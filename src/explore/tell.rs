@@ -27,11 +27,15 @@ pub fn console(explored: &Explored, whole: bool) -> String {
             if *clients == 1 { "" } else { "s" },
             words
         );
-        if !one.reproduced {
-            let _ = writeln!(
-                out,
-                "      the suite alone does not show it: what came depends on more than the suite says"
-            );
+        match one.reproduced {
+            Some(true) => {}
+            Some(false) => {
+                let why = "the suite alone does not show it: what came depends on more than the suite says";
+                let _ = writeln!(out, "      {why}");
+            }
+            None => {
+                let _ = writeln!(out, "      interrupted before it was small, or seen again");
+            }
         }
         let _ = writeln!(out, "      {}", one.file);
         if whole {

@@ -72,8 +72,12 @@ pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     aws_lc_rs::hmac::sign(&key, message).as_ref().to_vec()
 }
 
+/// The longest duration that is read, in milliseconds: ten million days. Some of them one after the other are still a number
+/// of microseconds.
+const LONGEST_DURATION: i64 = 10_000_000 * 86_400_000;
+
 /// Reads a duration such as `250ms`, `5s`, `15m`, `2h`, `30d`, in milliseconds; none where it is not one
-/// or where it does not fit.
+/// or longer than ten million days.
 pub fn duration(text: &str) -> Option<i64> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let number: i64 = text[..digits].parse().ok()?;
@@ -85,7 +89,7 @@ pub fn duration(text: &str) -> Option<i64> {
         "d" => 86_400_000,
         _ => return None,
     };
-    number.checked_mul(unit)
+    number.checked_mul(unit).filter(|millis| *millis <= LONGEST_DURATION)
 }
 
 /// Where the metadata of an issuer stands: what is well known goes between its host and its path (RFC 8414 §3.1).
@@ -137,12 +141,23 @@ mod tests {
 
     #[test]
     fn durations_that_are_none_are_not_read() {
-        for text in
-            ["", "5", "m", "5 m", "-5m", "+5m", "5min", "1.5s", "5M", "\u{665}m", "9223372036854775807s"]
-        {
+        for text in [
+            "",
+            "5",
+            "m",
+            "5 m",
+            "-5m",
+            "+5m",
+            "5min",
+            "1.5s",
+            "5M",
+            "\u{665}m",
+            "9223372036854775807s",
+            "36526d",
+        ] {
             assert_eq!(duration(text), None, "{text}");
         }
-        assert_eq!(duration("9223372036854775807ms"), Some(i64::MAX));
+        assert_eq!(duration("10000000d"), Some(LONGEST_DURATION));
     }
 
     #[test]
@@ -173,7 +188,8 @@ mod tests {
         fn a_duration_is_its_number_times_its_unit(number in any::<u32>(), unit in 0usize..5) {
             let (name, ms) =
                 [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)][unit];
-            prop_assert_eq!(duration(&format!("{number}{name}")), Some(i64::from(number) * ms));
+            let millis = Some(i64::from(number) * ms).filter(|millis| *millis <= LONGEST_DURATION);
+            prop_assert_eq!(duration(&format!("{number}{name}")), millis);
         }
 
         #[test]

@@ -2,7 +2,7 @@
 
 use super::edits::{has_form, names, options, sections, twice, with, without};
 use super::shape::{Either, Form, Key, Record, Shape, Variant, may, must, named, one_or_many};
-use super::words::{DURATION, expect};
+use super::words::{ADVANCE, expect};
 use crate::oauth::Endpoint;
 use crate::subject::named_credential::may_be_listed;
 use crate::subject::{ClientAuth, Protocol};
@@ -148,7 +148,7 @@ pub(super) fn kinds() -> Vec<(&'static str, Option<Endpoint>, &'static str, Vec<
         Shape::Form(&BELOW),
         "path of another issuer on the target's host, whose document is asked for instead",
     );
-    let by = must("by", Shape::Form(&DURATION), "how much time goes by");
+    let by = must("by", Shape::Form(&ADVANCE), "how much time goes by");
     let (token_endpoint, resource) = (Some(Endpoint::Token), Some(Endpoint::Resource));
     vec![
         (

@@ -40,6 +40,17 @@ pub(super) const DURATION: Form = Form {
     schema: || json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }),
 };
 
+/// The longest that time goes by in one step, in milliseconds: a hundred years. It stays a date that can be written.
+const LONGEST_ADVANCE: i64 = 36_525 * 86_400_000;
+
+/// How far time goes by.
+pub(super) const ADVANCE: Form = Form {
+    expected: "a duration of a hundred years at most",
+    fits: |text| duration(text).is_some_and(|millis| millis <= LONGEST_ADVANCE),
+    help: "write a number and a unit: `30s`, `15m`, `2h`, `30d`, up to `36525d`",
+    ..DURATION
+};
+
 /// A status or a class of them.
 const STATUS: Form = Form {
     code: "bad-status",

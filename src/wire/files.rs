@@ -33,6 +33,31 @@ pub fn read(path: &Path) -> Result<String, Error> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
+/// Looks whether a file can be written, and leaves everything as it is.
+///
+/// # Errors
+/// It cannot be written.
+#[allow(clippy::disallowed_methods)]
+pub fn can_write(path: &Path) -> Result<(), Error> {
+    let fail = |why| Error::File { path: path.display().to_string(), why };
+    let target = canonical(path);
+    // A pipe would wait for somebody who reads.
+    if !is_regular(&target) {
+        return Ok(());
+    }
+    let part = beside(&target);
+    let tried = std::fs::File::create(&part).map_err(fail);
+    let _ = std::fs::remove_file(&part);
+    tried.map(drop)
+}
+
+/// The name under which a file is written before it is put in place.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    path.with_file_name(name)
+}
+
 /// Writes a file whole or not at all: under another name first, then put in place.
 ///
 /// # Errors
@@ -50,9 +75,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), Error> {
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .map_err(fail);
     }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
+    let part = beside(path);
     let written = std::fs::File::create(&part)
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&part, path));

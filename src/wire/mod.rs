@@ -25,6 +25,7 @@ pub mod process;
 pub mod program;
 pub mod proxy;
 pub mod renewal;
+pub mod signals;
 pub mod store;
 pub mod stubs;
 mod tls;

@@ -4,34 +4,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use crate::support::{answering, embedded, grantcheck, root};
+use crate::support::{Folder, answering, embedded, grantcheck, root};
 use grantcheck::org::Org;
 use grantcheck::wire::Clock;
 use grantcheck::wire::host::Host;
 
 fn suite(name: &str) -> String {
     root().join(format!("suites/org/{name}.yaml")).display().to_string()
-}
-
-/// A folder of its own for a test.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("grantcheck-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 #[test]
@@ -53,14 +32,21 @@ fn a_run_without_a_path_plays_the_shipped_suites() {
 
 #[test]
 fn what_a_person_got_wrong_exits_2_with_a_cure() {
+    // No file system has such a name, whoever asks.
+    let too_long = format!("json={}.json", "x".repeat(300));
     for (arguments, told) in [
         (vec!["run", "--target", "/no/such/file.yaml"], "/no/such/file.yaml"),
         (vec!["run", "--fault", "code-reusabel"], "did you mean `code-reusable`?"),
         (vec!["run", "--profile", "oauth"], "write `rfc` or `salesforce`"),
         (vec!["explore", "--select", "refreshes"], "the words are: authorize, redeem, refresh"),
-        (vec!["explore", "--for", "long"], "write for example `60s`"),
+        (vec!["explore", "--for", "long"], "write for example `500ms`, `60s` or `5m`"),
         (vec!["explore", "--target", "https://org.example"], "allow it with `--allow destructive`"),
-        (vec!["run", "--within", "soon"], "write for example `10s`"),
+        (vec!["run", "--within", "soon"], "write for example `500ms`"),
+        (vec!["run", "--within", "2h"], "write `1h` or less"),
+        (vec!["run", "--jobs", "0"], "write a number from 1"),
+        (vec!["score", "--jobs", "100000"], "write a number from 1"),
+        (vec!["explore", "--steps", "100000"], "write a number from 3"),
+        (vec!["run", "--report", &too_long], "File name too long"),
         (vec!["run", "--fault", "nothing of the kind"], "docs/mutants.md"),
         (vec!["run", "no/such/suite.yaml"], "or no path at all for the shipped ones"),
         (vec!["run", "suites/targets/embedded.yaml"], "write `--target suites/targets/embedded.yaml`"),
@@ -499,9 +485,9 @@ fn a_waiver_holds_in_a_recording_as_it_did_in_the_run() {
 fn suites_of_the_same_folder_and_name_are_refused_and_one_named_twice_is_read_once() {
     let folder = Folder::new("same");
     for part in ["a", "b"] {
-        std::fs::create_dir_all(folder.0.join(part).join("s1")).unwrap();
+        std::fs::create_dir_all(folder.join(part).join("s1")).unwrap();
         let text = "suite: same\njudges: org\nscenarios:\n  - scenario: one\n    steps: [{ do: keys }]\n";
-        std::fs::write(folder.0.join(part).join("s1/same.yaml"), text).unwrap();
+        std::fs::write(folder.join(part).join("s1/same.yaml"), text).unwrap();
     }
     let (a, b) = (folder.path("a/s1/same.yaml"), folder.path("b/s1/same.yaml"));
     let (exit, _, err) = grantcheck(&["run", &a, &b, "--list"]);
@@ -559,90 +545,6 @@ fn exported_suites_run_from_where_they_were_written() {
         &folder.path("targets/embedded.yaml"),
     ]);
     assert_eq!(exit, 0, "{out}{err}");
-}
-
-#[test]
-fn ctrl_c_ends_at_once_and_still_writes_the_report() {
-    let folder = Folder::new("interrupt");
-    let json = folder.path("o.json");
-    let peer = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let target = folder.path("target.yaml");
-    let text = format!(
-        "org: http://{}\nprofile: rfc\napps: {{ main: {{ client_id: a, client_secret: b-secret, flows: [client-credentials] }} }}\nendpoints: {{ token: /token }}\ndisposable: true\n",
-        peer.local_addr().unwrap()
-    );
-    std::fs::write(&target, text).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_grantcheck"))
-        .args(["run", &suite("client-credentials"), "--target", &target, "--budget", "99", "--within", "60s"])
-        .args(["--report", &format!("json={json}")])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    // Two documents are looked for and answered with nothing; the first token request is left hanging.
-    let mut held = Vec::new();
-    loop {
-        let (mut stream, _) = peer.accept().unwrap();
-        let mut line = String::new();
-        BufReader::new(stream.try_clone().unwrap()).read_line(&mut line).unwrap();
-        if line.starts_with("POST /token") {
-            held.push(stream);
-            break;
-        }
-        use std::io::Write;
-        stream
-            .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            .unwrap();
-    }
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
-    assert_eq!(report["interrupted"], true);
-    drop(held);
-}
-
-/// Waits until something is so, for ten seconds at most.
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while !is_so() {
-        assert!(std::time::Instant::now() < end, "{what}");
-        std::thread::yield_now();
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn what_cancels_a_run_ends_the_program_that_it_started() {
-    let folder = Folder::new("cancelled");
-    let (program, json, pid) = (folder.path("sleeper.yaml"), folder.path("o.json"), folder.path("pid"));
-    let text = format!(
-        "command: [sh, -c, \"echo $$ > {pid}; exec sleep 600\"]\nflows: [client-credentials]\nwithin: 10m\nnetwork: true\n"
-    );
-    std::fs::write(&program, text).unwrap();
-    for signal in ["-INT", "-TERM"] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_grantcheck"))
-            .args(["run", "suites/client/server-to-server.yaml", "--jobs", "1", "--program", &program])
-            .args(["--report", &format!("json={json}")])
-            .current_dir(crate::support::root())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let started = || std::fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n'));
-        until("the program starts", started);
-        let its = std::fs::read_to_string(&pid).unwrap().trim().to_owned();
-        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(130), "{signal}");
-        until("the program is ended", || {
-            let stat = std::fs::read_to_string(format!("/proc/{its}/stat"));
-            stat.map_or(true, |stat| stat.contains(") Z ") || stat.contains(") X "))
-        });
-        let report: serde_json::Value =
-            serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
-        assert_eq!(report["interrupted"], true);
-        std::fs::remove_file(&pid).unwrap();
-    }
 }
 
 #[test]

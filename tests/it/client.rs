@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{browsing, complaints, embedded, folder, options, outcome, suite_of, target_of};
+use crate::support::{Folder, browsing, complaints, embedded, options, outcome, suite_of, target_of};
 use grantcheck::oauth::{Params, from_base64};
 use grantcheck::run::{Progress, look_around, run};
 use grantcheck::transcript::{Exchange, Part};
@@ -204,7 +204,7 @@ scenarios:
 
 #[test]
 fn the_browser_of_who_sits_there_is_opened_once() {
-    let folder = folder("opened");
+    let folder = Folder::new("opened");
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let target = format!(
         "org: http://127.0.0.1:9\nprofile: rfc\napps:\n  main: {{ client_id: a, client_auth: none, redirect_uri: \"http://127.0.0.1:{port}/callback\", flows: [web-server] }}\n\
@@ -223,7 +223,6 @@ fn the_browser_of_who_sits_there_is_opened_once() {
     assert_eq!(exit, 0, "{out}{err}");
     let pressed: Vec<usize> = browsers.into_iter().map(|browser| browser.join().unwrap()).collect();
     assert_eq!(pressed, [1]);
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

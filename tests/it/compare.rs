@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::support::{at, embedded, folder, grantcheck, read, target};
+use crate::support::{Folder, at, embedded, grantcheck, read, target};
 use grantcheck::diagnostic::Text;
 use grantcheck::metadata::{Project, Registration, registration};
 use grantcheck::org::Org;
@@ -14,7 +14,7 @@ use grantcheck::wire::host::Host;
 
 #[test]
 fn a_run_is_like_itself_and_differs_from_one_with_a_fault_where_the_fault_is() {
-    let folder = folder("compare");
+    let folder = Folder::new("compare");
     let path = |name: &str| folder.join(name).display().to_string();
     let suite = at("suites/org/refresh.yaml").display().to_string();
     let play = |name: &str, more: &[&str]| {
@@ -58,7 +58,6 @@ fn a_run_is_like_itself_and_differs_from_one_with_a_fault_where_the_fault_is() {
     let (exit, _, err) =
         grantcheck(&["compare", &path("a.json"), &path("b.json"), "--known", &path("b.json")]);
     assert!(exit == 2 && err.contains("is no drift"), "{err}");
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 /// An app as its metadata has it.

@@ -64,7 +64,7 @@ fn found_small_and_again(name: &str, runs: u64, steps: usize, check: Option<&str
     let one = explored.found.first().unwrap_or_else(|| panic!("{name} is not found in {runs} runs"));
     assert!(one.size.steps <= steps, "{name}: {}", one.size.words);
     assert_eq!(one.size.clients, 1, "{name}: {}", one.size.words);
-    assert!(one.reproduced, "{name}: {}", one.text);
+    assert!(one.reproduced == Some(true), "{name}: {}", one.text);
     match (&one.way.kind, check) {
         (Kind::Check(id), Some(check)) => assert_eq!(id, check, "{name}"),
         (Kind::Model(_), None) => {}
@@ -129,7 +129,7 @@ async fn an_org_over_http_is_explored_without_touching_its_clock() {
     assert_eq!((found, right.runs, right.broken.clone()), (vec![], 8, None));
     assert!(right.vouches(), "{:?}", right.not_testable);
     let wrong = over_http(fault::find("no-store-missing")).await;
-    assert!(wrong.fails() && wrong.found[0].reproduced);
+    assert!(wrong.fails() && wrong.found[0].reproduced == Some(true));
     assert!(!wrong.found[0].text.contains("advance") && !wrong.found[0].text.contains("settings"));
 }
 
@@ -156,7 +156,7 @@ fn the_faultless_client_gives_no_cause_for_complaint() {
 fn a_client_that_never_repeats_its_call_is_found_and_the_suite_shows_it() {
     let explored = explored(&of_client(Some("never-repeats"), 300));
     let one = explored.found.first().expect("it is found");
-    assert!(one.reproduced && one.size.steps <= 3, "{}", one.text);
+    assert!(one.reproduced == Some(true) && one.size.steps <= 3, "{}", one.text);
     let again = |client: Client| {
         let suites = vec![suite_of("explored/again.yaml", &one.text)];
         let report = outcome(&Options { client, ..options(embedded(), suites) }).report;

@@ -8,7 +8,7 @@ use grantcheck::transcript::{Answer, Part, Response};
 use grantcheck::wire::line::Raw;
 use serde_json::Value;
 
-use crate::support::{answering, embedded, files, folder, options, outcome, root, suite};
+use crate::support::{Folder, answering, embedded, files, options, outcome, root, suite};
 
 /// Runs `load` in process: exit code, standard output with errors, and the JSON report where one was written.
 pub fn load(name: &str, arguments: &[&str]) -> (u8, String, Value) {
@@ -35,7 +35,7 @@ fn against_schema(report: &Value) -> Vec<String> {
 #[test]
 fn parts_of_a_run_are_put_together() {
     let suite = path("suites/load/soak.yaml");
-    let folder = folder("load-parts");
+    let folder = Folder::new("load-parts");
     let start = jiff_now();
     let part = |shard: &str, more: &[&str]| {
         let file = folder.join(format!("{}.json", shard.replace('/', "-of-")));
@@ -297,7 +297,7 @@ fn what_cannot_be_played_is_not_vouched_for() {
 #[test]
 fn a_part_without_users_has_nothing_to_do_and_is_merged() {
     let suite = path("suites/load/soak.yaml");
-    let folder = folder("load-idle");
+    let folder = Folder::new("load-idle");
     let start = jiff_now();
     for shard in ["0/2", "1/2"] {
         let report = format!("json={}", folder.join(format!("{}.json", &shard[..1])).display());
@@ -313,6 +313,17 @@ fn a_part_without_users_has_nothing_to_do_and_is_merged() {
     }
     let (exit, text) = said(&["merge", &folder.display().to_string()]);
     assert_eq!(exit, 0, "{text}");
+}
+
+/// Nobody waits a minute for nothing.
+#[test]
+fn where_nothing_can_be_played_nothing_is_loaded() {
+    let suite = path("suites/org/web-server.yaml");
+    let select = ["--select", "redemptions of one code at once"];
+    let all = ["load", &suite, "--users", "1", "--for", "10m"];
+    let (exit, text) = said(&[&all[..], &select].concat());
+    assert_eq!(exit, 3, "{text}");
+    assert!(text.contains("nothing was loaded"), "{text}");
 }
 
 #[test]

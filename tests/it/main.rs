@@ -35,6 +35,7 @@ mod reports;
 mod saml;
 mod schema;
 mod secrets;
+mod signals;
 mod stubs;
 mod suggest;
 mod support;

@@ -8,37 +8,10 @@ use std::process::Command;
 use grantcheck::oauth::keys::{Certificate, PrivateKey, RsaAlgorithm};
 use grantcheck::oauth::saml::{self, Draft, Placement, Reject, Signing, Verified};
 
-use crate::support::{at, read};
+use crate::support::{Folder, at, read};
 
 /// 2026-11-21T09:00:00Z
 const NOW: i64 = 1_795_251_600;
-
-/// A folder of one test, which goes with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("grantcheck-saml-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn put(&self, name: &str, content: &str) {
-        std::fs::write(self.0.join(name), content).unwrap();
-    }
-
-    fn read(&self, name: &str) -> String {
-        let path = self.0.join(name);
-        std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn key_of(name: &str) -> PathBuf {
     at("tests/keys").join(name)
@@ -56,14 +29,14 @@ fn peer(arguments: &[&Path]) -> String {
 type Told = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
 fn verified_by_peers(folder: &Folder, certificate: &str) -> Told {
-    let told = peer(&[Path::new("verify"), &key_of(certificate), &folder.0]);
+    let told = peer(&[Path::new("verify"), &key_of(certificate), folder]);
     serde_json::from_str(&told).unwrap_or_else(|why| panic!("{why}: {told}"))
 }
 
 /// Has everything in the folder signed; the texts by name and tool.
 fn signed_by_peers(folder: &Folder) -> Vec<(String, String)> {
-    peer(&[Path::new("sign"), &key_of("app-main.key"), &key_of("app-main.crt"), &folder.0]);
-    let names = std::fs::read_dir(&folder.0).unwrap();
+    peer(&[Path::new("sign"), &key_of("app-main.key"), &key_of("app-main.crt"), folder]);
+    let names = std::fs::read_dir(&**folder).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut signed: Vec<_> =
         names.filter(|name| !name.ends_with(".xml")).map(|name| (name.clone(), folder.read(&name))).collect();

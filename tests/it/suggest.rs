@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::apps::{Elements, base, files};
 use crate::lint::{NOW, findings, project};
-use crate::support::{at, complaints, embedded, folder, grantcheck, options, outcome, read};
+use crate::support::{Folder, at, complaints, embedded, grantcheck, options, outcome, read};
 use grantcheck::diagnostic::Text;
 use grantcheck::metadata::{
     Keys, Kind, Profile, Project, Registration, join, lint, registration, rules, suggest,
@@ -250,7 +250,7 @@ fn some_generated_apps_are_without_findings() {
 
 #[test]
 fn files_are_written_once_and_hold_no_secret() {
-    let folder = folder("suggest");
+    let folder = Folder::new("suggest");
     let source = "<ConnectedApp><oauthConfig><callbackUrl>https://a.example/cb</callbackUrl><consumerKey>3MVG9key</consumerKey>\
                   <consumerSecret>s3cr3t-of-the-app</consumerSecret><scopes>Api</scopes></oauthConfig></ConnectedApp>";
     std::fs::write(folder.join("Target.connectedApp"), source).unwrap();
@@ -283,7 +283,6 @@ fn files_are_written_once_and_hold_no_secret() {
         let (exit, _, err) = grantcheck(&arguments);
         assert!(exit == 2 && err.contains(cure), "{err}");
     }
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 /// Connected apps of these names and elements of `oauthConfig`.
@@ -434,7 +433,7 @@ fn a_callback_that_stands_twice_is_played_once_and_one_with_a_password_never() {
 
 #[test]
 fn an_app_that_nothing_can_be_played_of_has_no_suite() {
-    let folder = folder("suggest-nothing");
+    let folder = Folder::new("suggest-nothing");
     let source = "<ConnectedApp><oauthConfig><scopes>RefreshToken</scopes></oauthConfig></ConnectedApp>";
     let xml = folder.join("A.connectedApp");
     std::fs::write(&xml, source).unwrap();
@@ -443,7 +442,6 @@ fn an_app_that_nothing_can_be_played_of_has_no_suite() {
         grantcheck(&["suggest", &xml.display().to_string(), "--out", &out.display().to_string()]);
     assert_eq!((exit, told.as_str()), (3, ""), "{err}");
     assert!(err.contains("left out: the suite of A: nothing can be played") && !out.exists(), "{err}");
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
@@ -527,10 +525,10 @@ fn links_to_folders_are_told_and_so_are_both_places_of_a_key() {
              </oauthConfig></ConnectedApp>"
         )
     };
-    let folder = std::env::temp_dir().join(format!("grantcheck-suggest-links-{}", std::process::id()));
+    let folder = Folder::new("suggest-links");
     std::fs::create_dir_all(folder.join("apps")).unwrap();
     std::fs::write(folder.join("apps/A.connectedApp"), source("A")).unwrap();
-    std::os::unix::fs::symlink(&folder, folder.join("apps/back")).unwrap();
+    std::os::unix::fs::symlink(&*folder, folder.join("apps/back")).unwrap();
     let path = |name: &str| folder.join(name).display().to_string();
     let told = "back is a link to a folder and was not followed; name it to have it judged";
     for command in [
@@ -544,7 +542,6 @@ fn links_to_folders_are_told_and_so_are_both_places_of_a_key() {
     let (exit, _, err) = grantcheck(&["suggest", &path("apps"), "--out", &path("out"), "--force"]);
     assert!(exit == 2 && err.contains("the app B has the consumer key of the app A at"), "{err}");
     assert!(err.contains("A.connectedApp:3:14") && err.contains("B.connectedApp:3:14\n"), "{err}");
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
@@ -572,7 +569,7 @@ fn apps_that_differ_have_settings_of_their_own_in_the_target() {
 
 #[test]
 fn with_a_browser_a_callback_that_does_not_come_back_is_not_testable() {
-    let folder = folder("elsewhere");
+    let folder = Folder::new("elsewhere");
     let path = |name: &str| folder.join(name).display().to_string();
     std::fs::write(
         path("target.yaml"),
@@ -592,5 +589,4 @@ fn with_a_browser_a_callback_that_does_not_come_back_is_not_testable() {
     let lines: Vec<&str> = out.lines().collect();
     assert!(lines[0].ends_with("here"), "{out}");
     assert!(lines[1].contains("not testable: the callback https://a.example/cb does not come back"), "{out}");
-    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::support::{folder, grantcheck, read};
+use crate::support::{Folder, grantcheck, read};
 use regex::Regex;
 
 /// What the README calls a folder of the reader's.
@@ -105,7 +105,7 @@ fn the_walk_through_shows_what_comes() {
     let readme = read("README.md");
     let (_, rest) = readme.split_once("## From a DX project to a verdict\n").expect("the walk-through");
     let section = rest.split("\n## ").next().unwrap();
-    let folder = folder("walk");
+    let folder = Folder::new("walk");
     // The name of the folder is that of the suite.
     let here = folder.join("orders").display().to_string();
     let commands = commands(section);
@@ -123,6 +123,5 @@ fn the_walk_through_shows_what_comes() {
             wrong.push(format!("$ grantcheck {command}\n{why}"));
         }
     }
-    std::fs::remove_dir_all(&folder).unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }

@@ -263,7 +263,13 @@ fn in_some_order(states: &[Model], events: &[Event]) -> Vec<Model> {
         after.retain(|(_, states)| !states.is_empty() && states.len() <= MOST);
         layer = after;
     }
-    layer.into_iter().flat_map(|(_, states)| states).collect()
+    let brought: Vec<&str> = events.iter().filter_map(|event| event.seen.access()).collect();
+    let mut left: Vec<Model> = Vec::new();
+    for mut state in layer.into_iter().flat_map(|(_, states)| states) {
+        state.brought_at_once(&brought);
+        add(&mut left, Some(state));
+    }
+    left
 }
 
 fn alike(one: &Event, other: &Event) -> bool {

@@ -199,6 +199,21 @@ impl Model {
         }
     }
 
+    /// What may be left of access tokens that one grant brought at once: elsewhere the last of them may have ended the others,
+    /// and which it was is not known.
+    pub fn brought_at_once(&mut self, tokens: &[&str]) {
+        if self.rules.salesforce {
+            return;
+        }
+        for token in tokens {
+            let family = self.access.get(*token).and_then(|of| of.family);
+            let same = |other: &&&str| self.access.get(**other).is_some_and(|of| of.family == family);
+            if family.is_some() && tokens.iter().filter(same).count() > 1 {
+                self.access.get_mut(*token).into_iter().for_each(Access::doubt);
+            }
+        }
+    }
+
     fn of_code(&self, code: &str, app: &str, verifier: Option<&String>, now: i64) -> Right {
         let Some(of) = self.codes.get(code) else { return Right::Refused("code-unknown") };
         if of.app != app {
@@ -274,11 +289,10 @@ impl Model {
                 let known = refresh.as_ref().and_then(|token| self.refresh.get(token));
                 // Without rotation a server may send the same refresh token along.
                 let again = known.is_some_and(|of| {
-                    let repeated = !of.rotated && self.is_repeated(op, Some(of.family));
-                    self.rules.rotation == Some(true) && !repeated
+                    self.rules.rotation == Some(true) && !self.is_repeated(op, Some(of.family), of.rotated)
                 });
                 let access = self.access.get(access).is_some_and(|of| {
-                    self.life(access, now) == Life::Dead || !self.is_repeated(op, of.family)
+                    self.life(access, now) == Life::Dead || !self.is_repeated(op, of.family, false)
                 });
                 !again && !access
             }
@@ -286,14 +300,14 @@ impl Model {
         }
     }
 
-    /// Whether an org may answer an operation as it answered one before, with tokens of that family: one of which it is known
-    /// that it keeps them does not, and neither does one whose time of grace is over.
-    fn is_repeated(&self, op: &Op, family: Option<usize>) -> bool {
+    /// Whether an org may answer an operation as it answered one before, with a token of that family, which was replaced since
+    /// or not: within a time of grace it may do so, and one of which nothing is known may keep what lives.
+    fn is_repeated(&self, op: &Op, family: Option<usize>, replaced: bool) -> bool {
         match (op, family) {
             (Op::Grant { .. }, None) => !self.rules.salesforce,
             (Op::Refresh { token, .. }, Some(family)) => {
                 let of = self.refresh.get(token).filter(|of| of.family == family);
-                of.is_some_and(|of| !self.rules.salesforce || of.rotated && self.rules.grace)
+                of.is_some_and(|of| of.rotated && self.rules.grace || !self.rules.salesforce && !replaced)
             }
             _ => false,
         }
@@ -571,9 +585,18 @@ mod tests {
         model.take(&refresh("r1"), &granted(2), 0).unwrap();
         assert_eq!(model.right(&to("a1", Endpoint::Resource), 0), Right::Any);
         assert_eq!(model.right(&to("a2", Endpoint::Resource), 0), Right::In);
+        model.brought_at_once(&["a1", "a2"]);
+        assert_eq!(
+            model.right(&to("a2", Endpoint::Resource), 0),
+            Right::Any,
+            "it may be the one before the last"
+        );
         let mut model = with_tokens(RULES);
         model.take(&refresh("r1"), &granted(2), 0).unwrap();
-        assert_eq!(model.right(&to("a1", Endpoint::Resource), 0), Right::In);
+        model.brought_at_once(&["a1", "a2"]);
+        for token in ["a1", "a2"] {
+            assert_eq!(model.right(&to(token, Endpoint::Resource), 0), Right::In);
+        }
     }
 
     #[test]
@@ -602,6 +625,8 @@ mod tests {
             model.take(&refresh("r1"), &granted(2), 0).unwrap();
             assert_eq!(model.right(&refresh("r2"), 0), Right::Granted(Some(true)));
             assert!(model.take(&refresh("r2"), &granted(1), 0).is_err(), "it was replaced");
+            model.take(&refresh("r2"), &granted(3), 0).unwrap();
+            model.take(&refresh("r1"), &granted(2), 0).unwrap();
         }
     }
 

@@ -166,6 +166,16 @@ pub enum Seen {
     Status(u16),
 }
 
+impl Seen {
+    /// The access token that came.
+    pub fn access(&self) -> Option<&str> {
+        match self {
+            Seen::Granted { access, .. } => Some(access),
+            _ => None,
+        }
+    }
+}
+
 /// What a conforming org answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Right {

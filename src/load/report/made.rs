@@ -159,7 +159,9 @@ pub(in crate::load) fn told(
                 })
                 .collect(),
         }),
-        herd: (plan.herd > 0).then(|| herd(plan.own_herd(), sessions, &tally, &made)),
+        // A run that was ended before the herd went says nothing of it.
+        herd: (plan.herd > 0 && !(made.interrupted && made.herd_went.is_none()))
+            .then(|| herd(plan.own_herd(), sessions, &tally, &made)),
         thresholds: Vec::new(),
         findings,
         more_findings: tally.more_findings,
@@ -208,7 +210,8 @@ pub(in crate::load) fn told(
 }
 
 fn herd(callers: usize, sessions: usize, tally: &Tally, made: &Made) -> HerdRow {
-    let callers = callers as u64;
+    // Nor of those who were on the way when it was ended.
+    let callers = if made.interrupted { tally.herd_done } else { callers as u64 };
     let (went, before) = made.herd_went.unwrap_or((tally.herd_end, tally.renewals.count()));
     HerdRow {
         callers,
