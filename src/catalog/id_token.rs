@@ -313,19 +313,28 @@ fn has_its_claims(t: &Transcript) -> Judgement {
     j
 }
 
-fn issuer_is_the_server(t: &Transcript) -> Judgement {
-    let mut j = Judgement::new();
-    let Some(issuer) = t.subject.endpoints.issuer.as_deref() else { return j };
+/// Whether the server may speak in that name, which it publishes as its issuer; none where that is not known.
+pub(super) fn is_issuer(t: &Transcript, said: &str) -> Option<bool> {
+    let issuer = t.subject.endpoints.issuer.as_deref()?;
     // A login host sends users on to their My Domain, which then speaks in its own name (Salesforce is known for it).
     let hosts = ["https://login.salesforce.com", "https://test.salesforce.com"];
     let sent_on = hosts.contains(&issuer) && t.subject.profile == Profile::Salesforce;
+    let my_domain = said.starts_with("https://") && said.ends_with(".my.salesforce.com");
+    match said == issuer {
+        false if sent_on && my_domain => None,
+        same => Some(same),
+    }
+}
+
+fn issuer_is_the_server(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    let issuer = t.subject.endpoints.issuer.as_deref().unwrap_or("");
     for (x, token) in tokens(t) {
         let Some(said) = token.text("iss") else { continue };
-        let my_domain = said.starts_with("https://") && said.ends_with(".my.salesforce.com");
-        if said == issuer {
-            j.pass();
-        } else if !(sent_on && my_domain) {
-            j.fail(&[x], format!("iss {issuer}"), format!("iss {said}"));
+        match is_issuer(t, said) {
+            Some(true) => j.pass(),
+            Some(false) => j.fail(&[x], format!("iss {issuer}"), format!("iss {said}")),
+            None => {}
         }
     }
     j

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Cite::{OpenIdCore, Rfc, Salesforce};
+use super::id_token::is_issuer;
 use super::resource::{
     challenge, handed_out, is_forged, is_live, let_in, opens_otherwise, presented, sent_once,
 };
@@ -36,6 +37,33 @@ pub(super) const CHECKS: &[Check] = &[
             > Authorization: Bearer A\n\
             < 200 {\"sub\":\"u2\"}",
         judge: subject_is_that_of_the_id_token,
+    },
+    Check {
+        id: "userinfo/signed-answer-is-sound",
+        title: "a signed userinfo answer fits a published key, names the issuer, and is made out for the client",
+        binds: Party::Org,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "ID-25",
+        cites: &[OpenIdCore("5.3.2")],
+        explain: "A client may register for userinfo as a JWT, so that what it is told of a user can be shown to others and \
+            cannot be changed on the way. Such an answer is of the type application/jwt, has iss and aud beside the claims, and is \
+            signed with a key of jwks_uri. One that fits no key, speaks for another issuer or was made out for another client \
+            is refused by each client that looks, and lets the others be told anything. Sign it with the keys and names of the \
+            ID tokens. Without a key set that was fetched, nothing is said of the signature.",
+        passes: "> POST token grant_type=authorization_code&code=C&client_id=main\n\
+            < 200 {\"access_token\":\"A\"}\n\
+            > GET userinfo\n\
+            > Authorization: Bearer A\n\
+            ! signed {\"header\":{\"alg\":\"RS256\"},\"claims\":{\"iss\":\"https://org.example\",\"aud\":\"main\"},\"verifies\":true}\n\
+            < 200 {\"sub\":\"u1\"}",
+        fails: "> POST token grant_type=authorization_code&code=C&client_id=main\n\
+            < 200 {\"access_token\":\"A\"}\n\
+            > GET userinfo\n\
+            > Authorization: Bearer A\n\
+            ! signed {\"header\":{\"alg\":\"RS256\"},\"claims\":{\"iss\":\"https://org.example\",\"aud\":\"main\"},\"verifies\":false}\n\
+            < 200 {\"sub\":\"u1\"}",
+        judge: signed_answer_is_sound,
     },
     Check {
         id: "userinfo/get-and-post-are-answered",
@@ -124,7 +152,7 @@ pub(super) const CHECKS: &[Check] = &[
 fn subject_is_that_of_the_id_token(t: &Transcript) -> Judgement {
     let mut j = Judgement::new();
     for x in t.at(Endpoint::Userinfo).filter(|x| x.status() == 200 && x.tweak.is_none() && sent_once(x)) {
-        // A signed answer is no JSON object, and says who it is in its own way.
+        // What is encrypted is no JSON object.
         let Some(answer) = x.response().and_then(|r| r.json()?.as_object()) else { continue };
         let Some(handed) = presented(x).and_then(|token| handed_out(t, token, x)) else { continue };
         let Some(sub) = handed.facts.id_token.as_ref().and_then(|token| token.text("sub")) else { continue };
@@ -133,6 +161,53 @@ fn subject_is_that_of_the_id_token(t: &Transcript) -> Judgement {
             Some(Value::String(said)) if said == sub => j.pass(),
             Some(_) => j.fail(&[handed, x], expected, "another sub"),
             None => j.fail(&[handed, x], expected, "no sub"),
+        }
+    }
+    j
+}
+
+fn signed_answer_is_sound(t: &Transcript) -> Judgement {
+    let mut j = Judgement::new();
+    for x in t.at(Endpoint::Userinfo).filter(|x| x.status() == 200) {
+        let Some(answer) = &x.facts.signed_answer else {
+            // Five parts are encrypted (RFC 7516 §3.1), and for nobody else to read.
+            let parts = x.response().filter(|r| r.is_jwt()).map(|r| r.body.trim().split('.').count());
+            if parts.is_some_and(|parts| parts != 5) && !x.is_cut() {
+                j.fail(&[x], "a JWT, as the content type says", "what cannot be read as one");
+            }
+            continue;
+        };
+        let mut wrong = Vec::new();
+        if answer.verifies == Some(false) {
+            wrong.push((
+                "a signature that fits a published key".to_owned(),
+                format!("none fits: alg {}", answer.alg()),
+            ));
+        }
+        // Without a signature it vouches for nothing, and names nobody.
+        if answer.alg() != "none" {
+            let issuer = t.subject.endpoints.issuer.as_deref().unwrap_or("");
+            match answer.text("iss") {
+                None => wrong.push(("iss".to_owned(), "no iss".to_owned())),
+                Some(said) if is_issuer(t, said) == Some(false) => {
+                    wrong.push((format!("iss {issuer}"), format!("iss {said}")));
+                }
+                Some(_) => {}
+            }
+            let handed = presented(x).and_then(|token| handed_out(t, token, x));
+            let audiences = answer.audiences();
+            match handed.and_then(Exchange::client_id) {
+                Some(client) if !audiences.contains(&client) => {
+                    wrong.push((format!("aud with {client}"), format!("aud is {}", audiences.join(", "))));
+                }
+                _ => {}
+            }
+        }
+        if wrong.is_empty() && answer.verifies == Some(true) {
+            j.pass();
+        }
+        for (expected, observed) in wrong {
+            j.fail(&[x], expected, observed);
         }
     }
     j
@@ -246,6 +321,41 @@ mod tests {
         assert_eq!((judged.verdict, judged.findings[0].level), (Verdict::Fail, Level::Should));
         let alone = "> GET userinfo\n< 401\n< WWW-Authenticate: Bearer\n";
         assert_eq!(verdict("userinfo/bad-token-is-refused", alone), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_signed_answer_is_judged_in_each_of_its_parts() {
+        let said = |facts: &str| {
+            let answer = "< 200 {\"sub\":\"u\"}\n";
+            let text =
+                format!("{GRANTED}> GET userinfo\n> Authorization: Bearer A\n! signed {facts}\n{answer}");
+            verdict("userinfo/signed-answer-is-sound", &text)
+        };
+        let facts = |claims: &str, more: &str| {
+            said(&format!("{{\"header\":{{\"alg\":\"RS256\"}},\"claims\":{{{claims}}}{more}}}"))
+        };
+        let (iss, aud) = ("\"iss\":\"https://org.example\"", "\"aud\":[\"x\",\"main\"]");
+        let right = format!("{iss},{aud}");
+        assert_eq!(facts(&right, ",\"verifies\":true"), Verdict::Pass);
+        assert_eq!(facts(&right, ""), Verdict::Skip, "no key set was fetched");
+        assert_eq!(facts(&right, ",\"verifies\":false"), Verdict::Fail);
+        for wrong in
+            [iss.to_owned(), aud.to_owned(), format!("{iss},\"aud\":\"x\""), format!("{aud},\"iss\":\"x\"")]
+        {
+            assert_eq!(facts(&wrong, ",\"verifies\":true"), Verdict::Fail, "{wrong}");
+        }
+        assert_eq!(said("{\"header\":{\"alg\":\"none\"}}"), Verdict::Skip);
+    }
+
+    #[test]
+    fn what_calls_itself_a_jwt_is_one() {
+        let said = |body: &str| {
+            let call = "> GET userinfo\n> Authorization: Bearer A\n";
+            let text = format!("{GRANTED}{call}< 200 {body}\n< Content-Type: application/jwt\n");
+            verdict("userinfo/signed-answer-is-sound", &text)
+        };
+        assert_eq!(said("not.a.jwt"), Verdict::Fail);
+        assert_eq!(said("a.b.c.d.e"), Verdict::Skip, "it is encrypted");
     }
 
     #[test]

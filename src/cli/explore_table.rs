@@ -1,6 +1,7 @@
 //! `grantcheck explore --table FILE`: each fault that needs a sequence or a race, or each wrong of our own client, explored from
 //! nothing.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use tokio::sync::{mpsc, watch};
 
@@ -69,11 +70,19 @@ pub(super) fn exec(exploration: Exploration, path: &Path, runtime: &Runtime, io:
     }
     let program = if exploration.side == Side::Client { " --program own" } else { "" };
     let seed = exploration.options.seed;
-    let command = format!("grantcheck explore{program} --table {} --seed {seed}", path.display());
+    let mut command = format!("grantcheck explore{program} --table {} --seed {seed}", path.display());
+    if let Some(millis) = exploration.millis {
+        let _ = write!(command, " --for {}", in_words(millis));
+    }
     files::write(path, &explore::markdown(exploration.side, &command, &rows, &apart))?;
     let found = rows.iter().filter(|row| row.found().is_some()).count();
     writeln!(io.out, "{found} of {} found", rows.len())?;
     Ok(if found == rows.len() { super::CONFORMS } else { super::FAILED })
+}
+
+/// A span of time as it is written behind a flag.
+fn in_words(millis: u64) -> String {
+    if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") }
 }
 
 /// The faults that need a sequence or a race, and the names of those that need a malformed request, as the shipped suites

@@ -297,6 +297,7 @@ behaviours! {
         Assumed "Salesforce Help: Identity URLs, UserInfo (memory)" ""
             "an unknown user is 404 Bad_Id; another user needs scope api or full, else 403 Invalid_Scope"
         Assumed "synthetic users" "" "names and addresses are made of the user name"
+        Assumed "no source found; OpenID Connect Core §5.3.2" "signed_userinfo" "userinfo is not signed"
     }
     "Introspection" {
         Documented "Salesforce Help: Token Introspection" ""

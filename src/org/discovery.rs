@@ -95,6 +95,9 @@ fn members(org: &Org, ask: &Ask) -> Value {
     if org.registry.switches.response_iss {
         document["authorization_response_iss_parameter_supported"] = true.into();
     }
+    if org.registry.switches.signed_userinfo {
+        document["userinfo_signing_alg_values_supported"] = json!(["RS256"]);
+    }
     if let Some(members) = document.as_object_mut().filter(|_| org.faults.has(&fault::PKCE_UNLISTED)) {
         members.remove("code_challenge_methods_supported");
     }

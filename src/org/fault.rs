@@ -356,6 +356,9 @@ faults! {
     USERINFO_SUB "userinfo-sub" ["ID-17"] "has another sub at userinfo than in the ID token"
     USERINFO_GET_ONLY "userinfo-get-only" ["ID-18"] "refuses POST at userinfo"
     USERINFO_OPEN "userinfo-open" ["ID-19"] "tells of the first user where userinfo is asked without a token"
+    USERINFO_FORGED "userinfo-forged" ["ID-25"] "signs userinfo with a key that it does not publish"
+    USERINFO_ISS "userinfo-iss" ["ID-25"] "signs userinfo in the name of another issuer"
+    USERINFO_AUD "userinfo-aud" ["ID-25"] "makes signed userinfo out for another client"
     IDENTITY_OPEN "identity-open" ["ID-22"] "tells of any user by the identity URL"
 
     // Transport.

@@ -9,7 +9,7 @@ use super::ask::{Ask, Host, given};
 use super::registry::{Account, UserId, my_domain_name, org_id};
 use super::session::{Presented, present};
 use super::store::Session;
-use super::{ORG_ID, Org, Reply, data, fault};
+use super::{ORG_ID, Org, Reply, data, fault, forge, signing};
 use crate::oauth::Params;
 
 /// What is refused, by its word.
@@ -37,7 +37,32 @@ pub(super) fn userinfo(org: &Org, ask: &Ask) -> Reply {
     if let Some((first, _)) = org.registry.user_ids().next().filter(|_| nobody) {
         return written(ask, &Params::new(), &tell(first));
     }
+    if org.registry.switches.signed_userinfo && is_get_or_post(ask) {
+        let params = ask.params().unwrap_or_default();
+        return match authenticate(org, ask, &params) {
+            Ok(session) => signed(org, ask, &session, tell(session.user)),
+            Err(forbidden) => refuse(org, ask, &forbidden),
+        };
+    }
     respond(org, ask, |session, _| Ok(tell(session.user)))
+}
+
+/// Claims as a JWT of the org for the client (OpenID Connect Core §5.3.2).
+fn signed(org: &Org, ask: &Ask, session: &Session, mut claims: Map<String, Value>) -> Reply {
+    let has = |fault| org.faults.has(fault);
+    let client = session.app.map_or("", |app| org.registry.app(app).registered.client_id.as_str());
+    let issuer = &ask.host.origin;
+    claims.insert(
+        "iss".into(),
+        if has(&fault::USERINFO_ISS) { format!("{issuer}/") } else { issuer.clone() }.into(),
+    );
+    claims.insert("aud".into(), if has(&fault::USERINFO_AUD) { "another-client" } else { client }.into());
+    let header = object(json!({ "typ": "JWT", "kid": signing::ID_TOKEN_KID }));
+    let jwt = match has(&fault::USERINFO_FORGED) {
+        true => forge::signed(header, claims),
+        false => signing::sign(header, claims),
+    };
+    answer::text(StatusCode::OK, "application/jwt", jwt, ask.now).into()
 }
 
 pub(super) fn identity(org: &Org, ask: &Ask) -> Reply {

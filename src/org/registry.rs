@@ -70,6 +70,8 @@ pub(super) struct Switches {
     pub challenge_hashed: bool,
     /// Whether authorization responses name the issuer.
     pub response_iss: bool,
+    /// Whether userinfo answers with a signed JWT.
+    pub signed_userinfo: bool,
     /// Whether a verifier that no challenge asks for is refused.
     pub unasked_verifier_refused: bool,
     pub run_as_needs_approval: bool,
@@ -262,6 +264,7 @@ impl Switches {
                 None => !rfc,
             },
             response_iss: settings.is("response_iss"),
+            signed_userinfo: settings.is("signed_userinfo"),
             unasked_verifier_refused: match settings.word("unasked_verifier") {
                 Some(word) => word == "refused",
                 None => rfc,

@@ -471,7 +471,8 @@ impl<'w> World<'w> {
             facts,
         };
         self.session.absorb(&exchange);
-        let tells_of_keys = exchange.endpoint == Endpoint::Keys || exchange.facts.id_token.is_some();
+        let signed = exchange.facts.id_token.is_some() || exchange.facts.signed_answer.is_some();
+        let tells_of_keys = exchange.endpoint == Endpoint::Keys || signed;
         self.exchanges.push(exchange);
         if tells_of_keys {
             verify_id_tokens(&mut self.exchanges);

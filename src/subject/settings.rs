@@ -114,6 +114,11 @@ pub const TABLE: &[Row] = &[
         kind: Kind::Duration,
         doc: "how long a refresh token is still taken after another one came in its place; none where nothing is said",
     },
+    Row {
+        name: "signed_userinfo",
+        kind: Kind::Flag,
+        doc: "userinfo answers with a signed JWT, as clients may register for it (OpenID Connect Core §5.3.2)",
+    },
     Row { name: "secret_for_refresh", kind: Kind::Flag, doc: "a refresh needs client authentication" },
     Row { name: "secret_optional", kind: Kind::Flag, doc: "the redemption of a code needs no client secret" },
     Row {

@@ -68,6 +68,9 @@ pub struct Facts {
     /// The ID token of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<TokenFacts>,
+    /// The JWT that the answer itself is (OpenID Connect Core §5.3.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_answer: Option<TokenFacts>,
     /// How many random bits the refresh token of the answer can hold at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token_bits: Option<u32>,
@@ -153,7 +156,7 @@ pub fn verify_id_token(x: &mut Exchange, set: &Value) {
     }
 }
 
-/// Looks again which ID tokens fit the key sets of a record, whichever of both came first.
+/// Looks again which ID tokens and signed answers fit the key sets of a record, whichever of both came first.
 pub fn verify_id_tokens(exchanges: &mut [Exchange]) {
     let published = |x: &&Exchange| x.endpoint == Endpoint::Keys && x.status() == 200;
     let sets = exchanges.iter().filter(published).filter_map(|x| x.response()?.json().cloned());
@@ -162,12 +165,16 @@ pub fn verify_id_tokens(exchanges: &mut [Exchange]) {
         return;
     }
     for x in exchanges {
-        let Some(jwt) = x.text("id_token").and_then(|text| Jwt::read(text).ok()) else { continue };
-        // What has no public key, and what cannot be verified here, is not called wrong.
-        if let Some(facts) = &mut x.facts.id_token
-            && VERIFIABLE.contains(&facts.alg())
-        {
-            facts.verifies = Some(sets.iter().any(|set| jwt.verifies_with_set(set)));
+        let id_token = x.text("id_token").and_then(|text| Jwt::read(text).ok());
+        let answer = x.response().filter(|answer| answer.is_jwt());
+        let answer = answer.and_then(|answer| Jwt::read(answer.body.trim()).ok());
+        let told = [(id_token, &mut x.facts.id_token), (answer, &mut x.facts.signed_answer)];
+        for (jwt, facts) in told {
+            // What has no public key, and what cannot be verified here, is not called wrong.
+            if let (Some(jwt), Some(facts)) = (jwt, facts.as_mut().filter(|f| VERIFIABLE.contains(&f.alg())))
+            {
+                facts.verifies = Some(sets.iter().any(|set| jwt.verifies_with_set(set)));
+            }
         }
     }
 }
@@ -326,6 +333,7 @@ impl Facts {
             code_bits: response.and_then(code_bits),
             signature_fits: response.and_then(|response| signature_fits(response, known?.expose())),
             id_token: response.and_then(id_token),
+            signed_answer: response.and_then(signed_answer),
             jwt_access_token: response.is_some_and(has_jwt),
             refresh_token_bits: response
                 .and_then(|r| r.json()?.get("refresh_token")?.as_str().map(most_bits)),
@@ -403,6 +411,11 @@ fn id_token(response: &Response) -> Option<TokenFacts> {
     let at_hash_fits =
         jwt.claims.get("at_hash").zip(right).map(|(said, right)| said.as_str() == Some(&right));
     Some(TokenFacts { at_hash_fits, verifies: None, header: jwt.header, claims: jwt.claims })
+}
+
+fn signed_answer(response: &Response) -> Option<TokenFacts> {
+    let jwt = Jwt::read(response.is_jwt().then(|| response.body.trim())?).ok()?;
+    Some(TokenFacts { at_hash_fits: None, verifies: None, header: jwt.header, claims: jwt.claims })
 }
 
 /// The bits that a code or token can hold at most. What it was drawn from is guessed wide: a text that only happens to

@@ -234,6 +234,8 @@ impl Redactor {
                 continue;
             }
             let (alone, word) = (!is_strong(value), is_word(value));
+            // It begins with the client id; the secret in it is looked for by itself.
+            let parts = *kind != "basic";
             // What has to stand alone does not stand inside something longer.
             let forms = if alone { whole(value) } else { encodings(value) };
             needles.extend(forms.into_iter().map(|text| Needle {
@@ -241,6 +243,7 @@ impl Redactor {
                 stand_in: print.clone(),
                 alone,
                 word,
+                parts,
             }));
         }
         let names = PARAMS.iter().map(|(name, _)| *name).chain(self.names.keys().map(String::as_str));
@@ -361,6 +364,26 @@ mod tests {
         let mut redactor = Redactor::new([7; 32]);
         transcript.exchanges.iter().for_each(|x| redactor.learn_exchange(x));
         assert_eq!(redactor.kinds_in(&crate::oauth::base64("app:s3cr3t-of-it-1")), ["basic"]);
+    }
+
+    #[test]
+    fn http_basic_is_a_secret_and_the_client_id_in_it_is_none() {
+        use crate::oauth::base64;
+        use crate::transcript::{Request, script};
+        let (id, secret) = ("main-client-of-an-app-with-a-name-that-goes-on-and-on", "s3cr3t+of/the.app=1");
+        let mut transcript = script::read("> POST token grant_type=x\n< 200 {}\n");
+        let field = format!("Basic {}", base64(format!("{id}:{}", form_encode(secret))));
+        let headers = vec![("Authorization".to_owned(), field.clone())];
+        transcript.exchanges[0].request =
+            Request::new("POST", "https://a.test/token", headers, String::new());
+        let mut redactor = Redactor::new([7; 32]);
+        transcript.exchanges.iter().for_each(|x| redactor.learn_exchange(x));
+        assert_eq!(redactor.kinds_in(&field), ["basic"]);
+        for told in [secret.to_owned(), form_encode(secret), base64(format!("x:{secret}"))] {
+            assert_eq!(redactor.kinds_in(&told), ["client_secret"], "{told}");
+        }
+        let public = base64(format!("{{\"aud\":\"{id}\"}}"));
+        assert_eq!(redactor.scrub(&public), public);
     }
 
     #[test]

@@ -28,6 +28,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::oauth::jwt::Jwt;
 use crate::oauth::message::{ErrorResponse, TokenResponse};
 use crate::oauth::{Endpoint, Params};
 use crate::subject::{Endpoints, NamedCredential, Subject, Waiver};
@@ -322,7 +323,12 @@ impl Request {
 impl Response {
     /// A response as it came in.
     pub fn new(status: u16, headers: Vec<(String, String)>, body: String) -> Self {
-        Self { status, headers, json: serde_json::from_str(&body).ok(), body }
+        let json = serde_json::from_str(&body).ok().or_else(|| {
+            // What is signed says the same in other words (OpenID Connect Core §5.3.2).
+            let jwt = is_jwt(&headers).then(|| Jwt::read(body.trim()).ok()).flatten()?;
+            Some(Value::Object(jwt.claims))
+        });
+        Self { status, headers, json, body }
     }
 
     /// A header field, first of its name.
@@ -337,7 +343,12 @@ impl Response {
         values.collect::<Vec<_>>().join(", ")
     }
 
-    /// The body, where it is JSON.
+    /// Whether the answer calls itself a JWT (RFC 7519 §10.3.1).
+    pub fn is_jwt(&self) -> bool {
+        is_jwt(&self.headers)
+    }
+
+    /// The body, where it is JSON, or the claims of the JWT that it is.
     pub fn json(&self) -> Option<&Value> {
         self.json.as_ref()
     }
@@ -514,6 +525,12 @@ fn has_token(json: &Value) -> bool {
         Value::Array(items) => items.iter().any(has_token),
         _ => false,
     }
+}
+
+/// Whether fields say of a body that it is a JWT.
+fn is_jwt(headers: &[(String, String)]) -> bool {
+    let kind = header(headers, "content-type").and_then(|kind| kind.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/jwt"))
 }
 
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {

@@ -29,6 +29,8 @@ pub(super) struct Needle {
     pub alone: bool,
     /// Whether it is a word, which hosts and paths are made of.
     pub word: bool,
+    /// Whether a long part of it is as good as the whole: not where some of it is known to everybody.
+    pub parts: bool,
 }
 
 /// A token, and where a piece of it begins.
@@ -87,11 +89,10 @@ impl Needles {
 
     /// What stands in for the needles that are in a text, those left out that have to stand alone; each once.
     pub fn found(&self, text: &str) -> BTreeSet<&str> {
-        let mut found = BTreeSet::new();
-        self.search(text, false, |_, stand_in| {
-            found.insert(stand_in);
-        });
-        found
+        // What stands in something longer that is one itself is told as that.
+        let mut places = Places::default();
+        self.search(text, false, |range, stand_in| places.add(range, stand_in));
+        places.0.into_values().map(|(_, stand_in)| stand_in).collect()
     }
 
     /// Searches a text as it stands, and once more in each way in which it can be read otherwise.
@@ -170,7 +171,7 @@ fn automaton(patterns: &[Vec<u8>]) -> AhoCorasick {
 fn part_of(needle: &Needle) -> Option<usize> {
     let length = needle.text.len();
     let is_token = (SHORTEST_TOKEN..=LONGEST_TOKEN).contains(&length) && !needle.text.starts_with("eyJ");
-    (is_token && !needle.alone).then_some(PART.min(length / 4 * 3))
+    (is_token && needle.parts && !needle.alone).then_some(PART.min(length / 4 * 3))
 }
 
 /// The longest part of one of these tokens that stands around a place of a text, which is that far from its beginning, with what
@@ -302,6 +303,7 @@ mod tests {
             stand_in: format!("<{}>", n.len()),
             alone: false,
             word: false,
+            parts: true,
         };
         Needles::new(list.iter().map(needle).collect())
     }
@@ -361,7 +363,13 @@ mod tests {
 
     #[test]
     fn what_may_be_a_word_is_found_where_it_stands_by_itself_and_is_no_name() {
-        let needle = |text: &str, word| Needle { text: text.into(), stand_in: "*".into(), alone: true, word };
+        let needle = |text: &str, word| Needle {
+            text: text.into(),
+            stand_in: "*".into(),
+            alone: true,
+            word,
+            parts: false,
+        };
         let found = Needles::new(vec![needle("hunter", true), needle("pw-1", false)]);
         for (text, replaced) in [
             ("x=hunter&y=1", "x=*&y=1"),
@@ -412,7 +420,8 @@ mod tests {
             assert_eq!(found.replace(text, true), replaced, "{text:?}");
             assert!(found.found(text).iter().any(|there| replaced.contains(there)), "{text:?}");
         }
-        let alone = Needle { text: "hunter".into(), stand_in: "*".into(), alone: true, word: true };
+        let alone =
+            Needle { text: "hunter".into(), stand_in: "*".into(), alone: true, word: true, parts: false };
         assert_eq!(Needles::new(vec![alone]).replace("hun ter hunt\ner", true), "hun ter hunt\ner");
     }
 

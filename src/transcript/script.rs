@@ -385,6 +385,10 @@ fn fact(exchange: &mut Exchange, rest: &str) {
             let facts = serde_json::from_value(json()).unwrap_or_else(|why| panic!("{value}: {why}"));
             exchange.facts.id_token = Some(facts);
         }
+        "signed" => {
+            let facts = serde_json::from_value(json()).unwrap_or_else(|why| panic!("{value}: {why}"));
+            exchange.facts.signed_answer = Some(facts);
+        }
         "signature" => exchange.facts.signature_fits = Some(value == "right"),
         "refresh_token_bits" => {
             exchange.facts.refresh_token_bits = Some(value.parse().unwrap_or_else(|_| panic!("{value}")));

@@ -207,6 +207,9 @@ fn settings(ground: &Ground, dice: &mut StdRng) -> Settings {
         set("refresh_policy", Setting::Word(word.to_owned()));
         set("refresh_token_ttl", Setting::Millis(30 * 86_400_000));
     }
+    if dice.random_bool(0.15) {
+        set("signed_userinfo", Setting::Flag(true));
+    }
     settings
 }
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use super::names::{Named, kind_of, named_values, parts};
 use super::{EVERYDAY, Redactor, SHORTEST, STRONG, is_word};
-use crate::oauth::{Endpoint, Params};
+use crate::oauth::{Endpoint, Params, from_base64};
 use crate::subject::{Brought, Login, Page, Subject, Target};
 use crate::transcript::encodings::basic;
 use crate::transcript::{Answer, Exchange};
@@ -164,6 +164,15 @@ impl Redactor {
     fn learn_authorization(&mut self, value: &str) {
         let words: Vec<&str> = value.split_whitespace().collect();
         let basic = words.first().is_some_and(|word| word.eq_ignore_ascii_case("basic"));
+        if let Some(halves) = words.get(1).filter(|_| basic).and_then(|word| from_base64(word)) {
+            let halves = String::from_utf8_lossy(&halves);
+            let secret = halves.split_once(':').map_or("", |(_, secret)| secret);
+            self.learn("client_secret", secret);
+            self.learn(
+                "client_secret",
+                Params::read_lossy(&format!("v={secret}")).get("v").unwrap_or(secret),
+            );
+        }
         // Each word by itself: a judge has to see that there are two where one should be.
         for word in words.iter().skip(usize::from(words.len() > 1)) {
             if !SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme)) {
