@@ -458,18 +458,22 @@ async fn collect(
         if !done || slice.requests > 0 {
             series.push(second, &slice);
         }
-        let _ = progress.send(Progress {
-            begun: true,
-            now: begin.micros(),
-            length: job.plan.length,
-            requests: slice.requests,
-            p50: slice.latency.at(0.5),
-            p99: slice.latency.at(0.99),
-            errors,
-            renewals,
-            dropped,
-            in_flight: slice.in_flight,
-        });
+        // What is left of a second at the end has no rate.
+        let now = begin.micros();
+        if !done || now >= at {
+            let _ = progress.send(Progress {
+                begun: true,
+                now,
+                length: job.plan.length,
+                requests: slice.requests,
+                p50: slice.latency.at(0.5),
+                p99: slice.latency.at(0.99),
+                errors,
+                renewals,
+                dropped,
+                in_flight: slice.in_flight,
+            });
+        }
         so_far.look(tallies);
         if done {
             return series;
