@@ -32,9 +32,12 @@ pub(super) struct Arguments {
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let flow = match arguments.flow.as_deref().map(|name| (name, Flow::read(name))) {
         Some((name, None)) => {
-            let near = closest(name, Flow::ALL.map(Flow::name)).map(|near| format!("did you mean `{near}`?"));
+            let help = match closest(name, Flow::ALL.map(Flow::name)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("one of: {}", Flow::ALL.map(Flow::name).join(", ")),
+            };
             return Err(Diagnostic::bare("bad-flag", format!("`--flow {name}` is no flow"))
-                .help_opt(near)
+                .help(help)
                 .into());
         }
         Some((_, flow)) => flow,

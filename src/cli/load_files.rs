@@ -171,8 +171,9 @@ fn beside(path: &Path) -> impl Fn(Lookup<'_>) -> Option<String> {
 /// The transcript that `run --record` wrote.
 pub(super) fn transcript(path: &Path) -> Result<Transcript, super::CannotStart> {
     let read = transcript::read(&files::read(path)?).map_err(|why| {
-        Diagnostic::bare("bad-recording", format!("{}: {why}", path.display()))
-            .help("`grantcheck run --record FILE` writes one")
+        Diagnostic::bare("bad-recording", format!("{}: {why}", path.display())).help(
+            "`grantcheck run --record FILE` and `serve --record FILE` write one; `judge` takes HAR files too",
+        )
     })?;
     Ok(read)
 }
@@ -186,6 +187,7 @@ pub(super) fn har(
     if !transcript::is_har(&text) {
         return Ok(None);
     }
+    let named = target.is_some();
     let target = match target {
         Some(named) => self::target(Some(named))?,
         None => Target::default(),
@@ -195,7 +197,10 @@ pub(super) fn har(
             "save it with bodies; `--target FILE` says which apps there are and where the server answers",
         )
     })?;
-    Ok(Some((read, target)))
+    // What somebody says of the server goes before what its host looks like.
+    let profile = if named { target.profile } else { read.subject.profile };
+    let subject = crate::subject::Subject { profile, ..read.subject.clone() };
+    Ok(Some((Transcript { subject, ..read }, target)))
 }
 
 /// A recording that answers in place of that target. What the target sends as its own must be what was sent then.

@@ -124,6 +124,7 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     if planned.plays.is_empty() {
         return Err(nothing_selected(&options).into());
     }
+    beside_the_point(&arguments, &options, &planned.plays)?;
     if arguments.list {
         for play in &planned.plays {
             let why =
@@ -131,6 +132,9 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
             let (suite, name) = (report::visible(&play.suite), report::visible(&play.scenario.name));
             writeln!(io.out, "{suite} › {name}{}", report::visible(&why))?;
         }
+        let all = planned.plays.len();
+        let idle = planned.plays.iter().filter(|play| play.not_testable.is_some()).count();
+        writeln!(io.err, "{all} scenarios: {} would be played, {idle} not testable", all - idle)?;
         return Ok(super::CONFORMS);
     }
     if options.replay.is_none() {
@@ -175,6 +179,28 @@ pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     written?;
     recorded?;
     Ok(report.exit())
+}
+
+/// Refuses flags that no selected scenario is about: what they ask for would not have been tried.
+fn beside_the_point(
+    arguments: &Arguments,
+    options: &Options,
+    plays: &[run::Planned],
+) -> Result<(), Diagnostic> {
+    let clients = plays.iter().filter(|play| play.scenario.client.is_some()).count();
+    let flag =
+        arguments.program.as_ref().map(|_| "--program").or(arguments.wrong.as_ref().map(|_| "--wrong"));
+    if let Some(flag) = flag.filter(|_| clients == 0) {
+        let message = format!("`{flag}` is about a client, and no scenario that is selected judges one");
+        let help = "leave it out, or name a suite that says `judges: client`, such as suites/client";
+        return Err(Diagnostic::bare("bad-flag", message).help(help));
+    }
+    if !options.faults.is_empty() && clients == plays.len() {
+        let message = "`--fault` is about the org, and no scenario that is selected judges it";
+        let help = "leave it out, or name a suite that says `judges: org`, such as suites/org";
+        return Err(Diagnostic::bare("bad-flag", message).help(help));
+    }
+    Ok(())
 }
 
 fn options(arguments: &Arguments, io: &mut Io<'_>) -> Result<(Options, Vec<Registration>), CannotStart> {

@@ -7,11 +7,12 @@ use crate::diagnostic::{Diagnostic, closest};
 use crate::report;
 
 /// What there are schemas of.
-const KINDS: [&str; 7] = ["suite", "target", "program", "report", "load-report", "lint", "drift"];
+const KINDS: [&str; 8] =
+    ["suite", "client-suite", "target", "program", "report", "load-report", "lint", "drift"];
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// `suite`, `target`, `program`, `report`, `load-report`, `lint` or `drift`
+    /// `suite`, `client-suite`, `target`, `program`, `report`, `load-report`, `lint` or `drift`
     kind: String,
 }
 

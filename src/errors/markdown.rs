@@ -16,6 +16,9 @@ pub fn full(found: &Match, flow: Option<Flow>) -> String {
     }
     let _ = writeln!(out, "\n{}\n", wrapped(entry.means, ""));
     let shown: Vec<&Cause> = causes(entry, flow).collect();
+    if let Some(flow) = flow.filter(|flow| !entry.causes.iter().any(|cause| is_in(cause, *flow))) {
+        let _ = writeln!(out, "(no cause of it is known in the flow {}: these are of others)\n", flow.name());
+    }
     for (number, cause) in shown.iter().enumerate() {
         let _ = writeln!(out, "{}. {}", number + 1, wrapped(&format!("{}{}", flows(cause), cause.is), "   "));
         let before = shown[..number].iter().position(|other| std::ptr::eq(other.cure, cause.cure));
@@ -71,9 +74,13 @@ pub fn markdown() -> String {
     out
 }
 
+/// Whether it may be the cause in that flow.
+fn is_in(cause: &Cause, flow: Flow) -> bool {
+    cause.flows.is_empty() || cause.flows.contains(&flow)
+}
+
 fn causes(entry: &Entry, flow: Option<Flow>) -> impl Iterator<Item = &'static Cause> {
-    let of =
-        move |cause: &&Cause| flow.is_none_or(|flow| cause.flows.is_empty() || cause.flows.contains(&flow));
+    let of = move |cause: &&Cause| flow.is_none_or(|flow| is_in(cause, flow));
     // A flow that no cause is of leaves them all.
     let any = entry.causes.iter().any(|cause| of(&cause));
     entry.causes.iter().filter(move |cause| !any || of(cause))

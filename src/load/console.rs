@@ -46,7 +46,8 @@ pub fn console(report: &LoadReport, colour: bool) -> String {
         Word::Fail => "FAIL",
         _ => "inconclusive",
     };
-    let _ = writeln!(out, "{}", paint(word, report.verdict, colour));
+    let until = if report.interrupted { ", as far as it was played: interrupted" } else { "" };
+    let _ = writeln!(out, "{}{until}", paint(word, report.verdict, colour));
     for why in &report.because {
         let _ = writeln!(out, "  {}", visible(why));
     }

@@ -224,6 +224,11 @@ fn checks(out: &mut String, report: &Report) {
                 }
                 None => {
                     let _ = writeln!(out, "  {}", row.check);
+                    let mut findings = report.scenarios.iter().flat_map(|s| &s.findings);
+                    let one = findings.find(|f| f.check.as_deref() == Some(&row.check) && f.verdict == word);
+                    if let Some(one) = one {
+                        let _ = writeln!(out, "       expected {}, observed {}", one.expected, one.observed);
+                    }
                 }
             }
         }

@@ -134,7 +134,10 @@ fn host(target: &Target, meant: &BTreeMap<String, &Registration>) -> Vec<Look> {
         }
     }
     if looks.is_empty() {
-        looks.push(Look::right("host", format!("{host} serves every flow that the target lists")));
+        looks.push(Look::right(
+            "host",
+            format!("by its name, {host} serves every flow that the target lists"),
+        ));
     }
     looks
 }

@@ -23,7 +23,7 @@ mod world;
 
 pub use before::{How, Look, look_before};
 pub use client::Client;
-pub use plan::{Cost, Plan, Selection, plan};
+pub use plan::{Cost, Plan, Planned, Selection, plan};
 pub use preflight::{EMBEDDED, Surroundings, embedded_endpoints, look_around, look_back};
 pub use recorded::{is_one_play, judge_recording};
 

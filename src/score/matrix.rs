@@ -26,7 +26,10 @@ pub fn console(matrix: &Matrix, all: bool) -> String {
     }
     of(Fate::Survived, "survived", &|row| row.mutant.doc().to_owned());
     for name in &matrix.unsound {
-        let _ = writeln!(out, "counts for nothing, because it does not pass on the faultless org: {name}");
+        let _ = writeln!(
+            out,
+            "counts for nothing, because it does not pass on the faultless org under each profile: {name}"
+        );
     }
     let (caught, survived) = (matrix.count(Fate::Caught), matrix.count(Fate::Survived));
     let _ = writeln!(

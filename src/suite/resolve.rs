@@ -22,6 +22,12 @@ pub fn resolve(text: &Text, id: &str, node: &Node) -> Result<Suite, Vec<Diagnost
     let mut problems = Vec::new();
     let clients = node.get("judges").and_then(Node::text) == Some("client");
     check(text, node, if clients { &CLIENT_FRAME } else { &FRAME }, &mut problems);
+    // The shape of one kind of suite knows nothing of the other.
+    let judges = node.get("judges").map(|party| party.span);
+    let about_it = |problem: &&mut Diagnostic| problem.at.as_ref().map(|(_, span)| *span) == judges;
+    for problem in problems.iter_mut().filter(about_it).filter(|problem| problem.code == "unknown-word") {
+        problem.help = Some("one of: org, client".into());
+    }
     let (mut stubs, mut workload) = (None, None);
     for (key, value) in node.entries().iter().filter(|(key, _)| key.text() != Some("scenarios")) {
         left_over(text, key, &mut problems);

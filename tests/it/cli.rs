@@ -44,6 +44,16 @@ fn what_a_person_got_wrong_exits_2_with_a_cure() {
         (vec!["run", "--within", "soon"], "write for example `500ms`"),
         (vec!["run", "--within", "2h"], "write `1h` or less"),
         (vec!["run", "--jobs", "0"], "write a number from 1"),
+        (
+            vec!["run", "suites/org/flows.yaml", "--wrong", "everybody-renews"],
+            "leave it out, or name a suite",
+        ),
+        (vec!["run", "suites/org/flows.yaml", "--program", "own"], "leave it out, or name a suite"),
+        (
+            vec!["run", "suites/client/login.yaml", "--fault", "code-reusable"],
+            "leave it out, or name a suite",
+        ),
+        (vec!["explain", "invalid_grant", "--flow", "bogus"], "one of: web-server"),
         (vec!["score", "--jobs", "100000"], "write a number from 1"),
         (vec!["explore", "--steps", "100000"], "write a number from 3"),
         (vec!["run", "--report", &too_long], "File name too long"),

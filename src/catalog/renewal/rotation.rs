@@ -13,8 +13,9 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
         cites: &[Rfc(6749, "6"), Rfc(9700, "4.14.2")],
         explain: "A server may answer a refresh with another refresh token; the client must then drop the old one and keep the new. A \
             client that reads only the access token works exactly once after each login, and with its second refresh it looks like a \
-            thief: the server ends the grant. On Salesforce this comes with refresh token rotation of the app. Take every member of \
-            each token answer over, and store the refresh token before anything else is done with the answer.",
+            thief: the server ends the grant. On Salesforce this comes with refresh token rotation of the app. It fails where the client \
+            was seen to call with what the answer brought: an answer may be lost, and then the old token is all that there is. Take \
+            every member of each token answer over, and store the refresh token before anything else is done with the answer.",
         passes: concat!(
             login!(),
             refresh!("R1" => "A2" "R2"),
