@@ -43,6 +43,28 @@ macro_rules! statuses {
                 basis: Community,
                 source: "reports from the field",
             },
+            Entry {
+                id: "login-history/security-token-required",
+                place: Place::LoginHistory,
+                codes: &[],
+                texts: &["Failed: API security token required"],
+                means: "The password was right, and came without the user's security token from an address that is not trusted.",
+                causes: &[Cause { flows: &[], is: "The token is missing behind the password, or a reset of the password made it another.", tells: "The Source IP is in no trusted range of the org.", cure: &PASSWORD_FLOW }],
+                look: LOOK,
+                basis: Community,
+                source: "reports from the field (salesforce.stackexchange.com, question 146422)",
+            },
+            Entry {
+                id: "login-history/computer-activation-required",
+                place: Place::LoginHistory,
+                codes: &[],
+                texts: &["Failed: Computer activation required"],
+                means: "The user has to verify who they are, as the browser or the address is new to the org.",
+                causes: &[Cause { flows: &[], is: "A login by pages from a place that the org does not know; a program cannot answer the code that is sent.", tells: "The Source IP is in no trusted range of the org, and the same user gets in from elsewhere.", cure: &MFA }],
+                look: LOOK,
+                basis: Community,
+                source: "reports from the field (salesforce.stackexchange.com, question 146422)",
+            },
         ];
     };
 }
@@ -60,10 +82,10 @@ statuses! {
     "restricted-ip", ["LOGIN_ERROR_RESTRICTED_DOMAIN"], ["Restricted IP", ""],
         "The address is outside of the ranges of profile, org or app.", "The client's egress address is not listed.", IP;
     "restricted-time", ["LOGIN_ERROR_RESTRICTED_TIME"], ["Restricted Time", ""], "It is outside of the profile's login hours.", "The job runs at night, or in another time zone.", HOURS;
-    "user-inactive", ["LOGIN_ERROR_USER_INACTIVE"], [], "The user is inactive.", "Somebody deactivated the integration user.", USER;
-    "user-frozen", ["LOGIN_ERROR_USER_FROZEN"], [], "The user is frozen.", "An admin froze the user.", USER;
+    "user-inactive", ["LOGIN_ERROR_USER_INACTIVE"], ["User is Inactive", ""], "The user is inactive.", "Somebody deactivated the integration user.", USER;
+    "user-frozen", ["LOGIN_ERROR_USER_FROZEN"], ["User Is Frozen", ""], "The user is frozen.", "An admin froze the user.", USER;
     "user-api-only", ["LOGIN_ERROR_USER_API_ONLY"], [], "An API-only user tried to log in by pages.", "The web server flow was used with an integration user.", INTERNAL_USER;
-    "password-lockout", ["LOGIN_ERROR_PASSWORD_LOCKOUT"], [], "Too many wrong passwords.", "A client keeps trying an old password.", USER;
+    "password-lockout", ["LOGIN_ERROR_PASSWORD_LOCKOUT"], ["Password Lockout", ""], "Too many wrong passwords.", "A client keeps trying an old password.", USER;
     "invalid-password", ["LOGIN_ERROR_INVALID_PASSWORD"], ["Invalid Password", ""], "The password is wrong.", "It was changed or expired, or the security token is missing.", PASSWORD_FLOW;
     "logins-exceeded", ["LOGIN_ERROR_LOGINS_EXCEEDED"], ["Maximum logins exceeded", ""], "The user has no logins left.", "The license limits logins.", LOGIN_RATE;
     "oauth-api-disabled", ["LOGIN_OAUTH_API_DISABLED"], ["Failed: OAuth API access disabled", ""],
