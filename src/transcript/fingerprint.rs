@@ -530,6 +530,17 @@ mod tests {
     }
 
     #[test]
+    fn what_an_answer_says_of_a_secret_is_none() {
+        use crate::transcript::script;
+        let said = r#"{"errors":{"password":"must not be empty","client_secret":["is required"],"session":"expired"}}"#;
+        let sent = "password=correcthorse&api_key=battery";
+        let transcript = script::read(&format!("> POST token {sent}\n< 400 {said}\n"));
+        let text = crate::transcript::write(&transcript, &mut Redactor::new([7; 32]));
+        assert!(text.contains("must not be empty") && text.contains("is required"), "{text}");
+        assert!(!text.contains("correcthorse") && !text.contains("battery"), "{text}");
+    }
+
+    #[test]
     fn a_secret_that_a_cut_would_halve_is_replaced_first() {
         use crate::transcript::script;
         let secret = format!("long-secret-{}", "y".repeat(40_000));

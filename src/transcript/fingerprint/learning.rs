@@ -91,13 +91,13 @@ impl Redactor {
         }
         self.learn_params(request.query());
         self.learn_params(request.form());
-        self.learn_text(&request.url);
+        self.learn_text(&request.url, |_| false);
         self.learn_headers(&request.headers);
-        self.learn_text(&request.body);
+        self.learn_text(&request.body, |_| false);
         parts(&request.body).into_iter().for_each(|named| self.learn_named(named));
         if let Answer::Response(response) = &exchange.answer {
             self.learn_headers(&response.headers);
-            self.learn_text(&response.body);
+            self.learn_text(&response.body, is_remark);
             if walks {
                 self.learn_hidden_fields(&response.body);
             }
@@ -155,7 +155,7 @@ impl Redactor {
                 _ => {
                     Named::of(name, value).into_iter().for_each(|named| self.learn_named(named));
                     self.learn_address(value);
-                    self.learn_text(value);
+                    self.learn_text(value, |_| false);
                 }
             }
         }
@@ -182,14 +182,14 @@ impl Redactor {
     }
 
     /// Learns the secrets of a text, whatever it is: an address, JSON with a name that stands twice or with a slip in it,
-    /// XML, a form. What cannot be read can still be told, and must not be.
-    fn learn_text(&mut self, text: &str) {
+    /// XML, a form. What cannot be read can still be told, and must not be. `skip` says what is none whatever its name.
+    fn learn_text(&mut self, text: &str, skip: fn(&Named) -> bool) {
         if let Ok(value) = serde_json::from_str::<Value>(text) {
-            self.learn_json("", &value, 0);
+            self.learn_json("", &value, 0, skip);
         }
         // `code` stands beside much that is no secret, and a word beside a name, as in prose, could not be searched for.
         for named in named_values(text) {
-            if named.kind == "code" || named.value.len() < SHORTEST {
+            if named.kind == "code" || named.value.len() < SHORTEST || skip(&named) {
                 continue;
             }
             let Named { kind, name, value } = named;
@@ -203,21 +203,22 @@ impl Redactor {
     }
 
     /// Learns what is secret in a JSON value, which stands that deep in another under that name.
-    fn learn_json(&mut self, name: &str, value: &Value, depth: usize) {
-        match value {
+    fn learn_json(&mut self, name: &str, value: &Value, depth: usize, skip: fn(&Named) -> bool) {
+        let text = match value {
             Value::Object(members) => {
-                members.iter().for_each(|(name, value)| self.learn_json(name, value, depth + 1));
+                return members
+                    .iter()
+                    .for_each(|(name, value)| self.learn_json(name, value, depth + 1, skip));
             }
-            Value::Array(items) => items.iter().for_each(|item| self.learn_json(name, item, depth)),
-            Value::String(text) => self.learn_member(name, text, depth),
-            Value::Number(number) if number.is_u64() => self.learn_member(name, &number.to_string(), depth),
-            _ => {}
-        }
-    }
-
-    fn learn_member(&mut self, name: &str, text: &str, depth: usize) {
+            Value::Array(items) => {
+                return items.iter().for_each(|item| self.learn_json(name, item, depth, skip));
+            }
+            Value::String(text) => text,
+            Value::Number(number) if number.is_u64() => &number.to_string(),
+            _ => return,
+        };
         self.learn_address(text);
-        let Some(named) = Named::of(name, text) else { return };
+        let Some(named) = Named::of(name, text).filter(|named| !skip(named)) else { return };
         // Of errors, `code` says which.
         if named.kind != "code" || (depth == 1 && !is_word(text)) {
             self.learn_named(named);
@@ -243,6 +244,12 @@ impl Redactor {
             self.learn("page_field", &value);
         }
     }
+}
+
+/// Whether an answer speaks of something secret in place of telling it: `"password": "is too short"`.
+fn is_remark(named: &Named) -> bool {
+    let token = named.kind.ends_with("_token") || named.kind == "assertion";
+    !token && (named.value.contains(char::is_whitespace) || is_plain_word(named.value))
 }
 
 /// Whether a value is a short word in small letters, as protocols have them.
