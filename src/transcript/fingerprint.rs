@@ -467,6 +467,22 @@ mod tests {
         }
     }
 
+    /// Pages say some letters otherwise, and what the client asked for is nobody's secret all the same.
+    #[test]
+    fn what_the_client_asked_for_is_open_however_a_page_carries_it() {
+        use crate::transcript::script;
+        for (state, field) in
+            [("a%0D%0Ab", "a&#10;b"), ("a%00b", "a&#0;b"), ("a%01b", "a&#1;b"), ("a+b", "a b")]
+        {
+            let transcript = script::read(&format!(
+                "> GET authorize state={state}\n< 200 <form><input type=hidden name=state value='{field}'></form>\n\
+                 > GET authorize state={state}\n< 302\n< Location: https://client.test/cb?state={state}\n"
+            ));
+            let text = crate::transcript::write(&transcript, &mut Redactor::new([7; 32]));
+            assert!(!text.contains("page_field"), "{text}");
+        }
+    }
+
     #[test]
     fn a_secret_is_learnt_from_every_kind_of_body() {
         use crate::transcript::script;

@@ -86,6 +86,7 @@ impl Redactor {
             for (name, value) in request.query().iter().chain(request.form().iter()) {
                 if kind_of(name).is_none() && !self.names.contains_key(name) {
                     self.learn_open(value);
+                    self.learn_open(&without_controls(value));
                 }
             }
         }
@@ -232,6 +233,7 @@ impl Redactor {
             let address = !value.contains('?')
                 && ["/", "http://", "https://"].iter().any(|start| value.starts_with(start));
             if self.open.contains(&value)
+                || self.open.contains(&without_controls(&value))
                 || address
                 || is_plain_word(&value)
                 || EVERYDAY.contains(&value.as_str())
@@ -244,6 +246,11 @@ impl Redactor {
             self.learn("page_field", &value);
         }
     }
+}
+
+/// A value without what pages do not carry as it is: NUL, line ends.
+fn without_controls(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control() && *c != '\u{fffd}').collect()
 }
 
 /// Whether an answer speaks of something secret in place of telling it: `"password": "is too short"`.
