@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-use super::{Fate, Matrix, Row};
+use super::{AT_TIMES, Fate, Matrix, Row};
 use crate::catalog::Party;
 
 /// How many faults that nothing brings out are named unasked.
@@ -104,7 +104,7 @@ pub fn markdown(matrix: &Matrix) -> String {
             let _ = writeln!(out, "{head} fails | scenarios |\n|---|---|---|--:|");
         }
         for row in rows {
-            let checks: Vec<String> = row.checks.iter().map(|check| format!("`{check}`")).collect();
+            let checks: Vec<String> = row.always().iter().map(|check| format!("`{check}`")).collect();
             let checks = match row.fate {
                 Fate::Caught => checks.join(", "),
                 fate => format!("*{}*", word(fate)),
@@ -113,7 +113,16 @@ pub fn markdown(matrix: &Matrix) -> String {
             let _ = writeln!(out, "| `{name}` | {doc} | {checks} | {scenarios} |");
         }
     }
+    if matrix.rows.iter().any(|row| AT_TIMES.iter().any(|(name, _)| *name == row.mutant.name())) {
+        let _ = writeln!(out, "\n{}", at_times());
+    }
     out
+}
+
+/// What fails as well where a race goes otherwise.
+pub fn at_times() -> String {
+    let each = AT_TIMES.map(|(name, check)| format!("`{check}` of `{name}`"));
+    format!("Where callers or processes race each other, these fail as well at times: {}.", each.join(", "))
 }
 
 /// `296 faults and 18 wrongs of the client`.

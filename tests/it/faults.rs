@@ -9,7 +9,7 @@ use grantcheck::catalog::{self, Party};
 use grantcheck::org::fault;
 use grantcheck::report::{CheckRow, Report, Word};
 use grantcheck::run::{Options, judge_recording};
-use grantcheck::score::{Fate, Matrix, Mutant, checks_of, profile_of, score};
+use grantcheck::score::{AT_TIMES, Fate, Matrix, Mutant, at_times, checks_of, profile_of, score};
 use grantcheck::suite::Suite;
 
 #[test]
@@ -163,6 +163,11 @@ fn the_written_matrix_has_each_with_its_checks() {
             written.contains(&row),
             "docs/mutants.md is not fresh: `grantcheck score --markdown docs/mutants.md`"
         );
+    }
+    assert!(written.contains(&at_times()), "docs/mutants.md is not fresh");
+    for (name, check) in AT_TIMES {
+        assert!(Mutant::all().any(|mutant| mutant.name() == name), "{name}");
+        assert!(catalog::find(check).is_some(), "{check}");
     }
     let names = Mutant::all().map(|mutant| format!("| `{}` |", mutant.name())).collect::<Vec<_>>();
     let unknown = written
