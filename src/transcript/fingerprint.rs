@@ -23,6 +23,9 @@ const SHORTEST: usize = 6;
 /// well: no word of a report or a protocol happens to hold it.
 const STRONG: usize = 12;
 
+/// From this length on, a long part of what has no name that says that it is secret is as good as the whole.
+const UNNAMED: usize = 40;
+
 /// Words of which every exchange and every report is full. Where one of them is a secret, it tells nobody anything
 /// but beside its name.
 const EVERYDAY: &[&str] = &[
@@ -235,7 +238,9 @@ impl Redactor {
             }
             let (alone, word) = (!is_strong(value), is_word(value));
             // It begins with the client id; the secret in it is looked for by itself.
-            let parts = *kind != "basic";
+            // What has no name of its own may be an address, of which a part is known to everybody.
+            let unnamed = ["cookie", "page_field", "parameter"].contains(kind) && value.len() < UNNAMED;
+            let parts = *kind != "basic" && !unnamed;
             // What has to stand alone does not stand inside something longer.
             let forms = if alone { whole(value) } else { encodings(value) };
             needles.extend(forms.into_iter().map(|text| Needle {
@@ -467,6 +472,35 @@ mod tests {
         }
     }
 
+    /// An error that a server keeps in a cookie, and a page it goes back to, stand in every other answer as well.
+    #[test]
+    fn what_everybody_says_is_no_secret_in_a_cookie_or_a_hidden_field_either() {
+        use crate::transcript::script;
+        for value in [
+            "invalid_grant",
+            "application/json",
+            "https://org.example/token?x",
+            "/authorize",
+            "refresh_token openid api",
+        ] {
+            for page in [
+                format!("< 200 ok\n< Set-Cookie: last={value}\n"),
+                format!("< 200 <form><input type=hidden name=last value='{value}'></form>\n"),
+            ] {
+                let transcript = script::read(&format!("> GET authorize state=x\n{page}"));
+                let mut redactor = Redactor::new([7; 32]);
+                transcript.exchanges.iter().for_each(|x| redactor.learn_exchange(x));
+                let said = format!("400 {value} at https://org.example/token and /authorize");
+                assert_eq!(redactor.scrub(&said), said, "{page}");
+            }
+        }
+        let page = "< 200 ok\n< Set-Cookie: back=/go?source=CAAAAZ0abcdef0123456\n";
+        let transcript = script::read(&format!("> GET authorize state=x\n{page}"));
+        let mut redactor = Redactor::new([7; 32]);
+        transcript.exchanges.iter().for_each(|x| redactor.learn_exchange(x));
+        assert_eq!(redactor.kinds_in("source=CAAAAZ0abcdef0123456"), ["cookie"]);
+    }
+
     /// Pages say some letters otherwise, and what the client asked for is nobody's secret all the same.
     #[test]
     fn what_the_client_asked_for_is_open_however_a_page_carries_it() {
@@ -497,6 +531,8 @@ mod tests {
             r#"{"lightning_sid":"first-secret-1","frontdoor_uri":"https://a.test/secur/frontdoor.jsp?otp=second-secret-2&cshc=1"}"#,
             r#"{"user":{"sessions":[{"sessionId":"first-secret-1"}],"api_key":"second-secret-2"}}"#,
             r#"{"clientSecret":"first-secret-1","registration_access_token":"second-secret-2"}"#,
+            r#"{"token":{"value":"first-secret-1"},"x":[{"name":"client_secret","value":"second-secret-2"}]}"#,
+            r#"{"tokens":["first-secret-1"],"password1":"second-secret-2"}"#,
             r#"{"echo":"{\"refreshToken\":\"first-secret-1\"}","otp":12345678}"#,
             "<s:sessionId>first-secret-1</s:sessionId><a href='/x;jsessionid=second-secret-2'>",
             "<password a='1'><![CDATA[first-secret-1]]></password>",
@@ -515,6 +551,7 @@ mod tests {
         let secret = "first-secret-1";
         let form = ("Content-Type", "application/x-www-form-urlencoded");
         let referer = format!("https://client.test/cb?code={secret}&state=x");
+        let forwarded = format!("Bearer {secret}");
         for (url, header, body) in [
             (format!("https://a.test/api?sid={secret}"), ("x", "y"), String::new()),
             (format!("https://a.test/api;jsessionid={secret}?x=1"), ("x", "y"), String::new()),
@@ -523,6 +560,14 @@ mod tests {
             ("https://a.test/api".into(), ("Referer", referer.as_str()), String::new()),
             ("https://a.test/api".into(), form, format!("Client_Secret={secret}")),
             ("https://a.test/api".into(), form, format!("client_secret%5B%5D={secret}")),
+            ("https://a.test/api".into(), form, format!("next=https%3A%2F%2Fx.test%2Fcb%3Fcode%3D{secret}")),
+            (
+                "https://a.test/api".into(),
+                form,
+                format!("message=%7B%22client_secret%22%3A%22{secret}%22%7D"),
+            ),
+            (format!("https://a.test/api?startURL=%2Fsetup%3Fsid%3D{secret}"), ("x", "y"), String::new()),
+            ("https://a.test/api".into(), ("X-Forwarded-Authorization", &forwarded), String::new()),
             (
                 "https://a.test/api".into(),
                 ("Content-Type", "multipart/form-data; boundary=b"),

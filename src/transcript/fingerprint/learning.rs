@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::sync::LazyLock;
 
 use super::names::{Named, kind_of, named_values, parts};
-use super::{EVERYDAY, Redactor, SHORTEST, STRONG, is_word};
+use super::{EVERYDAY, Redactor, SHORTEST, STRONG, is_strong, is_word};
 use crate::oauth::{Endpoint, Params, from_base64};
 use crate::subject::{Brought, Login, Page, Subject, Target};
 use crate::transcript::encodings::basic;
@@ -109,7 +109,14 @@ impl Redactor {
         for (name, value) in params.iter() {
             match self.names.get(name) {
                 Some(kind) => self.learn(kind, value),
-                None => Named::of(name, value).into_iter().for_each(|named| self.learn_named(named)),
+                None => match Named::of(name, value) {
+                    Some(named) => self.learn_named(named),
+                    // What is carried in it: an address to go back to, a form in JSON.
+                    None => {
+                        self.learn_address(value);
+                        self.learn_text(value, |_| false);
+                    }
+                },
             }
         }
         if let (Some(id), Some(secret)) = (params.get("client_id"), params.get("client_secret")) {
@@ -146,19 +153,27 @@ impl Redactor {
                 "authorization" | "proxy-authorization" => self.learn_authorization(value),
                 "cookie" => {
                     for pair in value.split(';') {
-                        self.learn("cookie", pair.split_once('=').map_or("", |(_, v)| v.trim()));
+                        self.learn_cookie(pair);
                     }
                 }
                 "set-cookie" => {
-                    let pair = value.split(';').next().unwrap_or("");
-                    self.learn("cookie", pair.split_once('=').map_or("", |(_, v)| v.trim()));
+                    self.learn_cookie(value.split(';').next().unwrap_or(""));
                 }
+                name if name.ends_with("authorization") => self.learn_authorization(value),
                 _ => {
                     Named::of(name, value).into_iter().for_each(|named| self.learn_named(named));
                     self.learn_address(value);
                     self.learn_text(value, |_| false);
                 }
             }
+        }
+    }
+
+    fn learn_cookie(&mut self, pair: &str) {
+        let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+        match Named::of(name.trim(), value.trim()) {
+            Some(named) if !is_remark(&named) => self.learn("cookie", named.value),
+            _ => self.learn_unnamed("cookie", "", value.trim()),
         }
     }
 
@@ -207,9 +222,14 @@ impl Redactor {
     fn learn_json(&mut self, name: &str, value: &Value, depth: usize, skip: fn(&Named) -> bool) {
         let text = match value {
             Value::Object(members) => {
-                return members
-                    .iter()
-                    .for_each(|(name, value)| self.learn_json(name, value, depth + 1, skip));
+                // `{"name": "client_secret", "value": "..."}`, and `{"client_secret": {"value": "..."}}`.
+                let called = ["name", "key"].iter().find_map(|key| members.get(*key)?.as_str());
+                for (member, value) in members {
+                    let is_value = ["plain", "raw", "value"].contains(&member.as_str());
+                    let name = if is_value { called.unwrap_or(name) } else { member };
+                    self.learn_json(name, value, depth + 1, skip);
+                }
+                return;
             }
             Value::Array(items) => {
                 return items.iter().for_each(|item| self.learn_json(name, item, depth, skip));
@@ -229,22 +249,39 @@ impl Redactor {
     /// Hidden fields of a page guard a form against forgery; they are as good as a session while it lives.
     fn learn_hidden_fields(&mut self, html: &str) {
         for (name, value) in hidden_fields(html) {
-            // What the client itself asked for, an address and a word of the protocol are nobody's secret.
-            let address = !value.contains('?')
-                && ["/", "http://", "https://"].iter().any(|start| value.starts_with(start));
-            if self.open.contains(&value)
-                || self.open.contains(&without_controls(&value))
-                || address
-                || is_plain_word(&value)
-                || EVERYDAY.contains(&value.as_str())
-            {
-                continue;
-            }
-            if value.len() < SHORTEST {
-                self.learn_name("page_field", &name);
-            }
-            self.learn("page_field", &value);
+            self.learn_unnamed("page_field", &name, &value);
         }
+    }
+
+    /// Learns a value whose name says nothing: a cookie, a hidden field. What the client itself asked for, an address and words of the
+    /// protocol are nobody's secret; of an address, what it carries may be one.
+    fn learn_unnamed(&mut self, kind: &'static str, name: &str, value: &str) {
+        if self.is_public(value) {
+            return;
+        }
+        if ["/", "http://", "https://"].iter().any(|start| value.starts_with(start)) {
+            self.learn_address(value);
+            for part in value.split(['?', '#']).skip(1) {
+                let carried = Params::read_lossy(part);
+                let secret = carried.iter().filter(|(_, value)| is_strong(value) && !self.is_public(value));
+                let secret: Vec<String> = secret.map(|(_, value)| value.to_owned()).collect();
+                secret
+                    .iter()
+                    .filter(|value| !value.contains("://"))
+                    .for_each(|value| self.learn(kind, value));
+            }
+            return;
+        }
+        if value.len() < SHORTEST {
+            self.learn_name(kind, name);
+        }
+        self.learn(kind, value);
+    }
+
+    fn is_public(&self, value: &str) -> bool {
+        let known = |text: &str| self.open.contains(text) || self.open.contains(&without_controls(text));
+        let mut words = value.split([' ', '+', ',', ';']).filter(|word| !word.is_empty());
+        known(value) || words.all(|word| known(word) || is_protocol_word(word)) || EVERYDAY.contains(&value)
     }
 }
 
@@ -257,6 +294,12 @@ fn without_controls(value: &str) -> String {
 fn is_remark(named: &Named) -> bool {
     let token = named.kind.ends_with("_token") || named.kind == "assertion";
     !token && (named.value.contains(char::is_whitespace) || is_plain_word(named.value))
+}
+
+/// Whether a text is made of words in small letters, as errors, scopes and media types are: `invalid_grant`, `text/html`.
+fn is_protocol_word(text: &str) -> bool {
+    let is_letter = |b: u8| b.is_ascii_lowercase() || b"_-".contains(&b);
+    text.split(['/', '.', ':']).all(|word| !word.is_empty() && word.len() < 24 && word.bytes().all(is_letter))
 }
 
 /// Whether a value is a short word in small letters, as protocols have them.

@@ -10,7 +10,13 @@ pub(super) const PARAMS: &[(&str, &str)] = &[
     ("id_token", "id_token"),
     ("id_token_hint", "id_token"),
     ("assertion", "assertion"),
+    ("authorization_code", "code"),
+    ("auth_code", "code"),
     ("SAMLResponse", "assertion"),
+    ("jwt", "assertion"),
+    ("pass", "password"),
+    ("pin", "password"),
+    ("bearer", "access_token"),
     ("client_assertion", "client_assertion"),
     ("code_verifier", "code_verifier"),
     ("device_code", "device_code"),
@@ -36,8 +42,11 @@ const ENDINGS: &[(&str, &str)] = &[
     ("sharedkey", "secret"),
     ("subscriptionkey", "secret"),
     ("secret", "secret"),
+    ("assertion", "assertion"),
+    ("credential", "secret"),
     ("signature", "signature"),
     ("token", "secret"),
+    ("tokenvalue", "secret"),
     ("otp", "password"),
     ("passcode", "password"),
     ("passphrase", "password"),
@@ -45,6 +54,7 @@ const ENDINGS: &[(&str, &str)] = &[
     ("password", "password"),
     ("pwd", "password"),
     ("session", "session"),
+    ("sessionkey", "session"),
     ("sessionid", "session"),
     ("sessid", "session"),
     ("sid", "session"),
@@ -68,6 +78,9 @@ pub(super) fn kind_of(name: &str) -> Option<&'static str> {
     if let Some((_, kind)) = PARAMS.iter().find(|(known, _)| same(known)) {
         return Some(kind);
     }
+    // `tokens`, `password1`.
+    let flat = flat.trim_end_matches(|c: char| c.is_ascii_digit());
+    let flat = flat.strip_suffix('s').unwrap_or(flat);
     // The longest ending says most.
     let endings = ENDINGS.iter().filter(|(ending, _)| flat.ends_with(ending));
     endings.max_by_key(|(ending, _)| ending.len()).map(|(_, kind)| *kind)
@@ -195,8 +208,11 @@ pub(super) fn parts(body: &str) -> Vec<Named<'_>> {
 
 fn part(part: &str) -> Option<Named<'_>> {
     let (head, value) = ["\r\n\r\n", "\n\n"].iter().find_map(|blank| part.split_once(blank))?;
-    let (_, named) = head.split_once("name=")?;
-    let name = named.trim_start_matches('"').split(['"', ';', '\r', '\n']).next()?;
+    let at = head.to_ascii_lowercase().match_indices("name=").map(|(at, _)| at).find(|at| {
+        // Not `filename=`.
+        head[..*at].ends_with([' ', ';', '\t'])
+    })?;
+    let name = head[at + "name=".len()..].trim_start_matches('"').split(['"', ';', '\r', '\n']).next()?;
     Named::of(name, value.trim_end_matches(['\r', '\n']))
 }
 
