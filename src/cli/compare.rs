@@ -32,7 +32,7 @@ enum Read {
 }
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
-    outputs(arguments.drift.iter().map(|path| ("the drift", path.as_path())))?;
+    outputs(arguments.drift.iter().map(|path| ("the drift", path.as_path())), &[])?;
     let read = [&arguments.first, &arguments.second].map(|path| files::canonical(path));
     if let Some(path) = arguments.drift.as_ref().filter(|path| read.contains(&files::canonical(path))) {
         let message = format!("{} is one of the reports that are compared", path.display());

@@ -87,7 +87,7 @@ pub(super) struct Arguments {
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let json = json_path(&arguments.report)?;
     let table = arguments.table.iter().map(|path| ("the table", path.as_path()));
-    outputs(json.iter().map(|path| ("a report", path.as_path())).chain(table))?;
+    outputs(json.iter().map(|path| ("a report", path.as_path())).chain(table), &[])?;
     let mut exploration = exploration(arguments)?;
     let runtime = Runtime::new()?;
     if matches!(exploration.options.client, Client::Program(_))
@@ -200,6 +200,10 @@ fn exploration(arguments: &Arguments) -> Result<Exploration, CannotStart> {
             };
             problems.push(Diagnostic::bare("bad-flag", message).help(help));
         }
+    }
+    if arguments.runs == Some(0) {
+        let message = "`--runs 0` leaves nothing to do";
+        problems.push(Diagnostic::bare("bad-flag", message).help("write 1 or more"));
     }
     if !(3..=MOST_STEPS).contains(&arguments.steps) {
         let what = if arguments.steps < 3 { "leaves nothing to do" } else { "is more than anybody can read" };

@@ -1,7 +1,7 @@
 //! `grantcheck judge`: the catalogue over a recording, or over a HAR file.
 
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -40,7 +40,8 @@ pub(super) struct Arguments {
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let reports = super::run::reports(&arguments.report)?;
-    outputs(reports.paths())?;
+    let named = arguments.suite.iter().map(PathBuf::as_path).chain(arguments.target.as_ref().map(Path::new));
+    outputs(reports.paths(), &named.chain([arguments.file.as_path()]).collect::<Vec<_>>())?;
     let mut problems = Vec::new();
     let profile = flags::profile(arguments.profile.as_deref(), &mut problems);
     if !problems.is_empty() {

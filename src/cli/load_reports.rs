@@ -34,7 +34,7 @@ pub(super) fn wanted(list: &[String]) -> Result<Vec<(&'static Format, PathBuf)>,
         };
         reports.push((format, PathBuf::from(path)));
     }
-    super::outputs::outputs(reports.iter().map(|(_, path)| ("a report", path.as_path())))?;
+    super::outputs::outputs(reports.iter().map(|(_, path)| ("a report", path.as_path())), &[])?;
     Ok(reports)
 }
 

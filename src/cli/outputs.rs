@@ -6,8 +6,13 @@ use super::CannotStart;
 use crate::diagnostic::Diagnostic;
 use crate::wire::files;
 
-/// Whether each of these files, told with what it is, can be written and is the only one of its path.
-pub(super) fn outputs<'p>(paths: impl Iterator<Item = (&'static str, &'p Path)>) -> Result<(), CannotStart> {
+/// Whether each of these files, told with what it is, can be written, is the only one of its path, and none of those that are
+/// read.
+pub(super) fn outputs<'p>(
+    paths: impl Iterator<Item = (&'static str, &'p Path)>,
+    read: &[&Path],
+) -> Result<(), CannotStart> {
+    let read: Vec<_> = read.iter().map(|path| files::canonical(path)).collect();
     let mut taken = Vec::new();
     for (what, path) in paths {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -25,6 +30,10 @@ pub(super) fn outputs<'p>(paths: impl Iterator<Item = (&'static str, &'p Path)>)
         if files::is_regular(&whole) && taken.contains(&whole) {
             let message = format!("{what} and another output go to the same file, {}", path.display());
             return Err(Diagnostic::bare("bad-flag", message).help("name a file for each").into());
+        }
+        if files::is_regular(&whole) && read.contains(&whole) {
+            let message = format!("{what} would go to {}, which is read", path.display());
+            return Err(Diagnostic::bare("bad-flag", message).help("name another file").into());
         }
         files::can_write(&whole)?;
         taken.push(whole);

@@ -105,11 +105,15 @@ impl Reports {
 }
 
 pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
+    // It listens from here on: what is tried on disk is taken back.
+    let runtime = Runtime::new()?;
     let reports = reports(&arguments.report)?;
     let record = arguments.record.iter().map(|path| ("a recording", path.as_path()));
-    outputs(reports.paths().chain(record))?;
+    let files = [&arguments.suites, &arguments.app].into_iter().flatten().chain(&arguments.replay);
+    let named = [&arguments.target, &arguments.program].into_iter().flatten().map(Path::new);
+    let read: Vec<&Path> = files.map(PathBuf::as_path).chain(named).collect();
+    outputs(reports.paths().chain(record), &read)?;
     let (mut options, metadata) = options(&arguments, io)?;
-    let runtime = Runtime::new()?;
     if matches!(options.client, Client::Program(_))
         && let Some(own) = files::own_program()
     {

@@ -56,7 +56,7 @@ pub(super) struct Arguments {
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let files = [("the JSON", &arguments.json), ("the table", &arguments.markdown)];
-    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))))?;
+    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))), &[])?;
     let options = options(arguments)?;
     let mut problems = Vec::new();
     let faults = faults_named(&arguments.fault, &mut problems).into_iter().map(Mutant::Org);

@@ -46,7 +46,7 @@ pub(super) struct Arguments {
 
 pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     let files = [("the recording", &arguments.record), ("the certificate", &arguments.tls)];
-    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))))?;
+    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))), &[])?;
     let target = match arguments.app.as_slice() {
         [] => load_files::target(arguments.target.as_deref())?,
         paths => {

@@ -123,7 +123,7 @@ fn hear(tells: Tells, reports: &[(&Format, PathBuf)], last: &mut Option<LoadRepo
 }
 
 fn write_bridge(arguments: &Arguments, path: &std::path::Path, io: &mut Io<'_>) -> Exit {
-    super::outputs::outputs(std::iter::once(("the bridge", path)))?;
+    super::outputs::outputs(std::iter::once(("the bridge", path)), &[])?;
     let (suites, in_file) = arguments.playing.suites()?;
     let mut problems = Vec::new();
     let asked = arguments.playing.asked(&mut problems).over(&in_file);

@@ -44,6 +44,9 @@ fn what_a_person_got_wrong_exits_2_with_a_cure() {
         (vec!["run", "--within", "soon"], "write for example `500ms`"),
         (vec!["run", "--within", "2h"], "write `1h` or less"),
         (vec!["run", "--jobs", "0"], "write a number from 1"),
+        (vec!["explore", "--runs", "0"], "write 1 or more"),
+        (vec!["run", "suites/org/flows.yaml", "--report", "json=suites/org/flows.yaml"], "which is read"),
+        (vec!["judge", "Cargo.toml", "--report", "json=Cargo.toml"], "which is read"),
         (
             vec!["run", "suites/org/flows.yaml", "--wrong", "everybody-renews"],
             "leave it out, or name a suite",

@@ -27,6 +27,8 @@ struct Code {
     narrow: bool,
     issued: i64,
     used: bool,
+    /// Whether another client presented it, so that it may be over.
+    spoilt: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +39,8 @@ struct Family {
     narrow: bool,
     /// Whether it was granted who the user is.
     identity: bool,
+    /// Whether its access tokens may live on where it is dead.
+    outlived: bool,
     granted: i64,
     used: i64,
 }
@@ -127,7 +131,12 @@ impl Model {
             },
             Op::Introspect { token, app } => match (self.owner(token), self.life(token, now)) {
                 (_, Life::Dead) => Right::Active(false),
-                (Some(owner), Life::Alive) if owner == app => Right::Active(true),
+                // Elsewhere only access tokens may be told of.
+                (Some(owner), Life::Alive)
+                    if owner == app && (self.rules.salesforce || self.access.contains_key(token)) =>
+                {
+                    Right::Active(true)
+                }
                 _ => Right::Any,
             },
             Op::Use { token, endpoint } => {
@@ -171,6 +180,7 @@ impl Model {
                     narrow: *narrow,
                     issued: now,
                     used: false,
+                    spoilt: false,
                 };
                 self.codes.insert(code.clone(), code_of);
             }
@@ -225,6 +235,7 @@ impl Model {
             _ if of.used => Right::Refused("code-already-used"),
             Life::Dead => Right::Refused("code-expired"),
             Life::Unsure => Right::Any,
+            Life::Alive if of.spoilt => Right::Any,
             Life::Alive if of.challenge.is_some() && of.challenge.as_ref() != verifier => {
                 Right::Refused("verifier-wrong")
             }
@@ -256,7 +267,10 @@ impl Model {
     /// Whether a token of either kind lives; one that nobody issued is dead.
     fn life(&self, token: &str, now: i64) -> Life {
         if let Some(access) = self.access.get(token) {
-            let family = access.family.map_or(Life::Alive, |at| self.families[at].life);
+            let family = access.family.map(|at| &self.families[at]).map_or(Life::Alive, |of| match of.life {
+                Life::Dead if of.outlived => Life::Unsure,
+                life => life,
+            });
             let all = [access.life, family, at_end(now, access.expires)];
             return match () {
                 () if all.contains(&Life::Dead) => Life::Dead,
@@ -317,6 +331,10 @@ impl Model {
         let Some(of) = self.codes.get_mut(code) else { return };
         let Seen::Granted { access, refresh, identity } = seen else {
             // RFC 6749 §4.1.2: what a code brought should end where it comes again.
+            if right == Right::Refused("code-of-another-client") && !self.rules.salesforce {
+                // Whoever stole it has spoilt it: some servers end it then.
+                of.spoilt = true;
+            }
             if right == Right::Refused("code-already-used") && !self.rules.salesforce {
                 let (app, user) = (of.app.clone(), of.user.clone());
                 let its = |family: &Family| family.app == app && family.user == user;
@@ -337,6 +355,7 @@ impl Model {
             life,
             narrow,
             identity,
+            outlived: false,
             granted: now,
             used: now,
         });
@@ -352,6 +371,10 @@ impl Model {
         let family = of.family;
         let Seen::Granted { access, refresh, identity } = seen else {
             let by_its_client = right != Right::Refused("refresh-token-of-another-client");
+            if !by_its_client && !self.rules.salesforce {
+                self.doubt(family);
+                return;
+            }
             if of.rotated && by_its_client {
                 // Somebody has what was replaced: nobody keeps anything.
                 // Of a request with a scope, which Salesforce takes nowhere here, it looks at nothing else.
@@ -389,8 +412,16 @@ impl Model {
             }
         } else if let Some(access) = self.access.get_mut(token) {
             access.life = Life::Dead;
-        } else if let Some(refresh) = self.refresh.get(token).filter(|refresh| !refresh.rotated) {
-            self.kill(refresh.family);
+            // The refresh token beside it may end as well (RFC 7009 §2.1).
+            if let Some(family) = access.family.filter(|_| !self.rules.salesforce) {
+                self.doubt(family);
+            }
+        } else if let Some(family) = self.refresh.get(token).filter(|of| !of.rotated).map(|of| of.family) {
+            self.kill(family);
+            // Access tokens should end with it, and need not (RFC 7009 §2.1): the catalogue tells.
+            if !self.rules.salesforce {
+                self.families[family].outlived = true;
+            }
         } else if let Some(refresh) =
             self.refresh.get(token).filter(|_| !self.rules.salesforce || self.rules.grace)
         {
@@ -400,6 +431,11 @@ impl Model {
 
     fn approve(&mut self, family: usize) {
         if !self.rules.salesforce {
+            // One grant of a client by a user at a time is as good as several: no RFC says how many there may be.
+            let (app, user) = (self.families[family].app.clone(), self.families[family].user.clone());
+            let earlier =
+                (0..family).filter(|at| self.families[*at].app == app && self.families[*at].user == user);
+            earlier.collect::<Vec<_>>().into_iter().for_each(|at| self.doubt(at));
             return;
         }
         let (app, user) = (&self.families[family].app, &self.families[family].user);
@@ -559,8 +595,44 @@ mod tests {
                 model.take(&revoke(token, "other"), &Seen::Status(200), 0).unwrap();
                 assert_eq!(model.right(&to("a1", Endpoint::Resource), 0), Right::Any);
                 model.take(&revoke(token, "main"), &Seen::Status(200), 0).unwrap();
-                assert_eq!(model.right(&to("a1", Endpoint::Resource), 0), Right::Out);
+                // Elsewhere an access token may outlive the refresh token beside it, as far as the model goes.
+                let open = !rules.salesforce && token == "r1";
+                let right = if open { Right::Any } else { Right::Out };
+                assert_eq!(model.right(&to("a1", Endpoint::Resource), 0), right);
             }
+        }
+    }
+
+    #[test]
+    fn what_a_thief_presented_may_be_over_elsewhere() {
+        for (rules, code, token) in
+            [(RULES, Right::Granted(None), Right::Granted(Some(true))), (foreign(), Right::Any, Right::Any)]
+        {
+            let mut model = with_tokens(rules);
+            let by = |op: Op| match op {
+                Op::Redeem { code, verifier, .. } => Op::Redeem { code, app: "other".into(), verifier },
+                Op::Refresh { token, narrow, .. } => Op::Refresh { token, app: "other".into(), narrow },
+                op => op,
+            };
+            model.take(&by(refresh("r1")), &Seen::Refused(400, false), 0).unwrap();
+            assert_eq!(model.right(&refresh("r1"), 0), token);
+            let authorize =
+                Op::Authorize { app: "main".into(), user: "main".into(), challenge: None, narrow: false };
+            model.take(&authorize, &Seen::Code("d".into()), 0).unwrap();
+            model.take(&by(redeem("d")), &Seen::Refused(400, false), 0).unwrap();
+            assert_eq!(model.right(&redeem("d"), 0), code);
+        }
+    }
+
+    #[test]
+    fn a_new_login_elsewhere_may_end_the_grant_before_it() {
+        for (rules, right) in [(RULES, Right::Granted(Some(true))), (foreign(), Right::Any)] {
+            let mut model = with_tokens(rules);
+            let authorize =
+                Op::Authorize { app: "main".into(), user: "main".into(), challenge: None, narrow: false };
+            model.take(&authorize, &Seen::Code("d".into()), 0).unwrap();
+            model.take(&redeem("d"), &granted(2), 0).unwrap();
+            assert_eq!(model.right(&refresh("r1"), 0), right);
         }
     }
 
