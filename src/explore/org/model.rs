@@ -335,7 +335,7 @@ impl Model {
                 // Whoever stole it has spoilt it: some servers end it then.
                 of.spoilt = true;
             }
-            if right == Right::Refused("code-already-used") && !self.rules.salesforce {
+            if of.used && matches!(right, Right::Refused(_)) && !self.rules.salesforce {
                 let (app, user) = (of.app.clone(), of.user.clone());
                 let its = |family: &Family| family.app == app && family.user == user;
                 let doubted: Vec<usize> =
@@ -614,6 +614,9 @@ mod tests {
                 Op::Refresh { token, narrow, .. } => Op::Refresh { token, app: "other".into(), narrow },
                 op => op,
             };
+            let mut used = model.clone();
+            used.take(&by(redeem("c")), &Seen::Refused(400, false), 0).unwrap();
+            assert_eq!(used.right(&refresh("r1"), 0), token);
             model.take(&by(refresh("r1")), &Seen::Refused(400, false), 0).unwrap();
             assert_eq!(model.right(&refresh("r1"), 0), token);
             let authorize =
