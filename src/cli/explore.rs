@@ -1,7 +1,7 @@
 //! `grantcheck explore`: plays orders that nobody wrote, and writes what goes wrong as suite files.
 
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 use super::outputs::outputs;
@@ -87,7 +87,9 @@ pub(super) struct Arguments {
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let json = json_path(&arguments.report)?;
     let table = arguments.table.iter().map(|path| ("the table", path.as_path()));
-    outputs(json.iter().map(|path| ("a report", path.as_path())).chain(table), &[])?;
+    let named = [&arguments.target, &arguments.program].into_iter().flatten();
+    let read: Vec<&Path> = named.map(Path::new).collect();
+    outputs(json.iter().map(|path| ("a report", path.as_path())).chain(table), &read)?;
     let mut exploration = exploration(arguments)?;
     let runtime = Runtime::new()?;
     if matches!(exploration.options.client, Client::Program(_))

@@ -8,7 +8,7 @@ use crate::oauth::salesforce::Profile;
 /// How long an answer may take where nothing is said.
 const WITHIN: Duration = Duration::from_secs(10);
 /// The longest that anybody waits for an answer, in milliseconds.
-const LONGEST_WITHIN: i64 = 3_600_000;
+const LONGEST_WITHIN: u64 = 3_600_000;
 /// The most that is played at a time.
 const MOST_JOBS: usize = 1024;
 
@@ -25,7 +25,7 @@ pub(super) fn millis(flag: &str, text: &str, problems: &mut Vec<Diagnostic>) -> 
 /// `--within`: how long an answer may take.
 pub(super) fn within(text: &str, problems: &mut Vec<Diagnostic>) -> Duration {
     let Some(within) = millis("--within", text, problems) else { return WITHIN };
-    if within > LONGEST_WITHIN.unsigned_abs() {
+    if within > LONGEST_WITHIN {
         let message = format!("`--within {text}` is longer than anybody waits for an answer");
         problems.push(Diagnostic::bare("bad-flag", message).help("write `1h` or less"));
     }

@@ -25,7 +25,8 @@ pub(super) struct Arguments {
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let files = [("the JSON", &arguments.json), ("the page", &arguments.html)];
-    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))), &[])?;
+    let given: Vec<&Path> = arguments.reports.iter().map(PathBuf::as_path).collect();
+    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))), &given)?;
     let reports: Vec<Report> = arguments.reports.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
     let rotation: Vec<&str> = catalog::for_rotation().map(|check| check.id).collect();
     let table = matrix::table(&reports, &rotation);

@@ -1,7 +1,7 @@
 //! `grantcheck score`: which faults of an org, and which wrongs of a client, suites would notice.
 
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 use super::outputs::outputs;
@@ -56,7 +56,9 @@ pub(super) struct Arguments {
 
 pub(super) fn exec(arguments: &Arguments, io: &mut Io<'_>) -> Exit {
     let files = [("the JSON", &arguments.json), ("the table", &arguments.markdown)];
-    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))), &[])?;
+    let named = arguments.suites.iter().map(PathBuf::as_path);
+    let read: Vec<&Path> = named.chain(arguments.target.as_ref().map(Path::new)).collect();
+    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))), &read)?;
     let options = options(arguments)?;
     let mut problems = Vec::new();
     let faults = faults_named(&arguments.fault, &mut problems).into_iter().map(Mutant::Org);

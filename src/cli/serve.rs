@@ -46,7 +46,9 @@ pub(super) struct Arguments {
 
 pub(super) fn exec(arguments: Arguments, io: &mut Io<'_>) -> Exit {
     let files = [("the recording", &arguments.record), ("the certificate", &arguments.tls)];
-    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))), &[])?;
+    let named = arguments.app.iter().map(PathBuf::as_path);
+    let read: Vec<&Path> = named.chain(arguments.target.as_ref().map(Path::new)).collect();
+    outputs(files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?))), &read)?;
     let target = match arguments.app.as_slice() {
         [] => load_files::target(arguments.target.as_deref())?,
         paths => {

@@ -1,10 +1,10 @@
 //! The command line, in process and as a spawned program.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use crate::support::{Folder, answering, embedded, grantcheck, root};
+use crate::support::{Folder, answering, embedded, grantcheck, listens, root};
 use grantcheck::org::Org;
 use grantcheck::wire::Clock;
 use grantcheck::wire::host::Host;
@@ -568,9 +568,7 @@ fn serve_tells_its_address_and_answers() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+    let address = listens(&mut child);
     let mut stream = std::net::TcpStream::connect(&address).unwrap();
     use std::io::Write;
     write!(stream, "GET /services/data HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();

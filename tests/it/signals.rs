@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Folder, root, until};
+use crate::support::{Folder, listens, root, until};
 
 const SUITE: &str = "suites/org/client-credentials.yaml";
 
@@ -109,9 +109,7 @@ fn a_server_whose_terminal_goes_away_keeps_its_recording() {
     let folder = Folder::new("hangup");
     let file = folder.path("r.json");
     let mut child = start(&["serve", "--listen", "127.0.0.1:0", "--record", &file]);
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+    let address = listens(&mut child);
     let mut stream = TcpStream::connect(&address).unwrap();
     let asked = "POST /services/oauth2/token HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n";
     write!(stream, "{asked}Host: {address}\r\n\r\n").unwrap();
@@ -133,9 +131,7 @@ fn who_was_started_to_outlive_its_terminal_outlives_it() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+    let address = listens(&mut child);
     send("-HUP", &child);
     let mut stream = TcpStream::connect(&address).unwrap();
     write!(stream, "GET /services/data HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();

@@ -239,6 +239,14 @@ impl Drop for Folder {
     }
 }
 
+/// Where a `serve` that was started with its output piped listens, without `http://`.
+pub fn listens(child: &mut std::process::Child) -> String {
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line)
+        .unwrap();
+    line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line:?}")).to_owned()
+}
+
 /// Waits until something is so, for ten seconds at most.
 pub fn until(what: &str, is_so: impl Fn() -> bool) {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(10);

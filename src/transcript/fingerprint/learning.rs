@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use super::names::{Named, kind_of, named_values, parts};
 use super::{EVERYDAY, Redactor, SHORTEST, STRONG, is_strong, is_word};
+use crate::oauth::params::form_decode;
 use crate::oauth::{Endpoint, Params, from_base64};
 use crate::subject::{Brought, Login, Page, Subject, Target};
 use crate::transcript::encodings::basic;
@@ -184,10 +185,7 @@ impl Redactor {
             let halves = String::from_utf8_lossy(&halves);
             let secret = halves.split_once(':').map_or("", |(_, secret)| secret);
             self.learn("client_secret", secret);
-            self.learn(
-                "client_secret",
-                Params::read_lossy(&format!("v={secret}")).get("v").unwrap_or(secret),
-            );
+            self.learn("client_secret", &decoded(secret));
         }
         // Each word by itself: a judge has to see that there are two where one should be.
         for word in words.iter().skip(usize::from(words.len() > 1)) {
@@ -209,11 +207,10 @@ impl Redactor {
                 continue;
             }
             let Named { kind, name, value } = named;
-            let decoded = Params::read_lossy(&format!("v={value}"));
             let plain =
                 value.contains('&').then(|| Html::parse_fragment(value).root_element().text().collect());
             let plain: String = plain.unwrap_or_default();
-            let forms = [value, decoded.get("v").unwrap_or(value), &plain];
+            let forms = [value, &decoded(value), &plain];
             forms.into_iter().for_each(|value| self.learn_named(Named { kind, name, value }));
         }
     }
@@ -283,6 +280,11 @@ impl Redactor {
         let mut words = value.split([' ', '+', ',', ';']).filter(|word| !word.is_empty());
         known(value) || words.all(|word| known(word) || is_protocol_word(word)) || EVERYDAY.contains(&value)
     }
+}
+
+/// A value as it is behind its percent escapes, as far as it can be read.
+fn decoded(value: &str) -> String {
+    form_decode(value).unwrap_or_else(|_| value.to_owned())
 }
 
 /// A value without what pages do not carry as it is: NUL, line ends.
