@@ -2,7 +2,7 @@
 
 use crate::oauth::Endpoint;
 use crate::transcript::questions::refuses_nothing;
-use crate::transcript::{Answer, Exchange};
+use crate::transcript::{APART, Answer, Exchange};
 use crate::verdict::{Finding, Level, Verdict};
 
 /// The collected evidence of one judge.
@@ -54,6 +54,17 @@ impl Judgement {
         if let Some(last) = self.observations.last_mut() {
             last.grave = true;
         }
+    }
+
+    /// Fails where what was to be random is another one but for some letters, that can hold so many bits; says whether it is.
+    pub fn hardly_new(&mut self, exchanges: &[&Exchange], what: &str, apart: Option<u32>) -> bool {
+        let Some(apart) = apart.filter(|apart| *apart < APART) else { return false };
+        let observed = match apart {
+            0 => "it is one before it".to_owned(),
+            _ => format!("what sets it apart from one before it can hold {apart} bits"),
+        };
+        self.fail(exchanges, format!("{what} that is another one by {APART} bits or more"), observed);
+        true
     }
 
     /// A fail of less weight that no known deviation covers either.

@@ -112,7 +112,8 @@ pub struct Check {
     pub level: Level,
     /// Where it comes from.
     pub basis: Basis,
-    /// Its number in the collection of requirements that it was drawn from.
+    /// Its number in the collection of requirements that it was drawn from; with a letter behind, what one of them became
+    /// besides.
     pub origin: &'static str,
     /// Where it is written.
     pub cites: &'static [Cite],

@@ -6,7 +6,7 @@ use super::wrong::Wrongs;
 use super::wrong::login::{
     CODE_CUT, CODE_DECODED_TWICE, DENIAL_IGNORED, ECHOES_ERRORS, ERROR_BESIDE_CODE_IGNORED, FIRST_OF_TWO,
     ISSUER_NOT_MISSED, ISSUER_UNCHECKED, KNOWS_ONE_DENIAL, MISSING_STATE_TAKEN, PAGE_LOADS_SCRIPTS,
-    PAGE_SHOWS_CODE, REFUSES_UNKNOWN_PARAMETERS, STATE_UNCHECKED,
+    PAGE_SHOWS_CODE, REFUSES_UNKNOWN_PARAMETERS, STATE_IN_ANY_CASE, STATE_UNCHECKED,
 };
 use crate::oauth::{Params, Secret, params};
 
@@ -59,7 +59,13 @@ impl Login {
             return Heard::Refused("there is a parameter that it does not know");
         }
         let state = params.get("state");
-        let passes = wrong(&STATE_UNCHECKED) || state.is_none() && wrong(&MISSING_STATE_TAKEN);
+        let but_for_case = || {
+            let kept = self.session.state.as_deref();
+            state.zip(kept).is_some_and(|(state, kept)| state.eq_ignore_ascii_case(kept))
+        };
+        let passes = wrong(&STATE_UNCHECKED)
+            || state.is_none() && wrong(&MISSING_STATE_TAKEN)
+            || wrong(&STATE_IN_ANY_CASE) && but_for_case();
         if state != self.session.state.as_deref() && !passes {
             return Heard::Refused("the state is not that of this login");
         }

@@ -2,14 +2,15 @@
 
 use super::Session;
 use super::wrong::Wrongs;
+use super::wrong::id_token::{ID_NONCE_CONSTANT, ID_NONCE_HARDLY_CHANGES};
 use super::wrong::login::{
     ASKS_FOR_MORE, EMPTY_PARAMETER, ENCODES_TWICE, GOES_ELSEWHERE, IMPLICIT, NO_STATE, PARAMETER_TWICE,
-    SECRET_IN_THE_URL, STATE_CONSTANT, STATE_SHORT, UNREGISTERED_CALLBACK,
+    SECRET_IN_THE_URL, STATE_CONSTANT, STATE_HARDLY_CHANGES, STATE_SHORT, UNREGISTERED_CALLBACK,
 };
 use super::wrong::pkce::{
     CHALLENGE_PADDED, CHALLENGE_PLAIN, METHOD_LEFT_OUT, NO_CHALLENGE, PUBLIC_SENDS_SECRET, SECRET_LEFT_OUT,
-    VERIFIER_CONSTANT, VERIFIER_FORGOTTEN, VERIFIER_IN_THE_URL, VERIFIER_IS_THE_STATE, VERIFIER_OF_ANOTHER,
-    VERIFIER_OF_ODD_LETTERS, VERIFIER_SHORT,
+    VERIFIER_CONSTANT, VERIFIER_FORGOTTEN, VERIFIER_HARDLY_CHANGES, VERIFIER_IN_THE_URL,
+    VERIFIER_IS_THE_STATE, VERIFIER_OF_ANOTHER, VERIFIER_OF_ODD_LETTERS, VERIFIER_SHORT,
 };
 use crate::oauth::params::form_encode;
 use crate::oauth::pkce::Method;
@@ -32,8 +33,10 @@ pub fn authorization(wrong: Wrongs, url: &str, session: &mut Session, app: &Conn
         params.remove("state");
         session.state = None;
     }
+    let hardly_new = |random: &str| format!("{CONSTANT}-{}", random.chars().take(4).collect::<String>());
     for (one, new) in [
         (&STATE_CONSTANT, CONSTANT.to_owned()),
+        (&STATE_HARDLY_CHANGES, hardly_new(&state)),
         (&STATE_SHORT, state.chars().take(6).collect()),
         (&VERIFIER_IS_THE_STATE, verifier.clone()),
     ] {
@@ -46,10 +49,21 @@ pub fn authorization(wrong: Wrongs, url: &str, session: &mut Session, app: &Conn
         (&VERIFIER_SHORT, verifier.chars().take(32).collect()),
         (&VERIFIER_OF_ODD_LETTERS, format!("/{verifier}+")),
         (&VERIFIER_CONSTANT, CONSTANT.to_owned()),
+        (&VERIFIER_HARDLY_CHANGES, hardly_new(&verifier)),
     ] {
         if is(one) {
             params.set("code_challenge", Method::S256.challenge(&new));
             session.verifier = Some(Secret::new(new));
+        }
+    }
+    if let Some(nonce) = session.nonce.clone() {
+        for (one, new) in
+            [(&ID_NONCE_CONSTANT, CONSTANT.to_owned()), (&ID_NONCE_HARDLY_CHANGES, hardly_new(&nonce))]
+        {
+            if is(one) {
+                params.set("nonce", new.as_str());
+                session.nonce = Some(new);
+            }
         }
     }
     if is(&NO_CHALLENGE) {

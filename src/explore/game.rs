@@ -145,8 +145,8 @@ pub(super) trait Game {
     /// Who plays.
     fn player(&self) -> &Player;
 
-    /// Proposes something; none where there is nothing to propose.
-    fn propose(&self, dice: &mut StdRng) -> Option<Self::Case>;
+    /// Proposes something, the proposal of that number from 0; none where there is nothing to propose.
+    fn propose(&self, number: u64, dice: &mut StdRng) -> Option<Self::Case>;
 
     /// Plays proposals beside each other.
     ///

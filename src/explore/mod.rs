@@ -211,7 +211,7 @@ async fn play<G: Game>(
         }
         let numbers = proposed..proposed + left;
         proposed += left;
-        let some = |number| game.propose(&mut dice_of(seed, number)).map(|case| (number + 1, case));
+        let some = |number| game.propose(number, &mut dice_of(seed, number)).map(|case| (number + 1, case));
         let (numbers, cases): (Vec<u64>, Vec<G::Case>) =
             numbers.take_while(|_| !stopped()).filter_map(some).unzip();
         // What was selected leaves nothing to do, or nothing is to be done any more.

@@ -9,7 +9,7 @@ use super::pages::{self, Browser};
 use super::redirect::{carrying, is_registered, percent};
 use super::registry::{App, UserId};
 use super::scopes::Scopes;
-use super::store::{Code, State, Visit};
+use super::store::{Code, MadeOf, State, Visit};
 use super::{Begun, Org, Pending, Reply, Work, fault};
 use crate::oauth::Params;
 use crate::oauth::pkce::Method;
@@ -131,7 +131,11 @@ pub(super) fn grant(
         let sent = visit.state.as_ref().map(|state| format!("&state={}", percent(state))).unwrap_or_default();
         return pages::go(StatusCode::FOUND, &format!("{answer}{sent}"), now);
     }
-    let length = if has(&fault::CODE_SHORT) { 8 } else { CODE_LENGTH };
+    let of = match () {
+        () if has(&fault::CODE_SHORT) => MadeOf::Chance(8),
+        () if has(&fault::CODE_HARDLY_CHANGES) => MadeOf::Constant(5),
+        () => MadeOf::Chance(CODE_LENGTH),
+    };
     let code = Code {
         app: visit.app,
         user,
@@ -145,7 +149,7 @@ pub(super) fn grant(
         used: false,
         tries: 0,
     };
-    let code = state.issue_code(code, length);
+    let code = state.issue_code(code, of);
     let mut answer = format!("code={}", percent(&code));
     let state = match &visit.state {
         Some(_) if has(&fault::STATE_LOST) => None,

@@ -96,6 +96,7 @@ faults! {
     LOGIN_307 "login-307" ["AZ-40"] "answers a password with 307"
     AUTHORIZE_CORS "authorize-cors" ["AZ-41"] "lets scripts of every site read what the authorization endpoint answers"
     CODE_SHORT "code-short" ["AZ-44"] "issues codes of twelve characters"
+    CODE_HARDLY_CHANGES "code-hardly-changes" ["AZ-44"] "issues codes of which five letters change"
     GARBLED_500 "garbled-500" ["AZ-47"] "breaks where a parameter holds control characters"
 
     // The redemption of codes and the token endpoint.
@@ -206,6 +207,7 @@ faults! {
     REFRESH_TOKEN_OPENS "refresh-token-opens" ["RF-23"] "serves data for a refresh token"
     ACCESS_TOKEN_REFRESHES "access-token-refreshes" ["RF-23", "RF-02"] "takes an access token for a refresh token"
     REFRESH_TOKEN_SHORT "refresh-token-short" ["RF-24"] "makes refresh tokens that can be guessed"
+    REFRESH_TOKEN_HARDLY_CHANGES "refresh-token-hardly-changes" ["RF-24"] "makes refresh tokens of which five letters change"
     REFRESH_MIXES_USERS "refresh-mixes-users" ["RF-25", "RF-27", "IN-12"] "answers a refresh with another user's token where two use the app"
     REFRESH_NONCE_NEW "refresh-nonce-new" ["RF-26"] "puts a new nonce into the ID token of a refresh"
     REFRESH_OTHER_INSTANCE "refresh-other-instance" ["RF-27"] "names another instance in the answer to a refresh"

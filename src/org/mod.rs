@@ -43,7 +43,7 @@ use crate::subject::Target;
 use ask::Ask;
 use fault::Faults;
 use registry::Registry;
-use store::Store;
+use store::{MadeOf, Store};
 
 /// The org's My Domain where it is asked by a login host, and the one that a harness uses in process.
 pub const MY_DOMAIN: &str = "https://acme.my.salesforce.com";
@@ -104,7 +104,10 @@ impl Org {
         state.counts_logins = registry.switches.login_rate;
         state.odd_refresh_tokens = faults.has(&fault::REFRESH_TOKEN_ODD);
         if faults.has(&fault::REFRESH_TOKEN_SHORT) {
-            state.refresh_length = 12;
+            state.refresh_of = MadeOf::Chance(12);
+        }
+        if faults.has(&fault::REFRESH_TOKEN_HARDLY_CHANGES) {
+            state.refresh_of = MadeOf::Constant(5);
         }
         drop(state);
         Org { registry, faults, store: Arc::new(store) }

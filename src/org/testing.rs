@@ -5,7 +5,7 @@ use http::{Request, header};
 use serde_json::{Map, Value};
 
 use super::fault::{self, Fault};
-use super::store::Code;
+use super::store::{Code, MadeOf};
 use super::{MY_DOMAIN, Org, Reply, token};
 use crate::oauth::jwt::{Draft, Signing};
 use crate::oauth::keys::{Certificate, PrivateKey, RsaAlgorithm};
@@ -175,7 +175,7 @@ pub(super) fn code(org: &Org, app: &str, now: i64) -> String {
         used: false,
         tries: 0,
     };
-    org.store.lock().issue_code(code, 76)
+    org.store.lock().issue_code(code, MadeOf::Chance(76))
 }
 
 /// The redemption of a code by `main`.

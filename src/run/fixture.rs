@@ -16,7 +16,7 @@ use crate::report;
 use crate::subject::{Behaviour, Callback, Subject, Target};
 use crate::suite::read_behaviour;
 use crate::transcript::questions::is_loopback;
-use crate::transcript::{self, Exchange, Part, Redactor, Transcript};
+use crate::transcript::{self, Exchange, Part, Redactor, Transcript, tell_apart};
 use crate::wire::counterpart::{Counterpart, Door, Place};
 use crate::wire::host::{Cut, Handler, LONGEST_BODY};
 use crate::wire::{Clock, dice};
@@ -175,6 +175,7 @@ impl Fixture {
         for (number, x) in exchanges.iter_mut().enumerate() {
             x.renumber(number);
         }
+        tell_apart(&mut exchanges);
         let mut redactor = self.redactor();
         exchanges.iter().for_each(|x| redactor.learn_exchange(x));
         drop(redactor);

@@ -14,7 +14,7 @@ use crate::report::{
 };
 use crate::subject::{Flow, Settings, Subject, Waiver};
 use crate::suite::Scenario;
-use crate::transcript::{Exchange, Staged, Transcript};
+use crate::transcript::{Exchange, Staged, Transcript, tell_apart};
 use crate::verdict::{Finding, Level, Verdict};
 
 /// What was seen of one scenario.
@@ -99,6 +99,11 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
         x.renumber(number);
         x.scenario.clone_from(&name);
     }
+    let recorded = matches!(shared.options.client, Client::Recorded(_));
+    // A recording holds fingerprints, and has told itself of what they stand for.
+    if !recorded && shared.options.replay.is_none() {
+        tell_apart(&mut exchanges);
+    }
     let staged = seen.staged.clone().map(|staged| (name.clone(), staged)).into_iter().collect();
     let transcript = Transcript { subject: seen.subject, exchanges, staged, ..Transcript::default() };
     let mut findings: Vec<FindingRow> = seen
@@ -123,7 +128,6 @@ pub(super) fn judge(planned: &Planned, seen: Seen, micros: u64, shared: &Shared)
     let mut checks = Vec::new();
     let mut bugs = 0;
     let party = if scenario.client.is_some() { Party::Client } else { Party::Org };
-    let recorded = matches!(shared.options.client, Client::Recorded(_));
     if recorded {
         let numbers: Vec<usize> = (0..transcript.exchanges.len()).collect();
         findings.extend(cut_documents(&transcript, &numbers));

@@ -87,8 +87,12 @@ pub struct Callback {
     pub deny: bool,
     /// Parameters that are set, or taken away.
     pub alter: Vec<(String, Option<String>)>,
+    /// Parameters whose letters are in the other case.
+    pub swap_case: Vec<String>,
     /// Parameters that stand there twice.
     pub twice: Vec<String>,
+    /// Parameters that stand behind the others, whatever is there already.
+    pub besides: Vec<(String, String)>,
     /// Whether the login is gone through a second time, with the same request and so with another code.
     pub again: bool,
     /// Whether somebody brings a code of their own to the client, before the user goes anywhere.
@@ -104,7 +108,10 @@ impl Callback {
     /// org, are answers to its own request.
     pub fn may_be_passed_over(&self) -> bool {
         let sets = |wanted: &str| self.alter.iter().any(|(name, value)| name == wanted && value.is_some());
-        let is_its_own = !self.alter.iter().any(|(name, _)| name == "state");
+        let names_state = |name: &str| name == "state";
+        let is_its_own = !self.alter.iter().any(|(name, _)| names_state(name))
+            && !self.besides.iter().any(|(name, _)| names_state(name))
+            && !self.swap_case.iter().chain(&self.twice).any(|name| names_state(name));
         *self != Self::default() && !self.deny && !(sets("error") && is_its_own)
     }
 

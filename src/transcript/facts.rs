@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::chance::most_bits;
 use super::{Exchange, Request, Response};
 use crate::oauth::jwt::{self, Jwt};
 use crate::oauth::pkce::{self, Method};
@@ -50,6 +51,9 @@ pub struct Facts {
     /// Length of the `code_verifier` that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifier_length: Option<usize>,
+    /// The fewest bits by which the `code_verifier` that was sent differs from one before it in the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifier_apart: Option<u32>,
     /// Whether a token of the answer has a letter that RFC 6749 Appendix A does not allow; none where all are right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub odd_token: Option<bool>,
@@ -59,6 +63,9 @@ pub struct Facts {
     /// How many random bits the authorization code of the answer can hold at most, by its length and alphabet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_bits: Option<u32>,
+    /// The fewest bits by which that code differs from one before it in the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_apart: Option<u32>,
     /// Whether `signature` of the answer is the HMAC that Salesforce documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_fits: Option<bool>,
@@ -74,6 +81,9 @@ pub struct Facts {
     /// How many random bits the refresh token of the answer can hold at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token_bits: Option<u32>,
+    /// The fewest bits by which that refresh token differs from one before it in the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token_apart: Option<u32>,
 }
 
 /// What an assertion says.
@@ -328,6 +338,9 @@ impl Facts {
             secret_is_right: sent.zip(known).map(|(sent, known)| sent == known.expose()),
             verifier_s256: verifier.map(|verifier| Method::S256.challenge(verifier)),
             verifier_length: verifier.map(str::len),
+            verifier_apart: None,
+            code_apart: None,
+            refresh_token_apart: None,
             odd_token: response.map(has_odd_token).filter(|odd| *odd),
             verifier_is_unreserved: verifier.map(pkce::is_unreserved),
             code_bits: response.and_then(code_bits),
@@ -356,7 +369,9 @@ impl Facts {
         Self {
             odd_token: then.and_then(|then| then.odd_token),
             code_bits: then.and_then(|then| then.code_bits),
+            code_apart: then.and_then(|then| then.code_apart),
             refresh_token_bits: then.and_then(|then| then.refresh_token_bits),
+            refresh_token_apart: then.and_then(|then| then.refresh_token_apart),
             jwt_access_token: then.is_some_and(|then| then.jwt_access_token),
             ..self.without_signatures()
         }
@@ -416,24 +431,6 @@ fn id_token(response: &Response) -> Option<TokenFacts> {
 fn signed_answer(response: &Response) -> Option<TokenFacts> {
     let jwt = Jwt::read(response.is_jwt().then(|| response.body.trim())?).ok()?;
     Some(TokenFacts { at_hash_fits: None, verifies: None, header: jwt.header, claims: jwt.claims })
-}
-
-/// The bits that a code or token can hold at most. What it was drawn from is guessed wide: a text that only happens to
-/// have no capital is not taken for one that can have none. A hyphen between digits, as in a UUID, holds nothing.
-pub(crate) fn most_bits(token: &str) -> u32 {
-    let token = token.trim_end_matches('=');
-    let drawn_from = |digits: fn(u8) -> bool| token.bytes().all(|b| digits(b) || b == b'-');
-    let (alphabet, dashes) = if drawn_from(|b| b.is_ascii_digit()) {
-        (10.0_f64, false)
-    } else if drawn_from(|b| b.is_ascii_hexdigit()) {
-        (16.0, false)
-    } else if drawn_from(|b| b.is_ascii_alphanumeric() || b"._~+/".contains(&b)) {
-        (68.0, true)
-    } else {
-        (95.0, true)
-    };
-    let length = token.chars().filter(|c| dashes || *c != '-').count().min(100_000);
-    (length as f64 * alphabet.log2()) as u32
 }
 
 #[cfg(test)]

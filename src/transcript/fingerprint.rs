@@ -347,6 +347,8 @@ mod tests {
             (form_encode(&form_encode(&form_encode(token))), "access_token"),
             (token.bytes().map(|b| format!("%{b:02x}")).collect(), "access_token"),
             (hex.join(" "), "access_token"),
+            // UTF-16, as whoever takes it for UTF-8 reads it.
+            (token.chars().map(|c| format!("{c}\0")).collect(), "access_token"),
         ] {
             assert_eq!(redactor.kinds_in(&text), [kind], "{text}");
             for scrubbed in [redactor.scrub(&text), redactor.scrub_own(&text)] {

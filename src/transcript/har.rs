@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::chance::tell_apart;
 use super::elsewhere::Elsewhere;
 use super::questions::origin;
 use super::record::NOT_RECORDED;
@@ -170,6 +171,7 @@ pub fn read_har(text: &str, target: &Target) -> Result<Transcript, NoHar> {
         let over = x.at.saturating_add(i64::try_from(x.took / 1000).unwrap_or(i64::MAX));
         x.over_at = begins.partition_point(|at| *at < over).max(x.number + 1);
     }
+    tell_apart(&mut exchanges);
     let subject = Subject { program: Some(CLIENT.to_owned()), ..known.subject() };
     Ok(Transcript { subject, exchanges, waive: target.waive.clone(), ..Transcript::default() })
 }

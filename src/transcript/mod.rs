@@ -2,6 +2,7 @@
 //! is about. Playing writes it, judges read it, and nothing is judged that does not stand here.
 
 mod beside;
+mod chance;
 mod elsewhere;
 mod encodings;
 mod facts;
@@ -14,8 +15,9 @@ mod record;
 mod replay;
 pub mod script;
 
+pub use chance::tell_apart;
+pub(crate) use chance::{APART, bits_apart, most_bits};
 pub use encodings::encodings;
-pub(crate) use facts::most_bits;
 pub use facts::{AssertionFacts, Facts, PRIVATE, TokenFacts, verify_id_token, verify_id_tokens};
 pub use fingerprint::{NOTHING, Redactor, is_secret_parameter};
 pub use har::{NoHar, is_har, read_har};

@@ -367,6 +367,7 @@ fn fact(exchange: &mut Exchange, rest: &str) {
         let kind = if facts.kind.is_empty() { "jwt".to_owned() } else { facts.kind.clone() };
         AssertionFacts { kind, ..facts }
     };
+    let bits = || -> u32 { value.parse().unwrap_or_else(|_| panic!("{value}")) };
     match name {
         "secret" => {
             exchange.facts.secret_is_right = Some(value == "right");
@@ -390,9 +391,10 @@ fn fact(exchange: &mut Exchange, rest: &str) {
             exchange.facts.signed_answer = Some(facts);
         }
         "signature" => exchange.facts.signature_fits = Some(value == "right"),
-        "refresh_token_bits" => {
-            exchange.facts.refresh_token_bits = Some(value.parse().unwrap_or_else(|_| panic!("{value}")));
-        }
+        "refresh_token_bits" => exchange.facts.refresh_token_bits = Some(bits()),
+        "code_apart" => exchange.facts.code_apart = Some(bits()),
+        "refresh_token_apart" => exchange.facts.refresh_token_apart = Some(bits()),
+        "verifier_apart" => exchange.facts.verifier_apart = Some(bits()),
         "host" | "stranger" => {
             if name == "stranger" {
                 exchange.facts.stranger = Some(value.to_owned());

@@ -219,9 +219,21 @@ fn altered(org: &Counterpart, url: &str, callback: &Callback) -> String {
             }
         }
     }
+    let other_case = |c: char| match c {
+        _ if c.is_ascii_lowercase() => c.to_ascii_uppercase(),
+        _ => c.to_ascii_lowercase(),
+    };
+    for name in &callback.swap_case {
+        if let Some(value) = params.get(name).map(|value| value.chars().map(other_case).collect::<String>()) {
+            params.set(name, value);
+        }
+    }
     for name in &callback.twice {
         let again = params.get(name).unwrap_or("").to_owned();
         params.push(name.as_str(), again);
+    }
+    for (name, value) in &callback.besides {
+        params.push(name.as_str(), org.filled(value));
     }
     format!("{base}?{}", params.write())
 }

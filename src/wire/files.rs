@@ -1,6 +1,7 @@
 //! Files and the environment.
 
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use std::io::{Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -258,7 +259,7 @@ pub struct Found {
     pub name: String,
     /// Who may do what with it, where the system has such modes.
     pub mode: Option<u32>,
-    /// Its content, as far as it is text and not too long.
+    /// Its content, as far as it is text and not too long; unpacked where gzip or zlib packed it.
     pub text: String,
 }
 
@@ -289,7 +290,7 @@ pub fn found(folder: &Path, since: Option<Moment>) -> Vec<Found> {
                 found.push(Found {
                     name: path.strip_prefix(folder).unwrap_or(&path).display().to_string(),
                     mode: mode_of(&about),
-                    text: String::from_utf8_lossy(&bytes).into_owned(),
+                    text: String::from_utf8_lossy(&unpacked(bytes)).into_owned(),
                 });
             }
         }
@@ -312,6 +313,21 @@ fn both_ends(path: &Path, length: u64) -> std::io::Result<Vec<u8>> {
         file.take(LONGEST_FOUND).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
+}
+
+/// What gzip (RFC 1952 §2.3.1) or zlib (RFC 1950 §2.2) packed, as far as it goes and no longer than what is read of any other
+/// file; what is not packed is as it is.
+fn unpacked(bytes: Vec<u8>) -> Vec<u8> {
+    let mut plain = Vec::new();
+    // An archive that ends in the middle holds all that stands before.
+    let mut read = |packed: &mut dyn Read| packed.take(2 * LONGEST_FOUND).read_to_end(&mut plain);
+    let _ = match bytes[..] {
+        [0x1f, 0x8b, 8, ..] => read(&mut MultiGzDecoder::new(&bytes[..])),
+        [0x78, flags, ..] if (0x7800 | u16::from(flags)) % 31 == 0 => read(&mut ZlibDecoder::new(&bytes[..])),
+        _ => return bytes,
+    };
+    // Some text begins as if it were packed.
+    if plain.is_empty() { bytes } else { plain }
 }
 
 /// A moment by the clock that files are dated with.
@@ -412,5 +428,33 @@ mod tests {
         let lengths: Vec<usize> = found.iter().map(|file| file.text.len()).collect();
         assert_eq!(lengths, [length, length + 9, 2 * length, 0]);
         assert!(found[..3].iter().all(|file| file.text.starts_with("begin") && file.text.ends_with("end")));
+    }
+
+    #[test]
+    fn what_is_packed_is_unpacked_as_far_as_it_goes() {
+        use flate2::Compression;
+        use flate2::write::{GzEncoder, ZlibEncoder};
+        let text = "access_token=00Dxx0000001gPL".repeat(1000);
+        let (mut gzip, mut zlib) = (
+            GzEncoder::new(Vec::new(), Compression::best()),
+            ZlibEncoder::new(Vec::new(), Compression::best()),
+        );
+        gzip.write_all(text.as_bytes()).unwrap();
+        zlib.write_all(text.as_bytes()).unwrap();
+        let (gzip, zlib) = (gzip.finish().unwrap(), zlib.finish().unwrap());
+        assert_eq!(unpacked(gzip.clone()), text.as_bytes());
+        assert_eq!(unpacked([&gzip[..], &gzip[..]].concat()), text.repeat(2).as_bytes());
+        assert_eq!(unpacked(zlib), text.as_bytes());
+        let half = unpacked(gzip[..gzip.len() / 2].to_vec());
+        assert!(!half.is_empty() && text.as_bytes().starts_with(&half));
+        for plain in ["x^ is no archive", "x", "", "\u{1f}"] {
+            assert_eq!(unpacked(plain.as_bytes().to_vec()), plain.as_bytes());
+        }
+        let bomb = {
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+            gzip.write_all(&vec![0; 4 * usize::try_from(LONGEST_FOUND).unwrap()]).unwrap();
+            gzip.finish().unwrap()
+        };
+        assert_eq!(unpacked(bomb).len() as u64, 2 * LONGEST_FOUND);
     }
 }

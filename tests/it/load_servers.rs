@@ -147,9 +147,12 @@ fn answering(answer: impl Fn(&str, &str) -> (&'static str, String) + Send + Sync
     port
 }
 
-/// A server that answers every token request at once, but stands still for two seconds, four seconds after the second one.
+/// A server that answers every token request at once, but stands still for two seconds, four seconds after the second one: a
+/// moment earlier, so that who plays each tenth of a second is held by it from the first time on and not from the second.
 fn stalling() -> u16 {
     use std::time::Instant;
+    const FROM: Duration = Duration::from_millis(3980);
+    const TO: Duration = Duration::from_millis(5980);
     let seen: Mutex<(u32, Option<Instant>)> = Mutex::default();
     answering(move |line, _| {
         let post = line.starts_with("POST");
@@ -162,9 +165,9 @@ fn stalling() -> u16 {
             seen.1
         };
         let since = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
-        if (Duration::from_secs(4)..Duration::from_secs(6)).contains(&since) {
+        if (FROM..TO).contains(&since) {
             // This is the stall that is told of: a server that does nothing for two seconds.
-            std::thread::sleep(Duration::from_secs(6).saturating_sub(since));
+            std::thread::sleep(TO.saturating_sub(since));
         }
         let granted = "{\"access_token\":\"0123456789abcdef\",\"token_type\":\"Bearer\",\"expires_in\":60}";
         if post { ("200 OK", granted.to_owned()) } else { ("404 Not Found", "{}".to_owned()) }

@@ -125,8 +125,9 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
         cites: &[Rfc(6749, "10.10"), Rfc(6749, "10.5"), Salesforce("OAuth 2.0 Web Server Flow")],
         explain: "Whoever guesses a code has what the user granted, so the chance to hit one must not be above one in two \
             to the 128th: some 22 random letters and digits, or 32 hexadecimal digits. A shorter code cannot hold that \
-            much, whatever it was made of; a longer one may still be predictable, which nobody sees from outside. Take \
-            codes from a generator for secrets, never from a counter or the clock.",
+            much, whatever it was made of; nor can one that is another but for some letters. What is long and all new may \
+            still be predictable, which nobody sees from outside. Take codes from a generator for secrets, never from a \
+            counter or the clock.",
         passes: concat!(
             asks_for!("https://client.example/callback"),
             "< 302\n",
@@ -248,7 +249,7 @@ fn code_cannot_be_guessed(t: &Transcript) -> Judgement {
         } else if bits < LEAST {
             let observed = format!("a code with room for {bits} bits");
             j.fail(&[x], format!("a code with room for {LEAST} random bits"), observed);
-        } else {
+        } else if !j.hardly_new(&[x], "a code", x.facts.code_apart) {
             j.pass();
         }
         seen.push((code, x));
@@ -300,6 +301,8 @@ mod tests {
         comes_to(id, &with("0123456789abcdef0123456789abcde"), Verdict::Fail);
         comes_to(id, &with("01234567-89ab-cdef-0123-456789abcdef"), Verdict::Pass);
         comes_to(id, &with("abcdefghijklmnopqrstuv"), Verdict::Pass);
+        comes_to(id, &format!("{}\n! code_apart 47\n", with("abcdefghijklmnopqrstuv")), Verdict::Fail);
+        comes_to(id, &format!("{}\n! code_apart 48\n", with("abcdefghijklmnopqrstuv")), Verdict::Pass);
         comes_to(
             id,
             &format!("{}\n{}", with("abcdefghijklmnopqrstuv"), with("abcdefghijklmnopqrstuv")),

@@ -1,6 +1,8 @@
 //! What an ID token says.
 
 use super::*;
+use crate::catalog::login::new_for_each_login;
+use crate::transcript::APART;
 
 pub(in crate::catalog) const CHECKS: &[Check] = &[
     Check {
@@ -268,6 +270,28 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
         judge: |t| refused(t, Flaw::Nonce, "the nonce is not that of the login"),
     },
     Check {
+        id: "id-token-use/nonce-is-new-and-unguessable",
+        title: "each login that sends a nonce has one of its own, which nobody guesses",
+        binds: Party::Client,
+        level: Level::Must,
+        basis: Basis::Normative,
+        origin: "CLI-07b",
+        cites: &[OpenIdCore("3.1.2.1"), OpenIdCore("15.5.2")],
+        explain: "A nonce tells the ID token of this login from those of all others. One that is the same for every login compares \
+            equal whatever was put in its place, and so does one that somebody can guess. OpenID Connect names no number; what \
+            holds less than 48 bits, or has less than that of its own, is told here. Draw 16 bytes from the random generator of \
+            the system for each login, or take the hash of a value that you drew so and keep in the session.",
+        passes: concat!(
+            "> GET authorize response_type=code&client_id=main&scope=openid&nonce=pX3vK9qLm2TzR7wBdF5yHc\n< 302\n",
+            "> GET authorize response_type=code&client_id=main&scope=openid&nonce=Jn8sVtQ0aZk4LbW6uXeGoM\n< 302\n"
+        ),
+        fails: concat!(
+            "> GET authorize response_type=code&client_id=main&scope=openid&nonce=pX3vK9qLm2TzR7wBdF5yHc\n< 302\n",
+            "> GET authorize response_type=code&client_id=main&scope=openid&nonce=pX3vK9qLm2TzR7wBdF5yHc\n< 302\n"
+        ),
+        judge: |t| new_for_each_login(t, "nonce", APART),
+    },
+    Check {
         id: "id-token-use/wrong-access-token-hash-is-refused",
         title: "an ID token that belongs to another access token is not believed",
         binds: Party::Client,
@@ -416,5 +440,27 @@ mod tests {
         let id = "id-token-use/expired-is-refused";
         let token = WRONG.replace("https://rogue.example", "https://org.example");
         comes_to(id, &format!("{}{}", token.replace("now+120", "now-200"), calls!("A2")), Verdict::Skip);
+    }
+    #[test]
+    fn a_nonce_that_can_be_tried_is_none() {
+        let id = "id-token-use/nonce-is-new-and-unguessable";
+        let asks =
+            |nonce: &str| format!("> GET authorize client_id=main&scope=openid&nonce={nonce}\n< 302\n");
+        let two = |one: &str, other: &str| format!("{}{}", asks(one), asks(other));
+        comes_to(id, &two("12345678", "87654321"), Verdict::Fail);
+        comes_to(
+            id,
+            &two("018f3a5c-7b1e-7a2b-9c4d-1e2f3a4b5c6d", "018f3a5c-7b22-7f91-8e07-d46b9a0c83f2"),
+            Verdict::Pass,
+        );
+        comes_to(
+            id,
+            &two("3b241101-e2bb-11ee-8c99-0242ac120002", "3b2419a4-e2bb-11ee-8c99-0242ac120002"),
+            Verdict::Fail,
+        );
+        comes_to(id, &two("nonce-of-the-client-1764000000", "nonce-of-the-client-1764000001"), Verdict::Fail);
+        comes_to(id, &two("e3b0c44298fc1c14", "9afbf4c8996fb925"), Verdict::Pass);
+        comes_to(id, &asks("pX3vK9qLm2TzR7wBdF5yHc"), Verdict::Skip);
+        comes_to(id, &asks(""), Verdict::Skip);
     }
 }

@@ -92,6 +92,26 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
         judge: two_codes_are_refused,
     },
     Check {
+        id: "login/two-states-are-refused",
+        title: "a callback with two states is not gone on with",
+        binds: Party::Client,
+        level: Level::Should,
+        basis: Basis::Derived,
+        origin: "CLA-19b",
+        cites: &[Rfc(6749, "3.1"), Rfc(9700, "4.7")],
+        explain: "A parameter stands once. Where a state that nobody sent stands beside the right one, somebody has added it, and \
+            whether it is the first or the last that is compared is up to the framework: with the other order, or after the next \
+            upgrade, the wrong one is. As long as the right one is among them nobody is harmed, so this weighs less than a state \
+            that is not looked at. Read the query as a list, and refuse it where code, state, error or iss stands twice.",
+        passes: concat!(answered!(), brings!("code=C1&state=S1-0123456789-0123456789&state=other", "400")),
+        fails: concat!(
+            answered!(),
+            brings!("code=C1&state=S1-0123456789-0123456789&state=other"),
+            redeems!("C1")
+        ),
+        judge: two_states_are_refused,
+    },
+    Check {
         id: "login/unknown-parameters-are-passed-over",
         title: "a callback with parameters that are not known is gone on with",
         binds: Party::Client,
@@ -194,6 +214,11 @@ fn code_beside_an_error_is_refused(t: &Transcript) -> Judgement {
 fn two_codes_are_refused(t: &Transcript) -> Judgement {
     let two = |b: &Callback<'_>| b.params.all("code").count() > 1;
     refused(t, two, "no token request: there are two codes", false)
+}
+
+fn two_states_are_refused(t: &Transcript) -> Judgement {
+    let two = |b: &Callback<'_>| b.params.all("state").count() > 1;
+    refused(t, two, "no token request: there are two states", false)
 }
 
 /// Whether nothing but an unknown parameter can be held against a callback.

@@ -8,7 +8,7 @@ use super::{Check, Judgement, Party};
 use crate::oauth::grant::authorization_code::GRANT_TYPE;
 use crate::oauth::{Endpoint, Params};
 use crate::transcript::questions::base;
-use crate::transcript::{Answer, Exchange, Failure, Transcript};
+use crate::transcript::{Answer, Exchange, Failure, Transcript, bits_apart, most_bits};
 use crate::verdict::{Basis, Level};
 
 /// The request by which `main` sends a user away, with a state and a challenge or what else stands there.
@@ -77,6 +77,31 @@ pub(super) mod state;
 
 /// The fewest random bits of what must not be guessed (RFC 6749 §10.10).
 const FEWEST_BITS: u32 = 128;
+
+/// The parameter of that name, where authorization requests have it, holds so many random bits and is another one for each.
+pub(super) fn new_for_each_login(t: &Transcript, name: &str, fewest: u32) -> Judgement {
+    let mut j = Judgement::new();
+    let value = |x: &&'_ Exchange| x.param(name).filter(|value| !value.is_empty()).map(str::to_owned);
+    let all: Vec<_> = requests(t).into_iter().filter_map(|x| Some((x, value(&x)?))).collect();
+    for (n, (x, value)) in all.iter().enumerate() {
+        let bits = most_bits(value);
+        if bits < fewest {
+            j.fail(&[x], format!("a {name} of {fewest} random bits"), format!("{bits} bits at most"));
+        }
+        let others = all[..n].iter().map(|(y, other)| (bits_apart(other, value), y));
+        // What is short is near to others by chance.
+        let nearest =
+            others.min_by_key(|(apart, _)| *apart).filter(|(apart, _)| *apart == 0 || bits >= fewest);
+        if let Some((apart, y)) = nearest {
+            j.hardly_new(&[y, x], &format!("a {name}"), Some(apart));
+        }
+    }
+    // Of one alone it is not known whether it is another the next time.
+    if all.len() > 1 {
+        j.pass();
+    }
+    j
+}
 
 /// What clients write that have no code and send one all the same.
 const NONE: [&str; 6] = ["", "null", "undefined", "None", "nil", "(null)"];

@@ -1,7 +1,6 @@
 //! What ties a callback to the login that it answers.
 
 use super::*;
-use crate::transcript::most_bits;
 
 pub(in crate::catalog) const CHECKS: &[Check] = &[
     Check {
@@ -13,12 +12,13 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
         origin: "CLA-06",
         cites: &[Rfc(6749, "10.10"), Rfc(6749, "10.12")],
         explain: "A state protects as long as nobody but the browser that began the login knows it. One that is the same for every \
-            login is known to everybody who ever logged in; one of a few letters or digits is found by trying. Draw 16 bytes or \
+            login is known to everybody who ever logged in; one of a few letters or digits, or of which a few change, is found by \
+            trying. Draw 16 bytes or \
             more from the random generator of the system for each login, keep them in the session, and put where the user wanted \
             to go into the session as well, not in the place of randomness.",
-        passes: concat!(answered!(), asks!("&state=S2-0123456789-0123456789"), "< 302\n"),
+        passes: concat!(answered!(), asks!("&state=pX3vK9qLm2TzR7wBdF5yHc"), "< 302\n"),
         fails: concat!(answered!(), asks!("&state=S1-0123456789-0123456789"), "< 302\n"),
-        judge: state_is_new_and_unguessable,
+        judge: |t| new_for_each_login(t, "state", FEWEST_BITS),
     },
     Check {
         id: "login/wrong-state-is-refused",
@@ -98,27 +98,6 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
     },
 ];
 
-fn state_is_new_and_unguessable(t: &Transcript) -> Judgement {
-    let mut j = Judgement::new();
-    let stated = |x: &&Exchange| x.param("state").is_some_and(|state| !state.is_empty());
-    let all: Vec<&Exchange> = requests(t).into_iter().filter(stated).collect();
-    let state = |x: &Exchange| x.param("state").unwrap_or("").to_owned();
-    for (n, x) in all.iter().enumerate() {
-        let bits = most_bits(&state(x));
-        if bits < FEWEST_BITS {
-            j.fail(&[x], format!("a state of {FEWEST_BITS} random bits"), format!("{bits} bits at most"));
-        }
-        if let Some(y) = all[..n].iter().find(|y| state(y) == state(x)) {
-            j.fail(&[y, x], "a state of its own for each login", "the same twice");
-        }
-    }
-    // Of one alone it is not known whether it is another the next time.
-    if all.len() > 1 {
-        j.pass();
-    }
-    j
-}
-
 fn wrong_state_is_refused(t: &Transcript) -> Judgement {
     let wrong = |b: &Callback<'_>| {
         b.sent_state().is_some_and(|sent| b.params.get("state").is_some_and(|s| s != sent))
@@ -191,7 +170,8 @@ mod tests {
         };
         comes_to(id, &two("0123456789ab", "0123456789cd"), Verdict::Fail);
         let (one, other) = ("6f1c0a34-5d6e-4b1f-9f0a-1c2d3e4f5a6b", "7f1c0a34-5d6e-4b1f-9f0a-1c2d3e4f5a6b");
-        comes_to(id, &two(one, other), Verdict::Pass);
+        comes_to(id, &two(one, other), Verdict::Fail);
+        comes_to(id, &two(one, "0d2b9c11-8a47-4e0c-b3f5-94a6e7d8c9b0"), Verdict::Pass);
         comes_to(id, answered!(), Verdict::Skip);
         let again = answered!().replace("S1\n", "S1\n! step 0\n");
         comes_to(id, &format!("{again}{again}").replace("\n<", "\n! step 0\n<"), Verdict::Skip);

@@ -116,8 +116,8 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
         cites: &[Rfc(6749, "10.10"), Rfc(6749, "10.4")],
         explain: "The probability that somebody guesses a token must be at most 2 to the power of -128, and should be 2 to the \
             power of -160: a refresh token is a password for months that may be tried from everywhere. The check counts what the \
-            length and the characters of a token can hold at most, so what fails here is too short for certain; what passes may \
-            still be badly made. Draw 32 bytes or more from the random source of the operating system.",
+            length and the characters of a token can hold at most, and by how much it differs from another one, so what fails \
+            here can be guessed for certain; what passes may still be badly made. Draw 32 bytes or more from the random source of the operating system.",
         passes: concat!(code!(), "! refresh_token_bits 258\n"),
         fails: concat!(code!(), "! refresh_token_bits 96\n"),
         judge: token_cannot_be_guessed,
@@ -364,6 +364,7 @@ fn token_cannot_be_guessed(t: &Transcript) -> Judgement {
         let observed = format!("its length and characters hold {bits} bits at most");
         match bits {
             0..128 => j.fail(&[x], "a refresh token of 128 random bits or more", observed),
+            _ if j.hardly_new(&[x], "a refresh token", x.facts.refresh_token_apart) => {}
             128..160 => j.fail_lesser(&[x], "a refresh token of 160 random bits or more", observed),
             _ => j.pass(),
         }

@@ -44,7 +44,7 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
         origin: "CLP-05",
         cites: &[Rfc(7636, "7.1"), Rfc(9700, "2.1.1")],
         explain: "A verifier that is used again, or that is the state or the nonce of the same request, is known to whoever saw one \
-            login. The challenge must belong to one transaction alone. Draw 32 bytes from the random generator of the system for \
+            login, and one of which some letters change can be tried. The challenge must belong to one transaction alone. Draw 32 bytes from the random generator of the system for \
             each login, keep them in the session beside the state, and make nothing else of them but the challenge.",
         passes: concat!(asks!("S1", challenge!() => "C1"), asks!("S2", other_challenge!() => "C2")),
         fails: concat!(asks!("S1", challenge!() => "C1"), asks!("S2", challenge!() => "C2")),
@@ -136,6 +136,9 @@ fn is_new_for_each_login(t: &Transcript) -> Judgement {
             j.fail(&[x], "a verifier that nobody can know", format!("it is the {name} of the request"));
         }
     }
+    for x in t.requests_of(GRANT_TYPE) {
+        j.hardly_new(&[x], "a verifier", x.facts.verifier_apart);
+    }
     // Of one alone it is not known whether it is another the next time.
     if all.len() > 1 {
         j.pass();
@@ -224,6 +227,15 @@ mod tests {
         let state = asks!("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", challenge!() => "C1");
         comes_to(id, state, Verdict::Fail);
         comes_to(id, asks!("S1", challenge!() => "C1"), Verdict::Skip);
+    }
+
+    #[test]
+    fn a_verifier_of_which_some_letters_change_is_known() {
+        let id = "verifier/is-new-for-each-login";
+        let first = concat!(asks!("S1", challenge!() => "C1"), redeems!("C1", verifier!()));
+        let second = concat!(asks!("S2", other_challenge!() => "C2"), redeems!("C2", other_verifier!()));
+        comes_to(id, &format!("{first}{second}! verifier_apart 24\n"), Verdict::Fail);
+        comes_to(id, &format!("{first}{second}! verifier_apart 240\n"), Verdict::Pass);
     }
 
     #[test]

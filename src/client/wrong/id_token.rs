@@ -7,6 +7,8 @@ wrongs! {
     ID_PARTY_UNCHECKED "id-party-unchecked" ["CLI-04"] "of several audiences of an ID token nobody has to be the authorized party"
     ID_EXPIRY_UNCHECKED "id-expiry-unchecked" ["CLI-05"] "an ID token that has expired is taken"
     ID_CLAIMS_NOT_MISSED "id-claims-not-missed" ["CLI-06"] "claims that every ID token must have are not missed"
+    ID_NONCE_CONSTANT "id-nonce-constant" ["CLI-07b"] "every login has the same nonce"
+    ID_NONCE_HARDLY_CHANGES "id-nonce-hardly-changes" ["CLI-07b"] "from one login to the next four letters of a nonce change"
     ID_NONCE_UNCHECKED "id-nonce-unchecked" ["CLI-07"] "the nonce of an ID token is not looked at"
     ID_NONCE_NOT_MISSED "id-nonce-not-missed" ["CLI-07"] "a nonce is compared only where an ID token has one"
     ID_SIGNATURE_UNCHECKED "id-signature-unchecked" ["CLI-08", "CLI-12"] "the signature of an ID token is not verified"

@@ -9,6 +9,7 @@ wrongs! {
     VERIFIER_SHORT "verifier-short" ["CLP-04"] "a verifier has 32 letters"
     VERIFIER_OF_ODD_LETTERS "verifier-of-odd-letters" ["CLP-04"] "a verifier has letters that it must not have"
     VERIFIER_CONSTANT "verifier-constant" ["CLP-05", "CLP-11"] "every login has the same verifier"
+    VERIFIER_HARDLY_CHANGES "verifier-hardly-changes" ["CLP-05"] "from one login to the next four letters of a verifier change"
     VERIFIER_IS_THE_STATE "verifier-is-the-state" ["CLP-05", "CLP-09"] "the verifier is the state as well"
     CHALLENGE_PADDED "challenge-padded" ["CLP-06"] "the challenge is padded"
     DOWNGRADES "downgrades" ["CLP-01", "CLP-07"] "after an error of the org the challenge is left out"

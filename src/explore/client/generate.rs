@@ -59,8 +59,30 @@ impl Ground {
     }
 }
 
-/// Proposes a play.
-pub fn case(ground: &Ground, dice: &mut StdRng) -> Option<Case> {
+/// How far apart in [`ALL`] those are that lead two plays after each other.
+const STRIDE: u64 = 41;
+/// How often a play is drawn for the one that leads it.
+const DRAWS: usize = 64;
+
+/// Proposes the play of that number. In every other one something of [`ALL`] leads, one after the other, so that what comes
+/// together with few flows and apps does not wait for its luck.
+pub fn case(ground: &Ground, number: u64, dice: &mut StdRng) -> Option<Case> {
+    let led = number % 2 == 1;
+    let at = usize::try_from(number / 2 * STRIDE % ALL.len() as u64).unwrap_or(0);
+    let what = &ALL[at];
+    for _ in 0..DRAWS * usize::from(led && ground.longest > 0) {
+        let mut case = surroundings(ground, dice)?;
+        if fits(ground, &case, what) {
+            case.turns.push(placed(what, dice));
+            return Some(filled(ground, case, dice));
+        }
+    }
+    let case = surroundings(ground, dice)?;
+    Some(filled(ground, case, dice))
+}
+
+/// What a program is set to, before anything happens to it.
+fn surroundings(ground: &Ground, dice: &mut StdRng) -> Option<Case> {
     let (_, flow) = *ground.flows.choose_weighted(dice, |(weight, _)| *weight).ok()?;
     let mut app = "main";
     if dice.random_bool(0.25) {
@@ -103,9 +125,14 @@ pub fn case(ground: &Ground, dice: &mut StdRng) -> Option<Case> {
     if ground.takes("expire") && case.does != Some("pages") && dice.random_bool(0.7) {
         case.expiry = Some(expiry(&case, dice));
     }
+    Some(case)
+}
+
+/// The same with what happens besides.
+fn filled(ground: &Ground, mut case: Case, dice: &mut StdRng) -> Case {
     let most = ground.longest.min(3);
     let turns = [0, 1, 1, 1, 2, 2, 3].choose(dice).copied().unwrap_or(0).min(most);
-    for _ in 0..turns {
+    for _ in case.turns.len()..turns {
         if let Some(turn) = turn(ground, &case, dice) {
             case.turns.push(turn);
         }
@@ -115,7 +142,7 @@ pub fn case(ground: &Ground, dice: &mut StdRng) -> Option<Case> {
     if ground.takes("at-once") && case.expiry.is_none() && case.concurrency > 1 && borne {
         case.expiry = Some(Expiry::Never { together: case.concurrency });
     }
-    Some(case)
+    case
 }
 
 fn starts(ground: &Ground, flow: Flow, calls: u32, dice: &mut StdRng) -> Starts {
@@ -160,43 +187,48 @@ fn expiry(case: &Case, dice: &mut StdRng) -> Expiry {
 }
 
 fn turn(ground: &Ground, case: &Case, dice: &mut StdRng) -> Option<Turn> {
+    let may: Vec<&'static Happening> = ALL.iter().filter(|one| fits(ground, case, one)).collect();
+    let what = *may.choose(dice)?;
+    let again = case.turns.iter().any(|turn| turn.what == what);
+    (!again).then(|| placed(what, dice))
+}
+
+/// Whether that may happen to a program that is set to this.
+fn fits(ground: &Ground, case: &Case, one: &Happening) -> bool {
     let logs_in = case.flow == Flow::WebServer;
     let refreshes = matches!(case.flow, Flow::WebServer | Flow::RefreshToken);
     let rotates = case.rotation || case.app == "public";
     // The others have no scope that brings an ID token.
     let identifies = logs_in && case.app == "main";
     let none_of = |place| case.turns.iter().all(|turn| turn.what.place != place);
-    let fits = |one: &&'static Happening| {
-        let there = match one.place {
-            Place::Token => true,
-            // What a record comes to that breaks is worth a look; what it is answered, where it must be, is its own.
-            Place::Api => {
-                let fits = case.does.is_none() || case.does == Some("create") && one.harm == Harm::Some;
-                fits && none_of(Place::Api)
-            }
-            Place::Page => case.does == Some("pages") && none_of(Place::Page),
-            // Where the old refresh token is over, a client needs the new one that the answer hides.
-            Place::Refresh => {
-                let hides = one.says.contains("refresh_token:");
-                refreshes && case.expiry.is_some() && !(rotates && hides)
-            }
-            Place::Grant => !refreshes,
-            Place::Revoke => case.logs_out,
-            Place::Code => logs_in,
-            Place::Callback | Place::Keys => logs_in && none_of(one.place),
-        };
-        // A minute of waiting is one of a clock of ours, or one that goes by.
-        // Whoever gives up earlier does not come to the moment at which it was to be killed.
-        let comes = !matches!(case.starts, Starts::Killed { .. }) || one.harm == Harm::None;
-        let waits = ["hang:", "stall:"].iter().any(|word| one.says.starts_with(word));
-        let has_token = !one.is_of_id_token() || identifies;
-        there && has_token && comes && ground.takes(one.place.word()) && (ground.own || !waits)
+    let there = match one.place {
+        Place::Token => true,
+        // What a record comes to that breaks is worth a look; what it is answered, where it must be, is its own.
+        Place::Api => {
+            let fits = case.does.is_none() || case.does == Some("create") && one.harm == Harm::Some;
+            fits && none_of(Place::Api)
+        }
+        Place::Page => case.does == Some("pages") && none_of(Place::Page),
+        // Where the old refresh token is over, a client needs the new one that the answer hides.
+        Place::Refresh => {
+            let hides = one.says.contains("refresh_token:");
+            refreshes && case.expiry.is_some() && !(rotates && hides)
+        }
+        Place::Grant => !refreshes,
+        Place::Revoke => case.logs_out,
+        Place::Code => logs_in,
+        Place::Callback | Place::Keys => logs_in && none_of(one.place),
     };
-    let may: Vec<&'static Happening> = ALL.iter().filter(fits).collect();
-    let what = *may.choose(dice)?;
-    if case.turns.iter().any(|turn| turn.what == what) {
-        return None;
-    }
+    // A minute of waiting is one of a clock of ours, or one that goes by.
+    // Whoever gives up earlier does not come to the moment at which it was to be killed.
+    let comes = !matches!(case.starts, Starts::Killed { .. }) || one.harm == Harm::None;
+    let waits = ["hang:", "stall:"].iter().any(|word| one.says.starts_with(word));
+    let has_token = !one.is_of_id_token() || identifies;
+    there && has_token && comes && ground.takes(one.place.word()) && (ground.own || !waits)
+}
+
+/// That at some request, and so often.
+fn placed(what: &'static Happening, dice: &mut StdRng) -> Turn {
     let from = [1, 1, 1, 2, 2, 3][dice.random_range(0..6)];
     let times = [Some(1), Some(1), Some(1), Some(2), None][dice.random_range(0..5)];
     let (from, times) = match what.place {
@@ -208,5 +240,17 @@ fn turn(ground: &Ground, case: &Case, dice: &mut StdRng) -> Option<Turn> {
         Place::Api if what.harm == Harm::None || times == Some(2) => (from, Some(1)),
         _ => (from, times),
     };
-    Some(Turn { what, from, times })
+    Turn { what, from, times }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_leads_in_its_turn() {
+        let all = ALL.len() as u64;
+        let led: std::collections::BTreeSet<u64> = (0..all).map(|n| n * STRIDE % all).collect();
+        assert_eq!(led.len(), ALL.len());
+    }
 }

@@ -175,6 +175,8 @@ pub const ALL: &[Happening] = happenings! {
     Callback Some "an error with a script in it" "alter: { code: absent, error: \"<script>alert(1)</script>\", error_description: \"</p><script src=https://rogue.example/x.js></script>\" }";
     Callback Some "an error beside the code" "alter: { error: access_denied }";
     Callback Some "two codes" "twice: code";
+    Callback Some "two states" "besides: { state: some-other-login }";
+    Callback Some "a state in letters of the other case" "swap_case: state";
     Callback Some "the same login again" "again: true";
     Callback Some "a code of somebody else before" "unsolicited: true";
     Callback Some "a code of odd letters" "alter: { code: \"aPrx+0/1%2B2%253 4~5==\" }";

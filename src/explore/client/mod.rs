@@ -68,8 +68,8 @@ impl Game for ClientGame {
         &self.player
     }
 
-    fn propose(&self, dice: &mut StdRng) -> Option<Case> {
-        generate::case(&self.ground, dice)
+    fn propose(&self, number: u64, dice: &mut StdRng) -> Option<Case> {
+        generate::case(&self.ground, number, dice)
     }
 
     async fn play(&self, cases: &[Case]) -> Result<Vec<Played>, Error> {

@@ -101,7 +101,7 @@ impl Game for OrgGame {
         &self.player
     }
 
-    fn propose(&self, dice: &mut StdRng) -> Option<Program> {
+    fn propose(&self, _: u64, dice: &mut StdRng) -> Option<Program> {
         let program = generate::program(&self.ground, &|settings| self.rules(settings), dice);
         (!program.lines.is_empty()).then_some(program)
     }

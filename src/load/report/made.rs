@@ -15,7 +15,7 @@ use crate::report::{At, CheckRow, FindingRow, Word};
 use crate::run::judge_recording;
 use crate::subject::Target;
 use crate::subject::workload::Tokens;
-use crate::transcript::{Redactor, Transcript};
+use crate::transcript::{Redactor, Transcript, tell_apart};
 use crate::verdict::Verdict;
 
 /// The most findings of checks that are told.
@@ -302,6 +302,7 @@ fn catalogue(target: &Target, job: &Job, tally: &Tally, redactor: &mut Redactor)
         if transcript.exchanges.is_empty() {
             continue;
         }
+        tell_apart(&mut transcript.exchanges);
         let judged = judge_recording(&transcript, &scene.suite, None);
         for row in judged.checks {
             match checks.get_mut(&row.check) {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::bounded::Aged;
-use super::{HOUR, State, Store};
+use super::{HOUR, MadeOf, State, Store};
 use crate::oauth::pkce::Method;
 use crate::org::registry::{AppId, UserId};
 use crate::org::scopes::Scopes;
@@ -108,8 +108,8 @@ pub(in crate::org) struct Flight {
 
 impl State {
     /// Issues a code. It begins with `aPrx` and ends with `==`, as on the wire (REST API Developer Guide: Web Server OAuth Flow).
-    pub fn issue_code(&mut self, code: Code, length: usize) -> String {
-        let text = format!("aPrx{}==", self.random(length));
+    pub fn issue_code(&mut self, code: Code, of: MadeOf) -> String {
+        let text = format!("aPrx{}==", self.made(of));
         let now = code.issued_at;
         self.codes.insert(text.clone(), code, now);
         text
@@ -167,7 +167,7 @@ impl State {
 
     fn issue_refresh(&mut self, id: FamilyId, now: i64) -> String {
         let odd = if self.odd_refresh_tokens { "é" } else { "" };
-        let token = format!("5Aep861{}{odd}", self.random(self.refresh_length));
+        let token = format!("5Aep861{}{odd}", self.made(self.refresh_of));
         let refresh =
             Refresh { family: id, born: now, rotated: None, flight: None, collided: false, over: None };
         self.refresh_tokens.insert(token.clone(), refresh, now);

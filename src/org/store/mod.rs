@@ -53,9 +53,18 @@ pub(super) struct State {
     pub api_calls: u64,
     /// Whether refresh tokens have a letter that no token may have.
     pub odd_refresh_tokens: bool,
-    /// How many characters of chance a refresh token has.
-    pub refresh_length: usize,
+    /// What a refresh token is made of.
+    pub refresh_of: MadeOf,
     next: u64,
+}
+
+/// What a code or a refresh token is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum MadeOf {
+    /// So many characters of chance.
+    Chance(usize),
+    /// So many behind a text that is always the same.
+    Constant(usize),
 }
 
 /// A record of the org's data.
@@ -88,7 +97,7 @@ impl Store {
             records: BTreeMap::new(),
             api_calls: 0,
             odd_refresh_tokens: false,
-            refresh_length: 80,
+            refresh_of: MadeOf::Chance(80),
             next: 0,
         };
         Self { state: Mutex::new(state), token_requests: AtomicU64::new(0) }
@@ -109,6 +118,16 @@ impl State {
     /// A text of so many characters of `A-Z a-z 0-9 . _`, six random bits each.
     pub fn random(&mut self, length: usize) -> String {
         self.random_after("", length)
+    }
+
+    /// A text that is made of that.
+    pub fn made(&mut self, of: MadeOf) -> String {
+        match of {
+            MadeOf::Chance(length) => self.random(length),
+            MadeOf::Constant(length) => {
+                self.random_after("Always.The.Same.Text.Of.More.Than.Forty.Letters.", length)
+            }
+        }
     }
 
     /// A text, and after it so many characters as [`Self::random`] has them.
