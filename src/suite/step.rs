@@ -291,7 +291,7 @@ impl Reader<'_> {
         let mut captures = Vec::new();
         for (name, from) in node.get("capture").map(Node::entries).unwrap_or_default() {
             let (Some(name_text), Some(source)) = (name.text(), from.text()) else { continue };
-            if name_text.contains("${row.") || source.contains("${row.") || from.is_null() {
+            if name_text.contains("${row.") || source.contains("${row.") {
                 continue;
             }
             if names::all().any(|(known, _)| known == name_text) {
@@ -330,14 +330,19 @@ impl Reader<'_> {
             Some(("header", name)) if !name.is_empty() => (Source::Header(name.to_owned()), None),
             Some(("redirect", name)) if !name.is_empty() => (Source::Redirect(name.to_owned()), None),
             _ => {
-                let help = match source.contains('.') {
+                let nothing = from.is_null() || source.is_empty();
+                let help = match nothing || source.contains('.') {
                     true => {
                         "write `body.MEMBER`, a JSONPath, `header.NAME`, `redirect.PARAMETER` or `${name}`"
                             .to_owned()
                     }
                     false => format!("for a member of the body write `body.{source}`"),
                 };
-                self.problem("bad-capture", from.span, format!("`{source}` is no place in an answer"), help);
+                let message = match nothing {
+                    true => "it is not said what is kept under this name".to_owned(),
+                    false => format!("`{source}` is no place in an answer"),
+                };
+                self.problem("bad-capture", from.span, message, help);
                 return None;
             }
         };

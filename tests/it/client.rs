@@ -133,7 +133,7 @@ async fn browse(page: String) -> usize {
             let asked = Params::read(at.query().unwrap()).unwrap();
             at = url::Url::parse(asked.get("redirect_uri").unwrap()).unwrap();
             codes += 1;
-            let code = format!("code-of-a-person-who-was-asked-in-a-browser-{codes}");
+            let code = grantcheck::oauth::base64url(grantcheck::oauth::sha256(format!("code {codes}")));
             at.query_pairs_mut().append_pair("code", &code);
             at.query_pairs_mut().append_pair("state", asked.get("state").unwrap());
         }
