@@ -239,11 +239,15 @@ fn altered(org: &Counterpart, url: &str, callback: &Callback) -> String {
 }
 
 /// Whether a line of a program's output holds a URL that a user is to be sent to. What a sentence or a terminal puts behind
-/// it is none of it.
+/// it is none of it, and one that says `<what stands here>` is an example of one.
 pub fn authorize_url(line: &str) -> Option<&str> {
     let is_over = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '<' | '>' | '`');
     let starts = line.match_indices("http").map(|(at, _)| &line[at..]);
-    let urls = starts.map(|rest| rest.split(is_over).next().unwrap_or(rest));
+    let urls = starts.filter_map(|rest| {
+        let url = rest.split(is_over).next().unwrap_or(rest);
+        let is_left_open = url.ends_with(['=', '/']) && rest[url.len()..].starts_with('<');
+        (!is_left_open).then_some(url)
+    });
     let urls = urls.map(|url| url.trim_end_matches(['.', ',', ';', ':', '!', ')', ']', '}']));
     urls.filter(|url| url.contains("://")).find(|url| {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
@@ -267,9 +271,12 @@ mod tests {
         ] {
             assert_eq!(authorize_url(&line), Some(url));
         }
-        for line in
-            ["http://127.0.0.1:1/services/oauth2/token?client_id=x", "https://a.example/authorize", "http"]
-        {
+        for line in [
+            "http://127.0.0.1:1/services/oauth2/token?client_id=x",
+            "https://a.example/authorize",
+            "http",
+            "browse to https://login.example/authorize?client_id=x&redirect_uri=<your callback>",
+        ] {
             assert_eq!(authorize_url(line), None);
         }
     }

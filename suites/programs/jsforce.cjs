@@ -1,6 +1,5 @@
 // jsforce as it is: a login in each way, then calls.
-const http = require("node:http");
-const { randomBytes, createSign } = require("node:crypto");
+const http = require("node:http"), { randomBytes, createSign } = require("node:crypto");
 const { readFileSync } = require("node:fs");
 const { Connection, OAuth2 } = require("jsforce");
 
@@ -17,7 +16,8 @@ function callback(state) {
     const server = http.createServer((request, response) => {
       const params = new URL(request.url, url).searchParams;
       response.end("done", () => server.close());
-      const right = params.get("state") === state && params.getAll("code").length === 1 && !params.has("error");
+      const once = ["code", "state"].every((name) => params.getAll(name).length === 1);
+      const right = once && params.get("state") === state && !params.has("error");
       right ? resolve(params.get("code")) : reject(new Error("no code"));
     });
     server.listen(url.port, url.hostname, () => console.log(oauth2.getAuthorizationUrl({ scope: "api refresh_token", state })));

@@ -144,9 +144,11 @@ fn bad_oauth_token_starts_a_refresh(t: &Transcript) -> Judgement {
             if grants.logins(grant).any(|y| y.began_after(x)) || grant.refreshes().any(|y| y.overlaps(x)) {
                 continue;
             }
+            // What came of a call that broke says nothing of the token.
             let again = |y: &&&Exchange| {
                 y.began_after(x)
                     && presented(y) == token
+                    && let_in(y) == Some(false)
                     && (grant.is_sequential(y) || !within(y, x, IN_FLIGHT))
             };
             let works = grant
@@ -213,6 +215,8 @@ mod tests {
         let begin = concat!(login!(), call!("A1", "GET userinfo" => "403 Bad_OAuth_Token"));
         comes_to(id, begin, Verdict::Inconclusive);
         comes_to(id, &format!("{begin}{}", call!("A1" => "200")), Verdict::Inconclusive);
+        comes_to(id, &format!("{begin}{}", call!("A1" => "503")), Verdict::Inconclusive);
+        comes_to(id, &format!("{begin}{}", call!("A1" => "401")), Verdict::Fail);
         let without = begin.replace(",\"refresh_token\":\"R1\"", "");
         comes_to(id, &format!("{without}{}", call!("A1" => "401")), Verdict::Skip);
     }
