@@ -257,18 +257,19 @@ fn browser() -> Key {
 fn callback() -> Shape {
     let never: Never = ("nothing is said of the callback", "for example `{ alter: { state: absent } }`");
     let no_parameter: Never = ("no parameter is named", "for example `alter: { state: absent }`");
-    let altered = || Shape::Map(None, Box::new(Shape::Any), Some(no_parameter));
+    let altered = Shape::Map(None, Box::new(Shape::Any), Some(no_parameter));
+    let added = Shape::Map(None, Box::new(Shape::Text), Some(no_parameter));
     let names = || one_or_many("a parameter or a list of them", Shape::Name);
     let keys = vec![
         may("deny", Shape::Flag, "the user says no"),
-        may("alter", altered(), "parameters that the callback has otherwise; `absent` takes one away"),
+        may("alter", altered, "parameters that the callback has otherwise; `absent` takes one away"),
         may(
             "swap_case",
             names(),
             "parameters whose capitals are small letters there, and the other way round",
         ),
         may("twice", names(), "parameters that stand there twice"),
-        may("besides", altered(), "parameters that stand behind all others, whatever is there already"),
+        may("besides", added, "parameters that stand behind all others, whatever is there already"),
         may(
             "again",
             Shape::Flag,
@@ -524,17 +525,18 @@ fn read_callback(node: &Node) -> Callback {
     let flag = |key: &str| node.get(key).and_then(Node::flag).unwrap_or(false);
     let number = |key: &str| node.get(key).and_then(Node::text).and_then(|n| n.parse::<u32>().ok());
     let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let members = |key: &str| node.get(key).map(Node::entries).unwrap_or_default().iter().filter_map(member);
+    let entries = |key: &str| node.get(key).map(Node::entries).unwrap_or_default().iter();
+    let added = |(name, value): &(Node, Node)| Some((name.text()?.to_owned(), value.text()?.to_owned()));
     let names = |key: &str| {
         let names = node.get(key).map(Node::items).unwrap_or_default();
         names.iter().filter_map(|name| Some(name.text()?.to_owned())).collect()
     };
     Callback {
         deny: flag("deny"),
-        alter: members("alter").map(|(name, value)| (name, value.map(text))).collect(),
+        alter: entries("alter").filter_map(member).map(|(name, value)| (name, value.map(text))).collect(),
         swap_case: names("swap_case"),
         twice: names("twice"),
-        besides: members("besides").filter_map(|(name, value)| Some((name, text(value?)))).collect(),
+        besides: entries("besides").filter_map(added).collect(),
         again: flag("again"),
         unsolicited: flag("unsolicited"),
         from: number("from").unwrap_or(1),

@@ -58,6 +58,7 @@ pub(crate) fn most_bits(token: &str) -> u32 {
 /// The bits that the letters can hold at most in which one of two differs from the other: those at the same place, or all
 /// between where they begin alike and end alike, whichever is less. A counter may have grown by a digit.
 pub(crate) fn bits_apart(one: &str, other: &str) -> u32 {
+    let [one, other] = [one, other].map(|text| text.trim_end_matches('='));
     let (of_each, _) = letter_bits(&[one, other]);
     let [one, other] = [one.as_bytes(), other.as_bytes()];
     let alike = one.iter().zip(other).take_while(|(a, b)| a == b).count();
@@ -80,7 +81,7 @@ fn letter_bits(texts: &[&str]) -> (f64, bool) {
         (10.0_f64, false)
     } else if drawn_from(|b| b.is_ascii_hexdigit()) {
         (16.0, false)
-    } else if drawn_from(|b| b.is_ascii_alphanumeric() || b"._~+/=".contains(&b)) {
+    } else if drawn_from(|b| b.is_ascii_alphanumeric() || b"._~+/".contains(&b)) {
         (68.0, true)
     } else {
         (95.0, true)

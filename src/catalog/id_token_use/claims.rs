@@ -441,6 +441,7 @@ mod tests {
         let token = WRONG.replace("https://rogue.example", "https://org.example");
         comes_to(id, &format!("{}{}", token.replace("now+120", "now-200"), calls!("A2")), Verdict::Skip);
     }
+
     #[test]
     fn a_nonce_that_can_be_tried_is_none() {
         let id = "id-token-use/nonce-is-new-and-unguessable";

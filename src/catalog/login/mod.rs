@@ -81,8 +81,8 @@ const FEWEST_BITS: u32 = 128;
 /// The parameter of that name, where authorization requests have it, holds so many random bits and is another one for each.
 pub(super) fn new_for_each_login(t: &Transcript, name: &str, fewest: u32) -> Judgement {
     let mut j = Judgement::new();
-    let value = |x: &&'_ Exchange| x.param(name).filter(|value| !value.is_empty()).map(str::to_owned);
-    let all: Vec<_> = requests(t).into_iter().filter_map(|x| Some((x, value(&x)?))).collect();
+    let named = |x| Some((x, Exchange::param(x, name).filter(|value| !value.is_empty())?));
+    let all: Vec<(&Exchange, &str)> = requests(t).into_iter().filter_map(named).collect();
     for (n, (x, value)) in all.iter().enumerate() {
         let bits = most_bits(value);
         if bits < fewest {

@@ -13,9 +13,8 @@ pub(in crate::catalog) const CHECKS: &[Check] = &[
         cites: &[Rfc(6749, "10.10"), Rfc(6749, "10.12")],
         explain: "A state protects as long as nobody but the browser that began the login knows it. One that is the same for every \
             login is known to everybody who ever logged in; one of a few letters or digits, or of which a few change, is found by \
-            trying. Draw 16 bytes or \
-            more from the random generator of the system for each login, keep them in the session, and put where the user wanted \
-            to go into the session as well, not in the place of randomness.",
+            trying. Draw 16 bytes or more from the random generator of the system for each login, keep them in the session, and \
+            put where the user wanted to go into the session as well, not in the place of randomness.",
         passes: concat!(answered!(), asks!("&state=pX3vK9qLm2TzR7wBdF5yHc"), "< 302\n"),
         fails: concat!(answered!(), asks!("&state=S1-0123456789-0123456789"), "< 302\n"),
         judge: |t| new_for_each_login(t, "state", FEWEST_BITS),
